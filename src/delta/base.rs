@@ -1,0 +1,110 @@
+//! The base: several slices addressed as one stream of bytes.
+
+/// The base of a delta: the uncompressed layer tars of the base image, bottom to top, addressed as
+/// the one stream that COPY offsets count in.
+#[derive(Debug, Clone)]
+pub struct Base<'a> {
+    slices: Vec<&'a [u8]>,
+    /// Where each slice starts in the stream, and at the end the length of the stream.
+    starts: Vec<u64>,
+}
+
+impl<'a> Base<'a> {
+    /// A base of `slices`, in this order.
+    pub fn new(slices: Vec<&'a [u8]>) -> Self {
+        let mut starts = Vec::with_capacity(slices.len() + 1);
+        let mut total = 0;
+        for slice in &slices {
+            starts.push(total);
+            total += slice.len() as u64;
+        }
+        starts.push(total);
+        Base { slices, starts }
+    }
+
+    /// The length of the stream in bytes.
+    pub fn len(&self) -> u64 {
+        self.starts[self.slices.len()]
+    }
+
+    /// Whether the stream has no bytes at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The slices, in order.
+    pub fn slices(&self) -> &[&'a [u8]] {
+        &self.slices
+    }
+
+    /// Where slice number `index` starts in the stream.
+    pub fn start_of(&self, index: usize) -> u64 {
+        self.starts[index]
+    }
+
+    /// The slice that holds stream position `offset`, and the place in it.
+    fn locate(&self, offset: u64) -> Option<(usize, usize)> {
+        if offset >= self.len() {
+            return None;
+        }
+        let index = self.starts.partition_point(|&start| start <= offset) - 1;
+        Some((index, (offset - self.starts[index]) as usize))
+    }
+
+    /// The bytes from `offset` to the end of the slice that holds it; empty at or past the end of
+    /// the stream.
+    pub fn tail(&self, offset: u64) -> &'a [u8] {
+        self.locate(offset).map_or(&[], |(index, place)| &self.slices[index][place..])
+    }
+
+    /// The bytes before `offset`, back to the start of the slice that holds the last of them; empty
+    /// at the start of the stream and past its end.
+    pub fn head(&self, offset: u64) -> &'a [u8] {
+        match offset.checked_sub(1).and_then(|last| self.locate(last)) {
+            Some((index, place)) => &self.slices[index][..=place],
+            None => &[],
+        }
+    }
+
+    /// The pieces that make up `len` bytes from `offset`, or `None` where the stream does not have
+    /// so many.
+    pub fn pieces(&self, offset: u64, len: u64) -> Option<impl Iterator<Item = &'a [u8]> + '_> {
+        let end = offset.checked_add(len).filter(|&end| end <= self.len())?;
+        let mut at = offset;
+        Some(std::iter::from_fn(move || {
+            if at == end {
+                return None;
+            }
+            let tail = self.tail(at);
+            let piece = &tail[..tail.len().min((end - at) as usize)];
+            at += piece.len() as u64;
+            Some(piece)
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_cross_slices_and_skip_empty_ones() {
+        let base = Base::new(vec![b"", b"abc", b"", b"", b"de", b""]);
+        let all = |offset, len| base.pieces(offset, len).map(|p| p.collect::<Vec<_>>().concat());
+        assert_eq!(all(0, 5).as_deref(), Some(&b"abcde"[..]));
+        assert_eq!(all(2, 2).as_deref(), Some(&b"cd"[..]));
+        assert_eq!(all(5, 0).as_deref(), Some(&b""[..]));
+        assert_eq!(all(4, 2), None);
+        assert_eq!(all(u64::MAX, 1), None);
+    }
+
+    #[test]
+    fn head_and_tail_meet_at_every_offset() {
+        let base = Base::new(vec![b"abc", b"de"]);
+        assert_eq!((base.head(0), base.tail(0)), (&b""[..], &b"abc"[..]));
+        assert_eq!((base.head(3), base.tail(3)), (&b"abc"[..], &b"de"[..]));
+        assert_eq!((base.head(4), base.tail(4)), (&b"d"[..], &b"e"[..]));
+        assert_eq!((base.head(5), base.tail(5)), (&b"de"[..], &b""[..]));
+        assert_eq!((base.head(6), base.tail(6)), (&b""[..], &b""[..]));
+    }
+}

@@ -1,0 +1,106 @@
+//! What the caller wants of an encoder: goal, effort, bounds.
+
+/// Which method finds matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Algorithm {
+    /// Byte-granular matching with commands chosen by cost.
+    #[default]
+    Fine,
+    /// Aligned 512-byte blocks, as rdiff and balena-engine do it: a baseline to compare with.
+    Rsync,
+}
+
+/// What "best" means.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Goal {
+    /// The fewest bytes.
+    Size,
+    /// The shortest time from the first byte fetched to the last command run on the device.
+    UpdateTime {
+        /// Bytes a second that reach the device.
+        bytes_per_second: f64,
+        /// Seconds the device takes for a COPY, beside moving its bytes.
+        copy_seconds: f64,
+        /// Seconds the device takes for a LITERAL.
+        literal_seconds: f64,
+    },
+}
+
+impl Goal {
+    /// What a COPY costs beside its bytes, expressed in bytes of download.
+    pub fn copy_bytes(&self) -> f64 {
+        match *self {
+            Goal::Size => 0.0,
+            Goal::UpdateTime { bytes_per_second, copy_seconds, .. } => {
+                copy_seconds * bytes_per_second
+            }
+        }
+    }
+
+    /// What a LITERAL costs beside its bytes, expressed in bytes of download.
+    pub fn literal_bytes(&self) -> f64 {
+        match *self {
+            Goal::Size => 0.0,
+            Goal::UpdateTime { bytes_per_second, literal_seconds, .. } => {
+                literal_seconds * bytes_per_second
+            }
+        }
+    }
+}
+
+impl Default for Goal {
+    /// A 1 Mbit/s link and a device between an x86 server and a small board.
+    fn default() -> Self {
+        Goal::UpdateTime {
+            bytes_per_second: 125_000.0,
+            copy_seconds: 50e-6,
+            literal_seconds: 20e-6,
+        }
+    }
+}
+
+/// How much of the encoder's own time a smaller delta is worth: 1 (fastest) to 9 (smallest).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Effort(u8);
+
+impl Effort {
+    /// The effort `level`, or `None` outside 1 to 9.
+    pub fn new(level: u8) -> Option<Self> {
+        (1..=9).contains(&level).then_some(Effort(level))
+    }
+
+    /// The level, 1 to 9.
+    pub fn level(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Effort(5)
+    }
+}
+
+/// Everything an [`Encoder`](super::Encoder) can be told.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Options {
+    /// Which method finds matches.
+    pub algorithm: Algorithm,
+    /// What "best" means.
+    pub goal: Goal,
+    /// How much time to spend.
+    pub effort: Effort,
+    /// The most anonymous memory the encoder may take for its indexes and work space, in bytes.
+    pub memory: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            algorithm: Algorithm::default(),
+            goal: Goal::default(),
+            effort: Effort::default(),
+            memory: 256 << 20,
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Undoing a delta: base and commands in, target out.
+
+use std::io::{self, Read, Write};
+
+use super::command::LiteralError;
+use super::{Base, Command, CommandError, CommandReader, CommandStats};
+use crate::ErrorKind;
+
+/// Why a delta could not be applied, and where in it.
+#[derive(Debug, thiserror::Error)]
+pub enum PatchError {
+    /// The delta stream itself is damaged.
+    #[error("command {command} at byte {position}: the delta {source}")]
+    Stream {
+        /// Number of the command, counted from 1; 0 is the magic number.
+        command: u64,
+        /// Byte offset in the delta stream up to which it was read.
+        position: u64,
+        /// What is wrong.
+        source: CommandError,
+    },
+    /// A COPY reaches outside the base.
+    #[error(
+        "command {command} at byte {position}: COPY of {len} bytes at {offset} reaches outside the base of {base_len} bytes"
+    )]
+    CopyOutsideBase {
+        /// Number of the command, counted from 1.
+        command: u64,
+        /// Byte offset in the delta stream just after the command.
+        position: u64,
+        /// Where the COPY starts in the base.
+        offset: u64,
+        /// How many bytes it wants.
+        len: u64,
+        /// How many bytes the base has.
+        base_len: u64,
+    },
+    /// The delta makes more than the caller allows.
+    #[error("command {command} at byte {position}: the result would exceed {limit} bytes")]
+    TooLarge {
+        /// Number of the command, counted from 1.
+        command: u64,
+        /// Byte offset in the delta stream just after the command.
+        position: u64,
+        /// The caller's limit in bytes.
+        limit: u64,
+    },
+    /// The result could not be written.
+    #[error("cannot write the rebuilt bytes: {0}")]
+    Output(#[source] io::Error),
+}
+
+impl PatchError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            PatchError::Output(_) => ErrorKind::Environment,
+            _ => ErrorKind::Content,
+        }
+    }
+}
+
+/// Applies the delta stream `delta` to `base` and writes the target to `out`, at most `limit`
+/// bytes of it. Constant memory; what comes out is only as trustworthy as its digest.
+pub fn patch(
+    base: &Base<'_>,
+    delta: impl Read,
+    out: &mut impl Write,
+    limit: u64,
+) -> Result<CommandStats, PatchError> {
+    let mut reader = CommandReader::new(delta).map_err(|source| PatchError::Stream {
+        command: 0,
+        position: 0,
+        source,
+    })?;
+    let mut stats = CommandStats::default();
+    loop {
+        let number = reader.commands() + 1;
+        let next = reader.next_command().map_err(|source| at(&reader, number, source))?;
+        let Some(command) = next else { return Ok(stats) };
+        let position = reader.position();
+        stats.add(&command);
+        if command.len() > limit || stats.target_bytes() > limit {
+            return Err(PatchError::TooLarge { command: number, position, limit });
+        }
+        match command {
+            Command::Copy { offset, len } => {
+                let outside = || PatchError::CopyOutsideBase {
+                    command: number,
+                    position,
+                    offset,
+                    len,
+                    base_len: base.len(),
+                };
+                for piece in base.pieces(offset, len).ok_or_else(outside)? {
+                    out.write_all(piece).map_err(PatchError::Output)?;
+                }
+            }
+            Command::Literal { .. } => reader.copy_literal(out).map_err(|error| match error {
+                LiteralError::Input(source) => at(&reader, number, source),
+                LiteralError::Output(source) => PatchError::Output(source),
+            })?,
+        }
+    }
+}
+
+fn at<R: Read>(reader: &CommandReader<R>, command: u64, source: CommandError) -> PatchError {
+    PatchError::Stream { command, position: reader.position(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn apply(commands: &[u8]) -> Result<Vec<u8>, PatchError> {
+        let base = Base::new(vec![b"hello ", b"world"]);
+        let stream = [&super::super::MAGIC, commands].concat();
+        let mut out = Vec::new();
+        patch(&base, &stream[..], &mut out, 100).map(|_| out)
+    }
+
+    #[test]
+    fn copies_may_overlap_repeat_go_backward_and_span_slices() {
+        let out = apply(b"\x45\x04\x05\x01-\x45\x00\x05\x45\x0a\x01\x45\x02\x00\x00").expect("ok");
+        assert_eq!(out, b"o wor-hellod");
+    }
+
+    #[test]
+    fn a_copy_outside_the_base_names_its_place() {
+        let error = apply(b"\x01x\x45\x0a\x02\x00").expect_err("outside");
+        assert_eq!(
+            error.to_string(),
+            "command 2 at byte 9: COPY of 2 bytes at 10 reaches outside the base of 11 bytes"
+        );
+        assert!(apply(b"\x54\xff\xff\xff\xff\xff\xff\xff\xff\0\0\0\0\0\0\0\x02\0").is_err());
+    }
+
+    #[test]
+    fn the_output_limit_holds_for_copies_and_literals() {
+        assert!(matches!(apply(&[0x44; 20]), Err(PatchError::TooLarge { .. })));
+        let copies = [&b"\x45\x00\x0b"[..]; 10].concat();
+        assert!(matches!(apply(&copies), Err(PatchError::TooLarge { command: 10, .. })));
+    }
+}

@@ -1,0 +1,55 @@
+//! The one error type that leaves the library: which room failed, of what kind, and what to do.
+//!
+//! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
+//! closing full stop, so that the command line can print them as they are.
+
+use crate::delta;
+
+/// What kind of failure it was: decides the exit code and whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// A defect in Remora itself.
+    Internal,
+    /// The caller asked for something that makes no sense.
+    Usage,
+    /// The surroundings failed: network, registry, permissions, disk.
+    Environment,
+    /// The content is corrupt, refused, or not what it was said to be.
+    Content,
+}
+
+impl ErrorKind {
+    /// The exit code of the `remora` command for a failure of this kind.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            ErrorKind::Internal => 1,
+            ErrorKind::Usage => 2,
+            ErrorKind::Environment => 3,
+            ErrorKind::Content => 4,
+        }
+    }
+}
+
+/// Any failure of the library.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A command stream could not be read or applied.
+    #[error(transparent)]
+    Patch(#[from] delta::PatchError),
+}
+
+impl Error {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Error::Patch(error) => error.kind(),
+        }
+    }
+
+    /// One line that says what to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Error::Patch(_) => None,
+        }
+    }
+}

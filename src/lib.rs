@@ -1,0 +1,15 @@
+//! Remora: container image deltas without a container engine.
+//!
+//! Data flows one way. A reference names an image; [`image`] resolves its manifest and config;
+//! [`store`] holds each layer's uncompressed tar under its diff ID, mapped into memory; [`delta`]
+//! turns a base and a target layer into commands; [`v3`] wraps the commands as a delta image and
+//! proves that it rebuilds the target; [`image`] writes it where it was asked to go.
+//!
+//! `docs/architecture.md` draws the rooms and says what each one never does.
+
+pub mod delta;
+mod error;
+pub mod image;
+pub mod progress;
+
+pub use error::{Error, ErrorKind};

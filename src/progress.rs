@@ -1,0 +1,50 @@
+//! How long work reports how far it is. The library only calls these; the command line draws.
+
+/// A stage of the work, in the order a delta goes through them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Layers come in from where the image lives; counted in compressed bytes.
+    Fetch,
+    /// The base is searched for what the target shares with it; counted in target bytes.
+    Index,
+    /// Commands are chosen; counted in target bytes.
+    Encode,
+    /// Rebuilt layers are hashed; counted in target bytes.
+    Verify,
+    /// Blobs go out to where the result was asked to be; counted in blob bytes.
+    Push,
+}
+
+impl Stage {
+    /// The stage's name as people see it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Fetch => "fetch",
+            Stage::Index => "index",
+            Stage::Encode => "encode",
+            Stage::Verify => "verify",
+            Stage::Push => "push",
+        }
+    }
+}
+
+/// Receives progress. Calls come from any thread, often; an implementation must be cheap.
+pub trait Progress: Send + Sync {
+    /// `units` more (bytes) are to be done in `stage`.
+    fn expect(&self, stage: Stage, units: u64);
+    /// `units` more (bytes) of `stage` are done.
+    fn advance(&self, stage: Stage, units: u64);
+    /// Something worth a line to a person, for instance a retry.
+    fn note(&self, line: &str) {
+        tracing::info!("{line}");
+    }
+}
+
+/// Reports to nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn expect(&self, _stage: Stage, _units: u64) {}
+    fn advance(&self, _stage: Stage, _units: u64) {}
+}
