@@ -11,5 +11,6 @@ pub mod delta;
 mod error;
 pub mod image;
 pub mod progress;
+pub mod temporary;
 
 pub use error::{Error, ErrorKind};
