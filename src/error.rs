@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::delta;
+use crate::{delta, image};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +36,9 @@ pub enum Error {
     /// A command stream could not be read or applied.
     #[error(transparent)]
     Patch(#[from] delta::PatchError),
+    /// An image could not be read or written.
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
 }
 
 impl Error {
@@ -43,6 +46,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Patch(error) => error.kind(),
+            Error::Image(error) => error.kind(),
         }
     }
 
@@ -50,6 +54,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Error::Patch(_) => None,
+            Error::Image(error) => error.hint(),
         }
     }
 }

@@ -1,6 +1,40 @@
 //! The image room: what an image is (manifest, config, layers, identifiers) and the places it is
-//! read from and written to.
+//! read from and written to (registry, OCI layout, OCI archive, docker archive).
+//!
+//! Door: [`ImageReference`] names an image, [`Transports::open`] gives an [`Image`] whose layers are
+//! streams of stored bytes, [`decompress`] makes plain tars of those, [`Transports::write`] puts an
+//! [`ImageContents`] somewhere. Every blob is checked against its digest on the way.
+//!
+//! Not here: keeping layers (the store), checking a tar against its diff ID (the store, while it
+//! unpacks), what is inside a layer, and what a delta is.
 
+mod blob_reader;
+mod compression;
+mod config;
+mod contents;
 mod digest;
+mod error;
+#[expect(clippy::module_inception, reason = "the type's file is named after the type")]
+mod image;
+mod limits;
+mod manifest;
+mod oci_image;
+mod oci_layout;
+mod platform;
+mod reference;
+mod transports;
 
+pub use compression::{Compression, decompress};
+pub use config::{ConfigError, ImageConfig, parse_config};
+pub use contents::{Blob, BlobData, ImageContents};
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
+pub use error::{BlobProblem, ImageError};
+pub use image::Image;
+pub use manifest::{
+    Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,
+};
+pub use platform::{Platform, PlatformError};
+pub use reference::{
+    ArchiveFile, ArchivedImage, ImageReference, ReferenceError, RegistryReference,
+};
+pub use transports::{TransportSettings, Transports};

@@ -1,0 +1,153 @@
+//! Undoing a layer's compression, found by content: media types are often wrong.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use bzip2::bufread::MultiBzDecoder;
+use flate2::bufread::MultiGzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
+
+/// Bytes read from a blob at once.
+const BUFFER_BYTES: usize = 128 << 10;
+
+/// Memory an xz stream may ask for: what `xz -9` needs.
+const XZ_MEMORY_BYTES: u64 = 65 << 20;
+
+/// Enough to tell the formats apart.
+const MAGIC_BYTES: usize = 10;
+
+const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
+/// What follows `BZh` and a digit. A tar may begin with a file named `BZh1`, but hardly with this.
+const BZIP2_BLOCK: &[u8] = &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
+
+/// How a blob is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip (RFC 1952), one member or several.
+    Gzip,
+    /// Zstandard (RFC 8878), one frame or several.
+    Zstd,
+    /// bzip2, one stream or several.
+    Bzip2,
+    /// xz, one stream or several.
+    Xz,
+}
+
+impl Compression {
+    /// The compression of a blob that starts with `start`; ten bytes decide.
+    pub fn of(start: &[u8]) -> Self {
+        if start.starts_with(GZIP) {
+            Compression::Gzip
+        } else if start.starts_with(ZSTD) {
+            Compression::Zstd
+        } else if start.starts_with(XZ) {
+            Compression::Xz
+        } else if start.starts_with(b"BZh")
+            && start.get(4..).is_some_and(|s| s.starts_with(BZIP2_BLOCK))
+        {
+            Compression::Bzip2
+        } else {
+            Compression::None
+        }
+    }
+}
+
+/// The plain bytes of a blob that may be compressed with gzip, zstd, bzip2 or xz.
+///
+/// The blob is always read to its end before the result ends, so that a reader that checks the
+/// blob's digest at its end has had its say.
+pub fn decompress<R: Read + Send + 'static>(blob: R) -> io::Result<Box<dyn Read + Send>> {
+    let mut blob = Peeked { start: Vec::new(), given: 0, rest: blob };
+    blob.fill()?;
+    let compression = Compression::of(&blob.start);
+    let blob = BufReader::with_capacity(BUFFER_BYTES, blob);
+    Ok(match compression {
+        Compression::None => Box::new(blob),
+        Compression::Gzip => Box::new(Drained(MultiGzDecoder::new(blob))),
+        Compression::Zstd => Box::new(Drained(zstd::stream::read::Decoder::with_buffer(blob)?)),
+        Compression::Bzip2 => Box::new(Drained(MultiBzDecoder::new(blob))),
+        Compression::Xz => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY_BYTES, CONCATENATED)?;
+            Box::new(Drained(XzDecoder::new_stream(blob, stream)))
+        }
+    })
+}
+
+/// A reader whose first bytes have been looked at.
+struct Peeked<R> {
+    start: Vec<u8>,
+    given: usize,
+    rest: R,
+}
+
+impl<R: Read> Peeked<R> {
+    fn fill(&mut self) -> io::Result<()> {
+        self.rest.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut self.start)?;
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Peeked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match (&self.start[self.given..]).read(buffer)? {
+            0 => self.rest.read(buffer),
+            read => {
+                self.given += read;
+                Ok(read)
+            }
+        }
+    }
+}
+
+/// A decoder whose blob must end where the compressed data ends.
+struct Drained<D>(D);
+
+trait Blob {
+    type Input: BufRead;
+    fn blob(&mut self) -> &mut Self::Input;
+}
+
+impl<R: BufRead> Blob for MultiGzDecoder<R> {
+    type Input = R;
+    fn blob(&mut self) -> &mut R {
+        self.get_mut()
+    }
+}
+
+impl<R: BufRead> Blob for zstd::stream::read::Decoder<'_, R> {
+    type Input = R;
+    fn blob(&mut self) -> &mut R {
+        self.get_mut()
+    }
+}
+
+impl<R: BufRead> Blob for MultiBzDecoder<R> {
+    type Input = R;
+    fn blob(&mut self) -> &mut R {
+        self.get_mut()
+    }
+}
+
+impl<R: BufRead> Blob for XzDecoder<R> {
+    type Input = R;
+    fn blob(&mut self) -> &mut R {
+        self.get_mut()
+    }
+}
+
+impl<D: Read + Blob> Read for Drained<D> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        if read == 0 && !buffer.is_empty() && !self.0.blob().fill_buf()?.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the layer's compressed data is followed by something else",
+            ));
+        }
+        Ok(read)
+    }
+}

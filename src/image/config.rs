@@ -1,0 +1,129 @@
+//! The image config: the JSON document whose digest is the image ID. Pure: bytes in, types out.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::limits::{MAX_CONFIG_BYTES, MAX_LAYERS};
+use super::{DiffId, Digest, ImageId, Platform};
+
+/// An image's config (OCI image spec, "Image Configuration"): its bytes as they are stored, and the
+/// parts that matter here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageConfig {
+    bytes: Vec<u8>,
+    id: ImageId,
+    fields: Fields,
+    labels: BTreeMap<String, String>,
+}
+
+/// Why bytes are not an image config that can be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// More bytes than any config has.
+    #[error("the image config is larger than {MAX_CONFIG_BYTES} bytes")]
+    TooLarge,
+    /// Not JSON, or a field is missing or of the wrong type.
+    #[error("the image config cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// More layers than any engine takes.
+    #[error("the image config names {0} layers, more than {MAX_LAYERS}")]
+    TooManyLayers(usize),
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Fields {
+    created: Option<String>,
+    #[serde(default, deserialize_with = "null_is_default")]
+    os: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    architecture: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    variant: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    config: Map<String, Value>,
+    rootfs: RootFs,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct RootFs {
+    #[serde(default, deserialize_with = "null_is_default")]
+    diff_ids: Vec<DiffId>,
+}
+
+/// Reads an image config.
+pub fn parse_config(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
+    if bytes.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(ConfigError::TooLarge);
+    }
+    let fields: Fields = serde_json::from_slice(bytes)?;
+    if fields.rootfs.diff_ids.len() > MAX_LAYERS {
+        return Err(ConfigError::TooManyLayers(fields.rootfs.diff_ids.len()));
+    }
+    let labels = match fields.config.get("Labels") {
+        None | Some(Value::Null) => BTreeMap::new(),
+        Some(labels) => BTreeMap::deserialize(labels)?,
+    };
+    Ok(ImageConfig { bytes: bytes.to_vec(), id: ImageId(Digest::of(bytes)), fields, labels })
+}
+
+impl ImageConfig {
+    /// The config as it is stored; the image ID is the digest of exactly these bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The image ID: the digest of [`ImageConfig::bytes`].
+    pub fn id(&self) -> ImageId {
+        self.id
+    }
+
+    /// The diff IDs of the layers, bottom first.
+    pub fn diff_ids(&self) -> &[DiffId] {
+        &self.fields.rootfs.diff_ids
+    }
+
+    /// `created`, exactly as it is written there.
+    pub fn created(&self) -> Option<&str> {
+        self.fields.created.as_deref()
+    }
+
+    /// `config.Labels`.
+    pub fn labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
+    }
+
+    /// The operating system; empty where the config names none.
+    pub fn os(&self) -> &str {
+        &self.fields.os
+    }
+
+    /// The processor architecture; empty where the config names none.
+    pub fn architecture(&self) -> &str {
+        &self.fields.architecture
+    }
+
+    /// The platform, where the config names one. A v3 delta's config does not.
+    pub fn platform(&self) -> Option<Platform> {
+        let Fields { os, architecture, variant, .. } = &self.fields;
+        (!os.is_empty() && !architecture.is_empty()).then(|| Platform {
+            os: os.clone(),
+            architecture: architecture.clone(),
+            variant: (!variant.is_empty()).then(|| variant.clone()),
+        })
+    }
+
+    /// The `config` object: environment, command and so on, in the order they are written.
+    pub fn runtime(&self) -> &Map<String, Value> {
+        &self.fields.config
+    }
+}
+
+fn null_is_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}

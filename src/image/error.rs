@@ -1,0 +1,200 @@
+//! What can go wrong in this room.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
+use crate::ErrorKind;
+
+/// Why an image could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    /// The text names no image.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// The text is no platform.
+    #[error(transparent)]
+    PlatformText(#[from] PlatformError),
+    /// The reference cannot be used for this: a usage error.
+    #[error("{reference}: {reason}")]
+    Unsuitable {
+        /// The reference.
+        reference: String,
+        /// Why not.
+        reason: String,
+    },
+    /// An index has no image for the platform.
+    #[error("{reference} has no image for {wanted}; it has {}", list(available))]
+    MissingPlatform {
+        /// The image.
+        reference: String,
+        /// The platform that was asked for.
+        wanted: Platform,
+        /// The platforms it has.
+        available: Vec<Platform>,
+    },
+    /// There is no such image where it was looked for.
+    #[error("{reference} was not found{}", found(names))]
+    NotFound {
+        /// The image.
+        reference: String,
+        /// The names that are there instead, if that is known.
+        names: Vec<String>,
+    },
+    /// Several images are there and the reference does not say which.
+    #[error(
+        "{reference} holds several images and the reference does not say which: {}",
+        list(names)
+    )]
+    Ambiguous {
+        /// The layout or archive.
+        reference: String,
+        /// The names of the images.
+        names: Vec<String>,
+    },
+    /// A manifest or index that cannot be used.
+    #[error("{reference}: {source}")]
+    Manifest {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: ManifestError,
+    },
+    /// A config that cannot be used.
+    #[error("{reference}: {source}")]
+    Config {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        source: ConfigError,
+    },
+    /// The parts of an image contradict each other, or an archive is damaged.
+    #[error("{reference}: {reason}")]
+    Malformed {
+        /// The image.
+        reference: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A blob is not what its descriptor says.
+    #[error("{place}: blob {expected} {problem}")]
+    Blob {
+        /// Where the blob came from.
+        place: String,
+        /// The digest it should have.
+        expected: Digest,
+        /// In what it differs.
+        problem: BlobProblem,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File {
+        /// What was being done, for instance `read`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A stream without a name (standard input, standard output, a layer being unpacked) failed.
+    #[error("cannot {doing}: {source}")]
+    Stream {
+        /// What was being done, for instance `read standard input`.
+        doing: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// In what a blob differs from its descriptor.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BlobProblem {
+    /// The bytes have another digest.
+    #[error("has the digest {0}")]
+    Digest(Digest),
+    /// The blob ended early.
+    #[error("has {got} bytes instead of {expected}")]
+    Short {
+        /// The bytes that came.
+        got: u64,
+        /// The bytes there should be.
+        expected: u64,
+    },
+    /// The blob goes on after it should have ended.
+    #[error("has more than {0} bytes")]
+    Long(u64),
+}
+
+impl ImageError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            ImageError::Reference(_)
+            | ImageError::PlatformText(_)
+            | ImageError::Unsuitable { .. }
+            | ImageError::Ambiguous { .. } => ErrorKind::Usage,
+            ImageError::NotFound { .. } | ImageError::File { .. } | ImageError::Stream { .. } => {
+                ErrorKind::Environment
+            }
+            ImageError::MissingPlatform { .. }
+            | ImageError::Manifest { .. }
+            | ImageError::Config { .. }
+            | ImageError::Malformed { .. }
+            | ImageError::Blob { .. } => ErrorKind::Content,
+        }
+    }
+
+    /// What a user can do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            ImageError::Reference(error) => return error.hint(),
+            ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
+            ImageError::MissingPlatform { .. } => "choose one of those with --platform",
+            ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",
+            ImageError::Manifest { source: ManifestError::Schema1, .. } => {
+                "push the image again with a current tool, it will then have a schema 2 manifest"
+            }
+            ImageError::Blob { .. } => "fetch or build the image again: it is damaged",
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Gives back the error of this room that travelled through [`io::Read`] inside an
+    /// [`io::Error`], so that a damaged blob is not taken for a failing disk.
+    pub fn from_read(error: io::Error) -> Self {
+        match error.downcast::<ImageError>() {
+            Ok(error) => error,
+            Err(source) => {
+                ImageError::Stream { doing: "read the image's layers".to_owned(), source }
+            }
+        }
+    }
+
+    pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| ImageError::File { doing, path, source }
+    }
+}
+
+impl From<ImageError> for io::Error {
+    /// For a [`io::Read`] that has to report it.
+    fn from(error: ImageError) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Content => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+fn list<T: ToString>(items: &[T]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        items => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn found(names: &[String]) -> String {
+    if names.is_empty() { String::new() } else { format!("; there is {}", list(names)) }
+}

@@ -1,0 +1,103 @@
+//! An image that has been opened: its manifest and config in memory, its layers still where they are.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::{
+    Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest, Platform,
+};
+
+/// An opened image.
+pub struct Image {
+    pub(super) reference: ImageReference,
+    pub(super) manifest: Option<Manifest>,
+    pub(super) config: ImageConfig,
+    pub(super) layers: Arc<dyn LayerSource>,
+}
+
+/// Where an opened image's layers are.
+pub(super) trait LayerSource: Send + Sync {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// The blob's descriptor, where the place keeps one.
+    fn descriptor(&self, index: usize) -> Option<&Descriptor>;
+    /// The stored bytes, checked at their end against the descriptor.
+    fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError>;
+}
+
+impl Image {
+    /// The reference it was opened by.
+    pub fn reference(&self) -> &ImageReference {
+        &self.reference
+    }
+
+    /// The platform that the config names. A v3 delta's config names none.
+    pub fn platform(&self) -> Option<Platform> {
+        self.config.platform()
+    }
+
+    /// The manifest; a docker archive has none.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        self.manifest.as_ref()
+    }
+
+    /// The config.
+    pub fn config(&self) -> &ImageConfig {
+        &self.config
+    }
+
+    /// The image ID: the digest of the config.
+    pub fn id(&self) -> ImageId {
+        self.config.id()
+    }
+
+    /// How many layers it has.
+    pub fn layer_count(&self) -> usize {
+        self.layers.count()
+    }
+
+    /// The layers' diff IDs, bottom first.
+    ///
+    /// # Errors
+    /// [`ImageError::Malformed`] where the config names more or fewer than there are layers.
+    pub fn diff_ids(&self) -> Result<&[DiffId], ImageError> {
+        let diff_ids = self.config.diff_ids();
+        if diff_ids.len() != self.layer_count() {
+            return Err(ImageError::Malformed {
+                reference: self.reference.to_string(),
+                reason: format!(
+                    "the config names {} layers but there are {}",
+                    diff_ids.len(),
+                    self.layer_count()
+                ),
+            });
+        }
+        Ok(diff_ids)
+    }
+
+    /// Bytes that a pull of the layer fetches: the size of its blob. `None` in a docker archive, which
+    /// nothing is pulled from.
+    pub fn pull_size(&self, layer: usize) -> Option<u64> {
+        self.layers.descriptor(layer).map(|descriptor| descriptor.size)
+    }
+
+    /// The layer's stored bytes, compressed or not ([`super::decompress`] tells).
+    ///
+    /// Digest and length are checked where the image has a manifest: the reader then fails at its end
+    /// instead of ending ([`ImageError::from_read`] gives the cause back). May be called from several
+    /// threads at once.
+    pub fn open_layer(&self, layer: usize) -> Result<Box<dyn Read + Send>, ImageError> {
+        self.layers.open(layer)
+    }
+}
+
+impl std::fmt::Debug for Image {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Image")
+            .field("reference", &self.reference)
+            .field("id", &self.id())
+            .field("layers", &self.layer_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,101 @@
+//! Platforms, and which manifest of an index serves one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+
+/// `os/architecture[/variant]` in Go's names, as image indexes write it (OCI image spec, image
+/// index, "platform").
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Platform {
+    /// The operating system, for instance `linux`.
+    pub os: String,
+    /// The processor architecture, for instance `amd64` or `arm`.
+    pub architecture: String,
+    /// The architecture's variant, for instance `v7`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+}
+
+/// A text that is not a platform.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a platform of the form os/architecture[/variant]")]
+pub struct PlatformError(String);
+
+impl Platform {
+    /// Linux on this machine's architecture.
+    pub fn host() -> Self {
+        let architecture = match std::env::consts::ARCH {
+            "x86_64" => "amd64",
+            "x86" => "386",
+            "aarch64" => "arm64",
+            "loongarch64" => "loong64",
+            "powerpc64" if cfg!(target_endian = "little") => "ppc64le",
+            "powerpc64" => "ppc64",
+            "mips64" if cfg!(target_endian = "little") => "mips64le",
+            other => other,
+        };
+        Platform { os: "linux".to_owned(), architecture: architecture.to_owned(), variant: None }
+    }
+
+    /// How well an image for `offered` runs where `self` is wanted: 0 is best, `None` not at all.
+    ///
+    /// The variants that stand for no variant (`arm` is `arm/v7`, `arm64` is `arm64/v8`, `amd64` is
+    /// `amd64/v1`) and the older ones that run on a newer one are those of containerd's and skopeo's.
+    pub(super) fn rank(&self, offered: &Platform) -> Option<usize> {
+        if self.os != offered.os || self.architecture != offered.architecture {
+            return None;
+        }
+        let wanted = self.full_variant();
+        let offered = offered.full_variant();
+        let runs: &[&str] = match (self.architecture.as_str(), wanted) {
+            ("arm", "v8") => &["v8", "v7", "v6", "v5"],
+            ("arm", "v7") => &["v7", "v6", "v5"],
+            ("arm", "v6") => &["v6", "v5"],
+            ("amd64", "v4") => &["v4", "v3", "v2", "v1"],
+            ("amd64", "v3") => &["v3", "v2", "v1"],
+            ("amd64", "v2") => &["v2", "v1"],
+            _ => return (wanted == offered).then_some(0),
+        };
+        runs.iter().position(|variant| *variant == offered)
+    }
+
+    fn full_variant(&self) -> &str {
+        match (self.architecture.as_str(), self.variant.as_deref()) {
+            ("arm", None) => "v7",
+            ("arm64", None) => "v8",
+            ("amd64", None) => "v1",
+            (_, variant) => variant.unwrap_or_default(),
+        }
+    }
+}
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let word = |part: &&str| {
+            !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+        };
+        if !(2..=3).contains(&parts.len()) || !parts.iter().all(word) {
+            return Err(PlatformError(text.chars().take(100).collect()));
+        }
+        Ok(Platform {
+            os: parts[0].to_owned(),
+            architecture: parts[1].to_owned(),
+            variant: parts.get(2).map(|part| (*part).to_owned()),
+        })
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.os, self.architecture)?;
+        match &self.variant {
+            Some(variant) => write!(formatter, "/{variant}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Names of images: the text a user types, parsed and printed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::Digest;
+
+/// Other tools' transports that Remora has none of. Without this list `dir:x` would be taken for the
+/// Docker Hub image `dir` with the tag `x`.
+const OTHER_TRANSPORTS: [&str; 7] =
+    ["containers-storage:", "dir:", "docker-daemon:", "ostree:", "sif:", "tarball:", "oci-dir:"];
+
+/// Where an image is, as skopeo and its relatives write it (containers-transports(5)).
+///
+/// | text | meaning |
+/// |---|---|
+/// | `host[:port]/repository[:tag][@digest]`, `docker://…` | a registry |
+/// | `oci:DIR[:TAG]` | an OCI image layout |
+/// | `oci-archive:FILE[:TAG]` | a tar of an OCI image layout |
+/// | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes; `-` is stdin or stdout |
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ImageReference {
+    /// A repository of a registry.
+    Registry(RegistryReference),
+    /// A folder in the OCI image layout.
+    OciLayout {
+        /// The folder that holds `index.json`.
+        dir: PathBuf,
+        /// The `org.opencontainers.image.ref.name` in it; needed where there are several.
+        tag: Option<String>,
+    },
+    /// A tar file of an OCI image layout.
+    OciArchive {
+        /// The tar file.
+        file: PathBuf,
+        /// The `org.opencontainers.image.ref.name` in it; needed where there are several.
+        tag: Option<String>,
+    },
+    /// A tar as `docker save` writes it.
+    DockerArchive {
+        /// Where the tar is.
+        file: ArchiveFile,
+        /// Which of its images; needed where there are several.
+        image: Option<ArchivedImage>,
+    },
+}
+
+/// The file of a `docker-archive:` reference.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ArchiveFile {
+    /// A file by its path.
+    Path(PathBuf),
+    /// `-`: standard input when read, standard output when written.
+    Stdio,
+}
+
+/// Which image of a docker archive.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ArchivedImage {
+    /// By its name, such as `busybox:1.29`.
+    Named(String),
+    /// `@N`: the N-th image in the archive, counted from 0, for images without a name.
+    Nth(usize),
+}
+
+/// An image in a registry, completed as skopeo completes it: `busybox` is
+/// `docker.io/library/busybox:latest`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RegistryReference {
+    host: String,
+    repository: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+/// A text that names no image, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferenceError {
+    /// Not of the form `host[:port]/repository[:tag][@digest]`.
+    #[error("{text:?} is not an image reference: {reason}")]
+    Registry {
+        /// What was to be parsed, shortened.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A transport without the path it needs.
+    #[error("{text:?} has no path after {transport:?}")]
+    NoPath {
+        /// What was to be parsed.
+        text: String,
+        /// The transport it starts with.
+        transport: &'static str,
+    },
+    /// A transport that Remora does not have.
+    #[error("the transport {0:?} is not supported")]
+    Transport(String),
+}
+
+impl ReferenceError {
+    /// What a user can do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(
+            "write host[:port]/repository[:tag][@digest], docker://…, oci:DIR[:TAG], \
+             oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]"
+                .to_owned(),
+        )
+    }
+}
+
+impl ImageReference {
+    /// Whether what is written here must be plain tars: a docker archive holds no compressed layers.
+    pub fn holds_plain_layers(&self) -> bool {
+        matches!(self, ImageReference::DockerArchive { .. })
+    }
+}
+
+impl RegistryReference {
+    /// The registry, `host[:port]`.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The repository, without the host.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The tag, where one was given or neither tag nor digest was (then `latest`).
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest of the manifest, where one was given. It decides, whatever the tag says.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest
+    }
+
+    /// The same repository with another tag and no digest.
+    pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
+        format!("{}/{}:{tag}", self.host, self.repository).parse()
+    }
+}
+
+impl FromStr for RegistryReference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let refuse = |reason: String| ReferenceError::Registry {
+            text: text.chars().take(300).collect(),
+            reason,
+        };
+        let parsed: oci_client::Reference =
+            text.parse().map_err(|error: oci_client::ParseError| refuse(error.to_string()))?;
+        let digest = parsed.digest().map(Digest::from_str).transpose();
+        Ok(RegistryReference {
+            host: parsed.registry().to_owned(),
+            repository: parsed.repository().to_owned(),
+            tag: parsed.tag().map(str::to_owned),
+            digest: digest.map_err(|error| refuse(error.to_string()))?,
+        })
+    }
+}
+
+impl FromStr for ImageReference {
+    type Err = ReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        if let Some(rest) = text.strip_prefix("docker://") {
+            return rest.parse().map(ImageReference::Registry);
+        }
+        if let Some(rest) = text.strip_prefix("oci:") {
+            let (dir, tag) = path_and_name("oci:", text, rest)?;
+            return Ok(ImageReference::OciLayout { dir: dir.into(), tag });
+        }
+        if let Some(rest) = text.strip_prefix("oci-archive:") {
+            let (file, tag) = path_and_name("oci-archive:", text, rest)?;
+            return Ok(ImageReference::OciArchive { file: file.into(), tag });
+        }
+        if let Some(rest) = text.strip_prefix("docker-archive:") {
+            let (file, name) = path_and_name("docker-archive:", text, rest)?;
+            return Ok(ImageReference::DockerArchive {
+                file: if file == "-" { ArchiveFile::Stdio } else { ArchiveFile::Path(file.into()) },
+                image: name.map(archived_image),
+            });
+        }
+        if let Some(other) = OTHER_TRANSPORTS.iter().find(|other| text.starts_with(**other)) {
+            return Err(ReferenceError::Transport((*other).to_owned()));
+        }
+        text.parse().map(ImageReference::Registry)
+    }
+}
+
+/// Splits `PATH[:NAME]` at the first colon, as skopeo does: paths with a colon cannot be written.
+fn path_and_name<'a>(
+    transport: &'static str,
+    text: &str,
+    rest: &'a str,
+) -> Result<(&'a str, Option<String>), ReferenceError> {
+    let (path, name) = rest.split_once(':').unwrap_or((rest, ""));
+    if path.is_empty() {
+        return Err(ReferenceError::NoPath { text: text.to_owned(), transport });
+    }
+    Ok((path, (!name.is_empty()).then(|| name.to_owned())))
+}
+
+fn archived_image(name: String) -> ArchivedImage {
+    match name.strip_prefix('@').map(str::parse) {
+        Some(Ok(number)) => ArchivedImage::Nth(number),
+        _ => ArchivedImage::Named(name),
+    }
+}
+
+impl fmt::Display for RegistryReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.host, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(formatter, ":{tag}")?;
+        }
+        match &self.digest {
+            Some(digest) => write!(formatter, "@{digest}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ImageReference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, name) = match self {
+            ImageReference::Registry(reference) => return reference.fmt(formatter),
+            ImageReference::OciLayout { dir, tag } => {
+                (format!("oci:{}", dir.display()), tag.clone())
+            }
+            ImageReference::OciArchive { file, tag } => {
+                (format!("oci-archive:{}", file.display()), tag.clone())
+            }
+            ImageReference::DockerArchive { file, image } => {
+                (format!("docker-archive:{file}"), image.as_ref().map(ToString::to_string))
+            }
+        };
+        match name {
+            Some(name) => write!(formatter, "{place}:{name}"),
+            None => formatter.write_str(&place),
+        }
+    }
+}
+
+impl fmt::Display for ArchiveFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ArchiveFile::Path(path) => path.display().fmt(formatter),
+            ArchiveFile::Stdio => formatter.write_str("-"),
+        }
+    }
+}
+
+impl fmt::Display for ArchivedImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ArchivedImage::Named(name) => formatter.write_str(name),
+            ArchivedImage::Nth(number) => write!(formatter, "@{number}"),
+        }
+    }
+}
