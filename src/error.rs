@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image};
+use crate::{delta, image, store};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,9 @@ pub enum Error {
     /// An image could not be read or written.
     #[error(transparent)]
     Image(#[from] image::ImageError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
 }
 
 impl Error {
@@ -47,6 +50,7 @@ impl Error {
         match self {
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
+            Error::Store(error) => error.kind(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Error {
         match self {
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
+            Error::Store(error) => error.hint(),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod delta;
 mod error;
 pub mod image;
 pub mod progress;
+pub mod store;
 pub mod temporary;
 
 pub use error::{Error, ErrorKind};

@@ -60,7 +60,7 @@ impl Compression {
 ///
 /// The blob is always read to its end before the result ends, so that a reader that checks the
 /// blob's digest at its end has had its say.
-pub fn decompress<R: Read + Send + 'static>(blob: R) -> io::Result<Box<dyn Read + Send>> {
+pub fn decompress<'a, R: Read + Send + 'a>(blob: R) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut blob = Peeked { start: Vec::new(), given: 0, rest: blob };
     blob.fill()?;
     let compression = Compression::of(&blob.start);

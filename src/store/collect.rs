@@ -1,0 +1,139 @@
+//! What the store holds, and how it is kept small.
+
+use std::fs::{self, TryLockError};
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use super::error::io_error;
+use super::folder::{file_names, open_if_there};
+use super::{Store, StoreError, workspace};
+use crate::image::DiffId;
+
+/// What to keep; without limits everything stays.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GcLimits {
+    /// Delete the layers used longest ago until at most so many bytes are left.
+    pub max_bytes: Option<u64>,
+    /// Delete layers that were last used longer ago than this.
+    pub older_than: Option<Duration>,
+}
+
+/// What [`Store::gc`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct GcReport {
+    /// Layers deleted.
+    pub removed_layers: u64,
+    /// Their size in bytes.
+    pub removed_bytes: u64,
+    /// Layers still there.
+    pub kept_layers: u64,
+    /// Their size in bytes.
+    pub kept_bytes: u64,
+    /// Layers among the kept ones that the limits would have deleted, but a process uses them.
+    pub in_use_layers: u64,
+    /// Bytes freed that killed processes had left half-done.
+    pub leftover_bytes: u64,
+}
+
+/// What the store holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StoreInfo {
+    /// The folder.
+    pub path: PathBuf,
+    /// How many layers are stored.
+    pub layers: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// Layers on their way in at the moment, or left half-done by killed processes.
+    pub incoming_layers: u64,
+    /// Their size so far in bytes.
+    pub incoming_bytes: u64,
+}
+
+/// A stored layer as collection sees it.
+struct Entry {
+    diff_id: DiffId,
+    bytes: u64,
+    last_used: SystemTime,
+}
+
+impl Store {
+    /// Counts what the store holds.
+    pub fn info(&self) -> Result<StoreInfo, StoreError> {
+        let entries = self.entries()?;
+        let incoming = file_names(&self.incoming()).map_err(io_error("list", &self.incoming()))?;
+        Ok(StoreInfo {
+            path: self.path().to_owned(),
+            layers: entries.len() as u64,
+            bytes: entries.iter().map(|entry| entry.bytes).sum(),
+            incoming_layers: incoming.len() as u64,
+            incoming_bytes: incoming
+                .iter()
+                .map(|name| workspace::size_of_files(&self.incoming().join(name)))
+                .sum(),
+        })
+    }
+
+    /// Deletes what `limits` says, but never a layer that a process uses, and what killed
+    /// processes left half-done.
+    pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
+        let leftover_bytes = self.remove_leftovers()?;
+        let mut report = GcReport { leftover_bytes, ..GcReport::default() };
+        let mut entries = self.entries()?;
+        entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
+        let now = SystemTime::now();
+        let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        for entry in &entries {
+            let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
+            let too_much = limits.max_bytes.is_some_and(|max| left > max);
+            if (too_old || too_much) && self.remove_unless_in_use(entry.diff_id)? {
+                left -= entry.bytes;
+                report.removed_layers += 1;
+                report.removed_bytes += entry.bytes;
+            } else {
+                report.kept_layers += 1;
+                report.kept_bytes += entry.bytes;
+                report.in_use_layers += u64::from(too_old || too_much);
+            }
+        }
+        Ok(report)
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+        let mut entries = Vec::new();
+        for diff_id in self.list()? {
+            let path = self.layer_path(&diff_id);
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(io_error("read", &path)(error)),
+            };
+            let last_used = metadata.modified().map_err(io_error("read", &path))?;
+            entries.push(Entry { diff_id, bytes: metadata.len(), last_used });
+        }
+        Ok(entries)
+    }
+
+    /// Deletes a layer; `false` if somebody uses it.
+    fn remove_unless_in_use(&self, diff_id: DiffId) -> Result<bool, StoreError> {
+        let path = self.layer_path(&diff_id);
+        let Some(file) = open_if_there(&path)? else { return Ok(true) };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
+        }
+        fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        Ok(true)
+    }
+}
+
+impl Entry {
+    fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
+        // A clock set back makes layers used "in the future": they are young.
+        now.duration_since(self.last_used).is_ok_and(|unused| unused > age)
+    }
+}

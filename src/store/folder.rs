@@ -1,0 +1,123 @@
+//! The folder itself: where things are in it, how it is opened.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::error::io_error;
+use super::{StoreError, Workspace, workspace};
+use crate::image::DiffId;
+
+/// The largest uncompressed layer that a store takes unless told otherwise: 16 GiB. Real layers are
+/// far smaller; a few megabytes of zstd can claim to unpack to terabytes.
+pub const MAX_LAYER_BYTES: u64 = 16 << 30;
+
+/// A store of uncompressed layers in a folder. Cheap to clone; any number of threads and processes
+/// may use one folder at once.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+    max_layer_bytes: u64,
+}
+
+impl Store {
+    /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
+    /// and removes what killed processes left half-done in it.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
+        let store = Store { root: path.into(), max_layer_bytes: MAX_LAYER_BYTES };
+        for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
+            let mut builder = DirBuilder::new();
+            builder
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .map_err(io_error("create", &folder))?;
+        }
+        store.remove_leftovers()?;
+        Ok(store)
+    }
+
+    /// The folder used where nobody names one: `remora` under the user's cache directory
+    /// (`XDG_CACHE_HOME`, otherwise `~/.cache`).
+    pub fn default_path() -> Result<PathBuf, StoreError> {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
+        Ok(cache.ok_or(StoreError::NoDefaultPath)?.join("remora"))
+    }
+
+    /// Takes layers of up to `limit` bytes, uncompressed, instead of [`MAX_LAYER_BYTES`].
+    pub fn with_max_layer_bytes(self, limit: u64) -> Self {
+        Store { max_layer_bytes: limit, ..self }
+    }
+
+    /// The largest uncompressed layer that this store takes, in bytes.
+    pub fn max_layer_bytes(&self) -> u64 {
+        self.max_layer_bytes
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// A folder for temporary files on the store's file system.
+    pub fn scratch(&self) -> Result<Workspace, StoreError> {
+        Workspace::unique(&self.scratch_parent())
+    }
+
+    /// Removes what killed processes left half-done, and says how many bytes that freed.
+    pub(super) fn remove_leftovers(&self) -> Result<u64, StoreError> {
+        let parents = [self.incoming(), self.scratch_parent()];
+        parents.iter().map(|parent| workspace::remove_leftovers(parent)).sum()
+    }
+
+    pub(super) fn layers(&self) -> PathBuf {
+        self.root.join("layers")
+    }
+
+    pub(super) fn incoming(&self) -> PathBuf {
+        self.root.join("incoming")
+    }
+
+    fn scratch_parent(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
+    pub(super) fn layer_path(&self, diff_id: &DiffId) -> PathBuf {
+        self.layers().join(diff_id.0.hex())
+    }
+
+    pub(super) fn incoming_path(&self, diff_id: &DiffId) -> PathBuf {
+        self.incoming().join(diff_id.0.hex())
+    }
+
+    /// The layers that are there, in the order of their diff IDs. Files of other names are not ours
+    /// and are passed over.
+    pub(super) fn list(&self) -> Result<Vec<DiffId>, StoreError> {
+        let folder = self.layers();
+        let names = file_names(&folder).map_err(io_error("list", &folder))?;
+        let mut layers: Vec<DiffId> =
+            names.iter().filter_map(|name| format!("sha256:{name}").parse().ok()).collect();
+        layers.sort_unstable();
+        Ok(layers)
+    }
+}
+
+/// The names in `folder` that are text; ours all are.
+pub(super) fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+/// The file or folder `path`, opened for reading, or `None` where there is none.
+pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, StoreError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error("open", path)(error)),
+    }
+}

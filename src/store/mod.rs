@@ -1,0 +1,32 @@
+//! The store room: a content-addressed folder that holds each layer's uncompressed tar under its
+//! diff ID.
+//!
+//! Here live the way in (unpack, hash, write, fsync, rename), the way out (a read-only memory map),
+//! the check of everything that is there, and its collection. Nothing here knows what a layer is
+//! for, and nothing is ever changed in place: a file under `layers/` is complete and immutable from
+//! the moment it has its name, so that killing a process at any moment leaves a valid store, and
+//! several processes may use one at once.
+//!
+//! ```text
+//! layers/<64 hex digits>             an uncompressed layer, mode 0400; its modification time is when it was last used
+//! incoming/<64 hex digits>/          a layer on its way in
+//! scratch/<random>/                  temporary files of somebody who makes or applies a delta
+//! ```
+//!
+//! The folders under `incoming/` and `scratch/` are locked while somebody works in them.
+
+mod check;
+mod collect;
+mod error;
+mod folder;
+mod ingest;
+mod layer;
+mod mapping;
+mod workspace;
+
+pub use check::VerifyReport;
+pub use collect::{GcLimits, GcReport, StoreInfo};
+pub use error::StoreError;
+pub use folder::{MAX_LAYER_BYTES, Store};
+pub use layer::Layer;
+pub use workspace::Workspace;

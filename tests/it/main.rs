@@ -1,0 +1,3 @@
+//! Everything that uses Remora from outside, in one test binary.
+
+mod store;
