@@ -1,16 +1,18 @@
 //! The encoder's one interface: a base and all targets in, commands for each target out.
 
 use super::baseline::Baseline;
+use super::fine::Fine;
 use super::{Algorithm, Base, Command, Options};
 
 /// Finds commands that make targets from a base. Built once for all targets, so that the base is
 /// searched and indexed once.
 pub struct Encoder<'a> {
     targets: &'a [&'a [u8]],
-    method: Method,
+    method: Method<'a>,
 }
 
-enum Method {
+enum Method<'a> {
+    Fine(Box<Fine<'a>>),
     Rsync(Baseline),
 }
 
@@ -23,9 +25,9 @@ impl<'a> Encoder<'a> {
         options: Options,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Self {
-        targets.iter().for_each(|target| advance(target.len() as u64));
         let method = match options.algorithm {
-            Algorithm::Rsync | Algorithm::Fine => Method::Rsync(Baseline::new(base)),
+            Algorithm::Fine => Method::Fine(Box::new(Fine::new(base, targets, &options, advance))),
+            Algorithm::Rsync => Method::Rsync(Baseline::new(base)),
         };
         Encoder { targets, method }
     }
@@ -34,6 +36,7 @@ impl<'a> Encoder<'a> {
     /// a kind that could be one are one. `advance` is told how many bytes of the target are done.
     pub fn encode(&self, index: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
         match &self.method {
+            Method::Fine(fine) => fine.encode(index, advance),
             Method::Rsync(baseline) => baseline.encode(self.targets[index], advance),
         }
     }

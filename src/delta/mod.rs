@@ -8,11 +8,22 @@
 
 mod base;
 mod baseline;
+mod cells;
 mod command;
 mod encode;
+mod extent;
+mod fine;
+mod matches;
 mod options;
+mod pairing;
+mod parse;
 mod patch;
+mod prices;
+mod seed_index;
 mod stats;
+mod tar_entries;
+#[cfg(test)]
+mod tests;
 
 pub use base::Base;
 pub use command::{Command, CommandError, CommandReader, MAGIC, write_stream};
@@ -20,3 +31,4 @@ pub use encode::Encoder;
 pub use options::{Algorithm, Effort, Goal, Options};
 pub use patch::{PatchError, patch};
 pub use stats::CommandStats;
+pub use tar_entries::{TarEntry, tar_entries};
