@@ -20,13 +20,13 @@ pub(super) struct BlobReader<R> {
 
 impl<R: Read> BlobReader<R> {
     /// `place` says in errors where the blob comes from.
-    pub(super) fn new(inner: R, descriptor: &Descriptor, place: impl Into<String>) -> Self {
+    pub(super) fn new(inner: R, expected: Digest, size: u64, place: impl Into<String>) -> Self {
         BlobReader {
             inner,
             hasher: Sha256::new(),
             got: 0,
-            size: descriptor.size,
-            expected: descriptor.digest,
+            size,
+            expected,
             place: place.into(),
             ended: false,
         }
@@ -68,15 +68,46 @@ impl<R: Read> Read for BlobReader<R> {
     }
 }
 
-/// All of a small blob. `limit` guards against a descriptor that claims too much.
+/// All of a small blob. The caller has checked that the descriptor does not claim too much.
 pub(super) fn read_small(
     reader: impl Read,
     descriptor: &Descriptor,
     place: &str,
 ) -> Result<Vec<u8>, ImageError> {
     let mut bytes = Vec::new();
-    BlobReader::new(reader, descriptor, place)
-        .read_to_end(&mut bytes)
-        .map_err(ImageError::from_read)?;
+    let mut reader = BlobReader::new(reader, descriptor.digest, descriptor.size, place);
+    reader.read_to_end(&mut bytes).map_err(ImageError::from_read)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], digest: Digest, size: u64) -> Result<Vec<u8>, String> {
+        let mut read = Vec::new();
+        match BlobReader::new(bytes, digest, size, "here").read_to_end(&mut read) {
+            Ok(_) => Ok(read),
+            Err(error) => {
+                assert!(read.len() as u64 <= size, "more bytes than declared");
+                Err(ImageError::from_read(error).to_string())
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_declared_blob_comes_through() {
+        let digest = Digest::of(b"abc");
+        assert_eq!(read(b"abc", digest, 3), Ok(b"abc".to_vec()));
+        assert_eq!(read(b"", Digest::of(b""), 0), Ok(Vec::new()));
+        for (bytes, size, problem) in [
+            (&b"abd"[..], 3, format!("has the digest {}", Digest::of(b"abd"))),
+            (b"ab", 3, "has 2 bytes instead of 3".to_owned()),
+            (b"abcd", 3, "has more than 3 bytes".to_owned()),
+            (b"abc", u64::MAX, format!("has 3 bytes instead of {}", u64::MAX)),
+            (b"abc", 0, "has more than 0 bytes".to_owned()),
+        ] {
+            assert_eq!(read(bytes, digest, size), Err(format!("here: blob {digest} {problem}")));
+        }
+    }
 }

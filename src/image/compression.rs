@@ -151,3 +151,72 @@ impl<D: Read + Blob> Read for Drained<D> {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const TEXT: &[u8] = b"a layer, a layer, a layer";
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    fn bzip2(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::new(9));
+        encoder.write_all(bytes).expect("in memory");
+        encoder.finish().expect("in memory")
+    }
+
+    fn forms() -> Vec<(Compression, Vec<u8>)> {
+        vec![
+            (Compression::Gzip, gzip(TEXT)),
+            (Compression::Zstd, zstd::encode_all(TEXT, 3).expect("in memory")),
+            (Compression::Bzip2, bzip2(TEXT)),
+            (Compression::Xz, liblzma::encode_all(TEXT, 6).expect("in memory")),
+        ]
+    }
+
+    fn plain(blob: Vec<u8>) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        decompress(io::Cursor::new(blob))?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn every_compression_is_recognised_and_undone() {
+        for (compression, blob) in forms() {
+            assert_eq!(Compression::of(&blob), compression);
+            assert_eq!(plain(blob).expect("decompressed"), TEXT, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn several_members_are_one_layer() {
+        for (compression, blob) in forms() {
+            let twice = plain([blob.clone(), blob].concat()).expect("decompressed");
+            assert_eq!(twice, [TEXT, TEXT].concat(), "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn plain_bytes_of_any_length_stay_what_they_are() {
+        for bytes in [&b""[..], b"B", b"BZh1/name of a file", &[0x1f, 0x8b], &[0; 2000]] {
+            assert_eq!(plain(bytes.to_vec()).expect("plain"), bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_blob_is_an_error_wherever_it_is_cut() {
+        for (compression, blob) in forms() {
+            for len in MAGIC_BYTES..blob.len() {
+                assert!(plain(blob[..len].to_vec()).is_err(), "{compression:?} cut to {len}");
+            }
+            assert!(plain([&blob[..], b"rubbish"].concat()).is_err(), "{compression:?} with more");
+        }
+    }
+}

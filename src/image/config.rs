@@ -127,3 +127,56 @@ where
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIFF_ID: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn the_parts_that_matter_are_read_and_the_bytes_kept() {
+        let json = format!(
+            r#"{{"created":"2018-12-26T08:20:42.831353376Z", "os":"linux","architecture":"arm","variant":"v7",
+            "config":{{"Env":["A=b"],"Labels":{{"k":"v"}}}},"rootfs":{{"type":"layers","diff_ids":["{DIFF_ID}"]}}}}"#
+        );
+        let config = parse_config(json.as_bytes()).expect("parsed");
+        assert_eq!(config.bytes(), json.as_bytes());
+        assert_eq!(config.id().0, Digest::of(json.as_bytes()));
+        assert_eq!(config.created(), Some("2018-12-26T08:20:42.831353376Z"));
+        assert_eq!(config.labels()["k"], "v");
+        assert_eq!(config.diff_ids()[0].to_string(), DIFF_ID);
+        assert_eq!(config.platform().map(|p| p.to_string()).as_deref(), Some("linux/arm/v7"));
+        assert_eq!(config.runtime().keys().collect::<Vec<_>>(), ["Env", "Labels"]);
+    }
+
+    #[test]
+    fn what_may_be_absent_may_be_null_too() {
+        for json in [
+            r#"{"rootfs":{}}"#,
+            r#"{"os":null,"config":null,"created":null,"rootfs":{"diff_ids":null}}"#,
+            r#"{"config":{"Labels":null},"rootfs":{"diff_ids":[]}}"#,
+        ] {
+            let config = parse_config(json.as_bytes()).expect(json);
+            assert_eq!(
+                (config.diff_ids().len(), config.labels().len(), config.platform()),
+                (0, 0, None)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_config_is_refused() {
+        let many = vec![format!("\"{DIFF_ID}\""); MAX_LAYERS + 1].join(",");
+        for (json, reason) in [
+            ("{}".to_owned(), "missing field `rootfs`"),
+            (r#"{"rootfs":{"diff_ids":["x"]}}"#.to_owned(), "is not a digest"),
+            (r#"{"config":{"Labels":{"a":1}},"rootfs":{}}"#.to_owned(), "cannot be read"),
+            (" ".repeat(MAX_CONFIG_BYTES as usize + 1), "larger than"),
+            (format!(r#"{{"rootfs":{{"diff_ids":[{many}]}}}}"#), "names 1025 layers"),
+        ] {
+            let error = parse_config(json.as_bytes()).expect_err("refused").to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+}

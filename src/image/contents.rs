@@ -1,8 +1,15 @@
 //! An image that is to be written.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::PathBuf;
 
-use super::{Digest, RegistryReference};
+use super::blob_reader::BlobReader;
+use super::transfer::CopyError;
+use super::{
+    Descriptor, Digest, ImageError, Manifest, ManifestDocument, RegistryReference, parse_config,
+    parse_manifest,
+};
 
 /// Everything an image consists of.
 #[derive(Debug, Clone)]
@@ -21,7 +28,7 @@ pub struct ImageContents {
     pub mount_from: Vec<RegistryReference>,
 }
 
-/// A layer blob that is to be written.
+/// A blob that is to be written.
 #[derive(Debug, Clone)]
 pub struct Blob {
     /// Its digest.
@@ -45,5 +52,57 @@ impl Blob {
     /// A blob of bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Blob { digest: Digest::of(&bytes), size: bytes.len() as u64, data: BlobData::Bytes(bytes) }
+    }
+
+    /// The blob's bytes, checked: what is published is what was made, even if the file was tampered
+    /// with meanwhile.
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, CopyError> {
+        let bytes: Box<dyn Read + Send> = match &self.data {
+            BlobData::File(path) => Box::new(File::open(path).map_err(|error| {
+                CopyError::Read(io::Error::from(ImageError::file("open", path)(error)))
+            })?),
+            BlobData::Bytes(bytes) => Box::new(io::Cursor::new(bytes.clone())),
+        };
+        Ok(Box::new(BlobReader::new(bytes, self.digest, self.size, "the image to be written")))
+    }
+
+    fn is(&self, descriptor: &Descriptor) -> bool {
+        (self.digest, self.size) == (descriptor.digest, descriptor.size)
+    }
+}
+
+impl ImageContents {
+    /// The blobs of a place that keeps a manifest: config, then layers.
+    pub(super) fn blobs(&self) -> Vec<Blob> {
+        let config = Blob::from_bytes(self.config.clone());
+        std::iter::once(config).chain(self.layers.iter().cloned()).collect()
+    }
+
+    /// Checks that the manifest names exactly these blobs, and gives it.
+    pub(super) fn check_manifest(&self) -> Result<Manifest, ImageError> {
+        let parsed = parse_manifest(&self.manifest, Some(&self.manifest_media_type));
+        let Ok(ManifestDocument::Image(manifest)) = parsed else {
+            return Err(ImageError::contents("the manifest is not an image manifest"));
+        };
+        let blobs = self.blobs();
+        let named = || std::iter::once(manifest.config()).chain(manifest.layers());
+        if named().count() != blobs.len()
+            || !named().zip(&blobs).all(|(named, blob)| blob.is(named))
+        {
+            return Err(ImageError::contents("the manifest does not name its blobs"));
+        }
+        Ok(*manifest)
+    }
+
+    /// Checks that the layers are the plain tars that the config names.
+    pub(super) fn check_plain_layers(&self) -> Result<(), ImageError> {
+        let config = parse_config(&self.config);
+        let config = config.map_err(|error| ImageError::contents(error.to_string()))?;
+        if config.diff_ids().iter().map(|id| id.0).eq(self.layers.iter().map(|layer| layer.digest))
+        {
+            Ok(())
+        } else {
+            Err(ImageError::contents("the layers are not the tars that the config names"))
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::transfer::is_from_system;
 use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::ErrorKind;
 
@@ -86,6 +87,12 @@ pub enum ImageError {
         /// In what it differs.
         problem: BlobProblem,
     },
+    /// A layer's compressed data cannot be decompressed.
+    #[error("a layer's compressed data is damaged: {0}")]
+    Compressed(#[source] io::Error),
+    /// The image to be written contradicts itself: a defect in Remora.
+    #[error("the image to be written contradicts itself: {0}")]
+    Contents(String),
     /// A file could not be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     File {
@@ -140,7 +147,9 @@ impl ImageError {
             | ImageError::Manifest { .. }
             | ImageError::Config { .. }
             | ImageError::Malformed { .. }
+            | ImageError::Compressed(_)
             | ImageError::Blob { .. } => ErrorKind::Content,
+            ImageError::Contents(_) => ErrorKind::Internal,
         }
     }
 
@@ -154,7 +163,9 @@ impl ImageError {
             ImageError::Manifest { source: ManifestError::Schema1, .. } => {
                 "push the image again with a current tool, it will then have a schema 2 manifest"
             }
-            ImageError::Blob { .. } => "fetch or build the image again: it is damaged",
+            ImageError::Blob { .. } | ImageError::Compressed(_) => {
+                "fetch or build the image again: it is damaged"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
@@ -165,10 +176,15 @@ impl ImageError {
     pub fn from_read(error: io::Error) -> Self {
         match error.downcast::<ImageError>() {
             Ok(error) => error,
-            Err(source) => {
+            Err(source) if is_from_system(&source) => {
                 ImageError::Stream { doing: "read the image's layers".to_owned(), source }
             }
+            Err(source) => ImageError::Compressed(source),
         }
+    }
+
+    pub(super) fn contents(reason: impl Into<String>) -> Self {
+        ImageError::Contents(reason.into())
     }
 
     pub(super) fn file(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {

@@ -13,3 +13,15 @@ pub(super) const MAX_LAYERS: usize = 1024;
 
 /// Indexes inside indexes before a manifest must come.
 pub(super) const MAX_INDEX_DEPTH: usize = 4;
+
+/// Bytes of a docker archive's `manifest.json`, which lists all of its images.
+pub(super) const MAX_ARCHIVE_INDEX_BYTES: u64 = 4 << 20;
+
+/// Entries of an archive. `docker save` writes up to four for each layer of each image.
+pub(super) const MAX_ARCHIVE_ENTRIES: usize = 1 << 18;
+
+/// Bytes of one extended header (PAX or GNU long name) in an archive: names of layers are short.
+pub(super) const MAX_TAR_EXTENSION_BYTES: u64 = 64 << 10;
+
+/// Links from one archive entry to the next before a file must come.
+pub(super) const MAX_ARCHIVE_LINKS: usize = 8;

@@ -275,3 +275,114 @@ fn platform<'de, D: serde::Deserializer<'de>>(
         },
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn descriptor() -> String {
+        format!(r#"{{"mediaType":"x","digest":"{DIGEST}","size":7}}"#)
+    }
+
+    fn outcome(json: &str, stated: Option<&str>) -> String {
+        match parse_manifest(json.as_bytes(), stated) {
+            Ok(ManifestDocument::Image(manifest)) => {
+                assert_eq!(manifest.bytes(), json.as_bytes());
+                assert_eq!(manifest.digest(), Digest::of(json.as_bytes()));
+                format!("image of {} layers", manifest.layers().len())
+            }
+            Ok(ManifestDocument::Index(index)) => format!("index of {}", index.manifests.len()),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn manifests_and_indexes_are_told_apart() {
+        let d = descriptor();
+        let image = format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{d},{d}]}}"#);
+        let index = format!(r#"{{"schemaVersion":2,"manifests":[{d}]}}"#);
+        let typed = |media_type: &str, document: &str| {
+            document.replacen('{', &format!(r#"{{"mediaType":"{media_type}","#), 1)
+        };
+        for (document, stated, expected) in [
+            (image.clone(), None, "image of 2 layers"),
+            (image.clone(), Some(media_type::DOCKER_MANIFEST), "image of 2 layers"),
+            (image.clone(), Some("application/json; charset=utf-8"), "image of 2 layers"),
+            (typed(media_type::OCI_MANIFEST, &image), None, "image of 2 layers"),
+            (
+                typed(media_type::OCI_MANIFEST, &image),
+                Some(media_type::OCI_INDEX),
+                "image of 2 layers",
+            ),
+            (index.clone(), None, "index of 1"),
+            (typed(media_type::DOCKER_LIST, &index), None, "index of 1"),
+        ] {
+            assert_eq!(outcome(&document, stated), expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_refused_with_the_reason() {
+        let d = descriptor();
+        let many = vec![d.as_str(); MAX_LAYERS + 1].join(",");
+        let large = " ".repeat(MAX_MANIFEST_BYTES as usize + 1);
+        let deep = format!(r#"{{"schemaVersion":2,"annotations":{}"#, "[".repeat(100_000));
+        for (document, stated, reason) in [
+            (String::new(), None, "cannot be read"),
+            ("[]".to_owned(), None, "cannot be read"),
+            (deep, None, "cannot be read"),
+            (large, None, "larger than 4194304 bytes"),
+            (r#"{"schemaVersion":1,"fsLayers":[]}"#.to_owned(), None, "schema 1"),
+            (
+                r#"{"schemaVersion":2}"#.to_owned(),
+                Some(media_type::DOCKER_SCHEMA1_SIGNED),
+                "schema 1",
+            ),
+            (r#"{"schemaVersion":2}"#.to_owned(), None, "neither layers nor manifests"),
+            (r#"{"schemaVersion":2,"mediaType":"text/plain"}"#.to_owned(), None, "\"text/plain\""),
+            (r#"{"schemaVersion":2,"layers":[]}"#.to_owned(), None, "neither layers"),
+            (
+                format!(r#"{{"schemaVersion":2,"config":{d},"layers":[{many}]}}"#),
+                None,
+                "1025 layers",
+            ),
+            (
+                r#"{"schemaVersion":2,"manifests":[{"digest":"md5:0","size":1}]}"#.to_owned(),
+                None,
+                "is not a digest",
+            ),
+            (
+                format!(r#"{{"schemaVersion":2,"manifests":[{{"digest":"{DIGEST}","size":-1}}]}}"#),
+                None,
+                "cannot be read",
+            ),
+        ] {
+            let result = outcome(&document, stated);
+            assert!(result.contains(reason), "{result} for {:.80}", document);
+        }
+    }
+
+    #[test]
+    fn a_platform_without_names_is_none() {
+        let entry = |platform: &str| {
+            let text =
+                descriptor().replace("\"size\"", &format!(r#""platform":{platform},"size""#));
+            serde_json::from_str::<Descriptor>(&text)
+                .expect("parsed")
+                .platform
+                .map(|p| p.to_string())
+        };
+        assert_eq!(
+            entry(r#"{"os":"linux","architecture":"arm","variant":"v7"}"#).as_deref(),
+            Some("linux/arm/v7")
+        );
+        assert_eq!(
+            entry(r#"{"os":"linux","architecture":"arm64","variant":""}"#).as_deref(),
+            Some("linux/arm64")
+        );
+        assert_eq!(entry(r#"{"os":"","architecture":""}"#), None);
+        assert_eq!(entry("null"), None);
+    }
+}

@@ -8,26 +8,34 @@
 //! Not here: keeping layers (the store), checking a tar against its diff ID (the store, while it
 //! unpacks), what is inside a layer, and what a delta is.
 
+mod archive_file;
+mod archive_output;
 mod blob_reader;
 mod compression;
 mod config;
 mod contents;
 mod digest;
+mod docker_archive;
 mod error;
 #[expect(clippy::module_inception, reason = "the type's file is named after the type")]
 mod image;
 mod limits;
 mod manifest;
+mod oci_archive;
 mod oci_image;
 mod oci_layout;
 mod platform;
 mod reference;
+mod tar_index;
+mod tar_writer;
+mod transfer;
 mod transports;
 
 pub use compression::{Compression, decompress};
 pub use config::{ConfigError, ImageConfig, parse_config};
 pub use contents::{Blob, BlobData, ImageContents};
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
+pub use docker_archive::{DockerArchiveError, check_docker_archive};
 pub use error::{BlobProblem, ImageError};
 pub use image::Image;
 pub use manifest::{

@@ -127,6 +127,6 @@ impl LayerSource for BlobLayers {
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
         let descriptor = &self.blobs[index];
         let blob = self.source.open_blob(descriptor)?;
-        Ok(Box::new(BlobReader::new(blob, descriptor, &*self.place)))
+        Ok(Box::new(BlobReader::new(blob, descriptor.digest, descriptor.size, &*self.place)))
     }
 }

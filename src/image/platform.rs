@@ -99,3 +99,48 @@ impl fmt::Display for Platform {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_platform_survives_text() {
+        for text in ["linux/amd64", "linux/arm/v7", "windows/arm64/v8"] {
+            assert_eq!(platform(text).to_string(), text);
+        }
+        for text in ["", "linux", "linux/", "/arm", "a/b/c/d", "linux/arm v7", "linux//v7"] {
+            assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_host_is_a_platform_that_parses() {
+        assert_eq!(platform(&Platform::host().to_string()), Platform::host());
+    }
+
+    #[test]
+    fn the_closest_variant_that_runs_ranks_first() {
+        for (wanted, offered, rank) in [
+            ("linux/amd64", "linux/amd64", Some(0)),
+            ("linux/amd64", "linux/amd64/v1", Some(0)),
+            ("linux/amd64", "linux/amd64/v3", None),
+            ("linux/amd64/v3", "linux/amd64", Some(2)),
+            ("linux/arm64", "linux/arm64/v8", Some(0)),
+            ("linux/arm64/v8", "linux/arm64", Some(0)),
+            ("linux/arm", "linux/arm/v7", Some(0)),
+            ("linux/arm/v7", "linux/arm/v6", Some(1)),
+            ("linux/arm/v6", "linux/arm/v7", None),
+            ("linux/arm/v5", "linux/arm/v5", Some(0)),
+            ("linux/amd64", "windows/amd64", None),
+            ("linux/riscv64", "linux/riscv64", Some(0)),
+            ("linux/arm/v7", "linux/arm64/v7", None),
+        ] {
+            assert_eq!(platform(wanted).rank(&platform(offered)), rank, "{wanted} from {offered}");
+        }
+    }
+}

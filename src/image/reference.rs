@@ -263,3 +263,75 @@ impl fmt::Display for ArchivedImage {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> String {
+        match text.parse::<ImageReference>() {
+            Ok(reference) => format!("{reference:?}"),
+            Err(error) => format!("refused: {error}"),
+        }
+    }
+
+    #[test]
+    fn registry_names_are_completed_as_skopeo_completes_them() {
+        let digest = Digest::of(b"");
+        for (text, complete) in [
+            ("busybox", "docker.io/library/busybox:latest"),
+            ("docker://busybox:1.29", "docker.io/library/busybox:1.29"),
+            ("balena/app", "docker.io/balena/app:latest"),
+            ("index.docker.io/app", "docker.io/library/app:latest"),
+            ("localhost/app", "localhost/app:latest"),
+            ("registry.example.com:5000/a/b/c:x", "registry.example.com:5000/a/b/c:x"),
+            (&format!("r.example/a@{digest}"), &format!("r.example/a@{digest}")),
+            (&format!("r.example/a:1@{digest}"), &format!("r.example/a:1@{digest}")),
+        ] {
+            let reference: ImageReference = text.parse().expect(text);
+            assert_eq!(reference.to_string(), complete);
+            assert_eq!(complete.parse(), Ok(reference), "{text}");
+        }
+    }
+
+    #[test]
+    fn places_on_disk_are_split_at_the_first_colon() {
+        for (text, expected) in [
+            ("oci:dir/a", r#"OciLayout { dir: "dir/a", tag: None }"#),
+            ("oci:/x:1:2", r#"OciLayout { dir: "/x", tag: Some("1:2") }"#),
+            ("oci-archive:a.tar:v1", r#"OciArchive { file: "a.tar", tag: Some("v1") }"#),
+            ("docker-archive:-", "DockerArchive { file: Stdio, image: None }"),
+            (
+                "docker-archive:a.tar:app:1",
+                r#"DockerArchive { file: Path("a.tar"), image: Some(Named("app:1")) }"#,
+            ),
+            (
+                "docker-archive:a.tar:@2",
+                r#"DockerArchive { file: Path("a.tar"), image: Some(Nth(2)) }"#,
+            ),
+        ] {
+            assert_eq!(parsed(text), expected);
+            let reference: ImageReference = text.parse().expect(text);
+            assert_eq!(reference.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_names_no_image_is_refused_with_the_reason() {
+        for (text, reason) in [
+            ("", "must have at least one component"),
+            ("oci:", "has no path"),
+            ("docker-archive::x", "has no path"),
+            ("dir:app", "\"dir:\" is not supported"),
+            ("docker-daemon:app:1", "is not supported"),
+            ("https://example.com/app", "invalid reference format"),
+            ("Registry.example/App", "invalid reference format"),
+            ("app@sha256:00", "invalid reference format"),
+            (&format!("app@sha512:{}", "0".repeat(128)), "is not a digest of the form sha256"),
+            ("../app", "invalid reference format"),
+        ] {
+            let result = parsed(text);
+            assert!(result.starts_with("refused") && result.contains(reason), "{text}: {result}");
+        }
+    }
+}

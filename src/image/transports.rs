@@ -1,8 +1,12 @@
 //! The one way to every place that images live in.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Digest, Image, ImageContents, ImageError, ImageReference, Platform, oci_layout};
+use super::{
+    ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
+    docker_archive, oci_archive, oci_layout,
+};
 use crate::progress::Progress;
 
 /// How images are reached.
@@ -17,11 +21,19 @@ pub struct TransportSettings {
     pub ca_file: Option<PathBuf>,
     /// How often a request is tried before it is given up; at least 1.
     pub max_attempts: u32,
+    /// Where archives that are compressed or come through a pipe are kept while they are read.
+    pub spool_dir: PathBuf,
 }
 
 impl Default for TransportSettings {
     fn default() -> Self {
-        TransportSettings { authfile: None, plain_http: false, ca_file: None, max_attempts: 6 }
+        TransportSettings {
+            authfile: None,
+            plain_http: false,
+            ca_file: None,
+            max_attempts: 6,
+            spool_dir: std::env::temp_dir(),
+        }
     }
 }
 
@@ -31,12 +43,13 @@ impl Default for TransportSettings {
 #[derive(Debug)]
 pub struct Transports {
     settings: TransportSettings,
+    stdin_taken: AtomicBool,
 }
 
 impl Transports {
     /// Reads the files that `settings` name; contacts nobody.
     pub fn new(settings: TransportSettings) -> Result<Self, ImageError> {
-        Ok(Transports { settings })
+        Ok(Transports { settings, stdin_taken: AtomicBool::new(false) })
     }
 
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
@@ -45,25 +58,60 @@ impl Transports {
         reference: &ImageReference,
         platform: &Platform,
     ) -> Result<Image, ImageError> {
+        let spool_dir = self.settings.spool_dir.as_path();
         match reference {
+            ImageReference::Registry(_) => Err(self.unsuitable(reference)),
             ImageReference::OciLayout { dir, tag } => {
                 oci_layout::open(reference, dir, tag.as_deref(), platform)
             }
-            _ => Err(self.unsuitable(reference)),
+            ImageReference::OciArchive { file, tag } => {
+                oci_archive::open(reference, file, tag.as_deref(), platform, spool_dir)
+            }
+            ImageReference::DockerArchive { file, image } => {
+                self.take_stdin(reference, file)?;
+                docker_archive::open(reference, file, image.as_ref(), spool_dir)
+            }
         }
     }
 
     /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
     /// index last, files under a temporary name until they are whole. Gives the manifest's digest.
     ///
+    /// A layout gets one image more or another of that name; an archive is replaced.
     /// Reports to the stage [`Push`](crate::progress::Stage::Push).
     pub fn write(
         &self,
         reference: &ImageReference,
-        _contents: &ImageContents,
-        _progress: &dyn Progress,
+        contents: &ImageContents,
+        progress: &dyn Progress,
     ) -> Result<Digest, ImageError> {
-        Err(self.unsuitable(reference))
+        if let ImageReference::DockerArchive { file, image } = reference {
+            contents.check_plain_layers()?;
+            docker_archive::write(reference, file, image.as_ref(), contents, progress)?;
+            return Ok(Digest::of(&contents.manifest));
+        }
+        let manifest = contents.check_manifest()?;
+        match reference {
+            ImageReference::OciLayout { dir, tag } => {
+                oci_layout::write(dir, tag.as_deref(), contents, &manifest, progress)?;
+            }
+            ImageReference::OciArchive { file, tag } => {
+                oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
+            }
+            _ => return Err(self.unsuitable(reference)),
+        }
+        Ok(manifest.digest())
+    }
+
+    /// Standard input can be read once only: a second image from it would be empty.
+    fn take_stdin(&self, reference: &ImageReference, file: &ArchiveFile) -> Result<(), ImageError> {
+        if *file == ArchiveFile::Stdio && self.stdin_taken.swap(true, Ordering::Relaxed) {
+            return Err(ImageError::Unsuitable {
+                reference: reference.to_string(),
+                reason: "standard input was read already, it holds one archive".to_owned(),
+            });
+        }
+        Ok(())
     }
 
     fn unsuitable(&self, reference: &ImageReference) -> ImageError {

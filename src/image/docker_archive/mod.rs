@@ -1,0 +1,73 @@
+//! The tar that `docker save` writes and `docker load` reads (Docker image spec v1.2, "Combined Image
+//! JSON + Filesystem Changeset Format").
+
+mod index;
+mod write;
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use index::ArchiveIndex;
+pub use index::{DockerArchiveError, check_docker_archive};
+pub(super) use write::write;
+
+use super::archive_file::Archive;
+use super::image::LayerSource;
+use super::tar_index::{Extent, TarIndexError};
+use super::{ArchiveFile, ArchivedImage, Descriptor, Image, ImageError, ImageReference};
+
+/// Opens the image that is meant, or the only one. What comes through a pipe or is compressed as a
+/// whole is spooled to `spool_dir`.
+pub(super) fn open(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    image: Option<&ArchivedImage>,
+    spool_dir: &Path,
+) -> Result<Image, ImageError> {
+    let place = reference.to_string();
+    let archive = Archive::open(file, &place, spool_dir)?;
+    let wrong = |error| read_error(&place, error);
+    let mut contents = archive.file.as_ref();
+    let index = ArchiveIndex::read(&mut contents, &archive.index).map_err(wrong)?;
+    let entry = index.find(image).ok_or_else(|| match image {
+        None if index.entries.len() > 1 => {
+            ImageError::Ambiguous { reference: place.clone(), names: index.names() }
+        }
+        _ => ImageError::NotFound { reference: place.clone(), names: index.names() },
+    })?;
+    let config = entry.config(&mut contents, &archive.index).map_err(wrong)?;
+    let extents = entry.layers(&archive.index).map_err(wrong)?;
+    let layers = Arc::new(ArchivedLayers { archive, extents });
+    Ok(Image { reference: reference.clone(), manifest: None, config, layers })
+}
+
+fn read_error(reference: &str, error: DockerArchiveError) -> ImageError {
+    match error {
+        DockerArchiveError::Tar(TarIndexError::Io(source)) => {
+            ImageError::Stream { doing: format!("read {reference}"), source }
+        }
+        error => {
+            ImageError::Malformed { reference: reference.to_owned(), reason: error.to_string() }
+        }
+    }
+}
+
+struct ArchivedLayers {
+    archive: Archive,
+    extents: Vec<Extent>,
+}
+
+impl LayerSource for ArchivedLayers {
+    fn count(&self) -> usize {
+        self.extents.len()
+    }
+
+    fn descriptor(&self, _index: usize) -> Option<&Descriptor> {
+        None
+    }
+
+    fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
+        Ok(Box::new(self.archive.reader(self.extents[index])))
+    }
+}

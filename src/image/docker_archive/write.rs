@@ -1,0 +1,86 @@
+//! Writing a docker archive.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::image::archive_output::write_archive;
+use crate::image::tar_writer::TarWriter;
+use crate::image::{
+    ArchiveFile, ArchivedImage, Blob, Digest, ImageContents, ImageError, ImageReference,
+    RegistryReference,
+};
+use crate::progress::{Progress, Stage};
+
+/// An entry of `manifest.json`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+/// Writes the image as the archive's only one. The index comes last, so that an archive that was cut
+/// short on its way through a pipe is refused by whoever reads it.
+pub(crate) fn write(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    image: Option<&ArchivedImage>,
+    contents: &ImageContents,
+    progress: &dyn Progress,
+) -> Result<(), ImageError> {
+    let config = Blob::from_bytes(contents.config.clone());
+    let config_name = format!("{}.json", config.digest.hex());
+    let index = serde_json::to_vec(&[Entry {
+        config: config_name.clone(),
+        repo_tags: repo_tags(reference, image)?,
+        layers: contents.layers.iter().map(|layer| layer_name(layer.digest)).collect(),
+    }]);
+    let index = index.map_err(|error| ImageError::contents(error.to_string()))?;
+    progress.expect(Stage::Push, contents.layers.iter().map(|layer| layer.size).sum());
+    let done = |bytes| progress.advance(Stage::Push, bytes);
+    write_archive(file, |output| {
+        let mut tar = TarWriter::new(output);
+        let mut written = HashSet::new();
+        for layer in &contents.layers {
+            if written.insert(layer.digest) {
+                tar.add(&layer_name(layer.digest), layer.size, &mut layer.open()?, done)?;
+            } else {
+                done(layer.size);
+            }
+        }
+        tar.add(&config_name, config.size, &mut contents.config.as_slice(), |_| ())?;
+        tar.add("manifest.json", index.len() as u64, &mut index.as_slice(), |_| ())?;
+        tar.finish()
+    })
+}
+
+fn layer_name(digest: Digest) -> String {
+    format!("{}.tar", digest.hex())
+}
+
+/// The name that `docker load` gives the image.
+fn repo_tags(
+    reference: &ImageReference,
+    image: Option<&ArchivedImage>,
+) -> Result<Vec<String>, ImageError> {
+    let unsuitable =
+        |reason: String| ImageError::Unsuitable { reference: reference.to_string(), reason };
+    match image {
+        None => Ok(Vec::new()),
+        Some(ArchivedImage::Nth(_)) => {
+            Err(unsuitable("an archive is written with one image, by its name".to_owned()))
+        }
+        Some(ArchivedImage::Named(name)) => {
+            let parsed: RegistryReference = name.parse()?;
+            match (parsed.tag(), parsed.digest()) {
+                (Some(tag), None) if name.ends_with(&format!(":{tag}")) => Ok(vec![name.clone()]),
+                (Some(tag), None) => Ok(vec![format!("{name}:{tag}")]),
+                _ => Err(unsuitable(
+                    "an archive's image is named by a tag, not by a digest".to_owned(),
+                )),
+            }
+        }
+    }
+}

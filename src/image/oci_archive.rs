@@ -1,0 +1,98 @@
+//! A tar of an OCI image layout, as skopeo and podman write and read it.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::archive_file::Archive;
+use super::archive_output::write_archive;
+use super::limits::MAX_MANIFEST_BYTES;
+use super::oci_image::BlobSource;
+use super::oci_layout::{INDEX, LAYOUT, LAYOUT_MARK, blob_name, index_with, open_layout};
+use super::tar_writer::TarWriter;
+use super::{
+    ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest,
+    ManifestError, Platform,
+};
+use crate::progress::{Progress, Stage};
+
+/// Opens the image named `tag`, or the only one.
+pub(super) fn open(
+    reference: &ImageReference,
+    file: &Path,
+    tag: Option<&str>,
+    platform: &Platform,
+    spool_dir: &Path,
+) -> Result<Image, ImageError> {
+    let place = reference.to_string();
+    let archive = Archive::open(&ArchiveFile::Path(file.to_owned()), &place, spool_dir)?;
+    let layout = ArchivedLayout { archive, place };
+    let index = layout.index_json()?;
+    open_layout(reference, Arc::new(layout), &index, tag, platform)
+}
+
+/// Writes the image as the archive's only one.
+pub(super) fn write(
+    file: &Path,
+    tag: Option<&str>,
+    contents: &ImageContents,
+    manifest: &Manifest,
+    progress: &dyn Progress,
+) -> Result<(), ImageError> {
+    let index = index_with(None, manifest.descriptor(), tag)
+        .map_err(|error| ImageError::contents(error.to_string()))?;
+    let blobs = contents.blobs();
+    progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
+    let done = |bytes| progress.advance(Stage::Push, bytes);
+    write_archive(&ArchiveFile::Path(file.to_owned()), |output| {
+        let mut tar = TarWriter::new(output);
+        let mut add =
+            |name: &str, bytes: &[u8]| tar.add(name, bytes.len() as u64, &mut { bytes }, |_| ());
+        add(LAYOUT, LAYOUT_MARK)?;
+        add(INDEX, &index)?;
+        add(&blob_name(manifest.digest()), manifest.bytes())?;
+        let mut written = HashSet::new();
+        for blob in &blobs {
+            if written.insert(blob.digest) {
+                tar.add(&blob_name(blob.digest), blob.size, &mut blob.open()?, done)?;
+            } else {
+                done(blob.size);
+            }
+        }
+        tar.finish()
+    })
+}
+
+/// The blobs of an archived layout.
+struct ArchivedLayout {
+    archive: Archive,
+    place: String,
+}
+
+impl ArchivedLayout {
+    fn find(&self, name: &str) -> Result<(Box<dyn Read + Send>, u64), ImageError> {
+        let extent = self.archive.index.file(name).ok_or_else(|| ImageError::Malformed {
+            reference: self.place.clone(),
+            reason: format!("the archive has no {name:?}"),
+        })?;
+        Ok((Box::new(self.archive.reader(extent)), extent.len))
+    }
+
+    fn index_json(&self) -> Result<Vec<u8>, ImageError> {
+        let (mut file, len) = self.find(INDEX)?;
+        if len > MAX_MANIFEST_BYTES {
+            let source = ManifestError::TooLarge;
+            return Err(ImageError::Manifest { reference: self.place.clone(), source });
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(ImageError::from_read)?;
+        Ok(bytes)
+    }
+}
+
+impl BlobSource for ArchivedLayout {
+    fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+        self.find(&blob_name(descriptor.digest)).map(|(file, _)| file)
+    }
+}

@@ -1,0 +1,129 @@
+//! A folder in the OCI image layout (OCI image spec, "Image Layout"), and what an archive of one has
+//! in common with it.
+
+mod write;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub(super) use write::{index_with, write};
+
+use super::limits::MAX_MANIFEST_BYTES;
+use super::oci_image::{self, BlobSource};
+use super::{
+    Descriptor, Digest, Image, ImageError, ImageReference, Index, ManifestDocument, ManifestError,
+    Platform, media_type, parse_manifest,
+};
+
+/// The annotation that names an image in a layout.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+
+/// The file that lists a layout's images.
+pub(super) const INDEX: &str = "index.json";
+
+/// The file that marks a layout.
+pub(super) const LAYOUT: &str = "oci-layout";
+
+/// What the mark says.
+pub(super) const LAYOUT_MARK: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// Where a layout keeps a blob.
+pub(super) fn blob_name(digest: Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}
+
+/// Opens the image named `tag`, or the only one.
+pub(super) fn open(
+    reference: &ImageReference,
+    dir: &Path,
+    tag: Option<&str>,
+    platform: &Platform,
+) -> Result<Image, ImageError> {
+    let layout = Layout { dir: dir.to_owned() };
+    let index = layout.index_json()?.ok_or_else(|| ImageError::NotFound {
+        reference: reference.to_string(),
+        names: Vec::new(),
+    })?;
+    open_layout(reference, Arc::new(layout), &index, tag, platform)
+}
+
+/// Opens an image of the layout that `source` holds the blobs of and `index_json` lists the images of.
+pub(super) fn open_layout(
+    reference: &ImageReference,
+    source: Arc<dyn BlobSource>,
+    index_json: &[u8],
+    tag: Option<&str>,
+    platform: &Platform,
+) -> Result<Image, ImageError> {
+    let index = parse_index(index_json)
+        .map_err(|source| ImageError::Manifest { reference: reference.to_string(), source })?;
+    let top = select(reference, index, tag, source.as_ref())?;
+    oci_image::open(reference, source, top, platform)
+}
+
+fn parse_index(bytes: &[u8]) -> Result<Index, ManifestError> {
+    match parse_manifest(bytes, Some(media_type::OCI_INDEX))? {
+        ManifestDocument::Index(index) => Ok(index),
+        ManifestDocument::Image(_) => Err(ManifestError::Shape),
+    }
+}
+
+/// What the index offers under `tag`. Several entries of the same name or without one, each for a
+/// platform of its own, are one image.
+fn select(
+    reference: &ImageReference,
+    index: Index,
+    tag: Option<&str>,
+    source: &dyn BlobSource,
+) -> Result<ManifestDocument, ImageError> {
+    let named = index.manifests.iter().filter_map(|entry| entry.annotation(REF_NAME));
+    let mut names: Vec<String> = named.map(str::to_owned).collect();
+    names.dedup();
+    let wanted = |entry: &Descriptor| tag.is_none() || entry.annotation(REF_NAME) == tag;
+    let entries: Vec<Descriptor> = index.manifests.into_iter().filter(wanted).collect();
+    let one_image = tag.is_some() || names.is_empty();
+    match entries.as_slice() {
+        [] => Err(ImageError::NotFound { reference: reference.to_string(), names }),
+        [only] => oci_image::read_manifest(reference, source, only),
+        many if one_image && many.iter().all(|entry| entry.platform.is_some()) => {
+            Ok(ManifestDocument::Index(Index { manifests: entries }))
+        }
+        _ => Err(ImageError::Ambiguous { reference: reference.to_string(), names }),
+    }
+}
+
+/// The blobs of a layout.
+struct Layout {
+    dir: PathBuf,
+}
+
+impl Layout {
+    /// The bytes of `index.json`; `None` where there is none.
+    fn index_json(&self) -> Result<Option<Vec<u8>>, ImageError> {
+        let path = self.dir.join(INDEX);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(ImageError::file("open", &path)(error)),
+        };
+        let mut bytes = Vec::new();
+        // One byte more than the parser accepts, so that it sees the excess.
+        let read = file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes);
+        read.map_err(ImageError::file("read", &path))?;
+        Ok(Some(bytes))
+    }
+
+    fn blob_path(&self, digest: Digest) -> PathBuf {
+        self.dir.join(blob_name(digest))
+    }
+}
+
+impl BlobSource for Layout {
+    fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+        let path = self.blob_path(descriptor.digest);
+        let file = File::open(&path).map_err(ImageError::file("open", &path))?;
+        Ok(Box::new(file))
+    }
+}

@@ -1,0 +1,194 @@
+//! Writing into a layout, new or existing.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME};
+use crate::image::transfer::{self, CopyError};
+use crate::image::{
+    Blob, Descriptor, ImageContents, ImageError, Manifest, ManifestError, media_type,
+    parse_manifest,
+};
+use crate::progress::{Progress, Stage};
+use crate::temporary::TemporaryFile;
+
+/// Writes the image under `tag`, in place of what had that name. Other images of the layout stay.
+/// Where it fails, what was added is taken away again.
+pub(in crate::image) fn write(
+    dir: &Path,
+    tag: Option<&str>,
+    contents: &ImageContents,
+    manifest: &Manifest,
+    progress: &dyn Progress,
+) -> Result<(), ImageError> {
+    let layout = Layout { dir: dir.to_owned() };
+    let mut added = Added::default();
+    added.create_folders(&dir.join("blobs/sha256"))?;
+    let _lock = lock(dir)?;
+    let index = layout.index_json()?;
+    let index = index_with(index.as_deref(), manifest.descriptor(), tag)
+        .map_err(|source| ImageError::Manifest { reference: dir.display().to_string(), source })?;
+    if !dir.join(LAYOUT).exists() {
+        added.publish(&dir.join(LAYOUT), &Blob::from_bytes(LAYOUT_MARK.to_vec()), |_| ())?;
+    }
+    let mut blobs = contents.blobs();
+    blobs.push(Blob::from_bytes(contents.manifest.clone()));
+    progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
+    for blob in &blobs {
+        added
+            .publish(&layout.blob_path(blob.digest), blob, |n| progress.advance(Stage::Push, n))?;
+    }
+    let path = dir.join(INDEX);
+    let written = write_file(&path, |file| file.write_all(&index).map_err(CopyError::Write));
+    written.inspect(|()| added.keep())
+}
+
+/// The bytes of an `index.json` with one more image in it, replacing the one of that name. The rest of
+/// `existing` stays as it is.
+pub(in crate::image) fn index_with(
+    existing: Option<&[u8]>,
+    mut entry: Descriptor,
+    tag: Option<&str>,
+) -> Result<Vec<u8>, ManifestError> {
+    let mut index = match existing {
+        Some(bytes) => {
+            parse_manifest(bytes, Some(media_type::OCI_INDEX))?;
+            serde_json::from_slice(bytes)?
+        }
+        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] }),
+    };
+    entry.annotations = tag.map(|tag| [(REF_NAME.to_owned(), tag.to_owned())].into());
+    let name = |entry: &Value| entry["annotations"][REF_NAME].as_str().map(str::to_owned);
+    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
+    let manifests = manifests.ok_or(ManifestError::Shape)?;
+    manifests.retain(|other| name(other).as_deref() != tag);
+    manifests.push(serde_json::to_value(entry)?);
+    Ok(serde_json::to_vec(&index)?)
+}
+
+/// Keeps other writers of the same layout out until it is dropped.
+fn lock(dir: &Path) -> Result<File, ImageError> {
+    let folder = File::open(dir).map_err(ImageError::file("open", dir))?;
+    folder.lock().map_err(ImageError::file("lock", dir))?;
+    Ok(folder)
+}
+
+fn write_file(
+    path: &Path,
+    fill: impl FnOnce(&mut TemporaryFile) -> Result<(), CopyError>,
+) -> Result<(), ImageError> {
+    let unwritable = |error| ImageError::file("write", path)(error);
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = TemporaryFile::new_in(folder).map_err(unwritable)?;
+    fill(&mut file).map_err(|error| match error {
+        CopyError::Read(error) => ImageError::from_read(error),
+        CopyError::Write(error) => unwritable(error),
+    })?;
+    file.publish(path).map_err(unwritable)
+}
+
+/// What was added to a layout; taken away when dropped without [`Added::keep`].
+#[derive(Default)]
+struct Added {
+    files: Vec<PathBuf>,
+    folders: Vec<PathBuf>,
+}
+
+impl Added {
+    fn create_folders(&mut self, path: &Path) -> Result<(), ImageError> {
+        let missing = path
+            .ancestors()
+            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        self.folders = missing.map(Path::to_owned).collect();
+        fs::create_dir_all(path).map_err(ImageError::file("create", path))
+    }
+
+    /// Writes the blob to `path`, unless it is there already.
+    fn publish(
+        &mut self,
+        path: &Path,
+        blob: &Blob,
+        mut done: impl FnMut(u64),
+    ) -> Result<(), ImageError> {
+        if holds(path, blob) {
+            done(blob.size);
+            return Ok(());
+        }
+        let replaces = path.exists();
+        write_file(path, |file| transfer::copy(&mut blob.open()?, file, done).map(|_| ()))?;
+        if !replaces {
+            self.files.push(path.to_owned());
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self) {
+        *self = Added::default();
+    }
+}
+
+impl Drop for Added {
+    fn drop(&mut self) {
+        // The error that brought us here is the one to report. Folders that others have put something
+        // into meanwhile are not empty and stay.
+        for file in &self.files {
+            let _ = fs::remove_file(file);
+        }
+        for folder in &self.folders {
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Whether the file at `path` is the blob, whole and undamaged.
+fn holds(path: &Path, blob: &Blob) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    if !metadata.is_file() || metadata.len() != blob.size {
+        return false;
+    }
+    let there = Blob { data: crate::image::BlobData::File(path.to_owned()), ..blob.clone() };
+    there.open().is_ok_and(|mut bytes| io::copy(&mut bytes, &mut io::sink()).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Digest;
+
+    fn entry(bytes: &[u8]) -> Descriptor {
+        let media_type = media_type::OCI_MANIFEST.to_owned();
+        let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
+        Descriptor { media_type, digest, size, urls: Vec::new(), annotations: None, platform: None }
+    }
+
+    fn names(index: &[u8]) -> Vec<(String, String)> {
+        let index: Value = serde_json::from_slice(index).expect("json");
+        let entries = index["manifests"].as_array().expect("array");
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        entries.iter().map(|e| (text(&e["annotations"][REF_NAME]), text(&e["digest"]))).collect()
+    }
+
+    #[test]
+    fn an_image_replaces_its_namesake_and_nothing_else() {
+        let [a, b, c] = [b"a", b"b", b"c"].map(|bytes| entry(bytes));
+        let digest = |entry: &Descriptor| entry.digest.to_string();
+        let one = index_with(None, a.clone(), Some("x")).expect("new");
+        let two = index_with(Some(&one), b.clone(), None).expect("added");
+        let three = index_with(Some(&two), c.clone(), Some("x")).expect("replaced");
+        assert_eq!(names(&two), [("x".into(), digest(&a)), ("-".into(), digest(&b))]);
+        assert_eq!(names(&three), [("-".into(), digest(&b)), ("x".into(), digest(&c))]);
+    }
+
+    #[test]
+    fn what_others_wrote_into_the_index_stays() {
+        let existing = br#"{"schemaVersion":2,"z":1,"manifests":[],"annotations":{"k":"v"}}"#;
+        let index = index_with(Some(existing), entry(b"a"), None).expect("added");
+        let index = String::from_utf8(index).expect("text");
+        assert!(index.starts_with(r#"{"schemaVersion":2,"z":1,"manifests":[{"#), "{index}");
+        assert!(index.ends_with(r#"],"annotations":{"k":"v"}}"#), "{index}");
+        assert!(index_with(Some(b"[]"), entry(b"a"), None).is_err());
+    }
+}
