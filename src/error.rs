@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image, store};
+use crate::{delta, image, store, v3};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +42,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// A v3 delta could not be made, read or applied.
+    #[error(transparent)]
+    V3(#[from] v3::V3Error),
 }
 
 impl Error {
@@ -51,6 +54,7 @@ impl Error {
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::Store(error) => error.kind(),
+            Error::V3(error) => error.kind(),
         }
     }
 
@@ -60,6 +64,7 @@ impl Error {
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
             Error::Store(error) => error.hint(),
+            Error::V3(error) => error.hint(),
         }
     }
 }

@@ -10,8 +10,10 @@
 pub mod delta;
 mod error;
 pub mod image;
+mod measure;
 pub mod progress;
 pub mod store;
 pub mod temporary;
+pub mod v3;
 
 pub use error::{Error, ErrorKind};

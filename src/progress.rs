@@ -1,5 +1,7 @@
 //! How long work reports how far it is. The library only calls these; the command line draws.
 
+use std::io::{self, Read, Write};
+
 /// A stage of the work, in the order a delta goes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -47,4 +49,37 @@ pub struct Silent;
 impl Progress for Silent {
     fn expect(&self, _stage: Stage, _units: u64) {}
     fn advance(&self, _stage: Stage, _units: u64) {}
+}
+
+/// A reader or writer that reports the bytes that go through it.
+pub(crate) struct Reported<'a, R> {
+    inner: R,
+    stage: Stage,
+    progress: &'a dyn Progress,
+}
+
+impl<'a, R> Reported<'a, R> {
+    pub(crate) fn new(inner: R, stage: Stage, progress: &'a dyn Progress) -> Self {
+        Reported { inner, stage, progress }
+    }
+}
+
+impl<R: Read> Read for Reported<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.inner.read(buffer)?;
+        self.progress.advance(self.stage, len as u64);
+        Ok(len)
+    }
+}
+
+impl<W: Write> Write for Reported<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.inner.write(bytes)?;
+        self.progress.advance(self.stage, len as u64);
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
 }

@@ -7,6 +7,8 @@
 use std::fs::Permissions;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,13 +16,42 @@ use super::error::io_error;
 use super::workspace::Workspace;
 use super::{Layer, Store, StoreError};
 use crate::image::{DiffId, Digest, Image, ImageError, decompress};
-use crate::progress::{Progress, Stage};
+use crate::progress::{Progress, Reported, Stage};
 use crate::temporary::TemporaryFile;
 
 /// How much is read, hashed and written at a time.
 const CHUNK: usize = 128 << 10;
+/// How many layers are brought in at once: enough to keep a link busy while one layer's answer is
+/// awaited, few enough for any registry.
+const FETCHES: usize = 4;
 
 impl Store {
+    /// The layers of several images, bottom first, one list for each image. What the store does not
+    /// have is fetched, several layers at a time. Reports to the stage [`Fetch`](Stage::Fetch).
+    pub fn ensure_layers(
+        &self,
+        images: &[&Image],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Vec<Layer>>, StoreError> {
+        let mut wanted = Vec::new();
+        for image in images {
+            for (index, diff_id) in image.diff_ids()?.iter().enumerate() {
+                if wanted.iter().all(|(_, _, known)| *known != diff_id) {
+                    wanted.push((image, index, diff_id));
+                }
+            }
+        }
+        // Held until they are handed out, so that none is collected in between.
+        let _held =
+            in_threads(&wanted, |(image, index, _)| self.ensure_layer(image, *index, progress))?;
+        let layers_of = |image: &&Image| {
+            (0..image.layer_count())
+                .map(|index| self.ensure_layer(image, index, progress))
+                .collect()
+        };
+        images.iter().map(layers_of).collect()
+    }
+
     /// Layer number `index` (from 0, the bottom) of `image`: mapped if the store has it, otherwise
     /// fetched, unpacked and checked against its diff ID in one pass. Reports to the stage
     /// [`Fetch`](Stage::Fetch).
@@ -33,8 +64,7 @@ impl Store {
         let diff_id = image.diff_ids()?[index];
         self.ensure(diff_id, || {
             progress.expect(Stage::Fetch, image.pull_size(index).unwrap_or(0));
-            let blob = Counted { inner: image.open_layer(index)?, progress };
-            decompress(blob)
+            decompress(Reported::new(image.open_layer(index)?, Stage::Fetch, progress))
         })
     }
 
@@ -109,16 +139,27 @@ fn source_error(diff_id: DiffId) -> impl FnOnce(io::Error) -> StoreError {
     move |error| StoreError::Source { diff_id, source: Box::new(ImageError::from_read(error)) }
 }
 
-/// Reports the bytes that come in.
-struct Counted<'a, R> {
-    inner: R,
-    progress: &'a dyn Progress,
-}
-
-impl<R: Read> Read for Counted<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let len = self.inner.read(buffer)?;
-        self.progress.advance(Stage::Fetch, len as u64);
-        Ok(len)
-    }
+/// Calls `work` for each of `items`, a few at a time, until one fails: threads of our own, because
+/// they wait for the network more than they compute.
+fn in_threads<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R, StoreError> + Sync,
+) -> Result<Vec<R>, StoreError> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Ok(Vec::new()));
+    let worker = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let result = work(item);
+            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+            match (&mut *results, result) {
+                (Err(_), _) => return,
+                (Ok(done), Ok(one)) => done.push(one),
+                (failed, Err(error)) => *failed = Err(error),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..FETCHES.min(items.len())).for_each(|_| drop(scope.spawn(worker)));
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,0 +1,92 @@
+//! What a piece of work took: seconds and memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// Often enough to see an index being built, rarely enough to cost nothing.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Watches the process from when it is made.
+#[derive(Debug)]
+pub(crate) struct Measure {
+    started: Instant,
+    shared: Arc<Shared>,
+    sampler: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    peak: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Measure {
+    pub(crate) fn start() -> Self {
+        let shared = Arc::new(Shared::default());
+        shared.sample();
+        let watched = Arc::clone(&shared);
+        let sampler = thread::Builder::new().name("memory".into()).spawn(move || {
+            while !watched.stop.load(Ordering::Relaxed) {
+                watched.sample();
+                thread::park_timeout(INTERVAL);
+            }
+        });
+        // Without a thread the figures are those of start and end.
+        Measure { started: Instant::now(), shared, sampler: sampler.ok() }
+    }
+
+    /// Wall time so far, in seconds.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// The most anonymous memory that the whole process had resident since the start, in bytes,
+    /// looked at every 10 ms; mapped files don't count. `None` where the system doesn't say.
+    pub(crate) fn peak_memory(&self) -> Option<u64> {
+        self.shared.sample();
+        Some(self.shared.peak.load(Ordering::Relaxed)).filter(|&peak| peak > 0)
+    }
+}
+
+impl Drop for Measure {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(sampler) = self.sampler.take() {
+            sampler.thread().unpark();
+            let _ = sampler.join();
+        }
+    }
+}
+
+impl Shared {
+    fn sample(&self) {
+        if let Some(bytes) = anonymous_memory() {
+            self.peak.fetch_max(bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+/// `RssAnon` of this process (proc(5), `/proc/pid/status`), in bytes.
+fn anonymous_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_was_touched_is_seen() {
+        let measure = Measure::start();
+        let before = measure.peak_memory().expect("linux");
+        let block = vec![1u8; 64 << 20];
+        assert!(measure.peak_memory().expect("linux") >= before + (60 << 20));
+        drop(block);
+        assert!(measure.seconds() > 0.0);
+    }
+}

@@ -1,0 +1,181 @@
+//! Making a delta image.
+
+use std::sync::Mutex;
+
+use super::blob::{Written, write_delta};
+use super::config::delta_config;
+use super::manifest::{BlobId, delta_manifest};
+use super::pair::{Pair, Source};
+use super::{Compression, DeltaReport, LayerReport, ManifestKind, V3Error, verify};
+use crate::delta::{CommandStats, Options};
+use crate::image::{Digest, Image, ImageContents};
+use crate::measure::Measure;
+use crate::progress::Progress;
+use crate::store::{Store, Workspace};
+use crate::temporary::TemporaryFile;
+
+/// How a delta is made.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CreateOptions {
+    /// How commands are found, and how hard blobs are compressed.
+    pub encoding: Options,
+    /// How blobs are compressed. A docker archive takes none.
+    pub compression: Compression,
+    /// Which manifest the delta gets.
+    pub manifest: ManifestKind,
+    /// Apply the delta once and compare every diff ID before it is handed out.
+    pub verify: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        CreateOptions {
+            encoding: Options::default(),
+            compression: Compression::default(),
+            manifest: ManifestKind::default(),
+            verify: true,
+        }
+    }
+}
+
+/// A delta image that has been made. Its blobs are temporary files that go when it is dropped.
+#[derive(Debug)]
+pub struct Delta {
+    contents: ImageContents,
+    report: DeltaReport,
+    /// Declared before the folder that they are in.
+    _blobs: Vec<TemporaryFile>,
+    _scratch: Workspace,
+}
+
+impl Delta {
+    /// The image, ready to be written.
+    pub fn contents(&self) -> &ImageContents {
+        &self.contents
+    }
+
+    /// What it is made of.
+    pub fn report(&self) -> &DeltaReport {
+        &self.report
+    }
+}
+
+/// A layer of the delta, and what it is made of.
+pub(super) struct DeltaLayer<W> {
+    pub(super) blob: Written<W>,
+    pub(super) stats: CommandStats,
+}
+
+/// Makes the delta that turns `base` into `target`. Layers that `store` does not have are fetched
+/// into it. The same two images and options give the same bytes everywhere.
+///
+/// # Errors
+/// Whatever keeps it from being made; nothing is left behind.
+pub fn create(
+    base: &Image,
+    target: &Image,
+    store: &Store,
+    options: &CreateOptions,
+    progress: &dyn Progress,
+) -> Result<Delta, V3Error> {
+    let measure = Measure::start();
+    let pair = Pair::load(base, target, store, progress)?;
+    let scratch = store.scratch()?;
+    let layers = make_layers(&pair, options, &scratch, progress)?;
+    let contents = image_contents(&pair, options, &layers)?;
+    let digest = Digest::of(&contents.manifest);
+    let report = report(&pair, Some(digest), &layers, &measure);
+    let blobs = layers.into_iter().map(|layer| layer.blob.out).collect();
+    Ok(Delta { contents, report, _blobs: blobs, _scratch: scratch })
+}
+
+/// Makes one layer after another; what is made is verified while the next is.
+fn make_layers(
+    pair: &Pair<'_>,
+    options: &CreateOptions,
+    scratch: &Workspace,
+    progress: &dyn Progress,
+) -> Result<Vec<DeltaLayer<TemporaryFile>>, V3Error> {
+    let base = &pair.base_stream();
+    let failures = &Failures::default();
+    let mut layers = Vec::with_capacity(pair.sources.len());
+    rayon::scope(|scope| {
+        if options.verify {
+            verify::expect(pair, progress);
+            for index in 0..pair.base_layers.len() {
+                scope.spawn(move |_| failures.note(verify::verify_base_layer(pair, index)));
+            }
+        }
+        pair.encode(options.encoding, progress, |index, commands| {
+            let target = &pair.target_layers[index];
+            let (compression, effort) = (options.compression, options.encoding.effort);
+            let blob = write_delta(target, commands, compression, effort, scratch.new_file()?)?;
+            let path = blob.out.path().to_owned();
+            layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
+            if options.verify {
+                scope.spawn(move |_| {
+                    failures.note(verify::verify_layer(pair, base, index, &path, progress));
+                });
+            }
+            Ok::<_, V3Error>(())
+        })
+    })?;
+    failures.first()?;
+    Ok(layers)
+}
+
+/// What the verification that runs on the side has found.
+#[derive(Default)]
+struct Failures(Mutex<Option<V3Error>>);
+
+impl Failures {
+    fn note(&self, result: Result<(), V3Error>) {
+        if let Err(error) = result {
+            self.0.lock().expect("nobody panics with it").get_or_insert(error);
+        }
+    }
+
+    fn first(&self) -> Result<(), V3Error> {
+        match self.0.lock().expect("nobody panics with it").take() {
+            Some(error) => Err(V3Error::Unverified(Box::new(error))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn image_contents(
+    pair: &Pair<'_>,
+    options: &CreateOptions,
+    layers: &[DeltaLayer<TemporaryFile>],
+) -> Result<ImageContents, V3Error> {
+    let diff_ids: Vec<_> = layers.iter().map(|layer| layer.blob.diff_id).collect();
+    let config = delta_config(pair.base.id(), pair.target.config(), &diff_ids)?;
+    let blobs: Vec<BlobId> = layers.iter().map(|layer| layer.blob.id).collect();
+    let gzip = options.compression == Compression::Gzip;
+    let target = pair.target.manifest();
+    let manifest = delta_manifest(options.manifest, BlobId::of(&config), &blobs, gzip, target);
+    Ok(ImageContents {
+        manifest,
+        manifest_media_type: options.manifest.media_type().to_owned(),
+        config,
+        layers: layers.iter().map(|layer| layer.blob.to_blob()).collect(),
+        mount_from: Vec::new(),
+    })
+}
+
+/// The report on `layers`, which are those of the delta between the images of `pair`.
+pub(super) fn report<W>(
+    pair: &Pair<'_>,
+    delta_digest: Option<Digest>,
+    layers: &[DeltaLayer<W>],
+    measure: &Measure,
+) -> DeltaReport {
+    let layer_report = |(index, layer): (usize, &DeltaLayer<W>)| {
+        let shared = pair.sources[index] == Source::Shared;
+        let diff_id = pair.target_layers[index].diff_id();
+        let pull_bytes = pair.target.pull_size(index);
+        LayerReport::new(diff_id, Some(shared), pull_bytes, layer.blob.id.size, layer.stats)
+    };
+    let layers = layers.iter().enumerate().map(layer_report).collect();
+    DeltaReport::new(pair.base.id(), pair.target.id(), delta_digest, layers, measure)
+}

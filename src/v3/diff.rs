@@ -1,0 +1,78 @@
+//! What a delta would cost, and why, without making one.
+
+use std::io;
+
+use serde::Serialize;
+
+use super::blob::write_delta;
+use super::create::{DeltaLayer, report};
+use super::file_costs::{FileCost, FileCosts};
+use super::pair::Pair;
+use super::{Compression, DeltaReport, V3Error};
+use crate::delta::{Goal, Options};
+use crate::image::Image;
+use crate::measure::Measure;
+use crate::progress::Progress;
+use crate::store::Store;
+
+/// What is to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct DiffOptions {
+    /// How commands are found, and how hard blobs are compressed.
+    pub encoding: Options,
+    /// How blobs are compressed.
+    pub compression: Compression,
+    /// The device whose update time is estimated.
+    pub device: Goal,
+    /// How many files to name.
+    pub files: usize,
+}
+
+/// What a delta would cost, and why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiffReport {
+    /// The delta that would be made; it has no digest.
+    #[serde(flatten)]
+    pub delta: DeltaReport,
+    /// How many times smaller the delta is than a plain pull, where that is known.
+    pub ratio: Option<f64>,
+    /// Estimated time for a device to fetch and apply the delta, in seconds.
+    pub update_seconds: Option<f64>,
+    /// Estimated time for a device to fetch the target without a delta, in seconds.
+    pub pull_seconds: Option<f64>,
+    /// The paths that cost the most literal bytes, the costliest first.
+    pub files: Vec<FileCost>,
+}
+
+/// Says what the delta from `base` to `target` would cost. It is computed exactly as
+/// [`create`](super::create) does, then thrown away.
+pub fn diff(
+    base: &Image,
+    target: &Image,
+    store: &Store,
+    options: &DiffOptions,
+    progress: &dyn Progress,
+) -> Result<DiffReport, V3Error> {
+    let measure = Measure::start();
+    let pair = Pair::load(base, target, store, progress)?;
+    let mut costs = FileCosts::default();
+    let mut layers = Vec::new();
+    pair.encode(options.encoding, progress, |index, commands| {
+        let target = &pair.target_layers[index];
+        let effort = options.encoding.effort;
+        let blob = write_delta(target, commands, options.compression, effort, io::sink())?;
+        layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
+        if options.files > 0 {
+            costs.add(target, commands);
+        }
+        Ok::<_, V3Error>(())
+    })?;
+    let delta = report(&pair, None, &layers, &measure);
+    Ok(DiffReport {
+        ratio: delta.ratio(),
+        update_seconds: delta.update_seconds(&options.device),
+        pull_seconds: delta.pull_seconds(&options.device),
+        files: costs.costliest(options.files),
+        delta,
+    })
+}

@@ -1,0 +1,222 @@
+//! What can go wrong with delta images.
+
+use std::io;
+
+use crate::ErrorKind;
+use crate::delta::{CommandError, PatchError};
+use crate::image::{DiffId, ImageError, ImageId};
+use crate::store::StoreError;
+
+/// Why a delta could not be made, read or applied.
+#[derive(Debug, thiserror::Error)]
+pub enum V3Error {
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(Box<ImageError>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// The image has not the labels of a delta.
+    #[error("{reference} is not a delta: its config has no label {label}")]
+    NotADelta {
+        /// The image.
+        reference: String,
+        /// The label that is missing.
+        label: &'static str,
+    },
+    /// The label that names the base does not hold an image ID.
+    #[error("{reference}: the label that names the base holds {text:?}, not an image ID")]
+    BaseLabel {
+        /// The delta.
+        reference: String,
+        /// What the label holds, shortened.
+        text: String,
+    },
+    /// The delta has more or fewer layers than the image that it makes.
+    #[error("{reference} has {layers} layers, but the image it makes has {target_layers}")]
+    LayerCount {
+        /// The delta.
+        reference: String,
+        /// How many layers it has.
+        layers: usize,
+        /// How many layers its target has.
+        target_layers: usize,
+    },
+    /// The base is not the one that the delta was made from.
+    #[error("{reference} has the image ID {actual}, but the delta is made from {expected}")]
+    WrongBase {
+        /// The image given as base.
+        reference: String,
+        /// The image ID that the delta names.
+        expected: ImageId,
+        /// The image ID that the base has.
+        actual: ImageId,
+    },
+    /// A device takes the blobs of such a delta for plain layers.
+    #[error("{reference} has no layers, so that a delta from it cannot be applied")]
+    BaseWithoutLayers {
+        /// The base.
+        reference: String,
+    },
+    /// Engines refuse to unpack it.
+    #[error("{reference} is for {os:?}; deltas are applied to linux images only")]
+    NotLinux {
+        /// The target.
+        reference: String,
+        /// The `os` in its config.
+        os: String,
+    },
+    /// A label is text, so the target's config must be too.
+    #[error("the target's config is not UTF-8 text and cannot be kept in a label")]
+    ConfigNotText,
+    /// One layer of a delta cannot be applied.
+    #[error("layer {layer}: {source}")]
+    Layer {
+        /// Number of the layer, counted from 1 at the bottom.
+        layer: usize,
+        /// What is wrong with it.
+        source: LayerError,
+    },
+    /// A base layer in the store is not what its name says.
+    #[error("base layer {layer} in the store does not hash to its diff ID {diff_id}")]
+    DamagedBase {
+        /// Number of the layer, counted from 1 at the bottom.
+        layer: usize,
+        /// Its diff ID.
+        diff_id: DiffId,
+    },
+    /// A delta that was just made does not make its target; it was not published.
+    #[error("the delta just made does not rebuild the target and was discarded: {0}")]
+    Unverified(#[source] Box<V3Error>),
+    /// A blob could not be written.
+    #[error("cannot write a layer blob: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// What is wrong with one layer of a delta.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// Its bytes could not be read.
+    #[error(transparent)]
+    Read(Box<ImageError>),
+    /// Engines do not read zstd here.
+    #[error("compressed with zstd, which devices do not read")]
+    Zstd,
+    /// The blob holds something else.
+    #[error("the blob holds no tar")]
+    NotTar,
+    /// The first entry is not a regular file.
+    #[error("the first entry of the tar has the type {0:?}; it must be a regular file")]
+    NotAFile(char),
+    /// There is no delta, and no layer of the base stands for it.
+    #[error("the tar is empty, but base and target do not share this layer")]
+    Empty,
+    /// The tar is longer than any layer may be.
+    #[error("the tar goes on for more than {limit} bytes after the delta")]
+    TooLong {
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The delta cannot be applied.
+    #[error(transparent)]
+    Patch(PatchError),
+    /// What the delta makes is not the target's layer.
+    #[error("rebuilt as {actual} instead of {expected}")]
+    WrongDiffId {
+        /// The diff ID in the target's config.
+        expected: DiffId,
+        /// The digest of what was rebuilt.
+        actual: DiffId,
+    },
+}
+
+impl V3Error {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            V3Error::Image(error) => error.kind(),
+            V3Error::Store(error) => error.kind(),
+            V3Error::Layer { source, .. } => source.kind(),
+            V3Error::DamagedBase { .. } | V3Error::Write(_) => ErrorKind::Environment,
+            V3Error::Unverified(error) => match **error {
+                V3Error::DamagedBase { .. } => ErrorKind::Environment,
+                _ => ErrorKind::Internal,
+            },
+            _ => ErrorKind::Content,
+        }
+    }
+
+    /// One line that says what to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            V3Error::Image(error) => return error.hint(),
+            V3Error::Store(error) => return error.hint(),
+            V3Error::Layer { source, .. } => return source.hint(),
+            V3Error::NotADelta { .. } => "give a delta made by remora create or balena-engine",
+            V3Error::WrongBase { .. } => "give the image that the delta was made from",
+            V3Error::BaseWithoutLayers { .. } => "pull the target itself, it is no larger",
+            V3Error::DamagedBase { .. } | V3Error::Unverified(_) => {
+                "run remora store verify, which drops damaged layers, and try again"
+            }
+            V3Error::BaseLabel { .. } | V3Error::LayerCount { .. } => "make the delta again",
+            V3Error::NotLinux { .. } | V3Error::ConfigNotText => return None,
+            V3Error::Write(_) => "see that the disk of the store has room",
+        };
+        Some(hint.to_owned())
+    }
+
+    pub(super) fn layer(index: usize) -> impl FnOnce(LayerError) -> Self {
+        move |source| V3Error::Layer { layer: index + 1, source }
+    }
+}
+
+impl LayerError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            LayerError::Read(error) => error.kind(),
+            LayerError::Patch(error) => error.kind(),
+            _ => ErrorKind::Content,
+        }
+    }
+
+    /// One line that says what to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            LayerError::Read(error) => error.hint(),
+            LayerError::Patch(PatchError::Output(_)) => {
+                Some("see that the disk of the store has room".to_owned())
+            }
+            _ => Some("the delta is damaged or was made for something else: make it again".into()),
+        }
+    }
+
+    /// A blob that fails its digest or cannot be fetched says so through the reader: that, not the
+    /// place where the delta broke off, is the cause.
+    pub(super) fn of_patch(error: PatchError) -> Self {
+        match error {
+            PatchError::Stream { source: CommandError::Io(source), .. }
+                if source.get_ref().is_some_and(|inner| inner.is::<ImageError>()) =>
+            {
+                LayerError::of_read(source)
+            }
+            error => LayerError::Patch(error),
+        }
+    }
+
+    pub(super) fn of_read(error: io::Error) -> Self {
+        LayerError::Read(Box::new(ImageError::from_read(error)))
+    }
+}
+
+impl From<ImageError> for V3Error {
+    fn from(error: ImageError) -> Self {
+        V3Error::Image(Box::new(error))
+    }
+}
+
+impl From<StoreError> for V3Error {
+    fn from(error: StoreError) -> Self {
+        V3Error::Store(Box::new(error))
+    }
+}

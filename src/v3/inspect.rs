@@ -1,0 +1,47 @@
+//! Reading a delta image without its base.
+
+use std::sync::atomic::AtomicU64;
+
+use rayon::prelude::*;
+
+use super::labels::DeltaLabels;
+use super::rebuild::{Content, open, open_blob};
+use super::{DeltaReport, LayerError, LayerReport, V3Error};
+use crate::delta::CommandStats;
+use crate::image::Image;
+use crate::measure::Measure;
+use crate::progress::Progress;
+use crate::store::MAX_LAYER_BYTES;
+
+/// Says what the delta image `delta` is made of, ours or balena-engine's. Reads all its blobs.
+pub fn inspect(delta: &Image, progress: &dyn Progress) -> Result<DeltaReport, V3Error> {
+    let measure = Measure::start();
+    let labels = DeltaLabels::of(delta)?;
+    let layers = (0..delta.layer_count())
+        .into_par_iter()
+        .map(|index| {
+            let (delta_bytes, stats) =
+                count(delta, index, progress).map_err(V3Error::layer(index))?;
+            let diff_id = labels.target.diff_ids()[index];
+            Ok(LayerReport::new(diff_id, None, None, delta_bytes, stats))
+        })
+        .collect::<Vec<Result<_, V3Error>>>();
+    let layers = layers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let digest = delta.manifest().map(|manifest| manifest.digest());
+    Ok(DeltaReport::new(labels.base, labels.target.id(), digest, layers, &measure))
+}
+
+/// The length and the commands of layer number `index`.
+fn count(
+    delta: &Image,
+    index: usize,
+    progress: &dyn Progress,
+) -> Result<(u64, CommandStats), LayerError> {
+    let bytes = AtomicU64::new(0);
+    let blob = open_blob(delta, index, &bytes, progress)?;
+    let stats = match open(blob, MAX_LAYER_BYTES)? {
+        Content::Delta(stream) => stream.count()?,
+        Content::Nothing => CommandStats::default(),
+    };
+    Ok((bytes.into_inner(), stats))
+}

@@ -1,0 +1,134 @@
+//! The tar around a layer's delta: one entry, then zeros.
+
+use std::io::{self, Read, Write};
+
+use tar::{EntryType, Header};
+
+const BLOCK: usize = 512;
+/// The name of the entry; engines look at none but write this one.
+const NAME: &str = "delta";
+/// A tar ends with two blocks of zeros (POSIX pax, "ustar Interchange Format").
+const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+
+/// Writes the tar of a delta of `len` bytes that `write` writes.
+pub(super) fn write_tar<W: Write>(
+    len: u64,
+    out: &mut W,
+    write: impl FnOnce(&mut W) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut header = Header::new_ustar();
+    header.set_path(NAME)?;
+    header.set_mode(0o600);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_size(len);
+    header.set_entry_type(EntryType::Regular);
+    header.set_cksum();
+    out.write_all(header.as_bytes())?;
+    write(out)?;
+    let padding = len.next_multiple_of(BLOCK as u64) - len;
+    out.write_all(&END[..padding as usize])?;
+    out.write_all(&END)
+}
+
+/// How a layer's tar begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// With a regular file of so many bytes, which come next.
+    File(u64),
+    /// With the end of the tar.
+    Empty,
+    /// With an entry of another type, the letter in its header.
+    Other(char),
+    /// With something that is no tar header.
+    NotTar,
+}
+
+/// Reads the first header of a tar.
+pub(super) fn read_start(tar: &mut impl Read) -> io::Result<Start> {
+    let mut bytes = [0; BLOCK];
+    let len = read_up_to(tar, &mut bytes)?;
+    let header = Header::from_byte_slice(&bytes);
+    if bytes.iter().all(|&byte| byte == 0) {
+        return Ok(Start::Empty);
+    }
+    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
+    // The checksum counts its own field as spaces.
+    let expected = sum(&bytes[..148]) + 8 * u32::from(b' ') + sum(&bytes[156..]);
+    if len < BLOCK || !header.cksum().is_ok_and(|stated| stated == expected) {
+        return Ok(Start::NotTar);
+    }
+    match header.entry_type() {
+        EntryType::Regular => Ok(header.entry_size().map_or(Start::NotTar, Start::File)),
+        other => Ok(Start::Other(other.as_byte().into())),
+    }
+}
+
+/// Reads until `buffer` is full or `input` ends.
+fn read_up_to(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut len = 0;
+    while len < buffer.len() {
+        match input.read(&mut buffer[len..]) {
+            Ok(0) => break,
+            Ok(more) => len += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar_of(content: &[u8]) -> Vec<u8> {
+        let mut tar = Vec::new();
+        write_tar(content.len() as u64, &mut tar, |out| out.write_all(content)).expect("vec");
+        tar
+    }
+
+    #[test]
+    fn a_tar_reads_back_here_and_elsewhere() {
+        for len in [0, 1, 511, 512, 513] {
+            let content = vec![7; len];
+            let tar = tar_of(&content);
+            assert_eq!(tar.len(), BLOCK + len.next_multiple_of(BLOCK) + 2 * BLOCK);
+            assert_eq!(read_start(&mut &tar[..]).expect("read"), Start::File(len as u64));
+
+            let mut archive = tar::Archive::new(&tar[..]);
+            let mut entries = archive.entries().expect("entries");
+            let mut entry = entries.next().expect("one").expect("valid");
+            assert_eq!(entry.path_bytes().as_ref(), NAME.as_bytes());
+            assert_eq!(entry.header().mode().expect("mode"), 0o600);
+            assert_eq!(entry.header().mtime().expect("mtime"), 0);
+            let mut read = Vec::new();
+            entry.read_to_end(&mut read).expect("content");
+            assert_eq!(read, content);
+            drop(entry);
+            assert!(entries.next().is_none());
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_in_a_tar_is_told_apart() {
+        let mut directory = Header::new_ustar();
+        directory.set_entry_type(EntryType::Directory);
+        directory.set_size(0);
+        directory.set_cksum();
+        let mut flipped = tar_of(b"x");
+        flipped[0] ^= 1;
+        let cases: [(&[u8], Start); 6] = [
+            (&[0; 1024], Start::Empty),
+            (b"", Start::Empty),
+            (directory.as_bytes(), Start::Other('5')),
+            (&flipped, Start::NotTar),
+            (&tar_of(b"x")[..500], Start::NotTar),
+            (&[0x72; 512], Start::NotTar),
+        ];
+        for (tar, expected) in cases {
+            assert_eq!(read_start(&mut &tar[..]).expect("read"), expected);
+        }
+    }
+}

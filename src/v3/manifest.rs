@@ -1,0 +1,126 @@
+//! Manifests of the images that this room makes.
+
+use serde::Serialize;
+
+use crate::image::{Descriptor, Digest, Manifest, media_type};
+
+/// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
+pub const ARTIFACT_TYPE: &str = "application/vnd.remora.delta.v3";
+
+/// Which manifest an image gets. Engines read both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ManifestKind {
+    /// Docker image manifest, version 2, schema 2.
+    #[default]
+    Docker,
+    /// OCI image manifest. That of a delta names its target as `subject`, where that has a manifest,
+    /// so that the referrers API finds it.
+    Oci,
+}
+
+impl ManifestKind {
+    /// The media type of the manifest itself.
+    pub(super) fn media_type(self) -> &'static str {
+        match self {
+            ManifestKind::Docker => media_type::DOCKER_MANIFEST,
+            ManifestKind::Oci => media_type::OCI_MANIFEST,
+        }
+    }
+
+    fn config_type(self) -> &'static str {
+        match self {
+            ManifestKind::Docker => media_type::DOCKER_CONFIG,
+            ManifestKind::Oci => media_type::OCI_CONFIG,
+        }
+    }
+
+    fn layer_type(self, gzip: bool) -> &'static str {
+        match (self, gzip) {
+            (ManifestKind::Docker, true) => media_type::DOCKER_LAYER_GZIP,
+            (ManifestKind::Docker, false) => media_type::DOCKER_LAYER,
+            (ManifestKind::Oci, true) => media_type::OCI_LAYER_GZIP,
+            (ManifestKind::Oci, false) => media_type::OCI_LAYER,
+        }
+    }
+}
+
+/// Digest and length of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct BlobId {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+}
+
+impl BlobId {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        BlobId { digest: Digest::of(bytes), size: bytes.len() as u64 }
+    }
+
+    fn descriptor(self, media_type: &str) -> Descriptor {
+        Descriptor {
+            media_type: media_type.to_owned(),
+            digest: self.digest,
+            size: self.size,
+            urls: Vec::new(),
+            annotations: None,
+            platform: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    media_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<&'static str>,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Descriptor>,
+}
+
+/// The manifest of an image of `config` and `layers`, which are gzip or else said to be plain tars:
+/// no media type exists for others, and engines look at the content.
+pub(super) fn image_manifest(
+    kind: ManifestKind,
+    config: BlobId,
+    layers: &[BlobId],
+    gzip: bool,
+) -> Vec<u8> {
+    write(&document(kind, config, layers, gzip))
+}
+
+/// Like [`image_manifest`], for a delta that makes the image whose manifest is `target`.
+pub(super) fn delta_manifest(
+    kind: ManifestKind,
+    config: BlobId,
+    layers: &[BlobId],
+    gzip: bool,
+    target: Option<&Manifest>,
+) -> Vec<u8> {
+    let mut document = document(kind, config, layers, gzip);
+    if kind == ManifestKind::Oci {
+        document.artifact_type = Some(ARTIFACT_TYPE);
+        document.subject =
+            target.map(|manifest| BlobId::of(manifest.bytes()).descriptor(manifest.media_type()));
+    }
+    write(&document)
+}
+
+fn document(kind: ManifestKind, config: BlobId, layers: &[BlobId], gzip: bool) -> Document {
+    let layer_type = kind.layer_type(gzip);
+    Document {
+        schema_version: 2,
+        media_type: kind.media_type(),
+        artifact_type: None,
+        config: config.descriptor(kind.config_type()),
+        layers: layers.iter().map(|layer| layer.descriptor(layer_type)).collect(),
+        subject: None,
+    }
+}
+
+fn write(document: &Document) -> Vec<u8> {
+    serde_json::to_vec(document).expect("plain data")
+}

@@ -1,0 +1,42 @@
+//! The v3 room: the delta image that balena-engine pulls, one librsync delta for each layer.
+//!
+//! Here live its labels, config, manifest and layer tars; [`create`] makes one and proves that it
+//! rebuilds the target, [`apply`] rebuilds the target, [`inspect`] reads one, [`diff`] says what
+//! one would cost. Not here: how commands are found (`delta`), where images are read and written
+//! (`image`), and where uncompressed layers are kept (`store`).
+//!
+//! # Format
+//! A delta image is an ordinary image with two labels in its config: the image ID of the base
+//! ([`BASE_LABEL`]) and the config of the target, byte for byte ([`TARGET_CONFIG_LABEL`]). It has one
+//! layer for each layer of the target, in the same order. Each is a compressed tar whose first entry
+//! is a regular file that holds a librsync delta; applied to the uncompressed layer tars of the base,
+//! concatenated from bottom to top, it makes the uncompressed tar of the target's layer, whose
+//! digest must be the target's diff ID.
+
+mod apply;
+mod blob;
+mod compression;
+mod config;
+mod create;
+mod diff;
+mod error;
+mod file_costs;
+mod inspect;
+mod labels;
+mod layer_tar;
+mod manifest;
+mod pair;
+mod rebuild;
+mod report;
+mod verify;
+
+pub use apply::{ApplyOptions, Rebuilt, apply};
+pub use compression::Compression;
+pub use create::{CreateOptions, Delta, create};
+pub use diff::{DiffOptions, DiffReport, diff};
+pub use error::{LayerError, V3Error};
+pub use file_costs::FileCost;
+pub use inspect::inspect;
+pub use labels::{BASE_LABEL, TARGET_CONFIG_LABEL};
+pub use manifest::{ARTIFACT_TYPE, ManifestKind};
+pub use report::{DeltaReport, LayerReport, Total};

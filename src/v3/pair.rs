@@ -1,0 +1,156 @@
+//! Base and target, side by side: their layers from the store, and for each layer of the target
+//! where its bytes are to come from.
+
+use super::V3Error;
+use crate::delta::{Base, Command, Encoder, Options};
+use crate::image::{ChainId, DiffId, Image};
+use crate::progress::{Progress, Stage};
+use crate::store::{Layer, Store};
+
+/// A base and a target whose layers are at hand.
+pub(super) struct Pair<'a> {
+    pub(super) base: &'a Image,
+    pub(super) target: &'a Image,
+    pub(super) base_layers: Vec<Layer>,
+    pub(super) target_layers: Vec<Layer>,
+    /// For each layer of the target, where it comes from.
+    pub(super) sources: Vec<Source>,
+}
+
+/// Where the bytes of a target layer come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// The same layer at the same place, on top of the same layers.
+    Shared,
+    /// The same layer at another place in the base.
+    Moved(usize),
+    /// Whatever the encoder finds.
+    Search,
+}
+
+impl<'a> Pair<'a> {
+    /// Fetches what the store does not have, and refuses what no device can apply.
+    pub(super) fn load(
+        base: &'a Image,
+        target: &'a Image,
+        store: &Store,
+        progress: &dyn Progress,
+    ) -> Result<Self, V3Error> {
+        refuse_without_layers(base)?;
+        let os = target.config().os();
+        if !["", "linux"].contains(&os) {
+            let reference = target.reference().to_string();
+            return Err(V3Error::NotLinux { reference, os: os.to_owned() });
+        }
+        let sources = sources(base.diff_ids()?, target.diff_ids()?);
+        let mut layers = store.ensure_layers(&[base, target], progress)?;
+        let target_layers = layers.pop().expect("one list for each image");
+        let base_layers = layers.pop().expect("one list for each image");
+        Ok(Pair { base, target, base_layers, target_layers, sources })
+    }
+
+    /// The base's layers as one stream.
+    pub(super) fn base_stream(&self) -> Base<'_> {
+        base_stream(&self.base_layers)
+    }
+
+    /// The layers of the target that the encoder has to look at.
+    fn searched(&self) -> Vec<&[u8]> {
+        let layers = self.target_layers.iter().zip(&self.sources);
+        layers
+            .filter(|(_, source)| **source == Source::Search)
+            .map(|(layer, _)| &layer[..])
+            .collect()
+    }
+
+    /// Finds the commands of one target layer after another and hands them to `each`, with the
+    /// layer's index. The commands of a layer are freed before the next is begun.
+    pub(super) fn encode<E>(
+        &self,
+        options: Options,
+        progress: &dyn Progress,
+        mut each: impl FnMut(usize, &[Command]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (base, searched) = (self.base_stream(), self.searched());
+        let bytes = searched.iter().map(|layer| layer.len() as u64).sum();
+        progress.expect(Stage::Index, bytes);
+        progress.expect(Stage::Encode, bytes);
+        let encoder =
+            Encoder::new(&base, &searched, options, &|bytes| progress.advance(Stage::Index, bytes));
+        let mut next = 0;
+        for (index, source) in self.sources.iter().enumerate() {
+            let commands = match *source {
+                Source::Shared => self.whole(&base, index),
+                Source::Moved(index) => self.whole(&base, index),
+                Source::Search => {
+                    next += 1;
+                    encoder.encode(next - 1, &|bytes| progress.advance(Stage::Encode, bytes))
+                }
+            };
+            each(index, &commands)?;
+        }
+        Ok(())
+    }
+
+    /// The commands that copy the whole of base layer number `index`.
+    fn whole(&self, base: &Base<'_>, index: usize) -> Vec<Command> {
+        let copy = Command::Copy {
+            offset: base.start_of(index),
+            len: self.base_layers[index].len() as u64,
+        };
+        // Engines take a COPY of nothing, fast_rsync does not.
+        if copy.is_empty() { Vec::new() } else { vec![copy] }
+    }
+}
+
+/// The layers, bottom first, as one stream.
+pub(super) fn base_stream(layers: &[Layer]) -> Base<'_> {
+    Base::new(layers.iter().map(|layer| &layer[..]).collect())
+}
+
+/// Devices take the blobs of a delta from an image without layers for plain layers.
+pub(super) fn refuse_without_layers(base: &Image) -> Result<(), V3Error> {
+    match base.layer_count() {
+        0 => Err(V3Error::BaseWithoutLayers { reference: base.reference().to_string() }),
+        _ => Ok(()),
+    }
+}
+
+fn sources(base: &[DiffId], target: &[DiffId]) -> Vec<Source> {
+    let shared = shared_layers(base, target);
+    let source = |(index, diff_id): (usize, &DiffId)| match base.iter().position(|id| id == diff_id)
+    {
+        _ if index < shared => Source::Shared,
+        Some(place) => Source::Moved(place),
+        None => Source::Search,
+    };
+    target.iter().enumerate().map(source).collect()
+}
+
+/// How many layers the two share: the same chain ID at the same index. If they share a layer they
+/// share all below it, so it is a number.
+pub(super) fn shared_layers(base: &[DiffId], target: &[DiffId]) -> usize {
+    let chains = ChainId::of_stack(base).into_iter().zip(ChainId::of_stack(target));
+    chains.take_while(|(base, target)| base == target).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Digest;
+
+    #[test]
+    fn a_layer_is_shared_only_on_top_of_shared_ones() {
+        let [a, b, c, d] = [1, 2, 3, 4].map(|seed| DiffId(Digest::of(&[seed])));
+        let cases: [(&[DiffId], &[DiffId], &[Source]); 5] = [
+            (&[a, b], &[a, b], &[Source::Shared, Source::Shared]),
+            (&[a, b], &[a, c], &[Source::Shared, Source::Search]),
+            (&[a, b], &[c, b], &[Source::Search, Source::Moved(1)]),
+            (&[a, b, c], &[a, c, d], &[Source::Shared, Source::Moved(2), Source::Search]),
+            (&[a], &[a, a], &[Source::Shared, Source::Moved(0)]),
+        ];
+        for (base, target, expected) in cases {
+            assert_eq!(sources(base, target), expected);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! One layer of a delta, read from its blob: found in its tar, applied, checked.
+
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::LayerError;
+use super::blob::Hashed;
+use super::layer_tar::{Start, read_start};
+use crate::delta::{Base, Command, CommandReader, CommandStats, PatchError, patch};
+use crate::image::{Compression, DiffId, Image, decompress};
+use crate::progress::{Progress, Reported, Stage};
+
+/// Enough of a blob to tell how it is compressed.
+const MAGIC_BYTES: u64 = 10;
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// What a layer's blob holds.
+pub(super) enum Content<'a> {
+    /// A delta.
+    Delta(DeltaStream<'a>),
+    /// Nothing: balena-engine's sign that the target shares this layer with the base.
+    Nothing,
+}
+
+/// A delta in its blob.
+pub(super) struct DeltaStream<'a> {
+    tar: BufReader<Box<dyn Read + Send + 'a>>,
+    len: u64,
+    limit: u64,
+}
+
+/// Opens a layer's blob. What comes after the delta in it may have up to `limit` bytes.
+pub(super) fn open<'a>(
+    mut blob: impl Read + Send + 'a,
+    limit: u64,
+) -> Result<Content<'a>, LayerError> {
+    let mut start = Vec::new();
+    blob.by_ref().take(MAGIC_BYTES).read_to_end(&mut start).map_err(LayerError::of_read)?;
+    if Compression::of(&start) == Compression::Zstd {
+        return Err(LayerError::Zstd);
+    }
+    let tar = decompress(Cursor::new(start).chain(blob)).map_err(LayerError::of_read)?;
+    let mut tar = BufReader::with_capacity(BUFFER_BYTES, tar);
+    match read_start(&mut tar).map_err(LayerError::of_read)? {
+        Start::File(len) => Ok(Content::Delta(DeltaStream { tar, len, limit })),
+        Start::Empty => {
+            drain(tar, limit)?;
+            Ok(Content::Nothing)
+        }
+        Start::Other(kind) => Err(LayerError::NotAFile(kind)),
+        Start::NotTar => Err(LayerError::NotTar),
+    }
+}
+
+impl DeltaStream<'_> {
+    /// Applies the delta to `base` and reads the blob to its end, where its digest is checked.
+    pub(super) fn patch(
+        mut self,
+        base: &Base<'_>,
+        out: &mut impl Write,
+        limit: u64,
+    ) -> Result<CommandStats, LayerError> {
+        let delta = self.tar.by_ref().take(self.len);
+        let stats = patch(base, delta, out, limit).map_err(LayerError::of_patch)?;
+        self.finish()?;
+        Ok(stats)
+    }
+
+    /// Counts the delta's commands, without a base.
+    pub(super) fn count(mut self) -> Result<CommandStats, LayerError> {
+        let stats = count_commands(self.tar.by_ref().take(self.len))?;
+        self.finish()?;
+        Ok(stats)
+    }
+
+    fn finish(self) -> Result<(), LayerError> {
+        drain(self.tar, self.limit)
+    }
+}
+
+fn count_commands(delta: impl Read) -> Result<CommandStats, LayerError> {
+    let refuse = |command, position, source| {
+        LayerError::of_patch(PatchError::Stream { command, position, source })
+    };
+    let mut reader = CommandReader::new(delta).map_err(|source| refuse(0, 0, source))?;
+    let mut stats = CommandStats::default();
+    loop {
+        let number = reader.commands() + 1;
+        match reader.next_command() {
+            Ok(Some(command)) => stats.add(&command),
+            Ok(None) => return Ok(stats),
+            Err(source) => return Err(refuse(number, reader.position(), source)),
+        }
+    }
+}
+
+/// Reads `tar` to its end, so that whoever checks the blob behind it has seen all of it.
+fn drain(tar: impl Read, limit: u64) -> Result<(), LayerError> {
+    let len = io::copy(&mut tar.take(limit + 1), &mut io::sink()).map_err(LayerError::of_read)?;
+    if len > limit { Err(LayerError::TooLong { limit }) } else { Ok(()) }
+}
+
+/// Rebuilds a layer from its delta's `blob` into `out`: at most `limit` bytes. `shared` is the base's
+/// layer, if it is the same one. Gives `out` back, and says what the layer is made of and hashes to.
+pub(super) fn rebuild<'a, W: Write>(
+    blob: impl Read + Send + 'a,
+    base: &Base<'_>,
+    shared: Option<&[u8]>,
+    out: W,
+    limit: u64,
+) -> Result<RebuiltLayer<W>, LayerError> {
+    let failed = |error| LayerError::Patch(PatchError::Output(error));
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(out));
+    let stats = match (open(blob, limit)?, shared) {
+        (Content::Delta(delta), _) => delta.patch(base, &mut out, limit)?,
+        (Content::Nothing, Some(layer)) => {
+            out.write_all(layer).map_err(failed)?;
+            // As if it were one COPY of the layer.
+            [Command::Copy { offset: 0, len: layer.len() as u64 }].iter().collect()
+        }
+        (Content::Nothing, None) => return Err(LayerError::Empty),
+    };
+    let hashed = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    let (out, id) = hashed.finish();
+    Ok(RebuiltLayer { out, diff_id: DiffId(id.digest), stats })
+}
+
+/// A layer that has been rebuilt.
+pub(super) struct RebuiltLayer<W> {
+    pub(super) out: W,
+    pub(super) diff_id: DiffId,
+    pub(super) stats: CommandStats,
+}
+
+/// The blob of layer number `index` of `delta`. Adds the bytes that are read of it to `bytes`.
+pub(super) fn open_blob<'a>(
+    delta: &Image,
+    index: usize,
+    bytes: &'a AtomicU64,
+    progress: &'a dyn Progress,
+) -> Result<impl Read + Send + 'a, LayerError> {
+    progress.expect(Stage::Fetch, delta.pull_size(index).unwrap_or(0));
+    let blob = delta.open_layer(index).map_err(|error| LayerError::Read(Box::new(error)))?;
+    Ok(Reported::new(Counted { blob, bytes }, Stage::Fetch, progress))
+}
+
+struct Counted<'a> {
+    blob: Box<dyn Read + Send>,
+    bytes: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let len = self.blob.read(buffer)?;
+        self.bytes.fetch_add(len as u64, Ordering::Relaxed);
+        Ok(len)
+    }
+}
