@@ -138,6 +138,8 @@ mod tests {
     #[test]
     fn the_output_limit_holds_for_copies_and_literals() {
         assert!(matches!(apply(&[0x44; 20]), Err(PatchError::TooLarge { .. })));
+        let huge = b"\x45\x00\x01\x54\0\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\x00";
+        assert!(matches!(apply(huge), Err(PatchError::TooLarge { command: 2, .. })));
         let copies = [&b"\x45\x00\x0b"[..]; 10].concat();
         assert!(matches!(apply(&copies), Err(PatchError::TooLarge { command: 10, .. })));
     }

@@ -16,16 +16,17 @@ pub struct CommandStats {
 }
 
 impl CommandStats {
-    /// Counts one more command.
+    /// Counts one more command. A hostile stream may claim any length, so sums stop at the largest
+    /// number there is.
     pub fn add(&mut self, command: &Command) {
         match *command {
             Command::Copy { len, .. } => {
                 self.copies += 1;
-                self.copy_bytes += len;
+                self.copy_bytes = self.copy_bytes.saturating_add(len);
             }
             Command::Literal { len } => {
                 self.literals += 1;
-                self.literal_bytes += len;
+                self.literal_bytes = self.literal_bytes.saturating_add(len);
             }
         }
     }
@@ -37,7 +38,7 @@ impl CommandStats {
 
     /// All bytes of the target together.
     pub fn target_bytes(&self) -> u64 {
-        self.copy_bytes + self.literal_bytes
+        self.copy_bytes.saturating_add(self.literal_bytes)
     }
 }
 
@@ -53,7 +54,7 @@ impl std::ops::AddAssign for CommandStats {
     fn add_assign(&mut self, other: Self) {
         self.copies += other.copies;
         self.literals += other.literals;
-        self.copy_bytes += other.copy_bytes;
-        self.literal_bytes += other.literal_bytes;
+        self.copy_bytes = self.copy_bytes.saturating_add(other.copy_bytes);
+        self.literal_bytes = self.literal_bytes.saturating_add(other.literal_bytes);
     }
 }
