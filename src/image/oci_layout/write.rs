@@ -126,7 +126,8 @@ impl Added {
     }
 
     fn keep(&mut self) {
-        *self = Added::default();
+        self.files.clear();
+        self.folders.clear();
     }
 }
 
