@@ -1,3 +1,9 @@
-//! The `remora` command.
+//! The `remora` command: a thin layer over the library of the same name.
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

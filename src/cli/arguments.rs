@@ -1,0 +1,89 @@
+//! The command line: what can be said, and the options that every command has.
+
+use clap::{Args, Parser, Subcommand};
+
+use super::apply::Apply;
+use super::completions::Completions;
+use super::create::Create;
+use super::diff::Diff;
+use super::inspect::Inspect;
+use super::man::Man;
+use super::progress::Mode;
+use super::store::Store;
+
+const AFTER_HELP: &str = "\
+Images and deltas are named the same way everywhere:
+  registry.example.com/app:1        in a registry (docker://… works too)
+  oci:DIR[:TAG]                     in an OCI image layout
+  oci-archive:FILE[:TAG]            in an OCI image layout packed as a tar
+  docker-archive:FILE[:NAME:TAG]    in a tar as 'docker save' writes it; - is stdin or stdout
+
+Exit codes: 0 done, 1 a defect in Remora, 2 wrong usage, 3 the surroundings failed (network,
+registry, disk), 4 the content was refused (corrupt, wrong base), 130 interrupted.
+
+Examples:
+  Make a delta from version 1 to version 2 and push it:
+    remora create registry.example.com/app:1 registry.example.com/app:2 \\
+      --output registry.example.com/app:delta-1-2
+  See what a delta would cost, and which files are to blame:
+    remora diff registry.example.com/app:1 registry.example.com/app:2 --files 10
+  Rebuild version 2 from version 1 and the delta:
+    remora apply oci:app:1 registry.example.com/app:delta-1-2 --output oci:app:2";
+
+/// Container image deltas without a container engine.
+///
+/// Reads two images straight from a registry, an OCI layout or a docker archive and writes the
+/// delta between them as a small image that balena-engine pulls. Needs no daemon, no root.
+#[derive(Debug, Parser)]
+#[command(name = "remora", version, after_long_help = AFTER_HELP, max_term_width = 100)]
+#[command(disable_help_subcommand = false, subcommand_required = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) output: OutputArguments,
+}
+
+/// What the command says, and how much of it.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output options")]
+pub(super) struct OutputArguments {
+    /// Print errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Log more to stderr (-vv, -vvv: more still)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// How to show progress, on stderr
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
+    pub(super) progress: Mode,
+    /// Answer with JSON on stdout
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Create(Create),
+    Apply(Apply),
+    Diff(Diff),
+    Inspect(Inspect),
+    Store(Store),
+    Completions(Completions),
+    Man(Man),
+}
+
+impl Command {
+    /// The command's name as it is typed.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Command::Create(_) => "create",
+            Command::Apply(_) => "apply",
+            Command::Diff(_) => "diff",
+            Command::Inspect(_) => "inspect",
+            Command::Store(store) => store.name(),
+            Command::Completions(_) => "completions",
+            Command::Man(_) => "man",
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `remora diff`: what a delta between two images would cost, and why.
+
+use std::fmt::{self, Display, Formatter};
+
+use clap::Args;
+use remora::delta::Goal;
+use remora::image::ImageReference;
+use remora::v3::{self, DiffOptions, DiffReport, FileCost};
+use serde::Serialize;
+
+use super::access::{self, AccessArguments};
+use super::encoding::EncodingArguments;
+use super::failure::Failure;
+use super::report;
+use super::session::Session;
+use super::table::{Align, Table};
+use super::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  What would the update cost, on a slow metered link?
+    remora diff registry.example.com/app:1 registry.example.com/app:2 --link-rate 500k
+  Why is it so large? The ten files that cost the most:
+    remora diff oci:app:1 oci:app:2 --files 10
+  For a script:
+    remora diff oci:app:1 oci:app:2 --json | jq .total.delta_bytes";
+
+/// Show what a delta between two images would cost, layer by layer.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Diff {
+    /// The image that devices have
+    base: ImageReference,
+    /// The image that devices are to get
+    target: ImageReference,
+    /// Name the N files of TARGET that cost the most new bytes
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    files: usize,
+    #[command(flatten)]
+    encoding: EncodingArguments,
+    #[command(flatten)]
+    access: AccessArguments,
+}
+
+impl Diff {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        access::refuse_stdin_twice([&self.base, &self.target])?;
+        self.encoding.use_threads()?;
+        let transports = self.access.transports()?;
+        let base = transports.open(&self.base, &self.access.platform())?;
+        let target = transports.open(&self.target, &self.access.platform())?;
+        let options = DiffOptions {
+            encoding: self.encoding.options(),
+            device: self.encoding.device(),
+            files: self.files,
+            ..DiffOptions::default()
+        };
+        let store = self.access.store()?;
+        let report = v3::diff(&base, &target, &store, &options, session.progress())?;
+        session.answer(&Compared { report, device: options.device })
+    }
+}
+
+/// What the delta would cost.
+#[derive(Serialize)]
+struct Compared {
+    #[serde(flatten)]
+    report: DiffReport,
+    #[serde(skip)]
+    device: Goal,
+}
+
+impl Display for Compared {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let delta = &self.report.delta;
+        report::write_images(out, delta)?;
+        write!(out, "\n{}\n", report::layer_table(delta))?;
+        report::write_totals(out, delta, &self.device)?;
+        report::write_effort(out, delta)?;
+        if !self.report.files.is_empty() {
+            write!(out, "\n{}", file_table(&self.report.files))?;
+        }
+        Ok(())
+    }
+}
+
+/// The files that cost the most, the costliest first.
+fn file_table(files: &[FileCost]) -> Table {
+    let mut table =
+        Table::new(&[("new bytes", Align::Right), ("of", Align::Right), ("file", Align::Left)]);
+    for file in files {
+        table.row([units::bytes(file.literal_bytes), units::bytes(file.size), file.path.clone()]);
+    }
+    table
+}

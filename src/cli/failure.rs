@@ -1,0 +1,108 @@
+//! What a command can fail with, and how that is told: one line of what, one of what to do, and an
+//! exit code by kind.
+
+use std::fmt;
+use std::io;
+
+use clap::builder::styling::{AnsiColor, Style};
+use remora::{Error, ErrorKind};
+use serde::Serialize;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    kind: ErrorKind,
+    message: String,
+    hint: String,
+}
+
+impl Failure {
+    /// A failure that the command itself finds.
+    pub(super) fn new(kind: ErrorKind, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure { kind, message: what.into(), hint: hint.into() }
+    }
+
+    /// The command line asks for something that makes no sense.
+    pub(super) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Failure::new(ErrorKind::Usage, what, hint)
+    }
+
+    /// The surroundings failed while doing `what`.
+    pub(super) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
+        let kind = ErrorKind::Environment;
+        Failure::new(kind, format!("{what}: {error}"), general_hint(kind))
+    }
+
+    /// The exit code.
+    pub(super) fn exit_code(&self) -> u8 {
+        self.kind.exit_code()
+    }
+
+    /// The failure as lines for stderr, in colour if `color`.
+    pub(super) fn render(&self, color: bool) -> String {
+        let style = |style: Style| if color { style } else { Style::new() };
+        let (red, cyan) =
+            (style(AnsiColor::Red.on_default().bold()), style(AnsiColor::Cyan.on_default()));
+        let (message, hint) = (one_line(&self.message), one_line(&self.hint));
+        format!("{red}error:{red:#} {message}\n{cyan}hint:{cyan:#} {hint}\n")
+    }
+
+    /// The failure as the JSON answer has it.
+    pub(super) fn record(&self) -> Record<'_> {
+        let kind = match self.kind {
+            ErrorKind::Internal => "internal",
+            ErrorKind::Usage => "usage",
+            ErrorKind::Environment => "environment",
+            ErrorKind::Content => "content",
+        };
+        Record { error: ErrorRecord { kind, message: &self.message, hint: &self.hint } }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        let hint = error.hint().unwrap_or_else(|| general_hint(error.kind()).to_owned());
+        Failure { kind: error.kind(), message: error.to_string(), hint }
+    }
+}
+
+/// What to do where the error itself knows nothing better.
+fn general_hint(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Internal => "this is a defect in Remora: please report it with the command line",
+        ErrorKind::Usage => "see remora help, or --help after the command",
+        ErrorKind::Environment => "check that it is there and may be used, then try again",
+        ErrorKind::Content => "nothing was written; check that these are the right images",
+    }
+}
+
+/// Names and server answers may hold anything: control characters would break the one line.
+fn one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The part of a JSON answer that tells of a failure.
+#[derive(Debug, Serialize)]
+pub(super) struct Record<'a> {
+    error: ErrorRecord<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorRecord<'a> {
+    kind: &'static str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_stays_on_one_line_whatever_it_quotes() {
+        let failure = Failure::usage("no\nsuch\u{1b}[31m thing", "do\tthis");
+        assert_eq!(failure.render(false), "error: no such [31m thing\nhint: do this\n");
+        assert_eq!(failure.exit_code(), 2);
+    }
+}

@@ -1,0 +1,60 @@
+//! The command line room: parse, call the library, print. One file a command.
+//!
+//! Nothing here knows a format or moves image data itself; stdout carries answers and nothing else.
+
+mod access;
+mod apply;
+mod arguments;
+mod completions;
+mod create;
+mod diff;
+mod encoding;
+mod failure;
+mod inspect;
+mod interrupt;
+mod log;
+mod man;
+mod progress;
+mod report;
+mod session;
+mod store;
+mod table;
+mod units;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+use self::arguments::{Arguments, Command};
+use self::failure::Failure;
+use self::progress::Screen;
+use self::session::Session;
+
+/// Runs the command line of this process and gives its exit code.
+pub(crate) fn main() -> ExitCode {
+    let Arguments { command, output } = Arguments::parse();
+    let screen = Arc::new(Screen::new(output.progress, output.quiet));
+    log::install(Arc::clone(&screen), output.verbose, output.quiet);
+    interrupt::install(Arc::clone(&screen));
+    let session = Session::new(command.name(), screen, output.json, output.quiet);
+    match run(command, &session) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            session.fail(&failure);
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(command: Command, session: &Session) -> Result<(), Failure> {
+    match command {
+        Command::Create(create) => create.run(session),
+        Command::Apply(apply) => apply.run(session),
+        Command::Diff(diff) => diff.run(session),
+        Command::Inspect(inspect) => inspect.run(session),
+        Command::Store(store) => store.run(session),
+        Command::Completions(completions) => completions.run(),
+        Command::Man(man) => man.run(),
+    }
+}

@@ -1,0 +1,53 @@
+//! Bars that move: one a stage, shown from its first byte on.
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use remora::progress::Stage;
+
+use super::{STAGES, place};
+
+/// Redraws a second: enough to look alive, few enough for a slow terminal.
+const REDRAWS_PER_SECOND: u8 = 10;
+const TEMPLATE: &str =
+    "{prefix:>7} {bar:32} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
+
+pub(super) struct Bars {
+    all: MultiProgress,
+    bars: [ProgressBar; STAGES.len()],
+}
+
+impl Bars {
+    pub(super) fn new() -> Self {
+        let all =
+            MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
+        let style = ProgressStyle::with_template(TEMPLATE).expect("the template is valid");
+        let style = style.progress_chars("=> ");
+        let bars = STAGES.map(|stage| {
+            let bar = ProgressBar::new(0).with_style(style.clone()).with_prefix(stage.name());
+            all.add(bar)
+        });
+        Bars { all, bars }
+    }
+
+    pub(super) fn expect(&self, stage: Stage, units: u64) {
+        let bar = &self.bars[place(stage)];
+        if bar.length() == Some(0) {
+            // The rate counts from when the stage begins.
+            bar.reset_elapsed();
+            bar.reset_eta();
+        }
+        bar.inc_length(units);
+    }
+
+    pub(super) fn advance(&self, stage: Stage, units: u64) {
+        self.bars[place(stage)].inc(units);
+    }
+
+    pub(super) fn suspend<R>(&self, work: impl FnOnce() -> R) -> R {
+        self.all.suspend(work)
+    }
+
+    /// Takes the bars off the screen for good.
+    pub(super) fn clear(&self) {
+        self.bars.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}

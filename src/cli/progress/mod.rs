@@ -1,0 +1,128 @@
+//! Progress as a person sees it: bars on a terminal, lines in a log, or nothing.
+
+mod bars;
+mod lines;
+
+use std::io::{self, IsTerminal as _, Write};
+use std::time::Duration;
+
+use remora::progress::{Progress, Stage};
+
+use self::bars::Bars;
+use self::lines::Lines;
+
+/// How often a log gets a line about a stage that goes on.
+const LINE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(super) enum Mode {
+    /// Bars where stderr is a terminal, nothing elsewhere.
+    #[default]
+    Auto,
+    /// Bars that move, for terminals.
+    Bars,
+    /// A plain line now and then, for logs.
+    Lines,
+    /// Nothing.
+    Off,
+}
+
+/// The screen that progress, notes and the log share: stderr. Whoever writes a line to it writes
+/// it here, so that bars and lines don't garble each other.
+pub(super) struct Screen {
+    drawing: Drawing,
+    notes: bool,
+}
+
+enum Drawing {
+    Bars(Bars),
+    Lines(Lines<io::Stderr>),
+    Off,
+}
+
+impl Screen {
+    /// The screen for this mode; a quiet one shows neither progress nor notes.
+    pub(super) fn new(mode: Mode, quiet: bool) -> Self {
+        let drawing = match mode {
+            _ if quiet => Drawing::Off,
+            Mode::Auto if draws_on_stderr() => Drawing::Bars(Bars::new()),
+            Mode::Bars => Drawing::Bars(Bars::new()),
+            Mode::Lines => Drawing::Lines(Lines::new(io::stderr(), LINE_INTERVAL)),
+            Mode::Auto | Mode::Off => Drawing::Off,
+        };
+        Screen { drawing, notes: !quiet }
+    }
+
+    /// Whether what is written may be coloured: on a terminal, unless `NO_COLOR` is set.
+    pub(super) fn color(&self) -> bool {
+        io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    }
+
+    /// Writes to stderr, above the bars where there are any.
+    pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
+        match &self.drawing {
+            Drawing::Bars(bars) => bars.suspend(|| io::stderr().write_all(text)),
+            Drawing::Lines(_) | Drawing::Off => io::stderr().write_all(text),
+        }
+    }
+
+    /// Ends progress: bars vanish, lines get their last. To be called before the result is printed.
+    pub(super) fn finish(&self) {
+        match &self.drawing {
+            Drawing::Bars(bars) => bars.clear(),
+            Drawing::Lines(lines) => lines.finish(),
+            Drawing::Off => {}
+        }
+    }
+}
+
+/// Whether stderr is a terminal that can move its cursor.
+fn draws_on_stderr() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+impl Progress for Screen {
+    fn expect(&self, stage: Stage, units: u64) {
+        match &self.drawing {
+            Drawing::Bars(bars) => bars.expect(stage, units),
+            Drawing::Lines(lines) => lines.expect(stage, units),
+            Drawing::Off => {}
+        }
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        match &self.drawing {
+            Drawing::Bars(bars) => bars.advance(stage, units),
+            Drawing::Lines(lines) => lines.advance(stage, units),
+            Drawing::Off => {}
+        }
+    }
+
+    fn note(&self, line: &str) {
+        if self.notes {
+            // A note that cannot be shown must not stop the work.
+            let _ = self.write(format!("note: {line}\n").as_bytes());
+        }
+    }
+}
+
+/// All stages, in the order they are shown.
+const STAGES: [Stage; 5] = [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push];
+
+/// The place of a stage in [`STAGES`].
+fn place(stage: Stage) -> usize {
+    stage as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stage_has_its_place() {
+        for (index, stage) in STAGES.into_iter().enumerate() {
+            assert_eq!(place(stage), index);
+        }
+    }
+}

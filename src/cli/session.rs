@@ -1,0 +1,102 @@
+//! What a running command has at hand: the screen, and one way to give its answer.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+
+use remora::progress::Progress;
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::progress::Screen;
+
+/// The version of the JSON answers' shape. Fields may be added without a new version; none is
+/// renamed, removed or given another meaning.
+const SCHEMA_VERSION: u32 = 1;
+
+/// A running command's surroundings.
+pub(super) struct Session {
+    command: &'static str,
+    screen: Arc<Screen>,
+    json: bool,
+    quiet: bool,
+}
+
+/// The frame of every JSON answer.
+#[derive(Serialize)]
+struct Envelope<'a, T> {
+    schema_version: u32,
+    command: &'static str,
+    #[serde(flatten)]
+    answer: &'a T,
+}
+
+impl Session {
+    pub(super) fn new(command: &'static str, screen: Arc<Screen>, json: bool, quiet: bool) -> Self {
+        Session { command, screen, json, quiet }
+    }
+
+    /// Where the library reports progress to.
+    pub(super) fn progress(&self) -> &dyn Progress {
+        &*self.screen
+    }
+
+    /// Whether the answer is to be JSON.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// Gives what was asked for on stdout: as JSON, or as text for a person.
+    pub(super) fn answer<T: fmt::Display + Serialize>(&self, answer: &T) -> Result<(), Failure> {
+        self.screen.finish();
+        match self.json {
+            true => self.print_json(answer),
+            false => print(&answer.to_string()),
+        }
+    }
+
+    /// Like [`answer`](Self::answer) for a summary of what was done: nobody asked for it, so quiet
+    /// keeps it away, and it goes to stderr while stdout carries an image.
+    pub(super) fn summary<T: fmt::Display + Serialize>(
+        &self,
+        summary: &T,
+        stdout_is_taken: bool,
+    ) -> Result<(), Failure> {
+        self.screen.finish();
+        match (self.json, self.quiet) {
+            (true, _) => self.print_json(summary),
+            (false, true) => Ok(()),
+            (false, false) if stdout_is_taken => {
+                let _ = self.screen.write(summary.to_string().as_bytes());
+                Ok(())
+            }
+            (false, false) => print(&summary.to_string()),
+        }
+    }
+
+    /// Tells of a failure on stderr, and as JSON on stdout where JSON was asked for.
+    pub(super) fn fail(&self, failure: &Failure) {
+        self.screen.finish();
+        let _ = self.screen.write(failure.render(self.screen.color()).as_bytes());
+        if self.json {
+            let _ = self.print_json(&failure.record());
+        }
+    }
+
+    fn print_json(&self, answer: &impl Serialize) -> Result<(), Failure> {
+        let envelope = Envelope { schema_version: SCHEMA_VERSION, command: self.command, answer };
+        let text = serde_json::to_string_pretty(&envelope).expect("answers are plain data");
+        print(&format!("{text}\n"))
+    }
+}
+
+/// Prints to stdout. A reader that has gone away (`remora diff … | head`) is no failure.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io("cannot write to stdout", &error))
+        }
+        _ => Ok(()),
+    }
+}

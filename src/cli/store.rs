@@ -1,0 +1,153 @@
+//! `remora store`: look after the folder that keeps uncompressed layers.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use remora::ErrorKind;
+use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, VerifyReport};
+use serde::Serialize;
+
+use super::access::StoreArguments;
+use super::failure::Failure;
+use super::session::Session;
+use super::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  remora store info
+  remora store verify
+  remora store gc --max-size 20GiB
+  remora store gc --older-than 30d";
+
+/// Look after the folder that keeps uncompressed layers.
+///
+/// Layers are kept from run to run, so that the next delta from or to an image has nothing to
+/// fetch. Everything here may run while other Remoras work.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Store {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Say where the store is and what it holds
+    Info,
+    /// Read every layer, compare it with its digest, and drop those that are damaged
+    Verify,
+    /// Drop layers that are too much or too old, and what killed processes left behind
+    Gc(Gc),
+}
+
+#[derive(Debug, Args)]
+struct Gc {
+    /// Drop the layers used longest ago until the store is no larger
+    #[arg(long, value_parser = units::parse_size, value_name = "SIZE")]
+    max_size: Option<u64>,
+    /// Drop layers not used for so long (s, m, h, d, w)
+    #[arg(long, value_parser = units::parse_age, value_name = "AGE")]
+    older_than: Option<Duration>,
+}
+
+impl Store {
+    /// The command's name as it is typed.
+    pub(super) fn name(&self) -> &'static str {
+        match self.action {
+            Action::Info => "store info",
+            Action::Verify => "store verify",
+            Action::Gc(_) => "store gc",
+        }
+    }
+
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        let store = self.store.open()?;
+        match &self.action {
+            Action::Info => session.answer(&Info(store.info()?)),
+            Action::Verify => verify(&store, session),
+            Action::Gc(gc) => session.summary(&Collected(store.gc(gc.limits())?), false),
+        }
+    }
+}
+
+fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
+    let report = store.verify()?;
+    let damaged = report.damaged.len();
+    session.answer(&Verified(report))?;
+    match damaged {
+        0 => Ok(()),
+        _ => Err(Failure::new(
+            ErrorKind::Content,
+            format!("{} in the store did not match their digests", layers(damaged as u64)),
+            "they have been dropped and will be fetched again; check the disk",
+        )),
+    }
+}
+
+impl Gc {
+    fn limits(&self) -> GcLimits {
+        GcLimits { max_bytes: self.max_size, older_than: self.older_than }
+    }
+}
+
+/// Each report of the store's, as text for people.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Info(StoreInfo);
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Verified(VerifyReport);
+
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Collected(GcReport);
+
+impl Display for Info {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let info = &self.0;
+        writeln!(out, "store:  {}", info.path.display())?;
+        writeln!(out, "holds:  {}, {}", layers(info.layers), units::bytes(info.bytes))?;
+        if info.incoming_layers > 0 {
+            let bytes = units::bytes(info.incoming_bytes);
+            writeln!(out, "on its way in: {}, {bytes} so far", layers(info.incoming_layers))?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for Verified {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.0;
+        writeln!(out, "checked: {}, {}", layers(report.layers), units::bytes(report.bytes))?;
+        report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))
+    }
+}
+
+impl Display for Collected {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.0;
+        let freed = units::bytes(report.removed_bytes + report.leftover_bytes);
+        writeln!(out, "dropped: {}, {freed}", layers(report.removed_layers))?;
+        writeln!(
+            out,
+            "kept:    {}, {}",
+            layers(report.kept_layers),
+            units::bytes(report.kept_bytes)
+        )?;
+        if report.in_use_layers > 0 {
+            writeln!(out, "kept because in use: {}", layers(report.in_use_layers))?;
+        }
+        Ok(())
+    }
+}
+
+fn layers(count: u64) -> String {
+    match count {
+        1 => "1 layer".to_owned(),
+        _ => format!("{} layers", units::count(count)),
+    }
+}
