@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""Writes the seed corpora beside this script, seeds/<target>/, from the fixture images and a few
+hand-made deltas. Run it when a format changes; cargo-fuzz finds the rest."""
+
+import io
+import json
+import os
+import shutil
+import struct
+import tarfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+LAYOUT = f"{HERE}/../fixtures/thermostat"
+MAGIC = bytes.fromhex("72730236")
+
+BASE = b"hello world!"
+DELTAS = {
+    "empty": MAGIC + b"\0",
+    "immediate": MAGIC + b"\x05hello\0",
+    "widths": MAGIC + b"\x41\x02hi\x42\0\x02hi\x43\0\0\0\x02hi\x44\0\0\0\0\0\0\0\x02hi\0",
+    "copies": MAGIC + b"\x45\0\x04\x4a" + struct.pack(">HH", 2, 3) + b"\x45\x01\x01\0",
+    "copy64": MAGIC + b"\x54" + struct.pack(">QQ", 1, 2) + b"\0",
+    "no-end": MAGIC + b"\x01x",
+    "reserved": MAGIC + b"\x55\0",
+}
+
+
+def blob(digest):
+    with open(f"{LAYOUT}/blobs/sha256/{digest[7:]}", "rb") as file:
+        return file.read()
+
+
+def write(target, name, content):
+    os.makedirs(f"{HERE}/seeds/{target}", exist_ok=True)
+    with open(f"{HERE}/seeds/{target}/{name}", "wb") as file:
+        file.write(content)
+
+
+def tiny_layer():
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as layer:
+        entry = tarfile.TarInfo("file")
+        entry.size = 5
+        layer.addfile(entry, io.BytesIO(b"hello"))
+    return buffer.getvalue()[:2560]
+
+
+def docker_archive(config):
+    """A small archive: a link from one layer to another, as old docker versions write."""
+    buffer = io.BytesIO()
+    manifest = [{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["l/layer.tar"]}]
+    parts = {"l/layer.tar": tiny_layer(), "c.json": config,
+             "manifest.json": json.dumps(manifest).encode()}
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, content in parts.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def main():
+    shutil.rmtree(f"{HERE}/seeds", ignore_errors=True)
+    for name, delta in DELTAS.items():
+        write("command", name, delta)
+        write("patch", name, bytes([len(BASE)]) + BASE + delta)
+    with open(f"{LAYOUT}/index.json", "rb") as file:
+        index = file.read()
+    write("manifest", "index", index)
+    for entry in json.loads(index)["manifests"]:
+        manifest = blob(entry["digest"])
+        config = blob(json.loads(manifest)["config"]["digest"])
+        tag = entry["annotations"]["org.opencontainers.image.ref.name"]
+        write("manifest", tag, manifest)
+        write("config", tag, config)
+    docker = manifest.replace(b"oci.image.manifest.v1", b"docker.distribution.manifest.v2")
+    write("manifest", "docker", docker)
+    write("docker_archive", "one-layer", docker_archive(config))
+
+
+if __name__ == "__main__":
+    main()
