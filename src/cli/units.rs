@@ -33,8 +33,9 @@ const RATE_UNITS: &[(&str, u64)] = &[
 const AGE_UNITS: &[(&str, u64)] =
     &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
 
+/// How many of the unit make a second.
 const COST_UNITS: &[(&str, f64)] =
-    &[("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0)];
+    &[("ns", 1e9), ("us", 1e6), ("µs", 1e6), ("ms", 1e3), ("s", 1.0)];
 
 /// Reads a size in bytes: `512`, `300kB`, `256MiB`, `2G` (K, M, G, T alone count in powers of 1024).
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
@@ -55,7 +56,9 @@ pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
 
 /// Reads what a command costs a device, in seconds: `50us`, `0.1ms`.
 pub(super) fn parse_cost(text: &str) -> Option<f64> {
-    scaled(text, COST_UNITS)
+    let (number, unit) = split(text);
+    let &(_, a_second) = COST_UNITS.iter().find(|(name, _)| *name == unit)?;
+    Some(parse_decimal(number)? / a_second)
 }
 
 /// The amount `text` names, in whole smallest units.
@@ -67,12 +70,6 @@ fn whole(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     }
     let amount = parse_decimal(number)? * factor as f64;
     (amount < u64::MAX as f64).then_some(amount.round() as u64)
-}
-
-fn scaled(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let (number, unit) = split(text);
-    let &(_, factor) = units.iter().find(|(name, _)| *name == unit)?;
-    Some(parse_decimal(number)? * factor)
 }
 
 fn split(text: &str) -> (&str, &str) {
