@@ -122,7 +122,7 @@ pub enum CommandError {
     #[error("starts with {0:02x?}, not with the magic number {MAGIC:02x?} of a librsync delta")]
     BadMagic([u8; 4]),
     /// A command byte that the format reserves.
-    #[error("reserved command 0x{0:02x}")]
+    #[error("has the reserved command 0x{0:02x}")]
     Reserved(u8),
     /// The stream stops before END.
     #[error("ends before its END command")]
@@ -179,10 +179,7 @@ impl<R: Read> CommandReader<R> {
     /// The next command, or `None` at END. Literal bytes that were not read are passed over. After
     /// END the stream must have ended too.
     pub fn next_command(&mut self) -> Result<Option<Command>, CommandError> {
-        self.copy_literal(&mut io::sink()).map_err(|error| match error {
-            LiteralError::Input(error) => error,
-            LiteralError::Output(error) => CommandError::Io(error),
-        })?;
+        self.skip_literal()?;
         let mut byte = [0];
         self.fill(&mut byte)?;
         let command = match byte[0] {
@@ -207,6 +204,14 @@ impl<R: Read> CommandReader<R> {
             self.literal_left = len;
         }
         Ok(Some(command))
+    }
+
+    /// Passes over what is left of the current literal.
+    pub fn skip_literal(&mut self) -> Result<(), CommandError> {
+        self.copy_literal(&mut io::sink()).map_err(|error| match error {
+            LiteralError::Input(error) => error,
+            LiteralError::Output(error) => CommandError::Io(error),
+        })
     }
 
     /// Copies what is left of the current literal to `out`.

@@ -33,13 +33,10 @@ pub struct ApplyOptions {
 impl ApplyOptions {
     /// What is usual at `destination`.
     pub fn for_destination(destination: &ImageReference) -> Self {
-        let manifest = match destination {
-            ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
-                ManifestKind::Oci
-            }
-            _ => ManifestKind::Docker,
-        };
-        ApplyOptions { manifest, plain_layers: destination.holds_plain_layers() }
+        ApplyOptions {
+            manifest: ManifestKind::for_destination(destination),
+            plain_layers: destination.holds_plain_layers(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::image::{Descriptor, Digest, Manifest, media_type};
+use crate::image::{Descriptor, Digest, ImageReference, Manifest, media_type};
 
 /// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
 pub const ARTIFACT_TYPE: &str = "application/vnd.remora.delta.v3";
@@ -19,6 +19,19 @@ pub enum ManifestKind {
 }
 
 impl ManifestKind {
+    /// What is usual at `destination`: in an OCI layout, where most tools look for OCI manifests only,
+    /// that, and elsewhere Docker's, which every engine and registry takes.
+    pub fn for_destination(destination: &ImageReference) -> Self {
+        match destination {
+            ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
+                ManifestKind::Oci
+            }
+            ImageReference::Registry(_) | ImageReference::DockerArchive { .. } => {
+                ManifestKind::Docker
+            }
+        }
+    }
+
     /// The media type of the manifest itself.
     pub(super) fn media_type(self) -> &'static str {
         match self {

@@ -86,11 +86,12 @@ fn count_commands(delta: impl Read) -> Result<CommandStats, LayerError> {
     let mut stats = CommandStats::default();
     loop {
         let number = reader.commands() + 1;
-        match reader.next_command() {
-            Ok(Some(command)) => stats.add(&command),
-            Ok(None) => return Ok(stats),
-            Err(source) => return Err(refuse(number, reader.position(), source)),
-        }
+        let next =
+            reader.next_command().map_err(|source| refuse(number, reader.position(), source))?;
+        let Some(command) = next else { return Ok(stats) };
+        stats.add(&command);
+        // Here and not with the next command, which is not the one to blame.
+        reader.skip_literal().map_err(|source| refuse(number, reader.position(), source))?;
     }
 }
 

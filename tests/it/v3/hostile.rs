@@ -1,0 +1,159 @@
+//! Damaged and malicious deltas: each is refused for what it is, and nothing is left behind.
+
+use remora::ErrorKind;
+
+use super::apply::{Scene, empty_tar, scene};
+use crate::images::{gzip, tar};
+
+fn stream(commands: &[u8]) -> Vec<u8> {
+    [b"rs\x026", commands].concat()
+}
+
+/// A gzip'ed tar whose first entry holds `commands` after the magic number.
+fn blob(commands: &[u8]) -> Vec<u8> {
+    gzip(&tar(&[("delta", &stream(commands))]))
+}
+
+fn tar_with_type(kind: tar::EntryType) -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("delta").expect("short");
+    header.set_size(0);
+    header.set_entry_type(kind);
+    header.set_cksum();
+    gzip(&[&header.as_bytes()[..], &[0; 1024]].concat())
+}
+
+fn cut(bytes: &[u8], len: usize) -> Vec<u8> {
+    bytes[..len].to_vec()
+}
+
+/// Blobs for the second layer, and how the refusal must begin.
+fn cases(scene: &Scene) -> Vec<(Vec<u8>, &'static str)> {
+    let whole = tar(&[("delta", &scene.second())]);
+    let packed = gzip(&whole);
+    let flipped = {
+        let mut stream = scene.second();
+        stream[600] ^= 1;
+        gzip(&tar(&[("delta", &stream)]))
+    };
+    let bad_sum = {
+        let mut packed = packed.clone();
+        let crc = packed.len() - 8;
+        packed[crc] ^= 1;
+        packed
+    };
+    vec![
+        (
+            gzip(&tar(&[("delta", b"rs\x01\x36\0")])),
+            "layer 2: command 0 at byte 0: the delta starts with",
+        ),
+        (gzip(&tar(&[("delta", b"rs")])), "layer 2: command 0 at byte 0: the delta ends before"),
+        (gzip(&tar(&[("delta", b"")])), "layer 2: command 0 at byte 0: the delta ends before"),
+        (blob(b""), "layer 2: command 1 at byte 4: the delta ends before"),
+        (blob(b"\x02a"), "layer 2: command 1 at byte 5: the delta ends before"),
+        (blob(b"\x01a\x02a"), "layer 2: command 2 at byte 7: the delta ends before"),
+        (blob(b"\x45\x00"), "layer 2: command 1 at byte 6: the delta ends before"),
+        (
+            blob(b"\x01a\x55\x00"),
+            "layer 2: command 2 at byte 7: the delta has the reserved command 0x55",
+        ),
+        (blob(b"\xff"), "layer 2: command 1 at byte 5: the delta has the reserved command 0xff"),
+        (blob(b"\x00\x00"), "layer 2: command 1 at byte 5: the delta has bytes after its END"),
+        (
+            blob(b"\x4e\x00\x00\x10\x00\x00\x10\x00\x00"),
+            "layer 2: command 1 at byte 11: COPY of 16 bytes at 4096 reaches",
+        ),
+        (
+            blob(b"\x54\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"),
+            "layer 2: command 1 at byte 21: ",
+        ),
+        (blob(b"\x44\xff\xff\xff\xff\xff\xff\xff\xff\x00"), "layer 2: command 1 at byte 13: "),
+        (blob(b"\x00"), "layer 2: rebuilt as sha256:e3b0c442"),
+        (blob(b"\x46\x00\x01\x00\x00"), "layer 2: rebuilt as"),
+        (flipped, "layer 2: rebuilt as"),
+        (b"not a tar".to_vec(), "layer 2: the blob holds no tar"),
+        (vec![7; 100_000], "layer 2: the blob holds no tar"),
+        (cut(&whole, 300), "layer 2: the blob holds no tar"),
+        (cut(&whole, 1000), "layer 2: command 1 at byte 7: the delta ends before"),
+        (cut(&packed, packed.len() / 2), "layer 2: "),
+        (cut(&packed, packed.len() - 1), "layer 2: "),
+        (bad_sum, "layer 2: "),
+        ([&packed[..], b"rubbish"].concat(), "layer 2: "),
+        (zstd::encode_all(&whole[..], 3).expect("vec"), "layer 2: compressed with zstd"),
+        (
+            tar_with_type(tar::EntryType::Directory),
+            "layer 2: the first entry of the tar has the type '5'",
+        ),
+        (
+            tar_with_type(tar::EntryType::Symlink),
+            "layer 2: the first entry of the tar has the type '2'",
+        ),
+        (
+            tar_with_type(tar::EntryType::GNULongName),
+            "layer 2: the first entry of the tar has the type 'L'",
+        ),
+        (empty_tar(), "layer 2: the tar is empty"),
+    ]
+}
+
+#[test]
+fn every_bad_layer_is_refused_for_what_it_is() {
+    let scene = scene();
+    for (blob, expected) in cases(&scene) {
+        let error = scene.apply(&[empty_tar(), blob]).expect_err(expected);
+        let text = error.to_string();
+        assert!(text.starts_with(expected), "{text:?} should start with {expected:?}");
+        assert_eq!(error.kind(), ErrorKind::Content, "{text}");
+        assert!(!text.ends_with('.') && !text.contains('\n'), "{text:?}");
+        assert!(error.hint().is_some(), "{text}");
+        assert!(scene.bench.work_in_progress().is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn the_lowest_bad_layer_is_the_one_that_is_told() {
+    let scene = scene();
+    let error = scene.apply(&[blob(b"\xfe"), blob(b"\xff")]).expect_err("both are bad");
+    assert!(error.to_string().contains("layer 1: command 1 at byte 5"), "{error}");
+}
+
+#[test]
+fn a_delta_that_makes_too_much_is_stopped() {
+    let mut scene = scene();
+    scene.bench.store = scene.bench.store.clone().with_max_layer_bytes(1 << 20);
+    let copies: Vec<u8> = [&b"\x46\x00\x0c\x00"[..]; 1000].concat();
+    let bombs = [
+        // 1,000 COPYs of 3 KiB each.
+        (
+            blob(&[&copies[..], b"\0"].concat()),
+            "layer 2: command 342 at byte 1372: the result would exceed 1048576 bytes",
+        ),
+        // A literal of 10 MB of zeros, 10 KB packed.
+        (
+            blob(&[&b"\x43\x00\x98\x96\x80"[..], &vec![0; 10_000_000], b"\0"].concat()),
+            "layer 2: command 1 at byte 9: the result would exceed",
+        ),
+        // A tar that goes on and on after a delta that is in order.
+        (
+            gzip(&[tar(&[("delta", &scene.second())]), vec![0; 10_000_000]].concat()),
+            "layer 2: the tar goes on for more than",
+        ),
+    ];
+    for (blob, expected) in bombs {
+        let error = scene.apply(&[empty_tar(), blob]).expect_err(expected);
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn lengths_that_add_up_to_more_than_a_number_holds_are_no_panic() {
+    let scene = scene();
+    let copy = b"\x48\x00\xff\xff\xff\xff\xff\xff\xff\xff";
+    let literal = b"\x44\xff\xff\xff\xff\xff\xff\xff\xff";
+    for commands in [[&copy[..], copy, b"\0"].concat(), [&b"\x01a"[..], copy, literal].concat()] {
+        let blobs = [empty_tar(), blob(&commands)];
+        scene.apply(&blobs).expect_err("too much");
+        let delta = scene.bench.put("delta", &scene.delta(&blobs));
+        let _ = remora::v3::inspect(&delta, &remora::progress::Silent);
+    }
+}
