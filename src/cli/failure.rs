@@ -8,6 +8,8 @@ use clap::builder::styling::{AnsiColor, Style};
 use remora::{Error, ErrorKind};
 use serde::Serialize;
 
+use super::plain::plain;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -43,7 +45,7 @@ impl Failure {
         let style = |style: Style| if color { style } else { Style::new() };
         let (red, cyan) =
             (style(AnsiColor::Red.on_default().bold()), style(AnsiColor::Cyan.on_default()));
-        let (message, hint) = (one_line(&self.message), one_line(&self.hint));
+        let (message, hint) = (plain(&self.message), plain(&self.hint));
         format!("{red}error:{red:#} {message}\n{cyan}hint:{cyan:#} {hint}\n")
     }
 
@@ -68,18 +70,13 @@ impl<E: Into<Error>> From<E> for Failure {
 }
 
 /// What to do where the error itself knows nothing better.
-fn general_hint(kind: ErrorKind) -> &'static str {
+pub(super) fn general_hint(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Internal => "this is a defect in Remora: please report it with the command line",
         ErrorKind::Usage => "see remora help, or --help after the command",
         ErrorKind::Environment => "check that it is there and may be used, then try again",
         ErrorKind::Content => "nothing was written; check that these are the right images",
     }
-}
-
-/// Names and server answers may hold anything: control characters would break the one line.
-fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// The part of a JSON answer that tells of a failure.

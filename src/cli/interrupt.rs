@@ -1,5 +1,6 @@
 //! Ctrl-C and its relatives: whatever the work was, nothing half-written stays behind.
 
+use std::io;
 use std::sync::Arc;
 
 use remora::temporary;
@@ -12,28 +13,32 @@ const SIGNAL_EXIT: i32 = 128;
 
 /// From now on SIGINT and SIGTERM remove every temporary file and end the process.
 pub(super) fn install(screen: Arc<Screen>) {
-    let started = std::thread::Builder::new().name("interrupt".into()).spawn(move || {
-        if let Some(signal) = wait() {
-            temporary::discard_all();
-            screen.finish();
-            let _ = screen.write(b"interrupted: nothing was left half-written\n");
-            std::process::exit(SIGNAL_EXIT + signal.as_raw_value());
-        }
-    });
-    if let Err(error) = started {
-        tracing::debug!("signals keep their default effect: {error}");
+    if let Err(error) = listen(screen) {
+        tracing::warn!("Ctrl-C may leave temporary files behind: {error}");
     }
 }
 
-/// The first signal that asks to stop; `None` where signals cannot be listened to.
-fn wait() -> Option<SignalKind> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().ok()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).ok()?;
-        let mut terminate = signal(SignalKind::terminate()).ok()?;
+/// Takes the signals over before it returns, and waits for them on a thread of its own.
+fn listen(screen: Arc<Screen>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let entered = runtime.enter();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    drop(entered);
+    let wait = async move {
         tokio::select! {
-            _ = interrupt.recv() => Some(SignalKind::interrupt()),
-            _ = terminate.recv() => Some(SignalKind::terminate()),
+            _ = interrupt.recv() => SignalKind::interrupt(),
+            _ = terminate.recv() => SignalKind::terminate(),
         }
-    })
+    };
+    let thread = std::thread::Builder::new().name("interrupt".into());
+    thread.spawn(move || end(runtime.block_on(wait), &screen)).map(drop)
+}
+
+fn end(signal: SignalKind, screen: &Screen) {
+    temporary::discard_all();
+    screen.clear();
+    // The process ends whether or not this can be read.
+    let _ = screen.write(b"interrupted: nothing was left half-written\n");
+    std::process::exit(SIGNAL_EXIT + signal.as_raw_value());
 }

@@ -14,12 +14,14 @@ mod inspect;
 mod interrupt;
 mod log;
 mod man;
+mod plain;
 mod progress;
 mod report;
 mod session;
 mod store;
 mod table;
 mod units;
+mod usage;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -33,17 +35,17 @@ use self::session::Session;
 
 /// Runs the command line of this process and gives its exit code.
 pub(crate) fn main() -> ExitCode {
-    let Arguments { command, output } = Arguments::parse();
+    let Arguments { command, output } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage::answer(&error),
+    };
     let screen = Arc::new(Screen::new(output.progress, output.quiet));
     log::install(Arc::clone(&screen), output.verbose, output.quiet);
     interrupt::install(Arc::clone(&screen));
     let session = Session::new(command.name(), screen, output.json, output.quiet);
     match run(command, &session) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            session.fail(&failure);
-            ExitCode::from(failure.exit_code())
-        }
+        Err(failure) => session.fail(&failure),
     }
 }
 

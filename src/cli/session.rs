@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use remora::progress::Progress;
@@ -74,13 +75,15 @@ impl Session {
         }
     }
 
-    /// Tells of a failure on stderr, and as JSON on stdout where JSON was asked for.
-    pub(super) fn fail(&self, failure: &Failure) {
-        self.screen.finish();
+    /// Tells of a failure on stderr, and as JSON on stdout where JSON was asked for. Gives the exit
+    /// code for it.
+    pub(super) fn fail(&self, failure: &Failure) -> ExitCode {
+        self.screen.clear();
         let _ = self.screen.write(failure.render(self.screen.color()).as_bytes());
         if self.json {
             let _ = self.print_json(&failure.record());
         }
+        ExitCode::from(failure.exit_code())
     }
 
     fn print_json(&self, answer: &impl Serialize) -> Result<(), Failure> {

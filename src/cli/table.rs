@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::plain::plain;
+
 /// How the cells of a column stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -25,7 +27,7 @@ impl Table {
 
     /// Adds a row at the bottom; cells that are not given stay empty.
     pub(super) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.rows.push(cells.into_iter().collect());
+        self.rows.push(cells.into_iter().map(|cell| plain(&cell)).collect());
     }
 
     fn width(&self, column: usize) -> usize {

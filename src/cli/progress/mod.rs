@@ -10,6 +10,7 @@ use remora::progress::{Progress, Stage};
 
 use self::bars::Bars;
 use self::lines::Lines;
+use super::plain::plain;
 
 /// How often a log gets a line about a stage that goes on.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
@@ -67,6 +68,13 @@ impl Screen {
         }
     }
 
+    /// Takes bars off the screen, for the last words of a command that did not finish.
+    pub(super) fn clear(&self) {
+        if let Drawing::Bars(bars) = &self.drawing {
+            bars.clear();
+        }
+    }
+
     /// Ends progress: bars vanish, lines get their last. To be called before the result is printed.
     pub(super) fn finish(&self) {
         match &self.drawing {
@@ -102,7 +110,7 @@ impl Progress for Screen {
     fn note(&self, line: &str) {
         if self.notes {
             // A note that cannot be shown must not stop the work.
-            let _ = self.write(format!("note: {line}\n").as_bytes());
+            let _ = self.write(format!("note: {}\n", plain(line)).as_bytes());
         }
     }
 }

@@ -1,0 +1,115 @@
+//! Every failure says what is wrong in one line and what to do in another, and its kind is the exit
+//! code.
+
+use std::fs;
+
+use super::{Sandbox, assert_snapshot};
+
+/// Command lines that fail; a comment line before them in the snapshot says why.
+const FAILURES: &[(&str, &str)] = &[
+    ("no command line at all that makes sense", "create oci:thermostat:1.0"),
+    ("an option of another command", "inspect oci:delta --effort 3"),
+    ("an option with a typing error", "diff a b --link-rat 1M"),
+    ("a transport there is none of", "inspect dir:delta"),
+    ("a name with a character that none has", "inspect registry.example.com/UPPER"),
+    ("not a size", "store gc --max-size 5x"),
+    ("not an age", "store gc --older-than yesterday"),
+    ("not a rate", "diff a b --link-rate fast"),
+    ("not a device speed", "diff a b --device-speed copy=fast"),
+    ("effort out of range", "diff a b --effort 10"),
+    ("not a platform", "inspect oci:delta --platform arm"),
+    ("quiet and verbose", "inspect oci:delta -q -v"),
+    ("stdin for two images", "apply docker-archive:- docker-archive:- -o oci:x"),
+    ("stdout for two things", "apply oci:thermostat:1.0 oci:delta -o docker-archive:- --json"),
+    ("no such layout", "inspect oci:nowhere"),
+    ("no such tag", "inspect oci:thermostat:2.0"),
+    ("a tag is needed", "inspect oci:thermostat"),
+    ("no such file", "inspect docker-archive:nowhere.tar"),
+    ("not an archive", "inspect docker-archive:noise"),
+    ("not a delta", "inspect oci:thermostat:1.0"),
+    ("not the base", "apply oci:thermostat:1.1 oci:delta -o oci:x"),
+    ("a damaged delta", "apply oci:thermostat:1.0 oci:damaged -o oci:x"),
+    ("no place for the output", "create oci:thermostat:1.0 oci:thermostat:1.1 -o oci:noise/x"),
+    ("no place for the store", "store info --store noise/x"),
+    ("no platform of that name", "inspect oci:multi --platform linux/riscv64"),
+];
+
+/// Things for the failures to be about.
+fn prepare(sandbox: &Sandbox) {
+    sandbox.create_delta();
+    fs::write(sandbox.path("noise"), [7; 600]).expect("written");
+    damage_largest_blob(sandbox);
+    fs::create_dir(sandbox.path("multi")).expect("folder");
+    fs::copy(sandbox.path("thermostat/oci-layout"), sandbox.path("multi/oci-layout"))
+        .expect("copy");
+    let index = fs::read_to_string(sandbox.path("thermostat/index.json")).expect("index");
+    // Both entries become platforms of one image without a name.
+    let index =
+        index.replacen("\"annotations\":{\"org.opencontainers.image.ref.name\":\"1.0\"}", ARM, 1);
+    let index =
+        index.replacen("\"annotations\":{\"org.opencontainers.image.ref.name\":\"1.1\"}", AMD, 1);
+    fs::write(sandbox.path("multi/index.json"), index).expect("written");
+}
+
+const ARM: &str = r#""platform":{"os":"linux","architecture":"arm","variant":"v7"}"#;
+const AMD: &str = r#""platform":{"os":"linux","architecture":"amd64"}"#;
+
+/// Makes `oci:damaged`, a copy of `oci:delta` with one bit of its largest blob flipped.
+fn damage_largest_blob(sandbox: &Sandbox) {
+    let copied = std::process::Command::new("cp")
+        .arg("-r")
+        .args([sandbox.path("delta"), sandbox.path("damaged")])
+        .status();
+    assert!(copied.expect("cp runs").success());
+    let blobs = sandbox.tree("damaged/blobs").into_iter().filter(|path| path.is_file());
+    let size = |path: &std::path::PathBuf| fs::metadata(path).expect("blob").len();
+    let largest = blobs.max_by_key(size).expect("a blob");
+    let mut bytes = fs::read(&largest).expect("blob");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&largest, bytes).expect("written");
+}
+
+#[test]
+fn failures_say_what_is_wrong_and_what_to_do() {
+    let sandbox = Sandbox::new();
+    prepare(&sandbox);
+    let mut all = String::new();
+    for (why, arguments) in FAILURES {
+        let ran = sandbox.run(arguments);
+        let code = ran.code.expect("not killed");
+        assert!((2..=4).contains(&code), "{arguments}: {code}");
+        assert!(ran.stdout.is_empty() || arguments.ends_with("--json"), "{}", ran.text());
+        all += &format!("# {why}\n$ remora {arguments}\n{}exit {code}\n\n", ran.stderr);
+    }
+    assert_snapshot("errors", &all);
+    assert!(!sandbox.path("x").exists(), "a failure left its output");
+    sandbox.assert_nothing_temporary();
+}
+
+#[test]
+fn a_failure_is_an_answer_too_where_json_is_asked_for() {
+    let ran = Sandbox::new().run("inspect oci:nowhere --json");
+    assert_eq!(ran.code, Some(3));
+    let answer = ran.json();
+    assert_eq!(answer["schema_version"], 1);
+    assert_eq!(answer["command"], "inspect");
+    assert_eq!(answer["error"]["kind"], "environment");
+    assert!(ran.stderr.contains(answer["error"]["message"].as_str().expect("text")));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_read_is_answered_in_json_too() {
+    let ran = Sandbox::new().run("diff --json");
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(ran.json()["command"], "remora");
+    assert_eq!(ran.json()["error"]["kind"], "usage");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let sandbox = Sandbox::new();
+    let mut child = sandbox.command("completions bash").spawn().expect("runs");
+    drop(child.stdout.take());
+    assert!(child.wait().expect("ends").success());
+}

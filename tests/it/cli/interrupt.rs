@@ -1,0 +1,52 @@
+//! Ctrl-C and kill: the process ends with the shell's code for it and leaves nothing half-written.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::Sandbox;
+
+fn send(child: &Child, signal: Signal) {
+    let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
+    kill_process(pid, signal).expect("sent");
+}
+
+fn assert_ended(sandbox: &Sandbox, child: Child, code: i32) {
+    let output = child.wait_with_output().expect("ends");
+    assert_eq!(output.status.code(), Some(code));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(stderr, "interrupted: nothing was left half-written\n");
+    sandbox.assert_nothing_temporary();
+    let store = sandbox.succeed("store verify --json").json();
+    assert_eq!(store["damaged"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn ctrl_c_while_an_image_comes_in_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.create_delta();
+    let arguments = "apply docker-archive:- oci:delta --output docker-archive:out.tar";
+    let mut child = sandbox.command(arguments).stdin(Stdio::piped()).spawn().expect("runs");
+    let archive = std::fs::read(sandbox.path("thermostat-1.0.tar")).expect("fixture");
+    // More than a pipe holds: when it is written, the process is reading. The pipe stays open.
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(&archive[..200_000]).expect("read at the other end");
+    send(&child, Signal::INT);
+    assert_ended(&sandbox, child, 130);
+    assert!(!sandbox.path("out.tar").exists());
+}
+
+#[test]
+fn a_kill_while_an_image_goes_out_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.create_delta();
+    let arguments = "apply oci:thermostat:1.0 oci:delta --output docker-archive:- --quiet";
+    let mut child = sandbox.command(arguments).spawn().expect("runs");
+    // Less than the image: the process goes on writing until the pipe is full. Its layers are
+    // temporary files at this moment.
+    let mut stdout = child.stdout.take().expect("piped");
+    stdout.read_exact(&mut [0; 512]).expect("the archive begins");
+    send(&child, Signal::TERM);
+    assert_ended(&sandbox, child, 143);
+}
