@@ -1,8 +1,12 @@
 //! `remora man`: the manual pages, made from the same table of options as `--help`.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory as _};
+use clap::builder::Resettable;
+use clap::{Args, Command, CommandFactory as _};
+use clap_mangen::roff::{Roff, roman};
+use remora::temporary::TemporaryFile;
 
 use super::arguments::Arguments;
 use super::failure::Failure;
@@ -24,23 +28,61 @@ pub(super) struct Man {
 
 impl Man {
     pub(super) fn run(&self) -> Result<(), Failure> {
+        let mut command = Arguments::command().disable_help_subcommand(true);
+        command.build();
         match &self.output {
-            Some(folder) => write_all(folder),
-            None => print_first(),
+            Some(folder) => write_all(&command, folder),
+            None => print(&String::from_utf8_lossy(&page(&command)?)),
         }
     }
 }
 
-fn write_all(folder: &PathBuf) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(Arguments::command(), folder))
-        .map_err(|error| Failure::io(format!("cannot write to {}", folder.display()), &error))
+/// Writes the page of `command`, and those of all commands below it.
+fn write_all(command: &Command, folder: &Path) -> Result<(), Failure> {
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let path = folder.join(format!("{name}.1"));
+    let page = page(command)?;
+    write_file(folder, &path, &page)
+        .map_err(|error| Failure::io(format!("cannot write {}", path.display()), &error))?;
+    command.get_subcommands().try_for_each(|command| write_all(command, folder))
 }
 
-fn print_first() -> Result<(), Failure> {
+fn write_file(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let mut file = TemporaryFile::new_in(folder)?;
+    file.write_all(content)?;
+    file.publish(path)
+}
+
+fn page(command: &Command) -> Result<Vec<u8>, Failure> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(Arguments::command())
-        .render(&mut page)
+    render(command, &mut page)
         .map_err(|error| Failure::io("cannot render the manual page", &error))?;
-    print(&String::from_utf8_lossy(&page))
+    Ok(page)
+}
+
+fn render(command: &Command, page: &mut dyn Write) -> io::Result<()> {
+    let epilogue = command.get_after_long_help().or(command.get_after_help());
+    let epilogue = epilogue.map(ToString::to_string).unwrap_or_default();
+    let bare = command.clone().after_help(Resettable::Reset).after_long_help(Resettable::Reset);
+    clap_mangen::Man::new(bare)
+        .source(format!("remora {}", env!("CARGO_PKG_VERSION")))
+        .manual("Remora")
+        .render(page)?;
+    let (notes, examples) = epilogue.split_once("Examples:\n").unwrap_or((&epilogue, ""));
+    section(page, "NOTES", notes)?;
+    section(page, "EXAMPLES", examples)
+}
+
+/// A section whose lines stay as they are.
+fn section(page: &mut dyn Write, heading: &str, text: &str) -> io::Result<()> {
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let mut roff = Roff::new();
+    roff.control("SH", [heading]).control("nf", []);
+    for line in text.trim_end().lines() {
+        roff.text([roman(line)]);
+    }
+    roff.control("fi", []).to_writer(page)
 }

@@ -44,7 +44,10 @@ fn there_is_a_manual_page_for_every_command() {
         let text = std::fs::read_to_string(sandbox.path(&page)).expect(&page);
         assert!(text.contains(".SH SYNOPSIS") && text.contains(".SH OPTIONS"), "{page}");
     }
+    let examples = std::fs::read_to_string(sandbox.path("man1/remora-create.1")).expect("page");
+    assert!(examples.contains(".SH EXAMPLES\n.nf\n  Make a delta"), "{examples}");
     assert!(sandbox.succeed("man").text().contains(".TH remora 1"));
+    sandbox.assert_nothing_temporary();
 }
 
 #[test]
