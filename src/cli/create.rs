@@ -42,9 +42,9 @@ pub(super) struct Create {
     /// What kind of delta
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// What kind of manifest; an oci one points to TARGET's, so that the referrers API finds it
-    #[arg(long, value_enum, default_value_t, value_name = "KIND")]
-    manifest: ManifestName,
+    /// What kind of manifest [default: docker; oci in OCI layouts and archives]
+    #[arg(long, value_enum, value_name = "KIND")]
+    manifest: Option<ManifestName>,
     /// How the delta's layers are compressed
     #[arg(long, value_enum, default_value_t, value_name = "METHOD")]
     compression: CompressionName,
@@ -67,12 +67,11 @@ enum Format {
     V3,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, ValueEnum)]
 enum ManifestName {
     /// Docker image manifest, version 2, schema 2
-    #[default]
     Docker,
-    /// OCI image manifest with a subject
+    /// OCI image manifest whose subject is TARGET's, so that the referrers API finds it
     Oci,
 }
 
@@ -119,8 +118,9 @@ impl Create {
                 CompressionName::None => Compression::None,
             },
             manifest: match self.manifest {
-                ManifestName::Docker => ManifestKind::Docker,
-                ManifestName::Oci => ManifestKind::Oci,
+                None => ManifestKind::for_destination(&self.output),
+                Some(ManifestName::Docker) => ManifestKind::Docker,
+                Some(ManifestName::Oci) => ManifestKind::Oci,
             },
             verify: !self.no_verify,
         }

@@ -64,7 +64,7 @@ fn times_smaller(ratio: f64) -> String {
 /// The layers whose delta is no smaller than what a plain pull fetches.
 fn write_unpaid(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
     for (index, layer) in report.layers.iter().enumerate() {
-        if layer.pays() == Some(false) {
+        if layer.pays == Some(false) {
             let (number, delta) = (index + 1, units::bytes(layer.delta_bytes));
             let pull = units::bytes(layer.pull_bytes.unwrap_or(0));
             writeln!(out, "note:    layer {number} gains nothing: {delta} instead of {pull}")?;

@@ -111,7 +111,7 @@ pub enum LayerError {
     /// There is no delta, and no layer of the base stands for it.
     #[error("the tar is empty, but base and target do not share this layer")]
     Empty,
-    /// The tar is longer than any layer may be.
+    /// The tar is longer than any tar with a delta needs to be.
     #[error("the tar goes on for more than {limit} bytes after the delta")]
     TooLong {
         /// The limit in bytes.

@@ -11,7 +11,6 @@ use crate::delta::CommandStats;
 use crate::image::Image;
 use crate::measure::Measure;
 use crate::progress::Progress;
-use crate::store::MAX_LAYER_BYTES;
 
 /// Says what the delta image `delta` is made of, ours or balena-engine's. Reads all its blobs.
 pub fn inspect(delta: &Image, progress: &dyn Progress) -> Result<DeltaReport, V3Error> {
@@ -39,7 +38,7 @@ fn count(
 ) -> Result<(u64, CommandStats), LayerError> {
     let bytes = AtomicU64::new(0);
     let blob = open_blob(delta, index, &bytes, progress)?;
-    let stats = match open(blob, MAX_LAYER_BYTES)? {
+    let stats = match open(blob)? {
         Content::Delta(stream) => stream.count()?,
         Content::Nothing => CommandStats::default(),
     };

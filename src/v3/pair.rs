@@ -46,6 +46,7 @@ impl<'a> Pair<'a> {
         let mut layers = store.ensure_layers(&[base, target], progress)?;
         let target_layers = layers.pop().expect("one list for each image");
         let base_layers = layers.pop().expect("one list for each image");
+        base_layers.iter().chain(&target_layers).for_each(Layer::read_ahead);
         Ok(Pair { base, target, base_layers, target_layers, sources })
     }
 

@@ -13,6 +13,9 @@ use crate::progress::{Progress, Reported, Stage};
 /// Enough of a blob to tell how it is compressed.
 const MAGIC_BYTES: u64 = 10;
 const BUFFER_BYTES: usize = 64 << 10;
+/// What may follow the delta in its blob: padding, and entries that nobody reads. They are unpacked
+/// only to see the whole blob, and this bounds the time that a bomb can take.
+const MAX_TRAILING_BYTES: u64 = 64 << 20;
 
 /// What a layer's blob holds.
 pub(super) enum Content<'a> {
@@ -26,14 +29,10 @@ pub(super) enum Content<'a> {
 pub(super) struct DeltaStream<'a> {
     tar: BufReader<Box<dyn Read + Send + 'a>>,
     len: u64,
-    limit: u64,
 }
 
-/// Opens a layer's blob. What comes after the delta in it may have up to `limit` bytes.
-pub(super) fn open<'a>(
-    mut blob: impl Read + Send + 'a,
-    limit: u64,
-) -> Result<Content<'a>, LayerError> {
+/// Opens a layer's blob.
+pub(super) fn open<'a>(mut blob: impl Read + Send + 'a) -> Result<Content<'a>, LayerError> {
     let mut start = Vec::new();
     blob.by_ref().take(MAGIC_BYTES).read_to_end(&mut start).map_err(LayerError::of_read)?;
     if Compression::of(&start) == Compression::Zstd {
@@ -42,9 +41,9 @@ pub(super) fn open<'a>(
     let tar = decompress(Cursor::new(start).chain(blob)).map_err(LayerError::of_read)?;
     let mut tar = BufReader::with_capacity(BUFFER_BYTES, tar);
     match read_start(&mut tar).map_err(LayerError::of_read)? {
-        Start::File(len) => Ok(Content::Delta(DeltaStream { tar, len, limit })),
+        Start::File(len) => Ok(Content::Delta(DeltaStream { tar, len })),
         Start::Empty => {
-            drain(tar, limit)?;
+            drain(tar)?;
             Ok(Content::Nothing)
         }
         Start::Other(kind) => Err(LayerError::NotAFile(kind)),
@@ -74,7 +73,7 @@ impl DeltaStream<'_> {
     }
 
     fn finish(self) -> Result<(), LayerError> {
-        drain(self.tar, self.limit)
+        drain(self.tar)
     }
 }
 
@@ -96,7 +95,8 @@ fn count_commands(delta: impl Read) -> Result<CommandStats, LayerError> {
 }
 
 /// Reads `tar` to its end, so that whoever checks the blob behind it has seen all of it.
-fn drain(tar: impl Read, limit: u64) -> Result<(), LayerError> {
+fn drain(tar: impl Read) -> Result<(), LayerError> {
+    let limit = MAX_TRAILING_BYTES;
     let len = io::copy(&mut tar.take(limit + 1), &mut io::sink()).map_err(LayerError::of_read)?;
     if len > limit { Err(LayerError::TooLong { limit }) } else { Ok(()) }
 }
@@ -112,7 +112,7 @@ pub(super) fn rebuild<'a, W: Write>(
 ) -> Result<RebuiltLayer<W>, LayerError> {
     let failed = |error| LayerError::Patch(PatchError::Output(error));
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(out));
-    let stats = match (open(blob, limit)?, shared) {
+    let stats = match (open(blob)?, shared) {
         (Content::Delta(delta), _) => delta.patch(base, &mut out, limit)?,
         (Content::Nothing, Some(layer)) => {
             out.write_all(layer).map_err(failed)?;

@@ -45,6 +45,9 @@ pub struct LayerReport {
     pub literals: u64,
     /// Bytes of the layer that the delta brings.
     pub literal_bytes: u64,
+    /// Whether the delta saves anything: its blob is smaller than what a plain pull fetches. A shared
+    /// layer is fetched by neither, which is fine too. `None` where the pull's size is not known.
+    pub pays: Option<bool>,
 }
 
 /// All layers together.
@@ -71,22 +74,18 @@ impl LayerReport {
         delta_bytes: u64,
         stats: CommandStats,
     ) -> Self {
+        let is_shared = shared == Some(true);
         LayerReport {
             diff_id,
             shared,
             size: stats.target_bytes(),
-            pull_bytes: if shared == Some(true) { Some(0) } else { pull_bytes },
+            pull_bytes: if is_shared { Some(0) } else { pull_bytes },
             delta_bytes,
             copies: stats.copies,
             literals: stats.literals,
             literal_bytes: stats.literal_bytes,
+            pays: if is_shared { Some(true) } else { pull_bytes.map(|pull| delta_bytes < pull) },
         }
-    }
-
-    /// Whether the delta saves anything: its blob is smaller than what a plain pull fetches. A shared
-    /// layer is fetched by neither, which is fine too. `None` where the pull's size is not known.
-    pub fn pays(&self) -> Option<bool> {
-        Some(self.shared == Some(true) || self.delta_bytes < self.pull_bytes?)
     }
 }
 

@@ -6,20 +6,19 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use remora::image::{DiffId, Digest};
+use remora::ErrorKind;
+use remora::image::{DiffId, Digest, Image};
+use remora::progress::{Progress, Silent, Stage};
 use remora::store::{GcLimits, Layer, Store, StoreError};
+
+use crate::images::{Bench, gzip, image, noise};
 
 /// Layer number `seed`: bytes that no other number has.
 fn content(seed: u8, len: usize) -> Vec<u8> {
-    let mut state = u64::from(seed) + 1;
-    let step = |_| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 56) as u8
-    };
-    (0..len).map(step).collect()
+    noise(seed.into(), len)
 }
 
 fn id(bytes: &[u8]) -> DiffId {
@@ -293,4 +292,61 @@ fn a_store_that_cannot_be_made_says_so() {
     fs::write(&path, "in the way").expect("written");
     let error = Store::open(&path).expect_err("a file is there");
     assert!(error.to_string().starts_with("cannot create"), "{error}");
+}
+
+#[test]
+fn the_layers_of_several_images_come_in_once_and_in_order() {
+    let bench = Bench::new();
+    let layers: Vec<Vec<u8>> = (0..6).map(|seed| content(seed, 100_000)).collect();
+    let image_of = |tag, indexes: &[usize]| {
+        let builder = indexes.iter().fold(image(), |image, index| image.layer(&layers[*index]));
+        bench.put(tag, &builder.build())
+    };
+    let old = image_of("old", &[0, 1, 2, 0]);
+    let new = image_of("new", &[0, 5, 4, 3, 2]);
+    let fetched = FetchedBytes::default();
+    let held = bench.store.ensure_layers(&[&old, &new], &fetched).expect("all there");
+    let ids = |layers: &[Layer]| layers.iter().map(Layer::diff_id).collect::<Vec<_>>();
+    assert_eq!(ids(&held[0]), old.diff_ids().expect("valid"));
+    assert_eq!(ids(&held[1]), new.diff_ids().expect("valid"));
+
+    // Each of the six once, and nothing the second time.
+    let size = |image: &Image, index| image.pull_size(index).expect("a blob");
+    let expected = [0, 1, 2].map(|index| size(&old, index)).iter().sum::<u64>()
+        + [1, 2, 3].map(|index| size(&new, index)).iter().sum::<u64>();
+    assert_eq!(fetched.0.load(Ordering::Relaxed), expected);
+    bench.store.ensure_layers(&[&new], &fetched).expect("still there");
+    assert_eq!(fetched.0.load(Ordering::Relaxed), expected);
+}
+
+/// Counts the bytes that are fetched.
+#[derive(Default)]
+struct FetchedBytes(AtomicU64);
+
+impl Progress for FetchedBytes {
+    fn expect(&self, _: Stage, _: u64) {}
+
+    fn advance(&self, stage: Stage, units: u64) {
+        assert_eq!(stage, Stage::Fetch);
+        self.0.fetch_add(units, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_layer_that_is_damaged_where_the_image_lives_is_refused() {
+    let bench = Bench::new();
+    let sound = image().layer(&content(1, 1000));
+    let cut = {
+        let blob = gzip(&content(1, 1000));
+        image().blob(blob[..blob.len() - 20].to_vec(), id(&content(1, 1000)))
+    };
+    let other = image().blob(gzip(&content(2, 1000)), id(&content(1, 1000)));
+    for (tag, builder) in [("cut", cut), ("other", other)] {
+        let image = bench.put(tag, &builder.build());
+        let error = bench.store.ensure_layers(&[&image], &Silent).expect_err(tag);
+        assert_eq!(error.kind(), ErrorKind::Content, "{error}");
+        assert!(bench.work_in_progress().is_empty());
+    }
+    let image = bench.put("sound", &sound.build());
+    bench.store.ensure_layer(&image, 0, &Silent).expect("fetched");
 }

@@ -5,6 +5,8 @@ mod clients;
 mod create;
 mod given;
 mod hostile;
+mod limits;
+mod properties;
 
 use remora::image::Image;
 use remora::progress::Silent;

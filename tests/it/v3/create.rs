@@ -128,7 +128,7 @@ fn shared_layers_cost_next_to_nothing() {
     for layer in &report.layers[..3] {
         assert_eq!((layer.shared, layer.pull_bytes, layer.copies), (Some(true), Some(0), 1));
         assert!(layer.delta_bytes <= 100, "{layer:?}");
-        assert_eq!(layer.pays(), Some(true));
+        assert_eq!(layer.pays, Some(true));
     }
     assert_eq!(report.layers[3].shared, Some(false));
     assert!(report.total.delta_bytes <= 500, "{report:?}");
@@ -251,6 +251,7 @@ fn reports_have_the_field_names_that_scripts_rely_on() {
             "diff_id",
             "literal_bytes",
             "literals",
+            "pays",
             "pull_bytes",
             "shared",
             "size"

@@ -135,7 +135,7 @@ fn a_delta_that_makes_too_much_is_stopped() {
         ),
         // A tar that goes on and on after a delta that is in order.
         (
-            gzip(&[tar(&[("delta", &scene.second())]), vec![0; 10_000_000]].concat()),
+            gzip(&[tar(&[("delta", &scene.second())]), vec![0; 65 << 20]].concat()),
             "layer 2: the tar goes on for more than",
         ),
     ];
