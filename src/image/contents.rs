@@ -5,7 +5,6 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::blob_reader::BlobReader;
-use super::transfer::CopyError;
 use super::{
     Descriptor, Digest, ImageError, Manifest, ManifestDocument, RegistryReference, parse_config,
     parse_manifest,
@@ -56,11 +55,11 @@ impl Blob {
 
     /// The blob's bytes, checked: what is published is what was made, even if the file was tampered
     /// with meanwhile.
-    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, CopyError> {
+    pub(super) fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         let bytes: Box<dyn Read + Send> = match &self.data {
-            BlobData::File(path) => Box::new(File::open(path).map_err(|error| {
-                CopyError::Read(io::Error::from(ImageError::file("open", path)(error)))
-            })?),
+            BlobData::File(path) => {
+                Box::new(File::open(path).map_err(ImageError::file("open", path))?)
+            }
             BlobData::Bytes(bytes) => Box::new(io::Cursor::new(bytes.clone())),
         };
         Ok(Box::new(BlobReader::new(bytes, self.digest, self.size, "the image to be written")))

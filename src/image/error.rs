@@ -4,7 +4,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::transfer::is_from_system;
-use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
+use super::{
+    ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError, RegistryError,
+};
 use crate::ErrorKind;
 
 /// Why an image could not be read or written.
@@ -90,6 +92,9 @@ pub enum ImageError {
     /// A layer's compressed data cannot be decompressed.
     #[error("a layer's compressed data is damaged: {0}")]
     Compressed(#[source] io::Error),
+    /// A registry did not give or take something.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// The image to be written contradicts itself: a defect in Remora.
     #[error("the image to be written contradicts itself: {0}")]
     Contents(String),
@@ -140,9 +145,10 @@ impl ImageError {
             | ImageError::PlatformText(_)
             | ImageError::Unsuitable { .. }
             | ImageError::Ambiguous { .. } => ErrorKind::Usage,
-            ImageError::NotFound { .. } | ImageError::File { .. } | ImageError::Stream { .. } => {
-                ErrorKind::Environment
-            }
+            ImageError::NotFound { .. }
+            | ImageError::Registry(_)
+            | ImageError::File { .. }
+            | ImageError::Stream { .. } => ErrorKind::Environment,
             ImageError::MissingPlatform { .. }
             | ImageError::Manifest { .. }
             | ImageError::Config { .. }
@@ -157,6 +163,7 @@ impl ImageError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ImageError::Reference(error) => return error.hint(),
+            ImageError::Registry(error) => return error.hint(),
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
             ImageError::MissingPlatform { .. } => "choose one of those with --platform",
             ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",

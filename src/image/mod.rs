@@ -26,6 +26,7 @@ mod oci_image;
 mod oci_layout;
 mod platform;
 mod reference;
+mod registry;
 mod tar_index;
 mod tar_writer;
 mod transfer;
@@ -45,4 +46,6 @@ pub use platform::{Platform, PlatformError};
 pub use reference::{
     ArchiveFile, ArchivedImage, ImageReference, ReferenceError, RegistryReference,
 };
+pub use registry::{CredentialsError, RegistryError};
+pub use tar_index::TarIndexError;
 pub use transports::{TransportSettings, Transports};

@@ -11,6 +11,7 @@ use super::limits::MAX_MANIFEST_BYTES;
 use super::oci_image::BlobSource;
 use super::oci_layout::{INDEX, LAYOUT, LAYOUT_MARK, blob_name, index_with, open_layout};
 use super::tar_writer::TarWriter;
+use super::transfer::CopyError;
 use super::{
     ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest,
     ManifestError, Platform,
@@ -55,7 +56,12 @@ pub(super) fn write(
         let mut written = HashSet::new();
         for blob in &blobs {
             if written.insert(blob.digest) {
-                tar.add(&blob_name(blob.digest), blob.size, &mut blob.open()?, done)?;
+                tar.add(
+                    &blob_name(blob.digest),
+                    blob.size,
+                    &mut blob.open().map_err(CopyError::Read)?,
+                    done,
+                )?;
             } else {
                 done(blob.size);
             }

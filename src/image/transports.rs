@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use super::registry::Registries;
 use super::{
     ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
     docker_archive, oci_archive, oci_layout,
@@ -21,6 +23,9 @@ pub struct TransportSettings {
     pub ca_file: Option<PathBuf>,
     /// How often a request is tried before it is given up; at least 1.
     pub max_attempts: u32,
+    /// The pause before the second attempt; it doubles from one attempt to the next. A registry's
+    /// `Retry-After` can make it longer.
+    pub retry_pause: Duration,
     /// Where archives that are compressed or come through a pipe are kept while they are read.
     pub spool_dir: PathBuf,
 }
@@ -32,6 +37,7 @@ impl Default for TransportSettings {
             plain_http: false,
             ca_file: None,
             max_attempts: 6,
+            retry_pause: Duration::from_millis(500),
             spool_dir: std::env::temp_dir(),
         }
     }
@@ -42,14 +48,20 @@ impl Default for TransportSettings {
 /// All of it blocks, and may be called from any thread that does not itself run async tasks.
 #[derive(Debug)]
 pub struct Transports {
-    settings: TransportSettings,
+    spool_dir: PathBuf,
+    registries: Registries,
     stdin_taken: AtomicBool,
 }
 
 impl Transports {
     /// Reads the files that `settings` name; contacts nobody.
     pub fn new(settings: TransportSettings) -> Result<Self, ImageError> {
-        Ok(Transports { settings, stdin_taken: AtomicBool::new(false) })
+        let registries = Registries::new(&settings)?;
+        Ok(Transports {
+            spool_dir: settings.spool_dir,
+            registries,
+            stdin_taken: AtomicBool::new(false),
+        })
     }
 
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
@@ -58,9 +70,9 @@ impl Transports {
         reference: &ImageReference,
         platform: &Platform,
     ) -> Result<Image, ImageError> {
-        let spool_dir = self.settings.spool_dir.as_path();
+        let spool_dir = self.spool_dir.as_path();
         match reference {
-            ImageReference::Registry(_) => Err(self.unsuitable(reference)),
+            ImageReference::Registry(image) => self.registries.open(reference, image, platform),
             ImageReference::OciLayout { dir, tag } => {
                 oci_layout::open(reference, dir, tag.as_deref(), platform)
             }
@@ -98,7 +110,10 @@ impl Transports {
             ImageReference::OciArchive { file, tag } => {
                 oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
             }
-            _ => return Err(self.unsuitable(reference)),
+            ImageReference::Registry(image) => {
+                self.registries.write(image, contents, &manifest, progress)?;
+            }
+            ImageReference::DockerArchive { .. } => {}
         }
         Ok(manifest.digest())
     }
@@ -112,12 +127,5 @@ impl Transports {
             });
         }
         Ok(())
-    }
-
-    fn unsuitable(&self, reference: &ImageReference) -> ImageError {
-        ImageError::Unsuitable {
-            reference: reference.to_string(),
-            reason: format!("not supported with {:?}", self.settings),
-        }
     }
 }

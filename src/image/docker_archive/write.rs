@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::image::archive_output::write_archive;
 use crate::image::tar_writer::TarWriter;
+use crate::image::transfer::CopyError;
 use crate::image::{
     ArchiveFile, ArchivedImage, Blob, Digest, ImageContents, ImageError, ImageReference,
     RegistryReference,
@@ -45,7 +46,12 @@ pub(crate) fn write(
         let mut written = HashSet::new();
         for layer in &contents.layers {
             if written.insert(layer.digest) {
-                tar.add(&layer_name(layer.digest), layer.size, &mut layer.open()?, done)?;
+                tar.add(
+                    &layer_name(layer.digest),
+                    layer.size,
+                    &mut layer.open().map_err(CopyError::Read)?,
+                    done,
+                )?;
             } else {
                 done(layer.size);
             }

@@ -118,7 +118,9 @@ impl Added {
             return Ok(());
         }
         let replaces = path.exists();
-        write_file(path, |file| transfer::copy(&mut blob.open()?, file, done).map(|_| ()))?;
+        write_file(path, |file| {
+            transfer::copy(&mut blob.open().map_err(CopyError::Read)?, file, done).map(|_| ())
+        })?;
         if !replaces {
             self.files.push(path.to_owned());
         }

@@ -1,0 +1,208 @@
+//! Where credentials are looked up, in the order of containers-auth.json(5): the file the user names
+//! (`--authfile`, or else `$REGISTRY_AUTH_FILE`) and no other; or else podman's and skopeo's files,
+//! then Docker's.
+
+mod auth_file;
+mod helper;
+
+use std::env;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use auth_file::{AuthFile, Found};
+
+use super::limits::MAX_AUTH_FILE_BYTES;
+
+/// Proof of who we are.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) enum Credentials {
+    /// User name and password.
+    Password { user: String, password: String },
+    /// An OAuth2 refresh token, exchanged for access tokens at the token server.
+    IdentityToken(String),
+    /// A token for the registry itself.
+    RegistryToken(String),
+}
+
+impl fmt::Debug for Credentials {
+    /// Says what kind they are and nothing else.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Credentials::Password { .. } => "Password",
+            Credentials::IdentityToken(_) => "IdentityToken",
+            Credentials::RegistryToken(_) => "RegistryToken",
+        })
+    }
+}
+
+/// Why credentials could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum CredentialsError {
+    /// A file with credentials could not be read.
+    #[error("cannot read the credentials in {}: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file with credentials makes no sense.
+    #[error("the credentials in {} make no sense: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// In what way; never quotes the file.
+        reason: String,
+    },
+    /// A credential helper failed.
+    #[error("the credential helper docker-credential-{name} failed: {reason}")]
+    Helper {
+        /// Its name.
+        name: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl CredentialsError {
+    /// What a user can do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            CredentialsError::Unreadable { .. } => "check --authfile and REGISTRY_AUTH_FILE",
+            CredentialsError::Malformed { .. } => "log in again to have the file written anew",
+            CredentialsError::Helper { .. } => "try the helper by hand, or log in without it",
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// A file that may hold credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    path: PathBuf,
+    /// Whether the user named it: then it must be readable.
+    named: bool,
+}
+
+/// The credentials for a repository, wherever they are. `None` if there are none.
+pub(super) async fn look_up(
+    authfile: Option<&Path>,
+    host: &str,
+    repository: &str,
+) -> Result<Option<Credentials>, CredentialsError> {
+    for place in places(authfile, |name| env::var_os(name).map(PathBuf::from)) {
+        let Some(bytes) = read(&place)? else { continue };
+        let malformed = |reason| CredentialsError::Malformed { path: place.path.clone(), reason };
+        let file = AuthFile::parse(&bytes).map_err(malformed)?;
+        let found = file.find(host, repository).map_err(malformed)?;
+        let credentials = match found {
+            Some(Found::Stored(credentials)) => Some(credentials),
+            Some(Found::Helper { name, or_stored }) => {
+                helper::get(&name, &auth_file::server_address(host)).await?.or(or_stored)
+            }
+            None => None,
+        };
+        if credentials.is_some() {
+            tracing::debug!(file = %place.path.display(), host, "found credentials");
+            return Ok(credentials);
+        }
+    }
+    Ok(None)
+}
+
+/// The files to look into, first the most important.
+fn places(authfile: Option<&Path>, env: impl Fn(&str) -> Option<PathBuf>) -> Vec<Place> {
+    let env = |name| env(name).filter(|path| !path.as_os_str().is_empty());
+    if let Some(path) = authfile.map(Path::to_owned).or_else(|| env("REGISTRY_AUTH_FILE")) {
+        return vec![Place { path, named: true }];
+    }
+    let home = env("HOME");
+    let in_home = |folder: &str| home.as_ref().map(|home| home.join(folder));
+    let folders = [
+        env("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")),
+        env("XDG_CONFIG_HOME")
+            .or_else(|| in_home(".config"))
+            .map(|f| f.join("containers/auth.json")),
+        env("DOCKER_CONFIG")
+            .or_else(|| in_home(".docker"))
+            .map(|folder| folder.join("config.json")),
+    ];
+    folders.into_iter().flatten().map(|path| Place { path, named: false }).collect()
+}
+
+/// The bytes of a file; `None` if it is one of the usual ones and not there for us.
+fn read(place: &Place) -> Result<Option<Vec<u8>>, CredentialsError> {
+    let mut bytes = Vec::new();
+    let read = File::open(&place.path)
+        .and_then(|file| file.take(MAX_AUTH_FILE_BYTES + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > MAX_AUTH_FILE_BYTES => Err(CredentialsError::Malformed {
+            path: place.path.clone(),
+            reason: format!("it is larger than {MAX_AUTH_FILE_BYTES} bytes"),
+        }),
+        Ok(_) => Ok(Some(bytes)),
+        Err(source) if place.named => {
+            Err(CredentialsError::Unreadable { path: place.path.clone(), source })
+        }
+        // In a container the home folder may well belong to somebody else.
+        Err(source) => {
+            if source.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(file = %place.path.display(), %source, "passing over credentials");
+            }
+            Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paths(authfile: Option<&str>, env: &[(&str, &str)]) -> Vec<String> {
+        let get = |name: &str| {
+            env.iter().find(|(key, _)| *key == name).map(|(_, value)| PathBuf::from(value))
+        };
+        let places = places(authfile.map(Path::new), get);
+        places.iter().map(|place| place.path.display().to_string()).collect()
+    }
+
+    #[test]
+    fn a_file_that_the_user_names_is_the_only_one() {
+        let env = [("REGISTRY_AUTH_FILE", "/named"), ("HOME", "/home/u")];
+        assert_eq!(paths(Some("/flag"), &env), ["/flag"]);
+        assert_eq!(paths(None, &env), ["/named"]);
+    }
+
+    #[test]
+    fn the_usual_files_come_in_the_usual_order() {
+        let home = ("HOME", "/home/u");
+        assert_eq!(
+            paths(None, &[home, ("XDG_RUNTIME_DIR", "/run/user/1"), ("REGISTRY_AUTH_FILE", "")]),
+            [
+                "/run/user/1/containers/auth.json",
+                "/home/u/.config/containers/auth.json",
+                "/home/u/.docker/config.json"
+            ]
+        );
+        assert_eq!(
+            paths(None, &[home, ("DOCKER_CONFIG", "/d"), ("XDG_CONFIG_HOME", "/c")]),
+            ["/c/containers/auth.json", "/d/config.json"]
+        );
+        assert_eq!(paths(None, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn credentials_do_not_show_in_debug_output() {
+        let password =
+            Credentials::Password { user: "ann".to_owned(), password: "secret".to_owned() };
+        for credentials in [
+            password,
+            Credentials::IdentityToken("secret".to_owned()),
+            Credentials::RegistryToken("secret".to_owned()),
+        ] {
+            assert!(!format!("{credentials:?}").contains("secret"));
+        }
+    }
+}

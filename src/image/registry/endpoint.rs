@@ -1,0 +1,60 @@
+//! One registry: where it is, and what is known about getting in.
+
+use std::sync::Arc;
+
+use reqwest::Url;
+use tokio::sync::OnceCell;
+
+use super::RegistryError;
+use super::authorization::Authorizer;
+use super::error::{speaks_no_tls, tls_error};
+use super::http_client::HttpClient;
+
+/// A registry by the name that references use.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) name: String,
+    pub(super) http: Arc<HttpClient>,
+    pub(super) authorizer: Authorizer,
+    base: OnceCell<Url>,
+}
+
+impl Host {
+    pub(super) fn new(name: &str, http: Arc<HttpClient>) -> Self {
+        let authorizer = Authorizer::new(name);
+        Host { name: name.to_owned(), http, authorizer, base: OnceCell::new() }
+    }
+
+    /// The URL that everything is below.
+    pub(super) async fn base(&self) -> Result<&Url, RegistryError> {
+        self.base.get_or_try_init(|| self.find_base()).await
+    }
+
+    async fn find_base(&self) -> Result<Url, RegistryError> {
+        // The Hub's API is not where its name says.
+        let address = if self.name == "docker.io" { "registry-1.docker.io" } else { &self.name };
+        let base = |scheme: &str| {
+            Url::parse(&format!("{scheme}://{address}/v2/")).map_err(|error| {
+                RegistryError::Protocol {
+                    place: self.name.clone(),
+                    problem: format!("its name is no address: {error}"),
+                }
+            })
+        };
+        let secure = base("https")?;
+        if self.http.allows_plain(address) && !self.speaks_tls(&secure).await? {
+            return base("http");
+        }
+        Ok(secure)
+    }
+
+    /// Whether the registry answers in TLS, with a good certificate or a bad one.
+    async fn speaks_tls(&self, url: &Url) -> Result<bool, RegistryError> {
+        match self.http.for_url(url)?.head(url.clone()).send().await {
+            Err(error) if error.is_connect() => {
+                Ok(tls_error(&error).is_some_and(|error| !speaks_no_tls(error)))
+            }
+            _ => Ok(true),
+        }
+    }
+}

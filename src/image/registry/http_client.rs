@@ -1,0 +1,220 @@
+//! The HTTP client all registries share: TLS, redirects, time limits, and where plain HTTP may go.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Url};
+
+use super::RegistryError;
+use super::limits::{CONNECT_TIME, MAX_REDIRECTS, SILENCE_TIME};
+use super::retry::RetryPolicy;
+use crate::image::{ImageError, TransportSettings};
+
+/// What a registry sees of us.
+const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
+
+/// Settings and connections.
+#[derive(Debug)]
+pub(super) struct HttpClient {
+    pub(super) authfile: Option<PathBuf>,
+    pub(super) retry: RetryPolicy,
+    plain_http: bool,
+    authorities: Vec<Certificate>,
+    /// Made when first needed: loading the system's certificates takes a while.
+    clients: Mutex<Option<Clients>>,
+}
+
+#[derive(Debug, Clone)]
+struct Clients {
+    /// Through the proxies that the environment names.
+    outward: Client,
+    /// For loopback addresses, which no proxy can reach for us.
+    loopback: Client,
+}
+
+impl HttpClient {
+    pub(super) fn new(settings: &TransportSettings) -> Result<Self, ImageError> {
+        let authorities = match &settings.ca_file {
+            None => Vec::new(),
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(ImageError::file("read", path))?;
+                let parsed =
+                    Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
+                parsed.ok_or_else(|| ImageError::Unsuitable {
+                    reference: path.display().to_string(),
+                    reason: "the file has no certificates in PEM form".to_owned(),
+                })?
+            }
+        };
+        Ok(HttpClient {
+            authfile: settings.authfile.clone(),
+            retry: RetryPolicy {
+                max_attempts: settings.max_attempts.max(1),
+                first_pause: settings.retry_pause,
+            },
+            plain_http: settings.plain_http,
+            authorities,
+            clients: Mutex::default(),
+        })
+    }
+
+    /// The client for requests to `url`.
+    pub(super) fn for_url(&self, url: &Url) -> Result<Client, RegistryError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = match &*clients {
+            Some(made) => made.clone(),
+            None => clients.insert(self.connect()?).clone(),
+        };
+        Ok(if is_loopback(url) { clients.loopback } else { clients.outward })
+    }
+
+    /// Whether plain HTTP may be spoken to `host` (`host[:port]`).
+    pub(super) fn allows_plain(&self, host: &str) -> bool {
+        let url = Url::parse(&format!("http://{host}/"));
+        self.plain_http || url.is_ok_and(|url| is_loopback(&url))
+    }
+
+    /// Whether a registry at `from` may send us to `to`. Plain HTTP is not for other hosts to choose.
+    pub(super) fn may_follow(&self, from: &Url, to: &Url) -> bool {
+        may_follow(self.plain_http, from, to)
+    }
+
+    fn connect(&self) -> Result<Clients, RegistryError> {
+        // Fails only if the process has a provider already, which then serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let setup = |error: reqwest::Error| RegistryError::Setup(error.without_url().to_string());
+        let build = |configure: fn(ClientBuilder) -> ClientBuilder| {
+            let system =
+                configure(self.builder()).tls_certs_merge(self.authorities.clone()).build();
+            // Where the system has no certificates at all (a bare container), those of the CA file
+            // are all there is, and none is enough for plain HTTP.
+            system.or_else(|_| {
+                configure(self.builder()).tls_certs_only(self.authorities.clone()).build()
+            })
+        };
+        let outward = build(|builder| builder).map_err(setup)?;
+        let loopback = build(ClientBuilder::no_proxy).map_err(setup)?;
+        Ok(Clients { outward, loopback })
+    }
+
+    fn builder(&self) -> ClientBuilder {
+        let plain_http = self.plain_http;
+        Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT_TIME)
+            // Where we come from is nobody's business, and upload URLs have secrets in them.
+            .referer(false)
+            // The Authorization header is dropped by reqwest when host, port or scheme change.
+            .redirect(Policy::custom(move |attempt| follow(plain_http, attempt)))
+    }
+}
+
+fn follow(plain_http: bool, attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    if attempt.previous().len() > MAX_REDIRECTS {
+        return attempt.error("too many redirects");
+    }
+    let allowed =
+        attempt.previous().last().is_some_and(|from| may_follow(plain_http, from, attempt.url()));
+    if allowed { attempt.follow() } else { attempt.error("redirected to plain HTTP") }
+}
+
+fn may_follow(plain_http: bool, from: &Url, to: &Url) -> bool {
+    match to.scheme() {
+        "https" => true,
+        "http" => plain_http || (is_loopback(from) && is_loopback(to)),
+        _ => false,
+    }
+}
+
+/// Whether a URL leads to this very machine.
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether requests to both URLs go to the same server, so that what one may know the other may.
+pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
+    let origin = |url: &Url| {
+        let host = url.host_str().map(str::to_owned);
+        (url.scheme().to_owned(), host, url.port_or_known_default())
+    };
+    origin(a) == origin(b)
+}
+
+/// Waits for `future`, but not for a peer that is silent: `activity` is a count that moves while there
+/// is something going on, for instance an upload.
+pub(super) async fn not_silent<T>(
+    host: &str,
+    activity: Option<&AtomicU64>,
+    future: impl Future<Output = Result<T, reqwest::Error>>,
+) -> Result<T, RegistryError> {
+    let count = || activity.map_or(0, |activity| activity.load(Ordering::Relaxed));
+    let mut future = pin!(future);
+    loop {
+        let before = count();
+        match tokio::time::timeout(SILENCE_TIME, &mut future).await {
+            Ok(result) => return result.map_err(|error| RegistryError::network(host, error)),
+            Err(_) if count() != before => {}
+            Err(_) => return Err(RegistryError::silence(host)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect(text)
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine_unless_allowed() {
+        let strict = HttpClient::new(&TransportSettings::default()).expect("no files");
+        let settings = TransportSettings { plain_http: true, ..TransportSettings::default() };
+        let lax = HttpClient::new(&settings).expect("no files");
+        for host in ["localhost", "localhost:5000", "127.0.0.1:80", "127.1.2.3"] {
+            assert!(strict.allows_plain(host), "{host}");
+        }
+        for host in ["registry.example", "127.0.0.1.example", "localhost.example:5000", "10.0.0.1"]
+        {
+            assert!(!strict.allows_plain(host), "{host}");
+            assert!(lax.allows_plain(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_leads_to_https_or_stays_on_this_machine() {
+        for (from, to, allowed) in [
+            ("https://r.example/", "https://s.example/", true),
+            ("https://r.example/", "http://r.example/", false),
+            ("https://r.example/", "http://127.0.0.1/", false),
+            ("http://127.0.0.1:1/", "http://localhost:2/", true),
+            ("http://[::1]:1/", "http://[::1]:2/", true),
+            ("http://127.0.0.1:1/", "http://r.example/", false),
+            ("https://r.example/", "ftp://r.example/", false),
+        ] {
+            assert_eq!(may_follow(false, &url(from), &url(to)), allowed, "{from} to {to}");
+        }
+        assert!(may_follow(true, &url("https://r.example/"), &url("http://s.example/")));
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let base = url("https://r.example/v2/");
+        for (other, same) in [
+            ("https://r.example:443/x", true),
+            ("https://r.example:444/", false),
+            ("http://r.example:443/", false),
+            ("https://r.example.evil/", false),
+        ] {
+            assert_eq!(same_origin(&base, &url(other)), same, "{other}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Sizes and times that talking to a registry keeps to.
+
+use std::time::Duration;
+
+/// Bytes of a token server's answer. Tokens are some kilobytes.
+pub(super) const MAX_TOKEN_ANSWER_BYTES: usize = 1 << 20;
+
+/// Bytes of an error answer that are looked at.
+pub(super) const MAX_ERROR_ANSWER_BYTES: usize = 64 << 10;
+
+/// Characters of a registry's error message that are passed on.
+pub(super) const MAX_MESSAGE_CHARS: usize = 300;
+
+/// Bytes of a file with credentials.
+pub(super) const MAX_AUTH_FILE_BYTES: u64 = 1 << 20;
+
+/// Bytes of a credential helper's answer.
+pub(super) const MAX_HELPER_ANSWER_BYTES: u64 = 1 << 20;
+
+/// How long a credential helper may take: it may ask a person for a password.
+pub(super) const HELPER_TIME: Duration = Duration::from_secs(120);
+
+/// How long a connection may take to come about.
+pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
+
+/// How long a connection may be silent before it is given up. Registries that fetch a blob from
+/// elsewhere first, or check an uploaded one, take their time before they answer.
+pub(super) const SILENCE_TIME: Duration = Duration::from_secs(120);
+
+/// The longest pause between two attempts.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// The longest `Retry-After` that is waited for; a longer one is reported.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// Redirects followed for one request.
+pub(super) const MAX_REDIRECTS: usize = 10;
+
+/// How often one blob's download is taken up again, however much came through each time.
+pub(super) const MAX_RESUMES: u32 = 1000;
+
+/// Lifetime of a token that does not say (Docker token authentication spec, `expires_in`).
+pub(super) const TOKEN_SECONDS: u64 = 60;
+
+/// A token is renewed this long before its end, for the way to the registry and clocks that differ.
+pub(super) const TOKEN_MARGIN: Duration = Duration::from_secs(10);
+
+/// Pieces of a blob that wait between the network and the reader, or the disk and the network. Each
+/// is at most some hundred kilobytes.
+pub(super) const PIECES_IN_FLIGHT: usize = 8;
+
+/// Bytes of an upload's piece.
+pub(super) const UPLOAD_PIECE_BYTES: usize = 128 << 10;
+
+/// Blobs uploaded at the same time.
+pub(super) const UPLOADS_AT_ONCE: usize = 4;

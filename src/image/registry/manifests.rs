@@ -1,0 +1,115 @@
+//! Manifests over HTTP (OCI distribution spec, "Pulling manifests", "Pushing Manifests").
+
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Body, Method, StatusCode};
+
+use super::RegistryError;
+use super::session::{Call, Session};
+use crate::image::limits::MAX_MANIFEST_BYTES;
+use crate::image::{
+    BlobProblem, Digest, ImageError, Manifest, ManifestDocument, ManifestError, RegistryReference,
+    media_type, parse_manifest,
+};
+
+/// What a registry should answer with, as it is stored. Schema 1 is not in it, and is recognised when
+/// it comes all the same.
+const ACCEPTED: [&str; 4] = [
+    media_type::OCI_MANIFEST,
+    media_type::OCI_INDEX,
+    media_type::DOCKER_MANIFEST,
+    media_type::DOCKER_LIST,
+];
+
+/// The digest that the registry computed.
+const CONTENT_DIGEST: &str = "docker-content-digest";
+
+/// The manifest or index that a reference names.
+pub(super) async fn get(
+    session: &Session,
+    image: &RegistryReference,
+) -> Result<ManifestDocument, ImageError> {
+    let name = manifest_name(image);
+    let Some((headers, bytes)) = fetch(session, &name).await? else {
+        return Err(ImageError::NotFound { reference: image.to_string(), names: Vec::new() });
+    };
+    if let Some(expected) = image.digest().or_else(|| digest_header(&headers)) {
+        check(session, expected, &bytes)?;
+    }
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    parse_manifest(&bytes, media_type).map_err(|source| wrong(&image.to_string(), source))
+}
+
+/// The manifest or index with the digest; the caller checks that it has it.
+pub(super) async fn get_by_digest(
+    session: &Session,
+    digest: Digest,
+) -> Result<Vec<u8>, ImageError> {
+    let found = fetch(session, &digest.to_string()).await?;
+    let missing = || RegistryError::NoBlob { place: session.place(), digest, foreign: false };
+    Ok(found.ok_or_else(missing)?.1)
+}
+
+/// Puts the manifest under the reference's tag, or if it has none under its digest.
+pub(super) async fn put(
+    session: &Session,
+    image: &RegistryReference,
+    manifest: &Manifest,
+) -> Result<(), ImageError> {
+    let name = image.tag().map_or_else(|| manifest.digest().to_string(), str::to_owned);
+    let url = session.url(&format!("manifests/{name}")).await?;
+    let mut call = Call::new(Method::PUT, url, "pushing the manifest");
+    let bytes = bytes::Bytes::copy_from_slice(manifest.bytes());
+    call.body = Some(Box::new(move || Body::from(bytes.clone())));
+    let media_type = HeaderValue::from_str(manifest.media_type());
+    let media_type = media_type.map_err(|error| ImageError::contents(error.to_string()))?;
+    call.headers.insert(CONTENT_TYPE, media_type);
+    let response = session.call(&call).await?;
+    if response.status() != StatusCode::CREATED && response.status() != StatusCode::OK {
+        return Err(session.failure(response, call.action).await.into());
+    }
+    match digest_header(response.headers()) {
+        Some(digest) if digest != manifest.digest() => Err(session
+            .protocol(format!("it stored the manifest {} as {digest}", manifest.digest()))
+            .into()),
+        _ => Ok(()),
+    }
+}
+
+async fn fetch(session: &Session, name: &str) -> Result<Option<(HeaderMap, Vec<u8>)>, ImageError> {
+    let url = session.url(&format!("manifests/{name}")).await?;
+    let mut call = Call::new(Method::GET, url, "a request for the manifest");
+    for media_type in ACCEPTED {
+        call.headers.append(ACCEPT, HeaderValue::from_static(media_type));
+    }
+    // One byte more than there may be shows that there are more.
+    match session.get_start(&call, MAX_MANIFEST_BYTES as usize + 1).await? {
+        Some((_, bytes)) if bytes.len() as u64 > MAX_MANIFEST_BYTES => {
+            Err(wrong(&session.place(), ManifestError::TooLarge))
+        }
+        found => Ok(found),
+    }
+}
+
+fn manifest_name(image: &RegistryReference) -> String {
+    match (image.digest(), image.tag()) {
+        (Some(digest), _) => digest.to_string(),
+        (None, tag) => tag.unwrap_or("latest").to_owned(),
+    }
+}
+
+fn check(session: &Session, expected: Digest, bytes: &[u8]) -> Result<(), ImageError> {
+    let digest = Digest::of(bytes);
+    if digest == expected {
+        return Ok(());
+    }
+    Err(ImageError::Blob { place: session.place(), expected, problem: BlobProblem::Digest(digest) })
+}
+
+/// The digest in the answer's header; registries that use another algorithm are taken at their word.
+fn digest_header(headers: &HeaderMap) -> Option<Digest> {
+    headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
+}
+
+fn wrong(reference: &str, source: ManifestError) -> ImageError {
+    ImageError::Manifest { reference: reference.to_owned(), source }
+}

@@ -1,0 +1,107 @@
+//! Images in a registry (OCI distribution spec v1.1). This is the one place in the library with async
+//! code; everything that leaves it blocks.
+//!
+//! What comes from `oci-client`: the grammar of references, the registry's error envelope. Its client
+//! does not serve here, for reasons found in version 0.18.0:
+//! - a failed request gives neither status nor headers, so that `Retry-After` and 5xx are lost;
+//! - manifests, token answers and error bodies are read into memory without a limit;
+//! - a token is renewed by the clock only: a 401 in the middle of a job ends it;
+//! - identity tokens (OAuth2 refresh) and a mount's second scope are not known to it;
+//! - `pull_blob` follows a foreign layer's URLs.
+
+mod authorization;
+mod challenge;
+mod credentials;
+mod download;
+mod endpoint;
+mod error;
+mod http_client;
+mod limits;
+mod manifests;
+mod push;
+mod retry;
+mod runtime;
+mod session;
+mod upload;
+
+use std::collections::HashMap;
+use std::io::{Cursor, Read};
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use credentials::CredentialsError;
+use endpoint::Host;
+pub use error::RegistryError;
+use http_client::HttpClient;
+use session::{Access, Session};
+
+use super::oci_image::{self, BlobSource};
+use super::{
+    Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest, Platform,
+    RegistryReference, TransportSettings,
+};
+use crate::progress::Progress;
+
+/// Every registry that is talked to, with what has been learnt about it.
+#[derive(Debug)]
+pub(super) struct Registries {
+    http: Arc<HttpClient>,
+    hosts: Mutex<HashMap<String, Arc<Host>>>,
+}
+
+impl Registries {
+    /// Reads the CA file, if there is one. Contacts nobody.
+    pub(super) fn new(settings: &TransportSettings) -> Result<Self, ImageError> {
+        let http = Arc::new(HttpClient::new(settings)?);
+        Ok(Registries { http, hosts: Mutex::default() })
+    }
+
+    /// Opens the image that the reference names.
+    pub(super) fn open(
+        &self,
+        reference: &ImageReference,
+        image: &RegistryReference,
+        platform: &Platform,
+    ) -> Result<Image, ImageError> {
+        let session = self.session(image, Access::Pull);
+        let (get, wanted) = (Arc::clone(&session), image.clone());
+        let top = runtime::run(async move { manifests::get(&get, &wanted).await })?;
+        oci_image::open(reference, Arc::new(Repository { session }), top, platform)
+    }
+
+    /// Pushes the image: blobs first, the manifest last.
+    pub(super) fn write(
+        &self,
+        image: &RegistryReference,
+        contents: &ImageContents,
+        manifest: &Manifest,
+        progress: &dyn Progress,
+    ) -> Result<(), ImageError> {
+        let session = self.session(image, Access::Push);
+        push::push(session, image, contents, manifest, progress)
+    }
+
+    fn session(&self, image: &RegistryReference, access: Access) -> Arc<Session> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts
+            .entry(image.host().to_owned())
+            .or_insert_with(|| Arc::new(Host::new(image.host(), Arc::clone(&self.http))));
+        Arc::new(Session::new(Arc::clone(host), image.repository(), access))
+    }
+}
+
+/// The blobs of a repository.
+struct Repository {
+    session: Arc<Session>,
+}
+
+impl BlobSource for Repository {
+    fn open_manifest(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+        let (session, digest) = (Arc::clone(&self.session), descriptor.digest);
+        let bytes = runtime::run(async move { manifests::get_by_digest(&session, digest).await })?;
+        Ok(Box::new(Cursor::new(bytes)))
+    }
+
+    fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+        Ok(Box::new(download::open(Arc::clone(&self.session), descriptor)))
+    }
+}

@@ -1,0 +1,81 @@
+//! Where async ends: one small runtime for the whole process, and the ways out of it.
+
+use std::future::Future;
+use std::io::{self, Read};
+use std::sync::OnceLock;
+use std::sync::mpsc;
+
+use bytes::Bytes;
+use tokio::runtime::{Builder, Runtime};
+
+use super::RegistryError;
+use super::limits::PIECES_IN_FLIGHT;
+
+/// Threads for all connections; they only move bytes.
+const THREADS: usize = 2;
+
+static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+
+fn runtime() -> Result<&'static Runtime, RegistryError> {
+    let build = || {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(THREADS).thread_name("remora-registry").enable_all().build().ok()
+    };
+    let runtime = RUNTIME.get_or_init(build).as_ref();
+    runtime.ok_or_else(|| RegistryError::Setup("no threads can be started".to_owned()))
+}
+
+/// Runs a future to its end and waits for it. Unlike `block_on` this may also be called on a thread
+/// that belongs to another runtime.
+pub(super) fn run<T, E, F>(future: F) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>> + Send + 'static,
+    T: Send + 'static,
+    E: From<RegistryError> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::sync_channel(1);
+    spawn(async move {
+        // Nobody waits for the result only if the waiting thread is gone.
+        let _ = sender.send(future.await);
+    })?;
+    let gone = |_| RegistryError::Setup("a network task ended unexpectedly".to_owned());
+    receiver.recv().map_err(gone)?
+}
+
+/// Lets a future run on its own.
+pub(super) fn spawn(
+    future: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), RegistryError> {
+    drop(runtime()?.spawn(future));
+    Ok(())
+}
+
+/// Where a task puts the bytes that a [`PieceReader`] gives out. Sending fails when the reader is gone.
+pub(super) type PieceSender = tokio::sync::mpsc::Sender<io::Result<Bytes>>;
+
+/// Bytes from a task, as a blocking reader. At most [`PIECES_IN_FLIGHT`] pieces wait in between.
+pub(super) struct PieceReader {
+    receiver: tokio::sync::mpsc::Receiver<io::Result<Bytes>>,
+    piece: Bytes,
+}
+
+impl PieceReader {
+    pub(super) fn new() -> (PieceSender, Self) {
+        let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_IN_FLIGHT);
+        (sender, PieceReader { receiver, piece: Bytes::new() })
+    }
+}
+
+impl Read for PieceReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.piece.is_empty() {
+            match self.receiver.blocking_recv() {
+                Some(piece) => self.piece = piece?,
+                None => return Ok(0),
+            }
+        }
+        let len = self.piece.len().min(buffer.len());
+        buffer[..len].copy_from_slice(&self.piece.split_to(len));
+        Ok(len)
+    }
+}

@@ -1,0 +1,249 @@
+//! Requests to one repository: authorized, repeated where that helps, and their failures explained.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::{Body, Method, Response, StatusCode, Url};
+
+use super::RegistryError;
+use super::authorization::Subject;
+use super::endpoint::Host;
+use super::error::{self, check_retry_after, is_passing};
+use super::http_client::{not_silent, same_origin};
+use super::limits::MAX_ERROR_ANSWER_BYTES;
+use super::retry::{RetryPolicy, retry_after};
+
+/// Tries to authenticate one request: the first shows what is wanted, the second may find that the
+/// token at hand is over, the third has everything fresh.
+const AUTHORIZATION_ROUNDS: usize = 3;
+
+/// What is to be done in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// Read.
+    Pull,
+    /// Read and write.
+    Push,
+}
+
+/// A repository and what is to be done there.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) host: Arc<Host>,
+    pub(super) repository: String,
+    scopes: Vec<String>,
+}
+
+/// A request that can be sent several times.
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) url: Url,
+    pub(super) headers: HeaderMap,
+    /// What errors say was asked.
+    pub(super) action: &'static str,
+    /// Makes the body anew for every attempt.
+    pub(super) body: Option<Box<dyn Fn() -> Body + Send + Sync>>,
+    /// Moves while the body goes out.
+    pub(super) activity: Option<Arc<AtomicU64>>,
+}
+
+impl Call {
+    /// A request without body or headers of its own.
+    pub(super) fn new(method: Method, url: Url, action: &'static str) -> Self {
+        Call { method, url, headers: HeaderMap::new(), action, body: None, activity: None }
+    }
+}
+
+impl Session {
+    pub(super) fn new(host: Arc<Host>, repository: &str, access: Access) -> Self {
+        let scope = match access {
+            Access::Pull => pull_scope(repository),
+            Access::Push => format!("{},push", pull_scope(repository)),
+        };
+        Session { host, repository: repository.to_owned(), scopes: vec![scope] }
+    }
+
+    /// The same, with leave to read `other` too, for mounting its blobs.
+    pub(super) fn reading_also(&self, other: &str) -> Self {
+        let mut scopes = self.scopes.clone();
+        scopes.push(pull_scope(other));
+        Session { host: Arc::clone(&self.host), repository: self.repository.clone(), scopes }
+    }
+
+    /// Registry and repository, as errors name them.
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.host.name, self.repository)
+    }
+
+    /// The URL of something in the repository.
+    pub(super) async fn url(&self, path: &str) -> Result<Url, RegistryError> {
+        self.url_in(&self.repository, path).await
+    }
+
+    /// The URL of something in another repository of the registry.
+    pub(super) async fn url_in(&self, repository: &str, path: &str) -> Result<Url, RegistryError> {
+        let url = self.host.base().await?.join(&format!("{repository}/{path}"));
+        url.map_err(|error| self.protocol(format!("no URL can be made for it: {error}")))
+    }
+
+    /// Sends a request until there is an answer that will not change by asking again.
+    pub(super) async fn call(&self, call: &Call) -> Result<Response, RegistryError> {
+        let mut attempts = self.attempts();
+        loop {
+            match self.send(call).await {
+                Ok(response) if is_passing(response.status()) => {
+                    let asked = self.asked_pause(&response)?;
+                    attempts.failed(self.failure(response, call.action).await, asked).await?;
+                }
+                Ok(response) => return Ok(response),
+                Err(error) => attempts.failed(error, None).await?,
+            }
+        }
+    }
+
+    /// Sends a request once, apart from what authentication needs.
+    pub(super) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
+        let subject = Subject { repository: &self.repository, scopes: &self.scopes };
+        let own = same_origin(self.host.base().await?, &call.url);
+        for _ in 0..AUTHORIZATION_ROUNDS {
+            // What leads elsewhere (upload URLs may) is not for our credentials.
+            let authorizer = &self.host.authorizer;
+            let header = if own { authorizer.header(&self.host, &subject).await? } else { None };
+            let client = self.host.http.for_url(&call.url)?;
+            let mut request = client.request(call.method.clone(), call.url.clone());
+            request = request.headers(call.headers.clone());
+            if let Some(header) = &header {
+                request = request.header(AUTHORIZATION, header.clone());
+            }
+            if let Some(body) = &call.body {
+                request = request.body(body());
+            }
+            let response =
+                not_silent(&self.host.name, call.activity.as_deref(), request.send()).await?;
+            if response.status() != StatusCode::UNAUTHORIZED || !own {
+                return Ok(response);
+            }
+            if !authorizer.learn(response.headers(), header.as_ref(), &subject).await {
+                break;
+            }
+        }
+        let known = self.host.authorizer.has_credentials(&subject).await;
+        Err(RegistryError::Unauthorized { place: self.place(), known })
+    }
+
+    /// Gets a document, or its first `limit` bytes. `None` if it is not there.
+    pub(super) async fn get_start(
+        &self,
+        call: &Call,
+        limit: usize,
+    ) -> Result<Option<(HeaderMap, Vec<u8>)>, RegistryError> {
+        let mut attempts = self.attempts();
+        loop {
+            let response = self.call(call).await?;
+            match response.status() {
+                StatusCode::NOT_FOUND => return Ok(None),
+                StatusCode::OK => {}
+                _ => return Err(self.failure(response, call.action).await),
+            }
+            let headers = response.headers().clone();
+            match read_start(&self.host.name, response, limit).await {
+                Ok(body) => return Ok(Some((headers, body))),
+                Err(error) => attempts.failed(error, None).await?,
+            }
+        }
+    }
+
+    /// The error that an answer without success is.
+    pub(super) async fn failure(&self, response: Response, action: &'static str) -> RegistryError {
+        let status = response.status();
+        let body = read_start(&self.host.name, response, MAX_ERROR_ANSWER_BYTES).await;
+        let message = error::message(&body.unwrap_or_default());
+        let place = self.place();
+        match status {
+            StatusCode::FORBIDDEN => RegistryError::Denied { place, message },
+            _ => RegistryError::Status { place, status: status.as_u16(), action, message },
+        }
+    }
+
+    /// The pause that an answer asks for; an error where that is too long.
+    pub(super) fn asked_pause(
+        &self,
+        response: &Response,
+    ) -> Result<Option<Duration>, RegistryError> {
+        let asked = retry_after(response.headers());
+        if let Some(pause) = asked {
+            check_retry_after(&self.host.name, response.status(), pause.as_secs())?;
+        }
+        Ok(asked)
+    }
+
+    /// A new count of attempts.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts { policy: self.host.http.retry, failures: 0, host: self.host.name.clone() }
+    }
+
+    pub(super) fn protocol(&self, problem: impl Into<String>) -> RegistryError {
+        RegistryError::Protocol { place: self.place(), problem: problem.into() }
+    }
+}
+
+/// How often something has failed in a row.
+pub(super) struct Attempts {
+    policy: RetryPolicy,
+    failures: u32,
+    host: String,
+}
+
+impl Attempts {
+    /// Waits before the next attempt, or gives the error back if there is to be none.
+    pub(super) async fn failed(
+        &mut self,
+        error: RegistryError,
+        asked: Option<Duration>,
+    ) -> Result<(), RegistryError> {
+        self.failures += 1;
+        if !error.may_retry() {
+            return Err(error);
+        }
+        let Some(pause) = self.policy.pause(self.failures, asked) else { return Err(error) };
+        let seconds = pause.as_secs_f64();
+        tracing::warn!(host = self.host, %error, "trying again in {seconds:.1} s");
+        tokio::time::sleep(pause).await;
+        Ok(())
+    }
+
+    /// There was progress: what fails next is the first failure.
+    pub(super) fn succeeded(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// The first bytes of an answer's body, at most `limit`.
+pub(super) async fn read_start(
+    host: &str,
+    mut response: Response,
+    limit: usize,
+) -> Result<Vec<u8>, RegistryError> {
+    let mut body = Vec::new();
+    while body.len() < limit
+        && let Some(piece) = next_piece(host, &mut response).await?
+    {
+        body.extend_from_slice(&piece[..piece.len().min(limit - body.len())]);
+    }
+    Ok(body)
+}
+
+/// The next bytes of an answer's body; `None` at its end.
+pub(super) fn next_piece<'a>(
+    host: &'a str,
+    response: &'a mut Response,
+) -> impl Future<Output = Result<Option<bytes::Bytes>, RegistryError>> + 'a {
+    not_silent(host, None, response.chunk())
+}
+
+fn pull_scope(repository: &str) -> String {
+    format!("repository:{repository}:pull")
+}
