@@ -2,8 +2,13 @@
 
 mod cli;
 mod image_places;
+mod image_registry;
 mod images;
+mod registry_faults;
+mod registry_server;
 mod sample_image;
+mod scripted_server;
 mod store;
+mod token_server;
 mod tools;
 mod v3;

@@ -98,18 +98,18 @@ impl Authorizer {
         }
     }
 
-    /// Learns from a 401 that the header `sent` got. Whether it makes sense to try again.
+    /// Learns from a 401 that the header `sent` got. Afterwards [`Authorizer::header`] gives another
+    /// header, if there is one worth trying.
     pub(super) async fn learn(
         &self,
         answer: &HeaderMap,
         sent: Option<&HeaderValue>,
         subject: &Subject<'_>,
-    ) -> bool {
+    ) {
         let mut state = self.state.lock().await;
-        let Some(challenge) = challenge::parse(answer) else { return false };
-        if state.challenge.as_ref() != Some(&challenge) {
-            state.challenge = Some(challenge);
-            return true;
+        state.challenge = challenge::parse(answer).or(state.challenge.take());
+        if sent.is_none() {
+            return;
         }
         // The token ended early, or the password changed: get new ones. A helper's passwords live
         // for hours only.
@@ -118,7 +118,6 @@ impl Authorizer {
             state.tokens.remove(&key);
         }
         state.credentials.remove(subject.repository);
-        sent.is_some()
     }
 
     /// Whether there are credentials for the repository.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Body, Method, Response, StatusCode, Url};
 
 use super::RegistryError;
@@ -108,30 +108,40 @@ impl Session {
     pub(super) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
         let subject = Subject { repository: &self.repository, scopes: &self.scopes };
         let own = same_origin(self.host.base().await?, &call.url);
+        let mut refused = None;
         for _ in 0..AUTHORIZATION_ROUNDS {
             // What leads elsewhere (upload URLs may) is not for our credentials.
             let authorizer = &self.host.authorizer;
             let header = if own { authorizer.header(&self.host, &subject).await? } else { None };
-            let client = self.host.http.for_url(&call.url)?;
-            let mut request = client.request(call.method.clone(), call.url.clone());
-            request = request.headers(call.headers.clone());
-            if let Some(header) = &header {
-                request = request.header(AUTHORIZATION, header.clone());
+            if refused.as_ref() == Some(&header) {
+                break;
             }
-            if let Some(body) = &call.body {
-                request = request.body(body());
-            }
-            let response =
-                not_silent(&self.host.name, call.activity.as_deref(), request.send()).await?;
+            let response = self.send_with(call, header.as_ref()).await?;
             if response.status() != StatusCode::UNAUTHORIZED || !own {
                 return Ok(response);
             }
-            if !authorizer.learn(response.headers(), header.as_ref(), &subject).await {
-                break;
-            }
+            authorizer.learn(response.headers(), header.as_ref(), &subject).await;
+            refused = Some(header);
         }
         let known = self.host.authorizer.has_credentials(&subject).await;
         Err(RegistryError::Unauthorized { place: self.place(), known })
+    }
+
+    async fn send_with(
+        &self,
+        call: &Call,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response, RegistryError> {
+        let client = self.host.http.for_url(&call.url)?;
+        let mut request = client.request(call.method.clone(), call.url.clone());
+        request = request.headers(call.headers.clone());
+        if let Some(header) = authorization {
+            request = request.header(AUTHORIZATION, header);
+        }
+        if let Some(body) = &call.body {
+            request = request.body(body());
+        }
+        not_silent(&self.host.name, call.activity.as_deref(), request.send()).await
     }
 
     /// Gets a document, or its first `limit` bytes. `None` if it is not there.

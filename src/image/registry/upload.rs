@@ -214,16 +214,23 @@ fn body(blob: Arc<Blob>, sent: Arc<Sent>) -> Body {
     Body::wrap_stream(stream::unfold(receiver, next))
 }
 
+/// Passes the blob on, each piece only when the one after it was read: the last goes out when the
+/// blob was found to be the right one, so that no registry can take a wrong one.
 fn read_pieces(blob: &Blob, sent: &Sent, sender: &PieceSender) -> io::Result<()> {
     let mut bytes = blob.open()?;
+    let mut held = Bytes::new();
     loop {
         let mut piece = vec![0; UPLOAD_PIECE_BYTES];
         let len = bytes.read(&mut piece)?;
         piece.truncate(len);
-        if len == 0 || sender.blocking_send(Ok(piece.into())).is_err() {
+        let ready = std::mem::replace(&mut held, piece.into());
+        let ready_bytes = ready.len() as u64;
+        if !ready.is_empty() && sender.blocking_send(Ok(ready)).is_err() {
             return Ok(());
         }
-        let now = sent.now.fetch_add(len as u64, Ordering::Relaxed) + len as u64;
-        sent.reached(now);
+        sent.reached(sent.now.fetch_add(ready_bytes, Ordering::Relaxed) + ready_bytes);
+        if len == 0 {
+            return Ok(());
+        }
     }
 }

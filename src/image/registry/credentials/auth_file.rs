@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn a_damaged_file_is_refused_without_quoting_it() {
         for json in
-            ["", "[]", r#"{"auths":{"a":{"auth":"c2VjcmV0"}}}"#, r#"{"auths":{"a":"secret"}}"#]
+            ["", "1", r#"{"auths":{"a":{"auth":"c2VjcmV0"}}}"#, r#"{"auths":{"a":"secret"}}"#]
         {
             let reason = find(json, "a", "x");
             assert!(
