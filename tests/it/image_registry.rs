@@ -293,3 +293,37 @@ fn files_that_settings_name_must_be_good() {
         assert!(error.to_string().contains(problem), "{error}");
     }
 }
+
+#[test]
+fn what_refers_to_another_manifest_is_listed_where_the_registry_does_not_do_it() {
+    let (folder, server) = (folder(), RegistryServer::open());
+    let client = client(&folder, json!({}));
+    let target = SampleImage::new(Style::Oci, "target");
+    push(&client, &format!("{}/app:1", server.address()), &target).expect("pushed");
+    let mut digests = Vec::new();
+    for name in ["one", "two", "one"] {
+        let mut sample = SampleImage::new(Style::Oci, name);
+        let mut manifest: serde_json::Value =
+            serde_json::from_slice(&sample.contents.manifest).expect("JSON");
+        manifest["artifactType"] = json!("application/x-test");
+        manifest["annotations"] = json!({ "name": name });
+        manifest["subject"] = json!({
+            "mediaType": target.contents.manifest_media_type,
+            "digest": target.manifest_digest(), "size": target.contents.manifest.len(),
+        });
+        sample.contents.manifest = manifest.to_string().into_bytes();
+        let place = format!("{}/app:{name}", server.address());
+        digests.push(push(&client, &place, &sample).expect("pushed").to_string());
+    }
+    let tag = format!("sha256-{}", target.manifest_digest().hex());
+    let list = format!("docker://{}/app:{tag}", server.address());
+    let list = skopeo(&["inspect", "--tls-verify=false", "--raw", &list]);
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    let entries = list["manifests"].as_array().expect("entries");
+    assert_eq!(entries.len(), 2, "each once");
+    for (entry, (digest, name)) in entries.iter().zip(digests.iter().zip(["one", "two"])) {
+        assert_eq!(entry["digest"], digest.as_str());
+        assert_eq!(entry["artifactType"], "application/x-test");
+        assert_eq!(entry["annotations"]["name"], name);
+    }
+}

@@ -5,6 +5,7 @@ mod image_places;
 mod image_registry;
 mod images;
 mod registry_faults;
+mod registry_logins;
 mod registry_server;
 mod sample_image;
 mod scripted_server;

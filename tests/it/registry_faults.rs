@@ -325,6 +325,34 @@ fn a_foreign_layer_s_urls_are_never_followed() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
+#[test]
+fn an_index_leads_to_the_manifest_for_the_platform() {
+    let sample = sample();
+    let entry = |architecture: &str| {
+        json!({
+            "mediaType": sample.contents.manifest_media_type,
+            "digest": sample.manifest_digest(), "size": sample.contents.manifest.len(),
+            "platform": { "os": "linux", "architecture": architecture },
+        })
+    };
+    let index = json!({ "schemaVersion": 2, "manifests": [entry("arm64"), entry("amd64")] });
+    let index_type = "application/vnd.oci.image.index.v1+json; charset=utf-8";
+    let reply = Reply::ok(index.to_string()).header("Content-Type", index_type);
+    let server = ScriptedServer::with_image(&sample, move |request| {
+        request.is("GET", "/manifests/1").then(|| reply.clone())
+    });
+    sample.assert_is(&open(&server).expect("amd64"));
+    let by_digest = format!("/manifests/{}", sample.manifest_digest());
+    assert_eq!(server.requests_to("GET", &by_digest).len(), 1);
+    let (client, _folder) = client(&json!({}));
+    let error = client.open(&reference(&server), &"linux/386".parse().expect("a platform"));
+    let error = error.expect_err("not there").to_string();
+    assert!(
+        error.ends_with("has no image for linux/386; it has linux/arm64, linux/amd64"),
+        "{error}"
+    );
+}
+
 /// A registry whose token server is itself; a token is good until `end` is raised, then a new one is.
 fn expiring(sample: &SampleImage, end: Arc<AtomicBool>) -> ScriptedServer {
     ScriptedServer::with_image(sample, move |request| {

@@ -1,7 +1,7 @@
 //! Manifests over HTTP (OCI distribution spec, "Pulling manifests", "Pushing Manifests").
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Body, Method, StatusCode};
+use reqwest::{Body, Method};
 
 use super::RegistryError;
 use super::session::{Call, Session};
@@ -49,33 +49,49 @@ pub(super) async fn get_by_digest(
     Ok(found.ok_or_else(missing)?.1)
 }
 
-/// Puts the manifest under the reference's tag, or if it has none under its digest.
+/// Puts the manifest under the reference's tag, or if it has none under its digest. Gives the headers
+/// of the answer.
 pub(super) async fn put(
     session: &Session,
     image: &RegistryReference,
     manifest: &Manifest,
-) -> Result<(), ImageError> {
+) -> Result<HeaderMap, ImageError> {
     let name = image.tag().map_or_else(|| manifest.digest().to_string(), str::to_owned);
+    put_bytes(session, &name, manifest.bytes(), manifest.media_type()).await
+}
+
+/// Puts a manifest or index under a name.
+pub(super) async fn put_bytes(
+    session: &Session,
+    name: &str,
+    bytes: &[u8],
+    media_type: &str,
+) -> Result<HeaderMap, ImageError> {
     let url = session.url(&format!("manifests/{name}")).await?;
     let mut call = Call::new(Method::PUT, url, "pushing the manifest");
-    let bytes = bytes::Bytes::copy_from_slice(manifest.bytes());
-    call.body = Some(Box::new(move || Body::from(bytes.clone())));
-    let media_type = HeaderValue::from_str(manifest.media_type());
+    let body = bytes::Bytes::copy_from_slice(bytes);
+    call.body = Some(Box::new(move || Body::from(body.clone())));
+    let media_type = HeaderValue::from_str(media_type);
     let media_type = media_type.map_err(|error| ImageError::contents(error.to_string()))?;
     call.headers.insert(CONTENT_TYPE, media_type);
     let response = session.call(&call).await?;
-    if response.status() != StatusCode::CREATED && response.status() != StatusCode::OK {
+    if !response.status().is_success() {
         return Err(session.failure(response, call.action).await.into());
     }
+    let digest = Digest::of(bytes);
     match digest_header(response.headers()) {
-        Some(digest) if digest != manifest.digest() => Err(session
-            .protocol(format!("it stored the manifest {} as {digest}", manifest.digest()))
-            .into()),
-        _ => Ok(()),
+        Some(other) if other != digest => {
+            Err(session.protocol(format!("it stored the manifest {digest} as {other}")).into())
+        }
+        _ => Ok(response.headers().clone()),
     }
 }
 
-async fn fetch(session: &Session, name: &str) -> Result<Option<(HeaderMap, Vec<u8>)>, ImageError> {
+/// A manifest's bytes, with the headers of the answer. `None` if there is none of that name.
+pub(super) async fn fetch(
+    session: &Session,
+    name: &str,
+) -> Result<Option<(HeaderMap, Vec<u8>)>, ImageError> {
     let url = session.url(&format!("manifests/{name}")).await?;
     let mut call = Call::new(Method::GET, url, "a request for the manifest");
     for media_type in ACCEPTED {

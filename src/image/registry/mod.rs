@@ -19,6 +19,7 @@ mod http_client;
 mod limits;
 mod manifests;
 mod push;
+mod referrers;
 mod retry;
 mod runtime;
 mod session;

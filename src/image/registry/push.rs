@@ -9,7 +9,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use super::limits::UPLOADS_AT_ONCE;
 use super::session::Session;
 use super::upload::Upload;
-use super::{RegistryError, manifests, runtime};
+use super::{RegistryError, manifests, referrers, runtime};
 use crate::image::{Blob, ImageContents, ImageError, ImageReference, Manifest, RegistryReference};
 use crate::progress::{Progress, Stage};
 
@@ -75,7 +75,8 @@ impl Job {
             async move { upload.run(&mount_from).await }
         });
         stream::iter(uploads).buffer_unordered(UPLOADS_AT_ONCE).try_collect::<()>().await?;
-        manifests::put(&session, &image, &manifest).await
+        let answer = manifests::put(&session, &image, &manifest).await?;
+        referrers::list(&session, &manifest, &answer).await
     }
 }
 

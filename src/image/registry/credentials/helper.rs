@@ -30,7 +30,15 @@ pub(super) async fn get(name: &str, server: &str) -> Result<Option<Credentials>,
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
         return Err(failed("its name has characters that no helper's has".to_owned()));
     }
-    let child = Command::new(format!("docker-credential-{name}"))
+    ask(Command::new(format!("docker-credential-{name}")), server, failed).await
+}
+
+async fn ask(
+    mut helper: Command,
+    server: &str,
+    failed: impl Fn(String) -> CredentialsError,
+) -> Result<Option<Credentials>, CredentialsError> {
+    let child = helper
         .arg("get")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -73,5 +81,60 @@ fn credentials(answer: Answer) -> Option<Credentials> {
         "" if answer.secret.is_empty() => None,
         TOKEN_USER => Some(Credentials::IdentityToken(answer.secret)),
         _ => Some(Credentials::Password { user: answer.username, password: answer.secret }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::RegistryError;
+    use crate::image::registry::runtime;
+
+    /// What a helper that runs `script` gives for `server.example`.
+    fn answer(script: &'static str) -> String {
+        let mut helper = Command::new("sh");
+        helper.args(["-c", script, "docker-credential-test"]);
+        let failed = |reason| CredentialsError::Helper { name: "test".to_owned(), reason };
+        let asked = runtime::run(async move {
+            Ok::<_, RegistryError>(ask(helper, "server.example", failed).await)
+        });
+        match asked.expect("a runtime") {
+            Ok(Some(Credentials::Password { user, password })) => format!("{user}/{password}"),
+            Ok(other) => format!("{other:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_helper_is_asked_for_the_server_and_believed() {
+        let script = r#"read server; echo "{\"Username\":\"$1\",\"Secret\":\"$server\"}""#;
+        assert_eq!(answer(script), "get/server.example");
+        let token = r#"echo '{"ServerURL":"x","Username":"<token>","Secret":"t"}'"#;
+        assert_eq!(answer(token), "Some(IdentityToken)");
+        assert_eq!(answer(r#"echo '{"Username":"","Secret":""}'"#), "None");
+    }
+
+    #[test]
+    fn a_helper_without_an_answer_is_told_from_one_that_fails() {
+        assert_eq!(answer("echo credentials not found in native keychain; exit 1"), "None");
+        let failed = "the credential helper docker-credential-test failed: ";
+        assert_eq!(
+            answer("echo the keychain is locked; exit 1"),
+            format!("{failed}the keychain is locked")
+        );
+        assert_eq!(
+            answer("echo 'secret, but no JSON'"),
+            format!("{failed}its answer makes no sense")
+        );
+        assert_eq!(answer("exec <&-; echo '{}'"), format!("{failed}its answer makes no sense"));
+    }
+
+    #[test]
+    fn a_helper_s_name_leads_to_no_other_folder() {
+        for name in ["../evil", "a/b", "a b", "a\0"] {
+            let asked = runtime::run(async { Ok::<_, RegistryError>(get(name, "x").await) });
+            let error = asked.expect("a runtime").expect_err(name).to_string();
+            assert!(error.ends_with("its name has characters that no helper's has"), "{error}");
+        }
     }
 }

@@ -1,0 +1,86 @@
+//! Registries without the referrers API: there the client itself keeps the list of what refers to a
+//! manifest, under a tag made of its digest (OCI distribution spec v1.1, "Pushing Manifests with
+//! Subject" and "Referrers Tag Schema").
+
+use std::collections::BTreeMap;
+
+use reqwest::header::HeaderMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::manifests;
+use super::session::Session;
+use crate::image::{Descriptor, ImageError, Manifest, ManifestError, media_type, parse_manifest};
+
+/// The header by which a registry says that it will list the manifest itself.
+const SUBJECT_HEADER: &str = "oci-subject";
+
+/// What of a manifest goes into the list.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Referrer {
+    subject: Option<Descriptor>,
+    artifact_type: Option<String>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(flatten)]
+    descriptor: Descriptor,
+    artifact_type: String,
+}
+
+/// Lists a manifest that was pushed, and answered with `answer`, among its subject's referrers, unless
+/// it has no subject or the registry does that itself.
+///
+/// Two clients that do this at the same moment may lose one of the entries; the specification knows
+/// no remedy that registries have.
+pub(super) async fn list(
+    session: &Session,
+    manifest: &Manifest,
+    answer: &HeaderMap,
+) -> Result<(), ImageError> {
+    let wrong = |source| ImageError::contents(format!("its manifest: {source}"));
+    let referrer: Referrer = serde_json::from_slice(manifest.bytes()).map_err(wrong)?;
+    let Some(subject) = &referrer.subject else { return Ok(()) };
+    if answer.contains_key(SUBJECT_HEADER) {
+        return Ok(());
+    }
+    let tag = format!("sha256-{}", subject.digest.hex());
+    let existing = manifests::fetch(session, &tag).await?.map(|(_, bytes)| bytes);
+    let index = index_with(existing.as_deref(), entry(manifest, referrer)).map_err(|source| {
+        ImageError::Manifest { reference: format!("{}:{tag}", session.place()), source }
+    })?;
+    if let Some(index) = index {
+        manifests::put_bytes(session, &tag, &index, media_type::OCI_INDEX).await?;
+    }
+    Ok(())
+}
+
+fn entry(manifest: &Manifest, referrer: Referrer) -> Entry {
+    let descriptor = Descriptor { annotations: referrer.annotations, ..manifest.descriptor() };
+    let artifact_type =
+        referrer.artifact_type.unwrap_or_else(|| manifest.config().media_type.clone());
+    Entry { descriptor, artifact_type }
+}
+
+/// The list with one more entry; `None` if it is there already.
+fn index_with(existing: Option<&[u8]>, entry: Entry) -> Result<Option<Vec<u8>>, ManifestError> {
+    let mut index: Value = match existing {
+        Some(bytes) => {
+            parse_manifest(bytes, Some(media_type::OCI_INDEX))?;
+            serde_json::from_slice(bytes)?
+        }
+        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] }),
+    };
+    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
+    let manifests = manifests.ok_or(ManifestError::Shape)?;
+    let digest = entry.descriptor.digest.to_string();
+    if manifests.iter().any(|other| other["digest"] == digest.as_str()) {
+        return Ok(None);
+    }
+    manifests.push(serde_json::to_value(entry)?);
+    Ok(Some(serde_json::to_vec(&index)?))
+}
