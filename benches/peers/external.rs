@@ -160,7 +160,7 @@ impl SinglePatch {
 /// counted.
 struct Rsync;
 
-const RSYNC_OPTIONS: [&str; 10] = [
+const RSYNC_OPTIONS: [&str; 9] = [
     "--quiet",
     "--archive",
     "--compress",
@@ -170,7 +170,6 @@ const RSYNC_OPTIONS: [&str; 10] = [
     "--hard-links",
     "--compress-level=9",
     "--one-file-system",
-    "--numeric-ids",
 ];
 
 impl Contender for Rsync {

@@ -111,6 +111,7 @@ fn run_pair(
     let mut report = PairReport::of(pair);
     let limit = Duration::from_secs(arguments.time_limit);
     for contender in contenders {
+        eprintln!("{}: {} …", pair.name, contender.name());
         let work = fresh_folder(&arguments.output.join("work"))?;
         let outcome = match contender.missing() {
             Some(tool) => Outcome::Missing(tool),
