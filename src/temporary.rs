@@ -6,7 +6,7 @@
 //! `.remora-*.tmp`; it is never taken for anything else.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,15 @@ pub const PREFIX: &str = ".remora-";
 /// How the name of every temporary file ends.
 pub const SUFFIX: &str = ".tmp";
 
-/// The temporary files that exist. Whoever holds the lock may create, publish or remove one.
-static LIVE: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// What goes on an interrupt. Whoever holds the lock may create, publish or remove.
+static LIVE: Mutex<Live> = Mutex::new(Live { files: BTreeSet::new(), folders: BTreeSet::new() });
 
-fn live() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+struct Live {
+    files: BTreeSet<PathBuf>,
+    folders: BTreeSet<PathBuf>,
+}
+
+fn live() -> MutexGuard<'static, Live> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -42,7 +47,7 @@ impl TemporaryFile {
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)?
             .keep()?;
-        live.insert(path.clone());
+        live.files.insert(path.clone());
         Ok(TemporaryFile { file, path })
     }
 
@@ -60,11 +65,14 @@ impl TemporaryFile {
     /// there. On failure the temporary file is gone and `path` as it was.
     pub fn publish(self, path: &Path) -> io::Result<()> {
         self.file.sync_all()?;
-        let mut live = live();
-        std::fs::rename(&self.path, path)?;
-        live.remove(&self.path);
-        drop(live);
+        self.rename(path, &mut live())?;
         sync_folder_of(path)
+    }
+
+    fn rename(&self, path: &Path, live: &mut Live) -> io::Result<()> {
+        fs::rename(&self.path, path)?;
+        live.files.remove(&self.path);
+        Ok(())
     }
 }
 
@@ -87,19 +95,91 @@ impl Write for TemporaryFile {
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
         let mut live = live();
-        if live.remove(&self.path) {
+        if live.files.remove(&self.path) {
             // Nobody is left to tell: the file is under a name that nothing reads.
-            let _ = std::fs::remove_file(&self.path);
+            let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Removes every temporary file and stops any more from being made or published, for ever: the
-/// caller ends the process next. Threads that want a temporary file after this wait.
+/// Files and folders that only together are something, such as the blobs of a layout: unless it is
+/// completed, those that were not there before go again.
+#[derive(Debug, Default)]
+pub struct Provisional {
+    files: Vec<PathBuf>,
+    /// The deepest first.
+    folders: Vec<PathBuf>,
+}
+
+impl Provisional {
+    /// Creates the folder `path` and those above it, where they are missing.
+    pub fn create_folders(&mut self, path: &Path) -> io::Result<()> {
+        let mut live = live();
+        let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+        let missing: Vec<PathBuf> =
+            above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        live.folders.extend(missing.iter().cloned());
+        self.folders = [missing, std::mem::take(&mut self.folders)].concat();
+        fs::create_dir_all(path)
+    }
+
+    /// Publishes `file` as [`TemporaryFile::publish`] does, for as long as all of it stays.
+    pub fn publish(&mut self, file: TemporaryFile, path: &Path) -> io::Result<()> {
+        file.file.sync_all()?;
+        let mut live = live();
+        let is_new = !path.exists();
+        file.rename(path, &mut live)?;
+        if is_new {
+            live.files.insert(path.to_owned());
+            self.files.push(path.to_owned());
+        }
+        drop(live);
+        sync_folder_of(path)
+    }
+
+    /// Publishes `file`, which completes it: in the same step everything before it stays for good.
+    pub fn complete(mut self, file: TemporaryFile, path: &Path) -> io::Result<()> {
+        file.file.sync_all()?;
+        let mut live = live();
+        file.rename(path, &mut live)?;
+        for file in self.files.drain(..) {
+            live.files.remove(&file);
+        }
+        for folder in self.folders.drain(..) {
+            live.folders.remove(&folder);
+        }
+        drop(live);
+        sync_folder_of(path)
+    }
+}
+
+impl Drop for Provisional {
+    fn drop(&mut self) {
+        let mut live = live();
+        // The error that brought us here is the one to report. Folders that others have put
+        // something into meanwhile are not empty and stay.
+        for file in &self.files {
+            live.files.remove(file);
+            let _ = fs::remove_file(file);
+        }
+        for folder in &self.folders {
+            live.folders.remove(folder);
+            let _ = fs::remove_dir(folder);
+        }
+    }
+}
+
+/// Removes every temporary file, and what is not complete, and stops any more from being made or
+/// published, for ever: the caller ends the process next. Threads that want to write a file after
+/// this wait.
 pub fn discard_all() {
     let live = live();
-    for path in live.iter() {
-        let _ = std::fs::remove_file(path);
+    for file in &live.files {
+        let _ = fs::remove_file(file);
+    }
+    // Backwards, a folder comes after those in it.
+    for folder in live.folders.iter().rev() {
+        let _ = fs::remove_dir(folder);
     }
     std::mem::forget(live);
 }
@@ -109,7 +189,7 @@ mod tests {
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).expect("readable");
+        let entries = fs::read_dir(folder).expect("readable");
         entries
             .map(|entry| entry.expect("entry").file_name().into_string().expect("utf-8"))
             .collect()
@@ -135,5 +215,24 @@ mod tests {
         let file = TemporaryFile::new_in(folder.path()).expect("created");
         assert!(file.publish(&folder.path().join("no/such/folder")).is_err());
         assert_eq!(names(folder.path()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_not_completed_goes_and_what_was_there_stays() {
+        let folder = tempfile::tempdir().expect("folder");
+        let new_file = || TemporaryFile::new_in(folder.path()).expect("created");
+        let old = folder.path().join("old");
+        new_file().publish(&old).expect("published");
+        let build = || {
+            let mut whole = Provisional::default();
+            whole.create_folders(&folder.path().join("a/b")).expect("created");
+            whole.publish(new_file(), &folder.path().join("a/b/part")).expect("published");
+            whole.publish(new_file(), &old).expect("replaced");
+            whole
+        };
+        drop(build());
+        assert_eq!(names(folder.path()), ["old"]);
+        build().complete(new_file(), &folder.path().join("a/last")).expect("completed");
+        assert_eq!(names(&folder.path().join("a/b")), ["part"]);
     }
 }

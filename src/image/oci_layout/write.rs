@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::image::{
     parse_manifest,
 };
 use crate::progress::{Progress, Stage};
-use crate::temporary::TemporaryFile;
+use crate::temporary::{Provisional, TemporaryFile};
 
 /// Writes the image under `tag`, in place of what had that name. Other images of the layout stay.
 /// Where it fails, what was added is taken away again.
@@ -25,25 +25,27 @@ pub(in crate::image) fn write(
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
     let layout = Layout { dir: dir.to_owned() };
-    let mut added = Added::default();
-    added.create_folders(&dir.join("blobs/sha256"))?;
+    let mut added = Provisional::default();
+    let blobs = dir.join("blobs/sha256");
+    added.create_folders(&blobs).map_err(ImageError::file("create", &blobs))?;
     let _lock = lock(dir)?;
     let index = layout.index_json()?;
     let index = index_with(index.as_deref(), manifest.descriptor(), tag)
         .map_err(|source| ImageError::Manifest { reference: dir.display().to_string(), source })?;
     if !dir.join(LAYOUT).exists() {
-        added.publish(&dir.join(LAYOUT), &Blob::from_bytes(LAYOUT_MARK.to_vec()), |_| ())?;
+        let mark = Blob::from_bytes(LAYOUT_MARK.to_vec());
+        publish(&mut added, &mark, &dir.join(LAYOUT), |_| ())?;
     }
     let mut blobs = contents.blobs();
     blobs.push(Blob::from_bytes(contents.manifest.clone()));
     progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
     for blob in &blobs {
-        added
-            .publish(&layout.blob_path(blob.digest), blob, |n| progress.advance(Stage::Push, n))?;
+        let path = layout.blob_path(blob.digest);
+        publish(&mut added, blob, &path, |n| progress.advance(Stage::Push, n))?;
     }
     let path = dir.join(INDEX);
-    let written = write_file(&path, |file| file.write_all(&index).map_err(CopyError::Write));
-    written.inspect(|()| added.keep())
+    let file = write_file(&path, |file| file.write_all(&index).map_err(CopyError::Write))?;
+    added.complete(file, &path).map_err(ImageError::file("write", &path))
 }
 
 /// The bytes of an `index.json` with one more image in it, replacing the one of that name. The rest of
@@ -76,10 +78,11 @@ fn lock(dir: &Path) -> Result<File, ImageError> {
     Ok(folder)
 }
 
+/// Writes what is to be the file at `path`, beside it.
 fn write_file(
     path: &Path,
     fill: impl FnOnce(&mut TemporaryFile) -> Result<(), CopyError>,
-) -> Result<(), ImageError> {
+) -> Result<TemporaryFile, ImageError> {
     let unwritable = |error| ImageError::file("write", path)(error);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = TemporaryFile::new_in(folder).map_err(unwritable)?;
@@ -87,63 +90,24 @@ fn write_file(
         CopyError::Read(error) => ImageError::from_read(error),
         CopyError::Write(error) => unwritable(error),
     })?;
-    file.publish(path).map_err(unwritable)
+    Ok(file)
 }
 
-/// What was added to a layout; taken away when dropped without [`Added::keep`].
-#[derive(Default)]
-struct Added {
-    files: Vec<PathBuf>,
-    folders: Vec<PathBuf>,
-}
-
-impl Added {
-    fn create_folders(&mut self, path: &Path) -> Result<(), ImageError> {
-        let missing = path
-            .ancestors()
-            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        self.folders = missing.map(Path::to_owned).collect();
-        fs::create_dir_all(path).map_err(ImageError::file("create", path))
+/// Writes the blob to `path`, unless it is there already.
+fn publish(
+    added: &mut Provisional,
+    blob: &Blob,
+    path: &Path,
+    mut done: impl FnMut(u64),
+) -> Result<(), ImageError> {
+    if holds(path, blob) {
+        done(blob.size);
+        return Ok(());
     }
-
-    /// Writes the blob to `path`, unless it is there already.
-    fn publish(
-        &mut self,
-        path: &Path,
-        blob: &Blob,
-        mut done: impl FnMut(u64),
-    ) -> Result<(), ImageError> {
-        if holds(path, blob) {
-            done(blob.size);
-            return Ok(());
-        }
-        let replaces = path.exists();
-        write_file(path, |file| {
-            transfer::copy(&mut blob.open().map_err(CopyError::Read)?, file, done).map(|_| ())
-        })?;
-        if !replaces {
-            self.files.push(path.to_owned());
-        }
-        Ok(())
-    }
-
-    fn keep(&mut self) {
-        self.files.clear();
-        self.folders.clear();
-    }
-}
-
-impl Drop for Added {
-    fn drop(&mut self) {
-        // The error that brought us here is the one to report. Folders that others have put something
-        // into meanwhile are not empty and stay.
-        for file in &self.files {
-            let _ = fs::remove_file(file);
-        }
-        for folder in &self.folders {
-            let _ = fs::remove_dir(folder);
-        }
-    }
+    let file = write_file(path, |file| {
+        transfer::copy(&mut blob.open().map_err(CopyError::Read)?, file, done).map(|_| ())
+    })?;
+    added.publish(file, path).map_err(ImageError::file("write", path))
 }
 
 /// Whether the file at `path` is the blob, whole and undamaged.

@@ -50,3 +50,28 @@ fn a_kill_while_an_image_goes_out_leaves_nothing() {
     send(&child, Signal::TERM);
     assert_ended(&sandbox, child, 143);
 }
+
+#[test]
+fn ctrl_c_while_a_layout_is_written_leaves_it_as_it_was() {
+    let sandbox = Sandbox::new();
+    sandbox.create_delta();
+    let before = sandbox.tree("delta");
+    // Writers of a layout wait for each other: this holds remora up when it has begun.
+    let layout = std::fs::File::open(sandbox.path("delta")).expect("folder");
+    layout.lock().expect("locked");
+    let arguments = "apply oci:thermostat:1.0 oci:delta --output oci:delta:new";
+    let child = sandbox.command(arguments).spawn().expect("runs");
+    wait_until_blocked_on_lock(&child);
+    send(&child, Signal::INT);
+    assert_ended(&sandbox, child, 130);
+    assert_eq!(sandbox.tree("delta"), before);
+}
+
+/// `/proc/locks` marks those who wait with an arrow.
+fn wait_until_blocked_on_lock(child: &Child) {
+    let waits =
+        |line: &str| line.contains("-> FLOCK") && line.contains(&format!(" {} ", child.id()));
+    while !std::fs::read_to_string("/proc/locks").expect("linux").lines().any(waits) {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
