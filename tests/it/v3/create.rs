@@ -162,6 +162,17 @@ fn a_target_without_layers_makes_a_delta_without_layers() {
 }
 
 #[test]
+fn layers_shorter_than_any_tar_are_layers_too() {
+    let bench = Bench::new();
+    let base = bench.put("base", &image().layer(b"").layer(b"base").build());
+    let target = bench.put("target", &image().layer(b"").layer(b"").layer(b"new").build());
+    let delta = create(&bench, &base, &target, &CreateOptions::default()).expect("made");
+    let delta = bench.put("delta", delta.contents());
+    let rebuilt = apply(&bench, &base, &delta).expect("applies");
+    assert_eq!(bench.put("rebuilt", rebuilt.contents()).id(), target.id());
+}
+
+#[test]
 fn a_damaged_layer_in_the_store_never_gets_into_a_delta() {
     let (base, target) = release_pair();
     let bench = Bench::new();
@@ -224,44 +235,21 @@ fn reports_have_the_field_names_that_scripts_rely_on() {
     let options = DiffOptions { files: 1, ..DiffOptions::default() };
     let diff = v3::diff(&base, &target, &bench.store, &options, &Silent).expect("computed");
     let json = serde_json::to_value(&diff).expect("plain data");
-    let keys = |value: &Value| -> Vec<String> {
+    let keys = |value: &Value| -> String {
         let mut keys: Vec<String> = value.as_object().expect("object").keys().cloned().collect();
         keys.sort();
-        keys
+        keys.join(" ")
     };
     assert_eq!(
         keys(&json),
-        [
-            "base_id",
-            "delta_digest",
-            "files",
-            "layers",
-            "pull_seconds",
-            "ratio",
-            "target_id",
-            "total",
-            "update_seconds"
-        ]
+        "base_id delta_digest files layers pull_seconds ratio target_id total update_seconds"
     );
     assert_eq!(
         keys(&json["layers"][0]),
-        [
-            "copies",
-            "delta_bytes",
-            "diff_id",
-            "literal_bytes",
-            "literals",
-            "pays",
-            "pull_bytes",
-            "shared",
-            "size"
-        ]
+        "copies delta_bytes diff_id literal_bytes literals pays pull_bytes shared size"
     );
-    assert_eq!(
-        keys(&json["total"]),
-        ["commands", "delta_bytes", "peak_memory", "pull_bytes", "seconds"]
-    );
-    assert_eq!(keys(&json["files"][0]), ["layers", "literal_bytes", "path", "size"]);
+    assert_eq!(keys(&json["total"]), "commands delta_bytes peak_memory pull_bytes seconds");
+    assert_eq!(keys(&json["files"][0]), "layers literal_bytes path size");
 }
 
 #[test]

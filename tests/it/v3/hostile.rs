@@ -2,7 +2,7 @@
 
 use remora::ErrorKind;
 
-use super::apply::{Scene, empty_tar, scene};
+use super::apply::{empty_tar, scene};
 use crate::images::{gzip, tar};
 
 fn stream(commands: &[u8]) -> Vec<u8> {
@@ -27,82 +27,65 @@ fn cut(bytes: &[u8], len: usize) -> Vec<u8> {
     bytes[..len].to_vec()
 }
 
-/// Blobs for the second layer, and how the refusal must begin.
-fn cases(scene: &Scene) -> Vec<(Vec<u8>, &'static str)> {
-    let whole = tar(&[("delta", &scene.second())]);
-    let packed = gzip(&whole);
-    let flipped = {
-        let mut stream = scene.second();
-        stream[600] ^= 1;
-        gzip(&tar(&[("delta", &stream)]))
-    };
-    let bad_sum = {
-        let mut packed = packed.clone();
-        let crc = packed.len() - 8;
-        packed[crc] ^= 1;
-        packed
-    };
+/// Delta streams for the second layer, and how the refusal must go on after "layer 2: ".
+const BAD_STREAMS: [(&[u8], &str); 15] = [
+    (b"rs\x01\x36\0", "command 0 at byte 0: the delta starts with"),
+    (b"rs", "command 0 at byte 0: the delta ends before"),
+    (b"", "command 0 at byte 0: the delta ends before"),
+    (b"rs\x026", "command 1 at byte 4: the delta ends before"),
+    (b"rs\x026\x02a", "command 1 at byte 5: the delta ends before"),
+    (b"rs\x026\x01a\x02a", "command 2 at byte 7: the delta ends before"),
+    (b"rs\x026\x45\x00", "command 1 at byte 6: the delta ends before"),
+    (b"rs\x026\x01a\x55\0", "command 2 at byte 7: the delta has the reserved command 0x55"),
+    (b"rs\x026\xff", "command 1 at byte 5: the delta has the reserved command 0xff"),
+    (b"rs\x026\0\0", "command 1 at byte 5: the delta has bytes after its END"),
+    (b"rs\x026\x4e\0\0\x10\0\0\x10\0", "command 1 at byte 11: COPY of 16 bytes at 4096 reaches"),
+    (b"rs\x026\x48\0\xff\xff\xff\xff\xff\xff\xff\xff\0", "command 1 at byte 14: the result would"),
+    (b"rs\x026\x44\xff\xff\xff\xff\xff\xff\xff\xff\0", "command 1 at byte 13: the result would"),
+    (b"rs\x026\0", "rebuilt as sha256:e3b0c442"),
+    (b"rs\x026\x46\0\x01\0\0", "rebuilt as sha256:"),
+];
+
+/// Blobs that are damaged around the stream, in the same form.
+fn bad_blobs(whole: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
+    let packed = gzip(whole);
+    let mut bad_sum = packed.clone();
+    bad_sum[packed.len() - 8] ^= 1;
+    let entry_type = "the first entry of the tar has the type";
     vec![
-        (
-            gzip(&tar(&[("delta", b"rs\x01\x36\0")])),
-            "layer 2: command 0 at byte 0: the delta starts with",
-        ),
-        (gzip(&tar(&[("delta", b"rs")])), "layer 2: command 0 at byte 0: the delta ends before"),
-        (gzip(&tar(&[("delta", b"")])), "layer 2: command 0 at byte 0: the delta ends before"),
-        (blob(b""), "layer 2: command 1 at byte 4: the delta ends before"),
-        (blob(b"\x02a"), "layer 2: command 1 at byte 5: the delta ends before"),
-        (blob(b"\x01a\x02a"), "layer 2: command 2 at byte 7: the delta ends before"),
-        (blob(b"\x45\x00"), "layer 2: command 1 at byte 6: the delta ends before"),
-        (
-            blob(b"\x01a\x55\x00"),
-            "layer 2: command 2 at byte 7: the delta has the reserved command 0x55",
-        ),
-        (blob(b"\xff"), "layer 2: command 1 at byte 5: the delta has the reserved command 0xff"),
-        (blob(b"\x00\x00"), "layer 2: command 1 at byte 5: the delta has bytes after its END"),
-        (
-            blob(b"\x4e\x00\x00\x10\x00\x00\x10\x00\x00"),
-            "layer 2: command 1 at byte 11: COPY of 16 bytes at 4096 reaches",
-        ),
-        (
-            blob(b"\x54\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x00"),
-            "layer 2: command 1 at byte 21: ",
-        ),
-        (blob(b"\x44\xff\xff\xff\xff\xff\xff\xff\xff\x00"), "layer 2: command 1 at byte 13: "),
-        (blob(b"\x00"), "layer 2: rebuilt as sha256:e3b0c442"),
-        (blob(b"\x46\x00\x01\x00\x00"), "layer 2: rebuilt as"),
-        (flipped, "layer 2: rebuilt as"),
-        (b"not a tar".to_vec(), "layer 2: the blob holds no tar"),
-        (vec![7; 100_000], "layer 2: the blob holds no tar"),
-        (cut(&whole, 300), "layer 2: the blob holds no tar"),
-        (cut(&whole, 1000), "layer 2: command 1 at byte 7: the delta ends before"),
-        (cut(&packed, packed.len() / 2), "layer 2: "),
-        (cut(&packed, packed.len() - 1), "layer 2: "),
-        (bad_sum, "layer 2: "),
-        ([&packed[..], b"rubbish"].concat(), "layer 2: "),
-        (zstd::encode_all(&whole[..], 3).expect("vec"), "layer 2: compressed with zstd"),
-        (
-            tar_with_type(tar::EntryType::Directory),
-            "layer 2: the first entry of the tar has the type '5'",
-        ),
-        (
-            tar_with_type(tar::EntryType::Symlink),
-            "layer 2: the first entry of the tar has the type '2'",
-        ),
-        (
-            tar_with_type(tar::EntryType::GNULongName),
-            "layer 2: the first entry of the tar has the type 'L'",
-        ),
-        (empty_tar(), "layer 2: the tar is empty"),
+        (b"not a tar".to_vec(), "the blob holds no tar"),
+        (vec![7; 100_000], "the blob holds no tar"),
+        (cut(whole, 300), "the blob holds no tar"),
+        (cut(whole, 1000), "command 1 at byte 7: the delta ends before"),
+        (cut(&packed, packed.len() / 2), "command 0 at byte 0: the delta ends before"),
+        (cut(&packed, packed.len() - 1), "a layer's compressed data is damaged"),
+        (bad_sum, "a layer's compressed data is damaged"),
+        ([&packed[..], b"rubbish"].concat(), "a layer's compressed data is damaged"),
+        (zstd::encode_all(whole, 3).expect("vec"), "compressed with zstd"),
+        (tar_with_type(tar::EntryType::Directory), entry_type),
+        (tar_with_type(tar::EntryType::Symlink), entry_type),
+        (tar_with_type(tar::EntryType::GNULongName), entry_type),
+        (empty_tar(), "the tar is empty"),
     ]
 }
 
 #[test]
 fn every_bad_layer_is_refused_for_what_it_is() {
     let scene = scene();
-    for (blob, expected) in cases(&scene) {
+    let mut cases: Vec<(Vec<u8>, &str)> = BAD_STREAMS
+        .iter()
+        .map(|(stream, expected)| (gzip(&tar(&[("delta", stream)])), *expected))
+        .collect();
+    cases.extend(bad_blobs(&tar(&[("delta", &scene.second())])));
+    let mut flipped = scene.second();
+    flipped[600] ^= 1;
+    cases.push((gzip(&tar(&[("delta", &flipped)])), "rebuilt as sha256:"));
+
+    for (blob, expected) in cases {
         let error = scene.apply(&[empty_tar(), blob]).expect_err(expected);
         let text = error.to_string();
-        assert!(text.starts_with(expected), "{text:?} should start with {expected:?}");
+        let expected = format!("layer 2: {expected}");
+        assert!(text.starts_with(&expected), "{text:?} should start with {expected:?}");
         assert_eq!(error.kind(), ErrorKind::Content, "{text}");
         assert!(!text.ends_with('.') && !text.contains('\n'), "{text:?}");
         assert!(error.hint().is_some(), "{text}");

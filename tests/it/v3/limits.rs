@@ -27,7 +27,7 @@ fn apply_takes_little_memory_whatever_the_size_of_layers() {
     let bench = Bench::new();
     // Half of the new layer comes from the base and half from the delta; both are larger than what
     // apply may take.
-    let (old, new) = (noise(1, 80 * MIB), vec![b'n'; 80 * MIB]);
+    let (old, new) = (vec![b'o'; 80 * MIB], vec![b'n'; 80 * MIB]);
     let base = image().layer(&old);
     let layer = [&old[..], &new].concat();
     let mut stream = b"rs\x026\x47\x00\x05\x00\x00\x00\x43\x05\x00\x00\x00".to_vec();
