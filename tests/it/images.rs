@@ -1,15 +1,17 @@
 //! Small images for tests, built in a line each, and a folder to put them in.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use remora::image::{
     Blob, DiffId, Digest, Image, ImageContents, ImageReference, Platform, TransportSettings,
-    Transports, decompress, media_type,
+    Transports, media_type,
 };
 use remora::progress::Silent;
 use remora::store::Store;
 use serde_json::{Value, json};
+
+use crate::sample_image;
+pub(crate) use crate::sample_image::{gzip, noise};
 
 /// A folder with a store and an OCI layout in it, gone when dropped.
 pub(crate) struct Bench {
@@ -152,28 +154,9 @@ pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     builder.into_inner().expect("vec")
 }
 
-/// Bytes that do not repeat, different for every seed.
-pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(2).wrapping_add(1);
-    let step = |_| {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 56) as u8
-    };
-    (0..len).map(step).collect()
-}
-
-pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).expect("vec");
-    encoder.finish().expect("vec")
-}
-
-/// The unpacked bytes of a layer.
-pub(crate) fn layer_tar(image: &Image, index: usize) -> Vec<u8> {
-    let mut tar = Vec::new();
-    let mut layer = decompress(image.open_layer(index).expect("opens")).expect("readable");
-    std::io::copy(&mut layer, &mut tar).expect("whole");
-    tar
+/// The plain tar of an image's layer.
+pub(crate) fn layer_tar(image: &Image, layer: usize) -> Vec<u8> {
+    sample_image::layer_tar(image, layer).expect("readable layer")
 }
 
 /// The librsync delta in a layer of a delta image.

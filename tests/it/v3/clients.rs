@@ -1,8 +1,6 @@
 //! Other people's programs read what we write.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::process::Command;
 
 use remora::image::{Digest, Image};
 use remora::progress::Silent;
@@ -11,21 +9,8 @@ use serde_json::Value;
 
 use super::{apply, create, release_pair};
 use crate::images::{Bench, delta_stream, layer_tar, parse};
-
-/// Runs a program that must be installed and succeed, and gives what it prints.
-fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Vec<u8> {
-    let output = Command::new(program).args(arguments).output();
-    let output = output.unwrap_or_else(|error| {
-        panic!("cannot run {program}: {error}; install it with apt-get install {program}")
-    });
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {}: {stderr}", output.status);
-    output.stdout
-}
-
-fn skopeo(arguments: &[&str]) -> Vec<u8> {
-    run("skopeo", &[&["--insecure-policy"], arguments].concat())
-}
+use crate::registry_server::RegistryServer;
+use crate::tools::{self, skopeo};
 
 struct Made {
     bench: Bench,
@@ -54,7 +39,7 @@ fn rdiff_applies_our_commands_to_the_concatenated_base() {
     fs::write(path("stream"), base_stream(&base)).expect("written");
     for index in 0..target.layer_count() {
         fs::write(path("commands"), delta_stream(&delta, index)).expect("written");
-        run(
+        tools::run(
             "rdiff",
             &["--force".into(), "patch".into(), path("stream"), path("commands"), path("layer")],
         );
@@ -82,14 +67,17 @@ fn skopeo_reads_and_copies_the_delta_image() {
         let Made { bench, delta, .. } = made(&options);
         let source = delta.reference().to_string();
         let raw = skopeo(&["inspect", "--raw", &source]);
-        assert_eq!(Some(Digest::of(&raw)), delta.manifest().map(|manifest| manifest.digest()));
+        assert_eq!(
+            Some(Digest::of(raw.as_bytes())),
+            delta.manifest().map(|manifest| manifest.digest())
+        );
         let config = skopeo(&["inspect", "--config", "--raw", &source]);
-        assert_eq!(Digest::of(&config), delta.id().0);
+        assert_eq!(Digest::of(config.as_bytes()), delta.id().0);
 
         // A copy reads every blob and checks it.
         let copy = format!("dir:{}", bench.path().join("copy").display());
         skopeo(&["copy", "--preserve-digests", &source, &copy]);
-        let described: Value = serde_json::from_slice(&skopeo(&["inspect", &copy])).expect("json");
+        let described: Value = serde_json::from_str(&skopeo(&["inspect", &copy])).expect("json");
         assert_eq!(described["Os"], "linux");
     }
 }
@@ -106,7 +94,7 @@ fn skopeo_finds_the_target_in_what_apply_writes() {
 
         let source = destination.to_string();
         let config = skopeo(&["inspect", "--config", "--raw", &source]);
-        assert_eq!(Digest::of(&config), target.id().0, "{transport}");
+        assert_eq!(Digest::of(config.as_bytes()), target.id().0, "{transport}");
         // Unpacks every layer and compares it with its diff ID.
         let copy = format!("docker-archive:{}.copy", file.display());
         skopeo(&["copy", &source, &copy]);
@@ -118,4 +106,36 @@ fn what_is_rebuilt_twice_has_the_same_manifest() {
     let Made { bench, base, delta, .. } = made(&CreateOptions::default());
     let manifest = || apply(&bench, &base, &delta).expect("applies").contents().manifest.clone();
     assert_eq!(manifest(), manifest());
+}
+
+#[test]
+fn a_delta_goes_through_a_registry_to_a_machine_that_has_only_the_base() {
+    let registry = RegistryServer::open();
+    let place = |tag: &str| parse(&format!("{}/app:{tag}", registry.address()));
+    let (base, target) = release_pair();
+    let here = Bench::new();
+    let base = here.put_at(&place("1"), &base.build());
+    let target = here.put_at(&place("2"), &target.build());
+    for manifest in [ManifestKind::Docker, ManifestKind::Oci] {
+        let options = CreateOptions { manifest, ..CreateOptions::default() };
+        let delta = create(&here, &base, &target, &options).expect("made");
+        let pushed = here.put_at(&place("delta"), delta.contents());
+        let digest = pushed.manifest().map(|manifest| manifest.digest());
+        assert_eq!(digest, delta.report().delta_digest);
+
+        let there = Bench::new();
+        let (base, delta) = (there.open(&place("1")), there.open(&place("delta")));
+        let rebuilt = apply(&there, &base, &delta).expect("applies");
+        there.put_at(&place("rebuilt"), rebuilt.contents());
+        let source = format!("docker://{}/app:rebuilt", registry.address());
+        let config = skopeo(&["inspect", "--tls-verify=false", "--config", "--raw", &source]);
+        assert_eq!(Digest::of(config.as_bytes()), target.id().0);
+
+        // skopeo unpacks every layer of the result, and copies the delta unchanged.
+        let archive = format!("docker-archive:{}", there.path().join("copy.tar").display());
+        skopeo(&["copy", "--src-tls-verify=false", &source, &archive]);
+        let source = format!("docker://{}/app:delta", registry.address());
+        let folder = format!("dir:{}", there.path().join("copy").display());
+        skopeo(&["copy", "--preserve-digests", "--src-tls-verify=false", &source, &folder]);
+    }
 }
