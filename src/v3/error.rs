@@ -191,12 +191,13 @@ impl LayerError {
         }
     }
 
-    /// A blob that fails its digest or cannot be fetched says so through the reader: that, not the
-    /// place where the delta broke off, is the cause.
+    /// A network or a disk that fails says so through the reader: that, not the place where the delta
+    /// broke off, is the cause.
     pub(super) fn of_patch(error: PatchError) -> Self {
+        let environment = |inner: &ImageError| inner.kind() == ErrorKind::Environment;
         match error {
             PatchError::Stream { source: CommandError::Io(source), .. }
-                if source.get_ref().is_some_and(|inner| inner.is::<ImageError>()) =>
+                if source.get_ref().and_then(|e| e.downcast_ref()).is_some_and(environment) =>
             {
                 LayerError::of_read(source)
             }

@@ -3,7 +3,7 @@
 use remora::ErrorKind;
 
 use super::apply::{empty_tar, scene};
-use crate::images::{gzip, tar};
+use crate::images::{gzip, noise, tar};
 
 fn stream(commands: &[u8]) -> Vec<u8> {
     [b"rs\x026", commands].concat()
@@ -51,13 +51,16 @@ fn bad_blobs(whole: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
     let packed = gzip(whole);
     let mut bad_sum = packed.clone();
     bad_sum[packed.len() - 8] ^= 1;
+    let large = [b"rs\x026\x43\x00\x04\x00\x00", &noise(1, 4 << 16)[..], b"\0"].concat();
+    let large = gzip(&tar(&[("delta", &large)]));
     let entry_type = "the first entry of the tar has the type";
     vec![
         (b"not a tar".to_vec(), "the blob holds no tar"),
         (vec![7; 100_000], "the blob holds no tar"),
         (cut(whole, 300), "the blob holds no tar"),
         (cut(whole, 1000), "command 1 at byte 7: the delta ends before"),
-        (cut(&packed, packed.len() / 2), "command 0 at byte 0: the delta ends before"),
+        (cut(&packed, packed.len() / 2), "a layer's compressed data is damaged"),
+        (cut(&large, large.len() / 2), "command 1 at byte 1"),
         (cut(&packed, packed.len() - 1), "a layer's compressed data is damaged"),
         (bad_sum, "a layer's compressed data is damaged"),
         ([&packed[..], b"rubbish"].concat(), "a layer's compressed data is damaged"),
