@@ -13,6 +13,10 @@ const BUFFER_BYTES: usize = 128 << 10;
 /// Memory an xz stream may ask for: what `xz -9` needs.
 const XZ_MEMORY_BYTES: u64 = 65 << 20;
 
+/// The largest zstd window, as a power of two: what `zstd --long` writes by default, and libzstd's own
+/// limit. Without `--long` and `--ultra` windows have 8 MiB.
+const ZSTD_WINDOW_LOG: u32 = 27;
+
 /// Enough to tell the formats apart.
 const MAGIC_BYTES: usize = 10;
 
@@ -68,7 +72,11 @@ pub fn decompress<'a, R: Read + Send + 'a>(blob: R) -> io::Result<Box<dyn Read +
     Ok(match compression {
         Compression::None => Box::new(blob),
         Compression::Gzip => Box::new(Drained(MultiGzDecoder::new(blob))),
-        Compression::Zstd => Box::new(Drained(zstd::stream::read::Decoder::with_buffer(blob)?)),
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(blob)?;
+            decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+            Box::new(Drained(decoder))
+        }
         Compression::Bzip2 => Box::new(Drained(MultiBzDecoder::new(blob))),
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY_BYTES, CONCATENATED)?;

@@ -19,6 +19,7 @@ mod docker_archive;
 mod error;
 #[expect(clippy::module_inception, reason = "the type's file is named after the type")]
 mod image;
+mod index_edit;
 mod limits;
 mod manifest;
 mod oci_archive;

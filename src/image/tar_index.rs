@@ -8,7 +8,9 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use tar::{EntryType, Header, PaxExtensions};
 
-use super::limits::{MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_TAR_EXTENSION_BYTES};
+use super::limits::{
+    MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_ARCHIVE_NAME_BYTES, MAX_TAR_EXTENSION_BYTES,
+};
 
 /// The unit of a tar (POSIX.1-2017, pax, "ustar Interchange Format").
 const BLOCK: u64 = 512;
@@ -37,8 +39,10 @@ pub enum TarIndexError {
     /// An extended header that is too long or cannot be read.
     #[error("has a damaged extended header at byte {0}")]
     Extension(u64),
-    /// More entries than any image archive has.
-    #[error("has more than {MAX_ARCHIVE_ENTRIES} entries")]
+    /// More entries, or longer names, than any image archive has.
+    #[error(
+        "has more than {MAX_ARCHIVE_ENTRIES} entries or {MAX_ARCHIVE_NAME_BYTES} bytes of names"
+    )]
     TooMany,
 }
 
@@ -46,6 +50,7 @@ pub enum TarIndexError {
 #[derive(Debug, Default)]
 pub(super) struct TarIndex {
     entries: HashMap<String, Entry>,
+    name_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -115,9 +120,13 @@ impl TarIndex {
             _ => None,
         };
         if let Some(entry) = entry {
+            self.name_bytes += name.len() + link.len();
             self.entries.insert(name, entry);
         }
-        if self.entries.len() > MAX_ARCHIVE_ENTRIES { Err(TarIndexError::TooMany) } else { Ok(()) }
+        if self.entries.len() > MAX_ARCHIVE_ENTRIES || self.name_bytes > MAX_ARCHIVE_NAME_BYTES {
+            return Err(TarIndexError::TooMany);
+        }
+        Ok(())
     }
 }
 
@@ -287,6 +296,14 @@ mod tests {
         let long = archive(|builder| {
             builder.append_pax_extensions([("path", &[b'a'; 70_000][..])]).expect("in memory");
         });
+        let many = archive(|builder| {
+            for number in 0..MAX_ARCHIVE_NAME_BYTES / 60_000 + 1 {
+                let name = format!("{number}{}", "a".repeat(60_000));
+                builder.append_pax_extensions([("path", name.as_bytes())]).expect("in memory");
+                add(builder, "x", b"");
+            }
+        });
+        assert!(error(&many).starts_with("has more than"));
         assert_eq!(error(&[]), "read");
         assert_eq!(error(&whole[..1536]), "read", "the end mark may be missing");
         assert_eq!(

@@ -4,14 +4,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME};
+use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
-use crate::image::{
-    Blob, Descriptor, ImageContents, ImageError, Manifest, ManifestError, media_type,
-    parse_manifest,
-};
+use crate::image::{Blob, Descriptor, ImageContents, ImageError, Manifest, ManifestError};
 use crate::progress::{Progress, Stage};
 use crate::temporary::{Provisional, TemporaryFile};
 
@@ -55,20 +51,12 @@ pub(in crate::image) fn index_with(
     mut entry: Descriptor,
     tag: Option<&str>,
 ) -> Result<Vec<u8>, ManifestError> {
-    let mut index = match existing {
-        Some(bytes) => {
-            parse_manifest(bytes, Some(media_type::OCI_INDEX))?;
-            serde_json::from_slice(bytes)?
-        }
-        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] }),
-    };
     entry.annotations = tag.map(|tag| [(REF_NAME.to_owned(), tag.to_owned())].into());
-    let name = |entry: &Value| entry["annotations"][REF_NAME].as_str().map(str::to_owned);
-    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
-    let manifests = manifests.ok_or(ManifestError::Shape)?;
-    manifests.retain(|other| name(other).as_deref() != tag);
-    manifests.push(serde_json::to_value(entry)?);
-    Ok(serde_json::to_vec(&index)?)
+    let entry = serde_json::to_value(entry)?;
+    edit_index(existing, |manifests| {
+        manifests.retain(|other| other["annotations"][REF_NAME].as_str() != tag);
+        manifests.push(entry);
+    })
 }
 
 /// Keeps other writers of the same layout out until it is dropped.
@@ -122,8 +110,10 @@ fn holds(path: &Path, blob: &Blob) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
-    use crate::image::Digest;
+    use crate::image::{Digest, media_type};
 
     fn entry(bytes: &[u8]) -> Descriptor {
         let media_type = media_type::OCI_MANIFEST.to_owned();

@@ -9,6 +9,7 @@ use super::RegistryError;
 use super::authorization::Authorizer;
 use super::error::{speaks_no_tls, tls_error};
 use super::http_client::HttpClient;
+use super::limits::SILENCE_TIME;
 
 /// A registry by the name that references use.
 #[derive(Debug)]
@@ -48,10 +49,12 @@ impl Host {
         Ok(secure)
     }
 
-    /// Whether the registry answers in TLS, with a good certificate or a bad one.
+    /// Whether the registry answers in TLS, with a good certificate or a bad one. One that is silent
+    /// has at least shaken hands.
     async fn speaks_tls(&self, url: &Url) -> Result<bool, RegistryError> {
-        match self.http.for_url(url)?.head(url.clone()).send().await {
-            Err(error) if error.is_connect() => {
+        let request = self.http.for_url(url)?.head(url.clone()).send();
+        match tokio::time::timeout(SILENCE_TIME, request).await {
+            Ok(Err(error)) if error.is_connect() => {
                 Ok(tls_error(&error).is_some_and(|error| !speaks_no_tls(error)))
             }
             _ => Ok(true),

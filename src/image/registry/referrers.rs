@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use super::manifests;
 use super::session::Session;
-use crate::image::{Descriptor, ImageError, Manifest, ManifestError, media_type, parse_manifest};
+use crate::image::index_edit::edit_index;
+use crate::image::{Descriptor, ImageError, Manifest, media_type};
 
 /// The header by which a registry says that it will list the manifest itself.
 const SUBJECT_HEADER: &str = "oci-subject";
@@ -50,10 +50,17 @@ pub(super) async fn list(
     }
     let tag = format!("sha256-{}", subject.digest.hex());
     let existing = manifests::fetch(session, &tag).await?.map(|(_, bytes)| bytes);
-    let index = index_with(existing.as_deref(), entry(manifest, referrer)).map_err(|source| {
-        ImageError::Manifest { reference: format!("{}:{tag}", session.place()), source }
+    let entry = serde_json::to_value(entry(manifest, referrer)).map_err(wrong)?;
+    let mut listed = false;
+    let index = edit_index(existing.as_deref(), |manifests| {
+        listed = manifests.iter().any(|other| other["digest"] == entry["digest"]);
+        manifests.push(entry);
+    });
+    let index = index.map_err(|source| ImageError::Manifest {
+        reference: format!("{}:{tag}", session.place()),
+        source,
     })?;
-    if let Some(index) = index {
+    if !listed {
         manifests::put_bytes(session, &tag, &index, media_type::OCI_INDEX).await?;
     }
     Ok(())
@@ -64,23 +71,4 @@ fn entry(manifest: &Manifest, referrer: Referrer) -> Entry {
     let artifact_type =
         referrer.artifact_type.unwrap_or_else(|| manifest.config().media_type.clone());
     Entry { descriptor, artifact_type }
-}
-
-/// The list with one more entry; `None` if it is there already.
-fn index_with(existing: Option<&[u8]>, entry: Entry) -> Result<Option<Vec<u8>>, ManifestError> {
-    let mut index: Value = match existing {
-        Some(bytes) => {
-            parse_manifest(bytes, Some(media_type::OCI_INDEX))?;
-            serde_json::from_slice(bytes)?
-        }
-        None => json!({ "schemaVersion": 2, "mediaType": media_type::OCI_INDEX, "manifests": [] }),
-    };
-    let manifests = index.get_mut("manifests").and_then(Value::as_array_mut);
-    let manifests = manifests.ok_or(ManifestError::Shape)?;
-    let digest = entry.descriptor.digest.to_string();
-    if manifests.iter().any(|other| other["digest"] == digest.as_str()) {
-        return Ok(None);
-    }
-    manifests.push(serde_json::to_value(entry)?);
-    Ok(Some(serde_json::to_vec(&index)?))
 }

@@ -134,16 +134,12 @@ pub(super) fn server_address(host: &str) -> String {
 /// A key as `host[/namespace]`. Keys that are URLs are Docker's and mean the whole registry.
 fn canonical_key(key: &str) -> String {
     let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
-    let (host, namespace) = match (bare, key.split_once('/')) {
-        (Some(bare), _) => (bare.split('/').next().unwrap_or_default(), None),
-        (None, Some((host, namespace))) => (host, Some(namespace)),
-        (None, None) => (key, None),
-    };
-    let host = canonical_host(host);
-    namespace.map_or_else(
-        || host.to_owned(),
-        |namespace| format!("{host}/{}", namespace.trim_end_matches('/')),
-    )
+    let (host, namespace) =
+        bare.unwrap_or(key).split_once('/').unwrap_or((bare.unwrap_or(key), ""));
+    match (canonical_host(host), namespace.trim_end_matches('/')) {
+        (host, namespace) if bare.is_some() || namespace.is_empty() => host.to_owned(),
+        (host, namespace) => format!("{host}/{namespace}"),
+    }
 }
 
 fn canonical_host(host: &str) -> &str {
@@ -201,9 +197,13 @@ mod tests {
 
     #[test]
     fn docker_hub_goes_by_many_names() {
-        for key in
-            ["docker.io", "https://index.docker.io/v1/", "index.docker.io", "registry-1.docker.io"]
-        {
+        for key in [
+            "docker.io",
+            "docker.io/",
+            "https://index.docker.io/v1/",
+            "index.docker.io",
+            "registry-1.docker.io",
+        ] {
             let json = format!(r#"{{"auths":{{"{key}":{}}}}}"#, auth("u:p"));
             assert_eq!(find(&json, "docker.io", "library/app"), "u/p", "{key}");
         }

@@ -120,16 +120,21 @@ fn places(authfile: Option<&Path>, env: impl Fn(&str) -> Option<PathBuf>) -> Vec
     }
     let home = env("HOME");
     let in_home = |folder: &str| home.as_ref().map(|home| home.join(folder));
-    let folders = [
-        env("XDG_RUNTIME_DIR").map(|folder| folder.join("containers/auth.json")),
+    let containers = [
+        Some(env("XDG_RUNTIME_DIR").map_or_else(run_folder, |folder| folder.join("containers"))),
         env("XDG_CONFIG_HOME")
             .or_else(|| in_home(".config"))
-            .map(|f| f.join("containers/auth.json")),
-        env("DOCKER_CONFIG")
-            .or_else(|| in_home(".docker"))
-            .map(|folder| folder.join("config.json")),
+            .map(|folder| folder.join("containers")),
     ];
-    folders.into_iter().flatten().map(|path| Place { path, named: false }).collect()
+    let docker = env("DOCKER_CONFIG").or_else(|| in_home(".docker"));
+    let files = containers.into_iter().flatten().map(|folder| folder.join("auth.json"));
+    let files = files.chain(docker.map(|folder| folder.join("config.json")));
+    files.map(|path| Place { path, named: false }).collect()
+}
+
+/// Where podman and skopeo keep logins of a user without a session, such as root in a container.
+fn run_folder() -> PathBuf {
+    format!("/run/containers/{}", rustix::process::getuid().as_raw()).into()
 }
 
 /// The bytes of a file; `None` if it is one of the usual ones and not there for us.
@@ -178,6 +183,7 @@ mod tests {
     #[test]
     fn the_usual_files_come_in_the_usual_order() {
         let home = ("HOME", "/home/u");
+        let own_run = format!("/run/containers/{}/auth.json", rustix::process::getuid().as_raw());
         assert_eq!(
             paths(None, &[home, ("XDG_RUNTIME_DIR", "/run/user/1"), ("REGISTRY_AUTH_FILE", "")]),
             [
@@ -188,9 +194,9 @@ mod tests {
         );
         assert_eq!(
             paths(None, &[home, ("DOCKER_CONFIG", "/d"), ("XDG_CONFIG_HOME", "/c")]),
-            ["/c/containers/auth.json", "/d/config.json"]
+            [own_run.as_str(), "/c/containers/auth.json", "/d/config.json"]
         );
-        assert_eq!(paths(None, &[]), [""; 0]);
+        assert_eq!(paths(None, &[]), [own_run]);
     }
 
     #[test]
