@@ -23,7 +23,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
-    /// and removes what killed processes left half-done in it.
+    /// and removes what killed processes left half-done in it, as far as that can be removed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let store = Store { root: path.into(), max_layer_bytes: MAX_LAYER_BYTES };
         for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
@@ -34,7 +34,9 @@ impl Store {
                 .create(&folder)
                 .map_err(io_error("create", &folder))?;
         }
-        store.remove_leftovers()?;
+        if let Err(error) = store.remove_leftovers() {
+            tracing::warn!("{error}");
+        }
         Ok(store)
     }
 

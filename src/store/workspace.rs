@@ -89,8 +89,7 @@ impl Drop for Workspace {
 pub(super) fn remove_leftovers(parent: &Path) -> Result<u64, StoreError> {
     let names = file_names(parent).map_err(io_error("list", parent))?;
     let mut freed = 0;
-    for name in names {
-        let path = parent.join(name);
+    for path in names.iter().map(|name| parent.join(name)).filter(|path| path.is_dir()) {
         let bytes = size_of_files(&path);
         if Workspace::try_claim(path)?.is_some() {
             freed += bytes;

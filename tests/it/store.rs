@@ -286,6 +286,23 @@ fn collection_removes_what_a_killed_process_left() {
 }
 
 #[test]
+fn strange_files_in_the_store_keep_nobody_from_using_it() {
+    let folder = tempfile::tempdir().expect("folder");
+    for place in ["layers", "incoming", "scratch"] {
+        fs::create_dir(folder.path().join(place)).expect("created");
+        fs::write(folder.path().join(place).join("notes.txt"), "hello").expect("written");
+    }
+    let store = Store::open(folder.path()).expect("opens");
+    put(&store, b"layer");
+    assert_eq!(store.verify().expect("verified").layers, 1);
+    let everything = GcLimits { max_bytes: Some(0), older_than: None };
+    assert_eq!(store.gc(everything).expect("collected").removed_layers, 1);
+    for place in ["layers", "incoming", "scratch"] {
+        assert!(folder.path().join(place).join("notes.txt").exists());
+    }
+}
+
+#[test]
 fn a_store_that_cannot_be_made_says_so() {
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("file");
