@@ -1,18 +1,15 @@
 //! create and apply over the fixture: the target comes out, whatever the way in and out.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::{IMAGE_1_1, LAYOUT, Sandbox};
+use crate::tools;
 
-/// The digest of the config of the image that `skopeo` finds at `reference`: the image ID.
-fn image_id_by_skopeo(sandbox: &Sandbox, reference: &str) -> String {
-    let skopeo = Command::new("skopeo")
-        .args(["inspect", "--raw", "--config", reference])
-        .current_dir(sandbox.path("."))
-        .output()
-        .expect("skopeo runs; apt-get install skopeo");
-    assert!(skopeo.status.success(), "{}", String::from_utf8_lossy(&skopeo.stderr));
-    remora::image::Digest::of(&skopeo.stdout).to_string()
+/// The digest of the config that skopeo finds in this image of the sandbox: the image ID.
+fn image_id_by_skopeo(sandbox: &Sandbox, transport: &str, place: &str) -> String {
+    let reference = format!("{transport}:{}", sandbox.path(place).display());
+    let config = tools::skopeo(&["inspect", "--raw", "--config", &reference]);
+    remora::image::Digest::of(config.as_bytes()).to_string()
 }
 
 #[test]
@@ -34,7 +31,7 @@ fn a_delta_of_every_kind_rebuilds_the_target() {
         let images = format!("{LAYOUT}:1.0 {LAYOUT}:1.1");
         sandbox.succeed(&format!("create {images} --output oci:delta:x {kind}"));
         sandbox.succeed(&format!("apply {LAYOUT}:1.0 oci:delta:x --output oci:rebuilt:1.1"));
-        assert_eq!(image_id_by_skopeo(&sandbox, "oci:rebuilt:1.1"), IMAGE_1_1, "{kind}");
+        assert_eq!(image_id_by_skopeo(&sandbox, "oci", "rebuilt:1.1"), IMAGE_1_1, "{kind}");
     }
     sandbox.assert_nothing_temporary();
 }
@@ -67,8 +64,8 @@ fn an_engine_at_both_ends_is_served_through_pipes() {
     // stdout is the image's, so the summary went elsewhere.
     let summary = String::from_utf8_lossy(&ran.stderr);
     assert!(summary.contains(IMAGE_1_1), "{summary}");
-    let reference = "docker-archive:out.tar:thermostat:1.1";
-    assert_eq!(image_id_by_skopeo(&sandbox, reference), IMAGE_1_1);
+    let id = image_id_by_skopeo(&sandbox, "docker-archive", "out.tar:thermostat:1.1");
+    assert_eq!(id, IMAGE_1_1);
 }
 
 #[test]
