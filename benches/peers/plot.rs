@@ -7,7 +7,7 @@ use crate::report::{PairReport, Report};
 const COLUMNS: usize = 2;
 const PANEL: (f64, f64) = (460.0, 300.0);
 /// What a panel leaves free around its axes: left, right, top, bottom.
-const MARGIN: (f64, f64, f64, f64) = (64.0, 16.0, 28.0, 40.0);
+const MARGIN: (f64, f64, f64, f64) = (64.0, 24.0, 28.0, 40.0);
 const LEGEND_LINE: f64 = 20.0;
 const COLORS: [&str; 10] = [
     "#7f7f7f", "#d62728", "#ff7f0e", "#e377c2", "#8c1b1b", "#1f77b4", "#2ca02c", "#9467bd",

@@ -38,8 +38,15 @@ impl Sandbox {
 
     /// `remora` with these arguments, separated by blanks, ready to run.
     pub(super) fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
-        command.args(arguments.split_whitespace()).current_dir(self.folder.path());
+        let mut command = self.program(env!("CARGO_BIN_EXE_remora"));
+        command.args(arguments.split_whitespace());
+        command
+    }
+
+    /// A program that is to run in the sandbox, without what the user's environment says.
+    pub(super) fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path());
         command.env_clear().env("REMORA_STORE", "store").env("HOME", self.folder.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
