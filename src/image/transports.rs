@@ -16,8 +16,8 @@ use crate::progress::Progress;
 pub struct TransportSettings {
     /// Where credentials are looked up before anywhere else (`--authfile`).
     pub authfile: Option<PathBuf>,
-    /// Speak plain HTTP to every registry. Loopback registries are spoken to in plain HTTP where
-    /// they don't answer in TLS, whatever this says.
+    /// Plain HTTP may be spoken to every registry that does not answer in TLS, not to those on this
+    /// machine only.
     pub plain_http: bool,
     /// A PEM file of certificate authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,

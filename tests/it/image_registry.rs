@@ -171,7 +171,8 @@ fn a_password_opens_a_registry_and_a_wrong_one_is_not_repeated_in_the_error() {
 
     let wrong = client(&folder, json!({ server.address(): password(USER, "wrong secret") }));
     let error = open(&wrong, &place).expect_err("wrong password");
-    let expected = format!("{}/team/app: the credentials were not accepted", server.address());
+    let expected =
+        format!("{}/team/app: the credentials are not accepted for this", server.address());
     assert_eq!(error.to_string(), expected);
     assert_eq!(error.kind(), ErrorKind::Environment);
     assert!(!format!("{error:?}").contains("wrong secret"));
@@ -248,7 +249,10 @@ fn strangers_get_what_is_public_and_a_clear_refusal_otherwise() {
 
     let impostor = client(&folder, json!({ server.address(): password(USER, "wrong") }));
     let error = open(&impostor, &private).expect_err("wrong password");
-    assert!(error.to_string().ends_with("/app: the credentials were not accepted"), "{error}");
+    assert!(
+        error.to_string().ends_with("/app: the credentials are not accepted for this"),
+        "{error}"
+    );
 }
 
 #[test]

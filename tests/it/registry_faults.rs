@@ -394,6 +394,28 @@ fn a_token_server_elsewhere_in_plain_http_gets_no_password() {
 }
 
 #[test]
+fn a_token_server_cannot_pass_an_identity_token_on() {
+    let elsewhere = ScriptedServer::taking_everything(|_| None);
+    let to = format!("http://{}/token", elsewhere.address());
+    let server = ScriptedServer::with_image(&sample(), move |request| {
+        let host = request.header("host").unwrap_or_default();
+        let challenge = format!("Bearer realm=\"http://{host}/token\"");
+        Some(match request.path.starts_with("/token") {
+            true => Reply::status(307).header("Location", &to),
+            false => Reply::status(401).header("WWW-Authenticate", challenge),
+        })
+    });
+    let login = json!({ server.address(): { "identitytoken": "secret" } });
+    let (client, _folder) = client(&login);
+    let error = client.open(&reference(&server), &"linux/amd64".parse().expect("a platform"));
+    let error = error.expect_err("no token").to_string();
+    assert!(error.ends_with("the registry answered 307 to a request for a token"), "{error}");
+    let sent = String::from_utf8_lossy(&server.requests_to("POST", "/token")[0].body).into_owned();
+    assert!(sent.contains("refresh_token=secret&"), "{sent}");
+    assert_eq!(elsewhere.requests().len(), 0);
+}
+
+#[test]
 fn a_token_server_that_answers_rubbish_is_an_error_without_the_rubbish() {
     for body in
         ["secret", "{}", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":["secret"]}"#]

@@ -2,12 +2,14 @@
 //! (Docker token authentication spec, "Requesting a Token"; RFC 6749 for identity tokens).
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{RequestBuilder, StatusCode, Url};
+use futures_util::stream;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Body, Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
@@ -147,11 +149,7 @@ impl Authorizer {
             fields.push(("client_id", CLIENT_ID.to_owned()));
             fields.push(("refresh_token", token.clone()));
             fields.push(("scope", subject.scopes.join(" ")));
-            // A form's encoding is that of a query (WHATWG URL standard, "urlencoded serializing").
-            let mut form = realm.clone();
-            form.query_pairs_mut().clear().extend_pairs(&fields);
-            let form = form.query().unwrap_or_default().to_owned();
-            return Ok(client.post(realm).header(CONTENT_TYPE, FORM).body(form));
+            return Ok(post_form(&client, realm, &fields));
         }
         fields.extend(subject.scopes.iter().map(|scope| ("scope", scope.clone())));
         Ok(match credentials {
@@ -208,6 +206,17 @@ impl Authorizer {
     fn protocol(&self, problem: &str) -> RegistryError {
         RegistryError::Protocol { place: self.host.clone(), problem: problem.to_owned() }
     }
+}
+
+/// A form that goes where it is sent and nowhere else: a body that is a stream cannot be sent again,
+/// so no redirect passes on what is in it.
+fn post_form(client: &Client, url: Url, fields: &[(&str, String)]) -> RequestBuilder {
+    // A form's encoding is that of a query (WHATWG URL standard, "urlencoded serializing").
+    let mut form = url.clone();
+    form.query_pairs_mut().clear().extend_pairs(fields);
+    let form = form.query().unwrap_or_default().to_owned();
+    let request = client.post(url).header(CONTENT_TYPE, FORM).header(CONTENT_LENGTH, form.len());
+    request.body(Body::wrap_stream(stream::once(async { Ok::<_, Infallible>(form) })))
 }
 
 impl State {

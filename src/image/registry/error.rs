@@ -32,7 +32,7 @@ pub enum RegistryError {
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
     /// 401 with the best credentials there are.
-    #[error("{place}: {}", if *.known { "the credentials were not accepted" } else { "authentication is required" })]
+    #[error("{place}: {}", if *.known { "the credentials are not accepted for this" } else { "authentication is required" })]
     Unauthorized {
         /// Registry and repository.
         place: String,
