@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image, store, v3};
+use crate::{delta, image, rootfs, store, v3};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,6 +39,9 @@ pub enum Error {
     /// An image could not be read or written.
     #[error(transparent)]
     Image(#[from] image::ImageError),
+    /// A stack of layers is no valid file tree.
+    #[error(transparent)]
+    Rootfs(#[from] rootfs::Error),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
@@ -53,6 +56,7 @@ impl Error {
         match self {
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
+            Error::Rootfs(error) => error.kind(),
             Error::Store(error) => error.kind(),
             Error::V3(error) => error.kind(),
         }
@@ -63,6 +67,7 @@ impl Error {
         match self {
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
+            Error::Rootfs(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }

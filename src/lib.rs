@@ -12,6 +12,7 @@ mod error;
 pub mod image;
 mod measure;
 pub mod progress;
+pub mod rootfs;
 pub mod store;
 pub mod temporary;
 pub mod v3;

@@ -1,0 +1,105 @@
+//! What can be wrong with a stack of layers.
+
+use crate::ErrorKind;
+
+/// A layer that cannot be part of a tree, and where in it the reason lies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("layer {layer}, tar header at byte {offset}: {problem}")]
+pub struct Error {
+    /// Number of the layer, counted from 1 at the bottom.
+    pub layer: usize,
+    /// Byte offset of the entry's header in the layer's tar.
+    pub offset: usize,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with one entry of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The header's checksum does not match: damaged, or not a tar at all.
+    #[error("the header's checksum is wrong")]
+    Checksum,
+    /// The layer stops inside a header or inside content.
+    #[error("the layer ends in the middle of it")]
+    Truncated,
+    /// A number that cannot be read, or that no file system can hold.
+    #[error("its {0} is not a number in range")]
+    Number(&'static str),
+    /// An extended header that cannot be read.
+    #[error("the extended header is malformed")]
+    Pax,
+    /// An extended header longer than [`MAX_SPECIAL`](super::entries::MAX_SPECIAL).
+    #[error("the extended header is too long")]
+    SpecialTooLong,
+    /// A type of entry that no image may have.
+    #[error("{path:?} has the unknown entry type {flag:?}")]
+    UnknownType {
+        /// The entry's name as written.
+        path: String,
+        /// The type flag.
+        flag: char,
+    },
+    /// A sparse file: its content is not one piece of the tar.
+    #[error("{0:?} is a sparse file, which layers do not use")]
+    Sparse(String),
+    /// A name that leads out of the tree.
+    #[error("{0:?} leads out of the root folder")]
+    Escape(String),
+    /// A name longer than a file system takes.
+    #[error("{0:?} is too long a name")]
+    NameTooLong(String),
+    /// A name with a NUL byte in it.
+    #[error("{0:?} has a NUL byte in it")]
+    Nul(String),
+    /// Symbolic links that lead in circles.
+    #[error("{0:?} goes through too many symbolic links")]
+    Loop(String),
+    /// An entry below something of the same layer that is not a directory.
+    #[error("{0:?} lies below something that is not a directory")]
+    NotADirectory(String),
+    /// The root made into something that is not a directory.
+    #[error("the root folder is made into something else")]
+    RootReplaced,
+    /// A whiteout that names nothing, or a special name.
+    #[error("the whiteout {0:?} names nothing that could be removed")]
+    BadWhiteout(String),
+    /// A hard link to something that is not there, to itself, or to a directory.
+    #[error("{path:?} is a hard link to {target:?}, which is no file of this image")]
+    BadLink {
+        /// The link.
+        path: String,
+        /// What it should be the same as.
+        target: String,
+    },
+    /// More entries than a tree may have.
+    #[error("the image has more than {0} entries")]
+    TooManyEntries(usize),
+}
+
+impl Error {
+    /// The kind of failure: always the content.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Content
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self.problem {
+            Problem::Checksum | Problem::Truncated => {
+                "the stored layer may be damaged; `remora store verify` checks it"
+            }
+            Problem::UnknownType { .. } | Problem::Sparse(_) => {
+                "rebuild the image with a tool that writes plain layers"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
+
+/// Bytes of a name as text for a message, shortened.
+pub(super) fn shown(name: &[u8]) -> String {
+    const SHOWN_BYTES: usize = 200;
+    String::from_utf8_lossy(&name[..name.len().min(SHOWN_BYTES)]).into_owned()
+}

@@ -1,0 +1,355 @@
+//! Stacking: one layer after the other becomes one tree.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::entries::{Body, Entries, Entry};
+use super::error::{Error, Problem, shown};
+use super::path::{MAX_NAME, MAX_PATH, components};
+use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
+
+/// More entries than any image has; keeps a hostile stack from taking all memory.
+const MAX_ENTRIES: usize = 2_000_000;
+/// How many symbolic links one path may go through, as umoci bounds it.
+const MAX_LINKS: usize = 255;
+
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+
+impl<'a> Tree<'a> {
+    /// The tree that `layers`, uncompressed tars from the bottom up, add up to.
+    ///
+    /// # Errors
+    /// If a layer is damaged or holds what no image may hold.
+    pub fn from_layers(layers: &[&'a [u8]]) -> Result<Tree<'a>, Error> {
+        let mut tree = Tree::empty();
+        for (index, tar) in layers.iter().enumerate() {
+            let layer = index + 1;
+            let mut stacking = Stacking::new(&mut tree, layer);
+            for entry in Entries::new(layer, tar) {
+                let entry = entry?;
+                let offset = entry.offset;
+                stacking.apply(entry).map_err(|problem| Error { layer, offset, problem })?;
+            }
+            stacking.finish();
+        }
+        Ok(tree)
+    }
+}
+
+/// One layer on its way into the tree.
+struct Stacking<'t, 'a> {
+    tree: &'t mut Tree<'a>,
+    layer: usize,
+    /// Directories that this layer has something below, and those it has an entry for.
+    passed: BTreeSet<InodeId>,
+    named: BTreeSet<InodeId>,
+    /// Directories of lower layers that this layer removed, by parent and name.
+    removed: BTreeSet<(InodeId, &'a [u8])>,
+}
+
+/// A directory, and how it was reached.
+struct Place<'a> {
+    directory: InodeId,
+    /// The directories from the root down to it: each one's parent and its name in it.
+    way: Vec<(InodeId, &'a [u8])>,
+    /// A symbolic link of a lower layer on the way.
+    lower_link: Option<InodeId>,
+}
+
+impl<'t, 'a> Stacking<'t, 'a> {
+    fn new(tree: &'t mut Tree<'a>, layer: usize) -> Self {
+        let (passed, named, removed) = Default::default();
+        Stacking { tree, layer, passed, named, removed }
+    }
+
+    fn apply(&mut self, entry: Entry<'a>) -> Result<(), Problem> {
+        if self.tree.inode_count() > MAX_ENTRIES {
+            return Err(Problem::TooManyEntries(MAX_ENTRIES));
+        }
+        let path = components(&entry.path)?;
+        let Some((&name, parents)) = path.split_last() else {
+            return self.root(&entry);
+        };
+        let whiteout = name.strip_prefix(WHITEOUT);
+        if let Some(b"" | b"." | b"..") = whiteout {
+            return Err(Problem::BadWhiteout(shown(&path.join(&b'/'))));
+        }
+        let place = self.walk(parents, whiteout.is_none())?;
+        let Some(mut place) = place else { return Ok(()) };
+        self.passed.extend(place.way.iter().map(|&(parent, _)| parent));
+        self.passed.insert(place.directory);
+        if let Some(link) = place.lower_link {
+            self.tree.inode_mut(link).doubt = Doubt::Everything;
+        }
+        match (whiteout, &entry.body) {
+            (Some(_), _) if name == OPAQUE => self.clear(place.directory),
+            (Some(removed), _) => self.whiteout(place.directory, removed),
+            // What overlay itself keeps as a whiteout is one wherever it is found.
+            (None, Body::CharDevice(Device { major: 0, minor: 0 })) => {
+                self.remove(place.directory, name);
+            }
+            (None, _) => {
+                self.place(&place, name, &entry, &path)?;
+                place.way.push((place.directory, name));
+                self.touch(&place.way);
+            }
+        }
+        Ok(())
+    }
+
+    fn root(&mut self, entry: &Entry<'a>) -> Result<(), Problem> {
+        if !matches!(entry.body, Body::Directory) {
+            return Err(Problem::RootReplaced);
+        }
+        let root = self.tree.root();
+        self.tree.inode_mut(root).attributes = entry.attributes;
+        self.tree.inode_mut(root).xattrs = entry.xattrs;
+        if entry.opaque {
+            self.clear(root);
+        }
+        Ok(())
+    }
+
+    /// Puts `entry` under `name` into a directory.
+    fn place(
+        &mut self,
+        place: &Place<'a>,
+        name: &'a [u8],
+        entry: &Entry<'a>,
+        path: &[&'a [u8]],
+    ) -> Result<(), Problem> {
+        let directory = place.directory;
+        let inode = match entry.body {
+            Body::Directory => self.directory(directory, name, entry),
+            Body::HardLink(target) => self.link(directory, name, entry, target, path)?,
+            Body::File(content) => self.leaf(Kind::File(content), entry),
+            Body::Symlink(target) => self.symlink(target, entry)?,
+            Body::CharDevice(device) => self.leaf(Kind::CharDevice(device), entry),
+            Body::BlockDevice(device) => self.leaf(Kind::BlockDevice(device), entry),
+            Body::Fifo => self.leaf(Kind::Fifo, entry),
+        };
+        if place.lower_link.is_some() {
+            self.tree.inode_mut(inode).doubt = Doubt::Everything;
+        }
+        self.set(directory, name, inode);
+        Ok(())
+    }
+
+    fn set(&mut self, directory: InodeId, name: &'a [u8], inode: InodeId) {
+        let layer = self.layer;
+        let names = self.tree.names_mut(directory).expect("walk ends at directories");
+        names.insert(name, Child { inode, layer });
+    }
+
+    fn leaf(&mut self, kind: Kind<'a>, entry: &Entry<'a>) -> InodeId {
+        self.add(kind, entry.attributes, entry.xattrs)
+    }
+
+    fn symlink(&mut self, target: &'a [u8], entry: &Entry<'a>) -> Result<InodeId, Problem> {
+        if target.is_empty() || target.len() > MAX_PATH {
+            return Err(Problem::NameTooLong(shown(target)));
+        }
+        let attributes = Attributes { mode: 0o777, ..entry.attributes };
+        Ok(self.add(Kind::Symlink(target), attributes, entry.xattrs))
+    }
+
+    fn add(&mut self, kind: Kind<'a>, attributes: Attributes, xattrs: bool) -> InodeId {
+        let doubt = doubt_of_time(&kind, &attributes);
+        self.tree.add(Inode { kind, attributes, doubt, xattrs })
+    }
+
+    /// A directory's entry: over a directory it only changes attributes.
+    fn directory(&mut self, parent: InodeId, name: &'a [u8], entry: &Entry<'a>) -> InodeId {
+        let old = self.tree.child(parent, name).filter(|&id| self.tree.inode(id).is_directory());
+        let inode = match old {
+            Some(old) => {
+                let inode = self.tree.inode_mut(old);
+                let doubt = doubt_of_time(&inode.kind, &entry.attributes);
+                inode.attributes = entry.attributes;
+                inode.xattrs = entry.xattrs;
+                inode.doubt = match inode.doubt {
+                    Doubt::Everything => Doubt::Everything,
+                    _ => doubt,
+                };
+                old
+            }
+            None => {
+                let inode = self.leaf(Kind::Directory(Directory::default()), entry);
+                if self.removed.contains(&(parent, name)) {
+                    self.tree.inode_mut(inode).doubt = Doubt::Everything;
+                }
+                inode
+            }
+        };
+        self.named.insert(inode);
+        if entry.opaque {
+            self.clear(inode);
+        }
+        inode
+    }
+
+    /// What a hard link's entry is a link to.
+    fn link(
+        &mut self,
+        directory: InodeId,
+        name: &[u8],
+        entry: &Entry<'a>,
+        target: &'a [u8],
+        path: &[&'a [u8]],
+    ) -> Result<InodeId, Problem> {
+        let refuse = || Problem::BadLink { path: shown(&path.join(&b'/')), target: shown(target) };
+        let target_path = components(&[target])?;
+        let (&target_name, parents) = target_path.split_last().ok_or_else(refuse)?;
+        let place = self.walk(parents, false)?.ok_or_else(refuse)?;
+        if place.directory == directory && target_name == name {
+            return Err(refuse());
+        }
+        let id = self.tree.child(place.directory, target_name).ok_or_else(refuse)?;
+        let inode = self.tree.inode_mut(id);
+        if inode.is_directory() {
+            return Err(refuse());
+        }
+        let said = match inode.kind {
+            Kind::Symlink(_) => Attributes { mode: 0o777, ..entry.attributes },
+            _ => entry.attributes,
+        };
+        if said != inode.attributes {
+            inode.doubt = inode.doubt.max(Doubt::Attributes);
+        }
+        Ok(id)
+    }
+
+    /// A whiteout entry: the name goes, as far as lower layers made it.
+    fn whiteout(&mut self, directory: InodeId, name: &'a [u8]) {
+        match self.tree.names(directory).and_then(|names| names.get(name)) {
+            Some(&child) if child.layer == self.layer => self.clear(child.inode),
+            Some(_) => self.remove(directory, name),
+            None => {}
+        }
+    }
+
+    fn remove(&mut self, directory: InodeId, name: &'a [u8]) {
+        let names = self.tree.names_mut(directory).expect("walk ends at directories");
+        let child = names.remove(name);
+        if child.is_some_and(|child| self.tree.inode(child.inode).is_directory()) {
+            self.removed.insert((directory, name));
+        }
+    }
+
+    /// Makes a directory opaque: everything that lower layers put into it goes.
+    fn clear(&mut self, directory: InodeId) {
+        let mut todo = vec![directory];
+        while let Some(directory) = todo.pop() {
+            let layer = self.layer;
+            if let Some(names) = self.tree.names_mut(directory) {
+                names.retain(|_, child| child.layer == layer);
+                todo.extend(names.values().map(|child| child.inode));
+            }
+        }
+    }
+
+    /// Notes that this layer made something at the end of `way`.
+    fn touch(&mut self, way: &[(InodeId, &'a [u8])]) {
+        let layer = self.layer;
+        for &(parent, name) in way {
+            let names = self.tree.names_mut(parent).expect("parents are directories");
+            if let Some(child) = names.get_mut(name) {
+                child.layer = layer;
+            }
+        }
+    }
+
+    /// Goes down `path` from the root. Symbolic links are followed, inside the root. Where nothing
+    /// is, a directory is made if `make` says so; else there is no such place.
+    fn walk(&mut self, path: &[&'a [u8]], make: bool) -> Result<Option<Place<'a>>, Problem> {
+        let mut todo: VecDeque<&'a [u8]> = path.iter().copied().collect();
+        let mut place = Place { directory: self.tree.root(), way: Vec::new(), lower_link: None };
+        let mut links = 0;
+        while let Some(name) = todo.pop_front() {
+            match name {
+                b"" | b"." => continue,
+                b".." => {
+                    place.directory =
+                        place.way.pop().map_or(self.tree.root(), |(parent, _)| parent);
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(child) = self.step(place.directory, name, make, path)? else {
+                return Ok(None);
+            };
+            let Kind::Symlink(target) = self.tree.inode(child.inode).kind else {
+                place.way.push((place.directory, name));
+                place.directory = child.inode;
+                continue;
+            };
+            links += 1;
+            if links > MAX_LINKS {
+                return Err(Problem::Loop(shown(&path.join(&b'/'))));
+            }
+            if child.layer != self.layer {
+                place.lower_link = Some(child.inode);
+            }
+            if target.starts_with(b"/") {
+                place.way.clear();
+                place.directory = self.tree.root();
+            }
+            for part in target.split(|&byte| byte == b'/').rev() {
+                todo.push_front(part);
+            }
+        }
+        Ok(Some(place))
+    }
+
+    /// The directory or symbolic link `name`.
+    fn step(
+        &mut self,
+        directory: InodeId,
+        name: &'a [u8],
+        make: bool,
+        path: &[&'a [u8]],
+    ) -> Result<Option<Child>, Problem> {
+        let child = self.tree.names(directory).and_then(|names| names.get(name)).copied();
+        let leads_on = |id| {
+            let inode = self.tree.inode(id);
+            inode.is_directory() || matches!(inode.kind, Kind::Symlink(_))
+        };
+        match child {
+            Some(child) if leads_on(child.inode) => Ok(Some(child)),
+            _ if !make => Ok(None),
+            Some(child) if child.layer == self.layer => {
+                Err(Problem::NotADirectory(shown(&path.join(&b'/'))))
+            }
+            _ if name.len() > MAX_NAME => Err(Problem::NameTooLong(shown(name))),
+            _ => {
+                let inode = self.implied();
+                self.set(directory, name, inode);
+                Ok(Some(Child { inode, layer: self.layer }))
+            }
+        }
+    }
+
+    /// A directory that a layer has something in but no entry for.
+    fn implied(&mut self) -> InodeId {
+        let attributes = Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Default::default() };
+        let kind = Kind::Directory(Directory::default());
+        self.tree.add(Inode { kind, attributes, doubt: Doubt::Attributes, xattrs: false })
+    }
+
+    fn finish(self) {
+        for &id in self.passed.difference(&self.named) {
+            let inode = self.tree.inode_mut(id);
+            inode.doubt = inode.doubt.max(Doubt::Attributes);
+        }
+    }
+}
+
+/// The doubt that an entry's own time brings.
+fn doubt_of_time(kind: &Kind<'_>, attributes: &Attributes) -> Doubt {
+    let before_1970 = attributes.mtime.seconds < 0 && !matches!(kind, Kind::Symlink(_));
+    let fraction = attributes.mtime.nanoseconds != 0 && matches!(kind, Kind::File(_));
+    match before_1970 || fraction {
+        true => Doubt::Attributes,
+        false => Doubt::None,
+    }
+}

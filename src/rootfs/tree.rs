@@ -1,0 +1,190 @@
+//! The tree itself: inodes and the names they have.
+
+use std::collections::BTreeMap;
+
+/// A whole file tree, in memory. Content stays where it is: in the layers' tars.
+#[derive(Debug, Clone)]
+pub struct Tree<'a> {
+    inodes: Vec<Inode<'a>>,
+}
+
+/// Stands for an inode of one [`Tree`]. Names with the same inode are hard links of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InodeId(u32);
+
+/// Something in the tree, whatever its names.
+#[derive(Debug, Clone)]
+pub struct Inode<'a> {
+    /// What it is.
+    pub kind: Kind<'a>,
+    /// Who may do what with it, and when it was changed.
+    pub attributes: Attributes,
+    /// Whether a device may see something else.
+    pub doubt: Doubt,
+    /// Whether it has extended attributes; their values are not kept.
+    pub xattrs: bool,
+}
+
+/// The types of things in a tree.
+#[derive(Debug, Clone)]
+pub enum Kind<'a> {
+    /// A directory; [`Tree::children`] lists it.
+    Directory(Directory<'a>),
+    /// A regular file: its content, a slice of its layer.
+    File(&'a [u8]),
+    /// A symbolic link: its target, as it is written.
+    Symlink(&'a [u8]),
+    /// A character device.
+    CharDevice(Device),
+    /// A block device.
+    BlockDevice(Device),
+    /// A named pipe.
+    Fifo,
+}
+
+/// The names in a directory.
+#[derive(Debug, Clone, Default)]
+pub struct Directory<'a> {
+    pub(super) names: BTreeMap<&'a [u8], Child>,
+}
+
+/// What a name in a directory stands for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Child {
+    pub(super) inode: InodeId,
+    /// The last layer that made the name or something below it, counted from 1.
+    pub(super) layer: usize,
+}
+
+/// The number of a device node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Device {
+    /// The driver.
+    pub major: u32,
+    /// The device among the driver's own.
+    pub minor: u32,
+}
+
+/// Permissions, owner and time of an inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Attributes {
+    /// Permission bits with setuid, setgid and sticky: 0 to 0o7777. Of a symbolic link 0o777.
+    pub mode: u16,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// When the content was last changed.
+    pub mtime: Mtime,
+}
+
+/// A time, counted from the start of 1970 (UTC).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Mtime {
+    /// Whole seconds, rounded down.
+    pub seconds: i64,
+    /// The rest, below one second.
+    pub nanoseconds: u32,
+}
+
+/// How far a device that unpacked the same layers may see something else than this tree.
+///
+/// The tree is what `umoci unpack` makes: one layer unpacked over the other. overlay2 unpacks each
+/// layer into a folder of its own and lays these over each other, which differs in corners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Doubt {
+    /// It sees exactly this.
+    #[default]
+    None,
+    /// Mode, owner or time may differ: an entry below a directory whose own entry the layer lacks
+    /// (overlay2 makes it anew), a hard link whose entry says other attributes than the file's
+    /// (overlay2 applies them), a time before 1970 (engines set 1970) or with a fraction of a second
+    /// (a device's copy of an image may have lost it).
+    Attributes,
+    /// Anything may be there: something reached through a symbolic link of a lower layer (overlay2
+    /// puts a directory in the link's place), or a directory made again in the layer that removed
+    /// it (overlay2 lays it over what was removed).
+    Everything,
+}
+
+impl<'a> Tree<'a> {
+    /// A tree of an empty root folder.
+    pub(super) fn empty() -> Self {
+        let root = Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Mtime::default() };
+        let doubt = Doubt::Attributes;
+        let kind = Kind::Directory(Directory::default());
+        Tree { inodes: vec![Inode { kind, attributes: root, doubt, xattrs: false }] }
+    }
+
+    /// The root folder.
+    pub fn root(&self) -> InodeId {
+        InodeId(0)
+    }
+
+    /// What `id` stands for.
+    pub fn inode(&self, id: InodeId) -> &Inode<'a> {
+        &self.inodes[id.0 as usize]
+    }
+
+    pub(super) fn inode_mut(&mut self, id: InodeId) -> &mut Inode<'a> {
+        &mut self.inodes[id.0 as usize]
+    }
+
+    pub(super) fn add(&mut self, inode: Inode<'a>) -> InodeId {
+        self.inodes.push(inode);
+        InodeId((self.inodes.len() - 1) as u32)
+    }
+
+    /// How many inodes were ever made, those that a later layer removed included. Identifiers are
+    /// below this number.
+    pub fn inode_count(&self) -> usize {
+        self.inodes.len()
+    }
+
+    /// The names in a directory, in byte order; none for anything else.
+    pub fn children(&self, id: InodeId) -> impl Iterator<Item = (&'a [u8], InodeId)> + '_ {
+        let names = self.names(id).into_iter().flatten();
+        names.map(|(name, child)| (*name, child.inode))
+    }
+
+    /// What `name` stands for in a directory.
+    pub fn child(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
+        self.names(directory)?.get(name).map(|child| child.inode)
+    }
+
+    pub(super) fn names(&self, id: InodeId) -> Option<&BTreeMap<&'a [u8], Child>> {
+        match &self.inode(id).kind {
+            Kind::Directory(directory) => Some(&directory.names),
+            _ => None,
+        }
+    }
+
+    pub(super) fn names_mut(&mut self, id: InodeId) -> Option<&mut BTreeMap<&'a [u8], Child>> {
+        match &mut self.inode_mut(id).kind {
+            Kind::Directory(directory) => Some(&mut directory.names),
+            _ => None,
+        }
+    }
+}
+
+impl InodeId {
+    /// The number of the inode, from 0 at the root: an index for tables of a caller's own.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl<'a> Inode<'a> {
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.kind, Kind::Directory(_))
+    }
+
+    /// The content, of a regular file.
+    pub fn content(&self) -> Option<&'a [u8]> {
+        match self.kind {
+            Kind::File(content) => Some(content),
+            _ => None,
+        }
+    }
+}
