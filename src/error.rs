@@ -41,7 +41,7 @@ pub enum Error {
     Image(#[from] image::ImageError),
     /// A stack of layers is no valid file tree.
     #[error(transparent)]
-    Rootfs(#[from] rootfs::Error),
+    Rootfs(#[from] rootfs::RootfsError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod rootfs;
 pub mod store;
 pub mod temporary;
+pub mod v2;
 pub mod v3;
 
 pub use error::{Error, ErrorKind};

@@ -1,6 +1,6 @@
 //! The entries of one layer: headers joined with the extended headers and long names before them.
 
-use super::error::{Error, Problem, shown};
+use super::error::{Problem, RootfsError, shown};
 use super::header::{BLOCK, Header};
 use super::pax::Pax;
 use super::tree::{Attributes, Device, Mtime};
@@ -132,14 +132,14 @@ impl<'a> Entries<'a> {
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Result<Entry<'a>, Error>;
+    type Item = Result<Entry<'a>, RootfsError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let start = self.position;
         self.next_entry().transpose().map(|entry| {
             entry.map_err(|problem| {
                 self.position = self.tar.len();
-                Error { layer: self.layer, offset: start, problem }
+                RootfsError { layer: self.layer, offset: start, problem }
             })
         })
     }

@@ -5,7 +5,7 @@ use crate::ErrorKind;
 /// A layer that cannot be part of a tree, and where in it the reason lies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("layer {layer}, tar header at byte {offset}: {problem}")]
-pub struct Error {
+pub struct RootfsError {
     /// Number of the layer, counted from 1 at the bottom.
     pub layer: usize,
     /// Byte offset of the entry's header in the layer's tar.
@@ -77,7 +77,7 @@ pub enum Problem {
     TooManyEntries(usize),
 }
 
-impl Error {
+impl RootfsError {
     /// The kind of failure: always the content.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Content

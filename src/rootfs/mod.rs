@@ -18,5 +18,5 @@ mod stack;
 mod tests;
 mod tree;
 
-pub use error::{Error, Problem};
+pub use error::{Problem, RootfsError};
 pub use tree::{Attributes, Device, Directory, Doubt, Inode, InodeId, Kind, Mtime, Tree};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::entries::{Body, Entries, Entry};
-use super::error::{Error, Problem, shown};
+use super::error::{Problem, RootfsError, shown};
 use super::path::{MAX_NAME, MAX_PATH, components};
 use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
 
@@ -20,7 +20,7 @@ impl<'a> Tree<'a> {
     ///
     /// # Errors
     /// If a layer is damaged or holds what no image may hold.
-    pub fn from_layers(layers: &[&'a [u8]]) -> Result<Tree<'a>, Error> {
+    pub fn from_layers(layers: &[&'a [u8]]) -> Result<Tree<'a>, RootfsError> {
         let mut tree = Tree::empty();
         for (index, tar) in layers.iter().enumerate() {
             let layer = index + 1;
@@ -28,7 +28,7 @@ impl<'a> Tree<'a> {
             for entry in Entries::new(layer, tar) {
                 let entry = entry?;
                 let offset = entry.offset;
-                stacking.apply(entry).map_err(|problem| Error { layer, offset, problem })?;
+                stacking.apply(entry).map_err(|problem| RootfsError { layer, offset, problem })?;
             }
             stacking.finish();
         }

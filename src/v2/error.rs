@@ -1,0 +1,125 @@
+//! What can be wrong with a v2 delta, and with the images it is to be made of.
+
+use std::io;
+
+use crate::ErrorKind;
+use crate::rootfs;
+
+/// Why a v2 delta could not be made or read.
+#[derive(Debug, thiserror::Error)]
+pub enum V2Error {
+    /// An image's layers are no valid file tree.
+    #[error("the {side} image: {source}")]
+    Layers {
+        /// Which image, `base` or `target`.
+        side: &'static str,
+        /// What is wrong with it.
+        source: rootfs::RootfsError,
+    },
+    /// The target's config is not what an image config must be.
+    #[error("the target's config is not a valid image config: {0}")]
+    Config(#[source] serde_json::Error),
+    /// The metadata is longer than devices read.
+    #[error("the target's config takes {bytes} bytes, and devices read {limit} at most")]
+    ConfigTooLong {
+        /// Its length in the delta.
+        bytes: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// rsync has no way to turn the base into this target.
+    #[error("{path:?} {problem}")]
+    NotTransferable {
+        /// Where in the target.
+        path: String,
+        /// Why not.
+        problem: &'static str,
+    },
+    /// The delta could not be written, or read back.
+    #[error("cannot write the delta: {0}")]
+    Output(#[source] io::Error),
+    /// A delta is damaged or not a v2 delta.
+    #[error("the v2 delta is not valid: {0}")]
+    Batch(#[from] BatchError),
+    /// A delta is whole but does not turn the base into the target.
+    #[error("the v2 delta does not make the target: {0}")]
+    WrongResult(String),
+}
+
+impl V2Error {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            V2Error::Output(_) => ErrorKind::Environment,
+            _ => ErrorKind::Content,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            V2Error::Layers { source, .. } => source.hint(),
+            V2Error::ConfigTooLong { .. } | Error::NotTransferable { .. } => {
+                Some("make a v3 delta of this pair, or let devices pull it whole".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What is wrong with a batch, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at byte {position}: {problem}")]
+pub struct BatchError {
+    /// How many bytes of the delta had been read.
+    pub position: u64,
+    /// What is wrong.
+    pub problem: BatchProblem,
+}
+
+/// What is wrong with a batch.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BatchProblem {
+    /// It stops too early.
+    #[error("it ends too early")]
+    Truncated,
+    /// There is more after its end.
+    #[error("there is more after its end")]
+    TrailingBytes,
+    /// It could not be read.
+    #[error("cannot be read: {0}")]
+    Io(String),
+    /// The JSON in front is missing or not a v2 delta's.
+    #[error("it does not begin with the metadata of a v2 delta")]
+    Metadata,
+    /// A header this reader does not know.
+    #[error(
+        "protocol {protocol}, compatibility flags {compat:#x}: not a kind of batch that is read here"
+    )]
+    Header {
+        /// Its protocol version.
+        protocol: i32,
+        /// Its compatibility flags.
+        compat: u32,
+    },
+    /// A number that is longer than numbers are.
+    #[error("a number out of range")]
+    Number,
+    /// A list index out of order or out of range.
+    #[error("a list index out of range")]
+    Index,
+    /// An entry of the list that makes no sense.
+    #[error("a bad entry in the file list: {0}")]
+    Entry(&'static str),
+    /// A record that makes no sense.
+    #[error("a bad record: {0}")]
+    Record(&'static str),
+    /// A file's content does not come out.
+    #[error("{path:?} does not come out right: {problem}")]
+    Content {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+}

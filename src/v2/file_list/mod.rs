@@ -1,0 +1,13 @@
+//! The file list in a batch: one entry a name, each written relative to the one before
+//! (rsync's flist.c, protocols 30 and 31).
+
+mod flags;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use super::entry::{Entry, EntryKind};
+
+pub(super) use read::ListReader;
+pub(super) use write::ListWriter;

@@ -1,0 +1,201 @@
+//! The file list in a batch: how entries are read.
+
+use std::io::Read;
+
+use super::flags::*;
+use super::{Entry, EntryKind};
+use crate::rootfs::{Attributes, Device, Mtime};
+use crate::v2::entry::{MAX_PATH, ROOT};
+use crate::v2::error::{BatchError, BatchProblem};
+use crate::v2::input::Input;
+
+/// More entries than any image has names; keeps a hostile list from taking all memory.
+const MAX_ENTRIES: usize = 4_000_000;
+
+/// What a batch's header says about how its list is written.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::v2) struct ListForm {
+    /// Protocol 30: pipes and sockets have device numbers, times no nanoseconds.
+    pub(in crate::v2) protocol_30: bool,
+    /// Flags are varints, and an error code follows the end.
+    pub(in crate::v2) varint_flags: bool,
+    /// Which optional fields entries have.
+    pub(in crate::v2) owners: bool,
+    pub(in crate::v2) groups: bool,
+    pub(in crate::v2) checksums: bool,
+}
+
+/// Reads the entries of a list, in the order in which they were sent.
+pub(in crate::v2) struct ListReader<'i, R> {
+    input: &'i mut Input<R>,
+    form: ListForm,
+    path: Vec<u8>,
+    mode: u32,
+    attributes: Attributes,
+    major: u32,
+    entries: Vec<Entry>,
+}
+
+impl<'i, R: Read> ListReader<'i, R> {
+    pub(in crate::v2) fn new(input: &'i mut Input<R>, form: ListForm) -> Self {
+        let attributes = Attributes { mode: 0, uid: 0, gid: 0, mtime: Mtime::default() };
+        let (path, entries) = Default::default();
+        ListReader { input, form, path, mode: 0, attributes, major: 0, entries }
+    }
+
+    /// All entries of the list, up to its end.
+    pub(in crate::v2) fn read(mut self) -> Result<Vec<Entry>, BatchError> {
+        while let Some(flags) = self.flags()? {
+            if self.entries.len() == MAX_ENTRIES {
+                return Err(self.bad("too many of them"));
+            }
+            let entry = self.entry(flags)?;
+            self.entries.push(entry);
+        }
+        Ok(self.entries)
+    }
+
+    fn bad(&self, what: &'static str) -> BatchError {
+        self.input.error(BatchProblem::Entry(what))
+    }
+
+    /// The next entry's flags, or `None` at the end.
+    fn flags(&mut self) -> Result<Option<u32>, BatchError> {
+        if self.form.varint_flags {
+            return match self.input.varint()? {
+                0 if self.input.varint()? != 0 => Err(self.bad("the list was not complete")),
+                0 => Ok(None),
+                flags => Ok(Some(flags)),
+            };
+        }
+        let low = u32::from(self.input.byte()?);
+        if low & SECOND_BYTE == 0 {
+            return Ok((low != 0).then_some(low));
+        }
+        let flags = low | u32::from(self.input.byte()?) << 8;
+        match flags == SECOND_BYTE | LIST_ERROR {
+            true => Err(self.bad("the list was not complete")),
+            false => Ok(Some(flags)),
+        }
+    }
+
+    fn entry(&mut self, flags: u32) -> Result<Entry, BatchError> {
+        self.read_path(flags)?;
+        if flags & HARD_LINKED != 0 && flags & FIRST_LINK == 0 {
+            return self.link();
+        }
+        let size = self.input.varlong(3)?;
+        self.read_attributes(flags)?;
+        let kind = self.kind(flags, size)?;
+        let position = self.entries.len() as u32;
+        let class = (flags & HARD_LINKED != 0).then_some(position);
+        Ok(Entry { path: self.path.clone(), attributes: self.attributes, kind, class })
+    }
+
+    fn read_path(&mut self, flags: u32) -> Result<(), BatchError> {
+        let common = match flags & SAME_NAME {
+            0 => 0,
+            _ => usize::from(self.input.byte()?),
+        };
+        let rest = match flags & LONG_NAME {
+            0 => usize::from(self.input.byte()?),
+            _ => self.input.varint()? as usize,
+        };
+        if common > self.path.len() || common + rest > MAX_PATH {
+            return Err(self.bad("a path too long"));
+        }
+        self.path.truncate(common);
+        self.path.extend(self.input.bytes(rest)?);
+        match is_safe(&self.path) {
+            true => Ok(()),
+            false => Err(self.bad("an unsafe path")),
+        }
+    }
+
+    /// An entry that is only a reference to an earlier one.
+    fn link(&mut self) -> Result<Entry, BatchError> {
+        let first = self.input.varint()?;
+        let known = self.entries.get(first as usize).filter(|entry| entry.class == Some(first));
+        let known = known.ok_or_else(|| self.bad("a hard link to no first link"))?;
+        let kind = match &known.kind {
+            // The target is not needed twice, and copying it could take all memory.
+            EntryKind::Symlink(_) => EntryKind::Symlink(Vec::new()),
+            kind => kind.clone(),
+        };
+        let attributes = known.attributes;
+        self.attributes = attributes;
+        self.mode = super::write::mode_of(known);
+        Ok(Entry { path: self.path.clone(), attributes, kind, class: Some(first) })
+    }
+
+    fn read_attributes(&mut self, flags: u32) -> Result<(), BatchError> {
+        if flags & SAME_TIME == 0 {
+            self.attributes.mtime.seconds = self.input.varlong(4)?;
+        }
+        self.attributes.mtime.nanoseconds = match flags & NANOSECONDS {
+            0 => 0,
+            _ => self.input.varint()?,
+        };
+        if flags & SAME_MODE == 0 {
+            self.mode = self.input.int()? as u32;
+        }
+        self.attributes.mode = (self.mode & 0o7777) as u16;
+        if self.form.owners && flags & SAME_UID == 0 {
+            self.attributes.uid = self.input.varint()?;
+            self.skip_name(flags & USER_NAME != 0)?;
+        }
+        if self.form.groups && flags & SAME_GID == 0 {
+            self.attributes.gid = self.input.varint()?;
+            self.skip_name(flags & GROUP_NAME != 0)?;
+        }
+        Ok(())
+    }
+
+    fn skip_name(&mut self, there: bool) -> Result<(), BatchError> {
+        if there {
+            let len = self.input.byte()?;
+            self.input.bytes(len.into())?;
+        }
+        Ok(())
+    }
+
+    fn kind(&mut self, flags: u32, size: i64) -> Result<EntryKind, BatchError> {
+        let is_pipe = matches!(self.mode & TYPE_BITS, FIFO | SOCKET);
+        Ok(match self.mode & TYPE_BITS {
+            DIRECTORY => EntryKind::Directory { complete: flags & NO_CONTENT == 0 },
+            FILE => EntryKind::File {
+                size: u64::try_from(size).map_err(|_| self.bad("a negative size"))?,
+                md5: if self.form.checksums { self.input.md5()? } else { [0; 16] },
+            },
+            SYMLINK => {
+                let len = self.input.varint()? as usize;
+                if len > MAX_PATH {
+                    return Err(self.bad("a symbolic link too long"));
+                }
+                EntryKind::Symlink(self.input.bytes(len)?)
+            }
+            CHAR_DEVICE => EntryKind::CharDevice(self.device(flags)?),
+            BLOCK_DEVICE => EntryKind::BlockDevice(self.device(flags)?),
+            kind if is_pipe => {
+                if self.form.protocol_30 {
+                    self.device(flags)?;
+                }
+                if kind == FIFO { EntryKind::Fifo } else { EntryKind::Socket }
+            }
+            _ => return Err(self.bad("an unknown type")),
+        })
+    }
+
+    fn device(&mut self, flags: u32) -> Result<Device, BatchError> {
+        if flags & SAME_MAJOR == 0 {
+            self.major = self.input.varint()?;
+        }
+        Ok(Device { major: self.major, minor: self.input.varint()? })
+    }
+}
+
+/// Whether a path is one that a reader takes: relative, of plain names only.
+fn is_safe(path: &[u8]) -> bool {
+    let plain = |name: &[u8]| !matches!(name, b"" | b"." | b"..") && !name.contains(&0);
+    path == ROOT || path.split(|&byte| byte == b'/').all(plain)
+}

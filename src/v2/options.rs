@@ -1,0 +1,22 @@
+//! What the caller wants of a v2 delta.
+
+/// Which names of the target the file list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ListScope {
+    /// Those that change. The smallest delta, and devices read only what they must.
+    #[default]
+    Pruned,
+    /// All of them. A device whose files are not the base's notices (rsync's exit code 23), and
+    /// reads and hashes every file of its image for that.
+    Full,
+}
+
+/// How a v2 delta is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Which names the file list has.
+    pub list: ListScope,
+    /// Makes devices write files anew of which only attributes change. Without it rsync changes
+    /// them in place, which the base image on the device, sharing the inode, sees too.
+    pub protect_shared: bool,
+}
