@@ -59,7 +59,7 @@ impl V2Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             V2Error::Layers { source, .. } => source.hint(),
-            V2Error::ConfigTooLong { .. } | Error::NotTransferable { .. } => {
+            V2Error::ConfigTooLong { .. } | V2Error::NotTransferable { .. } => {
                 Some("make a v3 delta of this pair, or let devices pull it whole".to_owned())
             }
             _ => None,
@@ -94,11 +94,14 @@ pub enum BatchProblem {
     Metadata,
     /// A header this reader does not know.
     #[error(
-        "protocol {protocol}, compatibility flags {compat:#x}: not a kind of batch that is read here"
+        "protocol {protocol}, stream flags {flags:#x}, compatibility flags {compat:#x}: \
+         not a kind of batch that is read here"
     )]
     Header {
         /// Its protocol version.
         protocol: i32,
+        /// Its stream flags.
+        flags: u32,
         /// Its compatibility flags.
         compat: u32,
     },

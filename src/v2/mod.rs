@@ -1,11 +1,22 @@
 //! v2.
+mod content;
 mod deflate;
+mod device;
 mod entry;
 mod error;
 mod file_list;
+mod format;
+mod inflate;
 mod input;
+mod metadata;
 mod numbers;
 mod options;
 mod plan;
+mod reader;
+mod record;
+mod steps;
+mod tokens;
+mod verify;
+mod writer;
 pub use error::{BatchError, BatchProblem, V2Error};
 pub use options::{ListScope, Options};

@@ -9,6 +9,8 @@ use crate::delta::Command;
 /// What a literal stretch costs beside its bytes, in bits: a token, a block's header and end, the
 /// open end and what fills its last byte up.
 const STRETCH_BITS: u64 = 16 + 3 + 7 + 3 + 4;
+/// Longer literal stretches are cut, to bound the memory for their compression.
+const LITERAL_MAX: usize = 1 << 20;
 /// How many matches in a row may be dropped for one literal stretch.
 const LOOK_BACK: usize = 24;
 /// What a block costs the device, in bits: one byte for 1,000 blocks. A small board takes 100 ns a
@@ -42,6 +44,23 @@ impl Blocks {
         (count <= COUNT_MAX).then_some(Blocks { count: count as u32, length, remainder })
     }
 
+    /// The length of the old file.
+    pub(super) fn len(self) -> u64 {
+        let whole = u64::from(self.count) * u64::from(self.length);
+        match self.remainder {
+            0 => whole,
+            remainder => whole.saturating_sub((self.length - remainder).into()),
+        }
+    }
+
+    /// The bytes of `count` blocks from `first` on, or `None` where there are not so many.
+    pub(super) fn range(self, first: i64, count: u32) -> Option<Range<u64>> {
+        let first = u64::try_from(first).ok()?;
+        let end = first + u64::from(count);
+        let length = u64::from(self.length);
+        (end <= self.count.into()).then(|| first * length..(end * length).min(self.len()))
+    }
+
     /// The whole blocks within a match.
     fn within(self, copy: &Copy, len: u64) -> Option<Used> {
         let length = u64::from(self.length);
@@ -60,10 +79,19 @@ impl Blocks {
 /// One step of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Bytes of the new file that the record brings.
-    Literal(Range<usize>),
-    /// Blocks of the old file.
-    Run(Run, Range<usize>),
+    /// Bytes of the new file that the record brings. `ends` unless more of them follow directly.
+    Literal { range: Range<usize>, ends: bool },
+    /// Blocks of the old file, and the bytes of the new one that they are.
+    Run { run: Run, range: Range<usize> },
+}
+
+impl Step {
+    /// The bytes of the new file that the step makes.
+    pub(super) fn range(&self) -> &Range<usize> {
+        match self {
+            Step::Literal { range, .. } | Step::Run { range, .. } => range,
+        }
+    }
 }
 
 /// A match: bytes of the new file that the old one has at `base`.
@@ -157,20 +185,26 @@ fn steps(used: Vec<Used>, len: usize) -> Vec<Step> {
     let mut steps = Vec::with_capacity(2 * used.len() + 1);
     let mut at = 0;
     for Used { run, target } in used {
-        if target.start > at {
-            steps.push(Step::Literal(at..target.start));
-        }
+        push_literal(&mut steps, at..target.start);
         at = target.end;
         match steps.last_mut() {
-            Some(Step::Run(before, range)) if before.last() + 1 == run.first => {
+            Some(Step::Run { run: before, range }) if before.last() + 1 == run.first => {
                 before.count += run.count;
                 range.end = target.end;
             }
-            _ => steps.push(Step::Run(run, target)),
+            _ => steps.push(Step::Run { run, range: target }),
         }
     }
-    if at < len {
-        steps.push(Step::Literal(at..len));
-    }
+    push_literal(&mut steps, at..len);
     steps
+}
+
+/// Adds a literal stretch, in pieces if it is long.
+fn push_literal(steps: &mut Vec<Step>, stretch: Range<usize>) {
+    let mut at = stretch.start;
+    while at < stretch.end {
+        let end = stretch.end.min(at + LITERAL_MAX);
+        steps.push(Step::Literal { range: at..end, ends: end == stretch.end });
+        at = end;
+    }
 }

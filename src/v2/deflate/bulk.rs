@@ -7,11 +7,6 @@ use libdeflater::{CompressionLvl, Compressor};
 use super::bits::BitWriter;
 use super::reopen::reopen;
 
-/// Long stretches are cut into pieces of this size, which bounds the memory for their results.
-const PIECE: usize = 1 << 20;
-/// What ends an empty stored block, after its header.
-const EMPTY_STORED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
-
 thread_local! {
     /// Making one takes longer than compressing a small file.
     static COMPRESSOR: RefCell<Compressor> = RefCell::new(Compressor::new(CompressionLvl::best()));
@@ -19,18 +14,9 @@ thread_local! {
 
 /// Appends `bytes`, compressed and left open.
 pub(super) fn compress(bytes: &[u8], out: &mut Vec<u8>) {
-    for (number, piece) in bytes.chunks(PIECE).enumerate() {
-        if number > 0 {
-            out.extend_from_slice(&EMPTY_STORED);
-        }
-        compress_piece(piece, out);
-    }
-}
-
-fn compress_piece(piece: &[u8], out: &mut Vec<u8>) {
     let mut stream = COMPRESSOR.with_borrow_mut(|compressor| {
-        let mut stream = vec![0; compressor.deflate_compress_bound(piece.len())];
-        let len = compressor.deflate_compress(piece, &mut stream).expect("the bound holds");
+        let mut stream = vec![0; compressor.deflate_compress_bound(bytes.len())];
+        let len = compressor.deflate_compress(bytes, &mut stream).expect("the bound holds");
         stream.truncate(len);
         stream
     });

@@ -20,6 +20,10 @@ use std::ops::Range;
 use self::bits::BitWriter;
 use self::finder::Finder;
 
+/// What a reader adds at the end of a stretch: the length of the empty stored block. Where one
+/// stretch is to follow another directly, the batch brings it.
+pub(super) const OPEN_END: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
+
 /// Stretches up to this many bytes are compressed with what precedes them in the file...
 const WITH_HISTORY_MAX: usize = 64 << 10;
 /// ... and from this many on by a stronger compressor that knows no history; between the two the

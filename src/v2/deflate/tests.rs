@@ -33,7 +33,7 @@ impl Reader {
     }
 
     fn stretch(&mut self, mut compressed: Vec<u8>, expected: &[u8]) {
-        compressed.extend_from_slice(&[0, 0, 0xff, 0xff]);
+        compressed.extend_from_slice(&OPEN_END);
         assert!(self.inflate(&compressed, expected.len()) == expected, "another content");
     }
 }
@@ -89,7 +89,7 @@ fn contents() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn stretches_come_out_of_inflate(
@@ -113,7 +113,7 @@ fn a_stretch_refers_to_what_precedes_it() {
 }
 
 #[test]
-fn long_stretches_are_cut_and_joined() {
+fn long_stretches_come_out_too() {
     let mut state = 1u32;
     let file: Vec<u8> = (0..3_000_000)
         .map(|_| {

@@ -9,5 +9,5 @@ mod write;
 
 use super::entry::{Entry, EntryKind};
 
-pub(super) use read::ListReader;
+pub(super) use read::{ListForm, ListReader};
 pub(super) use write::ListWriter;

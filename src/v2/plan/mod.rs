@@ -9,7 +9,7 @@ mod wishes;
 use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 
-use self::names::{Name, Names};
+use self::names::Names;
 use self::wishes::{Wish, Wishes};
 use super::V2Error;
 use super::entry::{Entry, EntryKind, MAX_PATH, ROOT};
@@ -35,6 +35,13 @@ pub(super) struct Transfer<'a> {
     pub(super) target: &'a [u8],
     /// The MD5 of `target`.
     pub(super) md5: [u8; 16],
+}
+
+impl Transfer<'_> {
+    /// How many bytes matching it has to look at.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.base.unwrap_or_default().len() + self.target.len()) as u64
+    }
 }
 
 impl<'a> Plan<'a> {

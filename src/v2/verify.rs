@@ -1,0 +1,93 @@
+//! Proving a finished delta: it is read back, every file is rebuilt, and what a device would have
+//! in the end is compared with the target.
+
+use std::collections::HashMap;
+use std::io::{BufReader, Read};
+
+use super::V2Error;
+use super::content::Basis;
+use super::device::Device;
+use super::entry::EntryKind;
+use super::error::{BatchError, BatchProblem};
+use super::metadata::read_metadata;
+use super::reader::{BatchReader, RecordHead};
+use super::steps::Blocks;
+use crate::rootfs::Tree;
+
+/// How much of the delta is read at a time.
+const BUFFER: usize = 256 << 10;
+
+/// Checks that the delta that `input` reads turns `base` into `target`. `advance` is told how many
+/// bytes of new files have been rebuilt.
+pub(super) fn verify<'a>(
+    input: impl Read,
+    base: &Tree<'a>,
+    target: &Tree<'a>,
+    advance: &dyn Fn(u64),
+) -> Result<(), V2Error> {
+    let mut input = BufReader::with_capacity(BUFFER, input);
+    read_metadata(&mut input)?;
+    let mut reader = BatchReader::new(input)?;
+    let mut device = Device::new(base);
+    let wanted = Device::new(target);
+    let mut records = HashMap::new();
+    let mut last = None;
+    let mut guarded = false;
+    while let Some(head) = reader.next_record()? {
+        if head.resend {
+            guarded |= is_sentinel(&mut reader, &head, last)?;
+            continue;
+        }
+        let content = rebuild(&mut reader, &head, &device, &wanted)?;
+        advance(content.len() as u64);
+        records.insert(head.index, content);
+        last = Some(head.index);
+    }
+    if last.is_some() && !guarded {
+        return Err(V2Error::WrongResult("a reader that failed would not say so".to_owned()));
+    }
+    device.apply(&reader.entries, records).map_err(V2Error::WrongResult)?;
+    match device.difference(&wanted) {
+        Some(difference) => Err(V2Error::WrongResult(difference)),
+        None => Ok(()),
+    }
+}
+
+/// Makes one file as the device would, and gives the target's content, which is the same.
+fn rebuild<'a, R: Read>(
+    reader: &mut BatchReader<R>,
+    head: &RecordHead,
+    device: &Device<'a>,
+    wanted: &Device<'a>,
+) -> Result<&'a [u8], V2Error> {
+    let entry = &reader.entries[head.index as usize];
+    let path = entry.shown();
+    let wrong = |reader: &BatchReader<R>, problem| -> BatchError {
+        reader.input.error(BatchProblem::Content { path: path.clone(), problem })
+    };
+    let (EntryKind::File { size, .. }, Some(target)) = (&entry.kind, wanted.content(&entry.path))
+    else {
+        return Err(wrong(reader, "it is no regular file of the target").into());
+    };
+    let (size, base) = (*size, device.content(&entry.path).unwrap_or_default());
+    let basis = if head.blocks == Blocks::NONE { &[] } else { base };
+    let mut rest = target;
+    let stats = reader.content(head, size, Basis::Known(basis), &mut |bytes: &[u8]| {
+        rest = rest.strip_prefix(bytes).ok_or("it is not the target's")?;
+        Ok(())
+    })?;
+    match stats.holds && rest.is_empty() {
+        true => Ok(target),
+        false => Err(wrong(reader, "its checksum is wrong").into()),
+    }
+}
+
+/// Whether a resend is the one that cannot succeed, for the last file.
+fn is_sentinel<R: Read>(
+    reader: &mut BatchReader<R>,
+    head: &RecordHead,
+    last: Option<u32>,
+) -> Result<bool, BatchError> {
+    let stats = reader.content(head, 0, Basis::Unknown, &mut |_: &[u8]| Ok(()))?;
+    Ok(Some(head.index) == last && !stats.holds)
+}
