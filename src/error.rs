@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image, rootfs, store, v3};
+use crate::{delta, image, rootfs, store, v2, v3};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +45,9 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// A v2 delta could not be made or read.
+    #[error(transparent)]
+    V2(#[from] v2::V2Error),
     /// A v3 delta could not be made, read or applied.
     #[error(transparent)]
     V3(#[from] v3::V3Error),
@@ -58,6 +61,7 @@ impl Error {
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
             Error::Store(error) => error.kind(),
+            Error::V2(error) => error.kind(),
             Error::V3(error) => error.kind(),
         }
     }
@@ -69,6 +73,7 @@ impl Error {
             Error::Image(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
             Error::Store(error) => error.hint(),
+            Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }
     }

@@ -3,7 +3,9 @@
 use std::io;
 
 use crate::ErrorKind;
-use crate::rootfs;
+use crate::image::ImageError;
+use crate::rootfs::RootfsError;
+use crate::store::StoreError;
 
 /// Why a v2 delta could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +16,14 @@ pub enum V2Error {
         /// Which image, `base` or `target`.
         side: &'static str,
         /// What is wrong with it.
-        source: rootfs::RootfsError,
+        source: RootfsError,
     },
-    /// The target's config is not what an image config must be.
-    #[error("the target's config is not a valid image config: {0}")]
-    Config(#[source] serde_json::Error),
+    /// An image could not be read.
+    #[error(transparent)]
+    Image(Box<ImageError>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(Box<StoreError>),
     /// The metadata is longer than devices read.
     #[error("the target's config takes {bytes} bytes, and devices read {limit} at most")]
     ConfigTooLong {
@@ -44,13 +49,24 @@ pub enum V2Error {
     /// A delta is whole but does not turn the base into the target.
     #[error("the v2 delta does not make the target: {0}")]
     WrongResult(String),
+    /// A delta that was just made did not pass its check.
+    #[error("the delta that was made is not right, and has been thrown away: {0}")]
+    Unverified(#[source] Box<V2Error>),
 }
 
 impl V2Error {
+    /// Says which image's layers an error is about.
+    pub(super) fn layers(side: &'static str) -> impl Fn(RootfsError) -> V2Error {
+        move |source| V2Error::Layers { side, source }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            V2Error::Image(error) => error.kind(),
+            V2Error::Store(error) => error.kind(),
             V2Error::Output(_) => ErrorKind::Environment,
+            V2Error::Unverified(_) => ErrorKind::Internal,
             _ => ErrorKind::Content,
         }
     }
@@ -59,11 +75,25 @@ impl V2Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             V2Error::Layers { source, .. } => source.hint(),
+            V2Error::Image(error) => error.hint(),
+            V2Error::Store(error) => error.hint(),
             V2Error::ConfigTooLong { .. } | V2Error::NotTransferable { .. } => {
                 Some("make a v3 delta of this pair, or let devices pull it whole".to_owned())
             }
             _ => None,
         }
+    }
+}
+
+impl From<ImageError> for V2Error {
+    fn from(error: ImageError) -> Self {
+        V2Error::Image(Box::new(error))
+    }
+}
+
+impl From<StoreError> for V2Error {
+    fn from(error: StoreError) -> Self {
+        V2Error::Store(Box::new(error))
     }
 }
 

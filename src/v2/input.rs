@@ -14,11 +14,12 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(inner: R) -> Self {
-        Input { inner, position: 0, previous: -1 }
+    /// Reads from `inner`, whose first byte is at `position` of the delta.
+    pub(super) fn new(inner: R, position: u64) -> Self {
+        Input { inner, position, previous: -1 }
     }
 
-    /// How many bytes have been read.
+    /// How many bytes of the delta have been read.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -141,7 +142,7 @@ mod tests {
             push_varint(&mut out, value);
             push_varlong(&mut out, long, 3);
             push_varlong(&mut out, long, 4);
-            let mut input = Input::new(&out[..]);
+            let mut input = Input::new(&out[..], 0);
             prop_assert_eq!(input.varint().expect("there"), value);
             prop_assert_eq!(input.varlong(3).expect("there"), long);
             prop_assert_eq!(input.varlong(4).expect("there"), long);
@@ -159,7 +160,7 @@ mod tests {
                 writer.push(&mut out, index);
             }
             out.push(INDEX_DONE);
-            let mut input = Input::new(&out[..]);
+            let mut input = Input::new(&out[..], 0);
             for index in indices {
                 prop_assert_eq!(input.index().expect("there"), Some(index));
             }
@@ -169,9 +170,9 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_refused() {
-        assert!(Input::new(&[0xff; 9][..]).varint().is_err());
-        assert!(Input::new(&[0xff; 20][..]).varlong(3).is_err());
-        assert!(Input::new(&[0xff, 1][..]).index().is_err());
-        assert!(Input::new(&[0xfe, 0x80][..]).index().is_err());
+        assert!(Input::new(&[0xff; 9][..], 0).varint().is_err());
+        assert!(Input::new(&[0xff; 20][..], 0).varlong(3).is_err());
+        assert!(Input::new(&[0xff, 1][..], 0).index().is_err());
+        assert!(Input::new(&[0xfe, 0x80][..], 0).index().is_err());
     }
 }

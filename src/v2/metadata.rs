@@ -49,18 +49,13 @@ fn fields() -> [(&'static str, Option<Value>); 25] {
     ]
 }
 
-/// The metadata of a delta whose target has the config blob `config`, with the NUL that ends it.
+/// The metadata of a delta whose target has `config` as its config's `config` object, with the NUL
+/// that ends it.
 ///
 /// # Errors
-/// If `config` is not an image config, or too long for what reads deltas.
-pub(super) fn metadata(config: &[u8]) -> Result<Vec<u8>, V2Error> {
-    #[derive(serde::Deserialize)]
-    struct ImageConfig {
-        #[serde(default)]
-        config: Option<Map<String, Value>>,
-    }
-    let image: ImageConfig = serde_json::from_slice(config).map_err(V2Error::Config)?;
-    let config = as_inspected(image.config.unwrap_or_default());
+/// If it is too long for what reads deltas.
+pub(super) fn metadata(config: &Map<String, Value>) -> Result<Vec<u8>, V2Error> {
+    let config = as_inspected(config.clone());
     let mut metadata = json!({"version": 2, "dockerConfig": config}).to_string().into_bytes();
     metadata.push(0);
     match metadata.len() {
@@ -83,26 +78,38 @@ fn as_inspected(mut config: Map<String, Value>) -> Map<String, Value> {
     inspected
 }
 
-/// Reads the metadata in front of a batch, up to its NUL, and gives the config.
+/// The metadata of a delta that is read.
+#[derive(Debug)]
+pub(super) struct Metadata {
+    /// The config that the target's containers get.
+    pub(super) config: Value,
+    /// How long it is, its NUL included.
+    pub(super) bytes: u64,
+}
+
+/// Reads the metadata in front of a batch, up to its NUL.
 ///
 /// # Errors
 /// If it is not there, or not that of version 2.
-pub(super) fn read_metadata(input: &mut impl BufRead) -> Result<Value, BatchError> {
+pub(super) fn read_metadata(input: &mut impl BufRead) -> Result<Metadata, BatchError> {
     #[derive(serde::Deserialize)]
-    struct Metadata {
+    struct Fields {
         version: u64,
         #[serde(rename = "dockerConfig")]
         config: Value,
     }
     let mut bytes = Vec::new();
-    let refuse = |position: usize, problem| BatchError { position: position as u64, problem };
     let read = input.take(READ_MAX).read_until(0, &mut bytes);
-    read.map_err(|error| refuse(bytes.len(), BatchProblem::Io(error.to_string())))?;
-    let bad = || refuse(bytes.len(), BatchProblem::Metadata);
+    let position = bytes.len() as u64;
+    read.map_err(|error| {
+        let problem = BatchProblem::Io(error.to_string());
+        BatchError { position, problem }
+    })?;
+    let bad = || BatchError { position, problem: BatchProblem::Metadata };
     let json = bytes.strip_suffix(&[0]).ok_or_else(bad)?;
-    let metadata: Metadata = serde_json::from_slice(json).map_err(|_| bad())?;
-    match metadata.version {
-        2 => Ok(metadata.config),
+    let fields: Fields = serde_json::from_slice(json).map_err(|_| bad())?;
+    match fields.version {
+        2 => Ok(Metadata { config: fields.config, bytes: position }),
         _ => Err(bad()),
     }
 }
@@ -111,11 +118,17 @@ pub(super) fn read_metadata(input: &mut impl BufRead) -> Result<Value, BatchErro
 mod tests {
     use super::*;
 
+    fn of(config: Value) -> Result<Vec<u8>, V2Error> {
+        metadata(config.as_object().expect("an object"))
+    }
+
     #[test]
     fn the_config_has_the_form_of_docker_inspect() {
-        let config = br#"{"config":{"Labels":{"b":"2","a":"1"},"Cmd":["sh"],"Unknown":1,
-            "ExposedPorts":{"80/tcp":{}},"Volumes":null},"rootfs":{}}"#;
-        let metadata = metadata(config).expect("valid");
+        let metadata = of(json!({
+            "Labels": {"b": "2", "a": "1"}, "Cmd": ["sh"], "Unknown": 1,
+            "ExposedPorts": {"80/tcp": {}}, "Volumes": null,
+        }));
+        let metadata = metadata.expect("short");
         let expected = concat!(
             r#"{"version":2,"dockerConfig":{"Hostname":"","Domainname":"","User":"","#,
             r#""AttachStdin":false,"AttachStdout":false,"AttachStderr":false,"#,
@@ -128,21 +141,23 @@ mod tests {
     }
 
     #[test]
-    fn an_image_without_a_config_gets_an_empty_one() {
-        assert!(metadata(b"{}").expect("valid").starts_with(br#"{"version":2,"dockerConfig":{"#));
-        assert!(metadata(br#"{"config":null}"#).is_ok());
-        assert!(metadata(b"[]").is_err());
-    }
-
-    #[test]
     fn a_nul_in_a_value_does_not_end_the_metadata() {
-        let metadata = metadata(br#"{"config":{"Env":["A=\u0000"]}}"#).expect("valid");
+        let metadata = of(json!({"Env": ["A=\0"]})).expect("short");
         assert_eq!(metadata.iter().position(|&byte| byte == 0), Some(metadata.len() - 1));
+        let read = read_metadata(&mut &metadata[..]).expect("valid");
+        assert_eq!(read.config["Env"], json!(["A=\0"]));
     }
 
     #[test]
     fn metadata_too_long_for_devices_is_refused() {
-        let config = json!({"config": {"Env": ["x".repeat(MAX_METADATA)]}}).to_string();
-        assert!(matches!(metadata(config.as_bytes()), Err(V2Error::ConfigTooLong { .. })));
+        let long = of(json!({"Env": ["x".repeat(MAX_METADATA)]}));
+        assert!(matches!(long, Err(V2Error::ConfigTooLong { .. })));
+    }
+
+    #[test]
+    fn what_is_not_metadata_is_refused() {
+        for bytes in ["", "{}\0", "{\"version\":3,\"dockerConfig\":{}}\0", "{\"version\":2", "\0"] {
+            assert!(read_metadata(&mut bytes.as_bytes()).is_err(), "{bytes:?}");
+        }
     }
 }

@@ -11,12 +11,20 @@ pub enum ListScope {
     Full,
 }
 
-/// How a v2 delta is to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Options {
+/// How a v2 delta is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CreateOptions {
     /// Which names the file list has.
     pub list: ListScope,
     /// Makes devices write files anew of which only attributes change. Without it rsync changes
     /// them in place, which the base image on the device, sharing the inode, sees too.
     pub protect_shared: bool,
+    /// Read the delta back and compare what a device would have with the target.
+    pub verify: bool,
+}
+
+impl Default for CreateOptions {
+    fn default() -> Self {
+        CreateOptions { list: ListScope::default(), protect_shared: false, verify: true }
+    }
 }

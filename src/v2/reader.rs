@@ -50,9 +50,9 @@ pub(super) struct RecordHead {
 }
 
 impl<R: Read> BatchReader<R> {
-    /// Reads the header and the list.
-    pub(super) fn new(input: R) -> Result<Self, BatchError> {
-        let mut input = Input::new(input);
+    /// Reads the header and the list. The batch starts at byte `start` of the delta.
+    pub(super) fn new(input: R, start: u64) -> Result<Self, BatchError> {
+        let mut input = Input::new(input, start);
         let header = read_header(&mut input)?;
         let before = input.position();
         let form = ListForm {

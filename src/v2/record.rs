@@ -4,6 +4,7 @@
 use super::deflate::{self, Deflater};
 use super::numbers::{push_int, push_short};
 use super::plan::Transfer;
+use super::report::Sizes;
 use super::steps::{Blocks, Step, choose};
 use super::tokens::{self, push_data, push_run};
 use crate::delta::{Base, Command, Encoder, Goal, Options as Matching};
@@ -50,6 +51,21 @@ impl<'a> Record<'a> {
         let byte_bits = literal_bits(&commands, target);
         let (blocks, steps) = choose(&commands, base.len() as u64, target.len(), byte_bits);
         Record { transfer, blocks, steps }
+    }
+
+    /// Adds what the record is made of.
+    pub(super) fn count(&self, sizes: &mut Sizes) {
+        sizes.records += 1;
+        for step in &self.steps {
+            let bytes = step.range().len() as u64;
+            match step {
+                Step::Literal { .. } => sizes.literal_bytes += bytes,
+                Step::Run { .. } => {
+                    sizes.matched_bytes += bytes;
+                    sizes.runs += 1;
+                }
+            }
+        }
     }
 
     /// Appends what comes before the tokens, except for the index.

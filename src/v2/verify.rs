@@ -26,8 +26,8 @@ pub(super) fn verify<'a>(
     advance: &dyn Fn(u64),
 ) -> Result<(), V2Error> {
     let mut input = BufReader::with_capacity(BUFFER, input);
-    read_metadata(&mut input)?;
-    let mut reader = BatchReader::new(input)?;
+    let metadata = read_metadata(&mut input)?;
+    let mut reader = BatchReader::new(input, metadata.bytes)?;
     let mut device = Device::new(base);
     let wanted = Device::new(target);
     let mut records = HashMap::new();

@@ -9,6 +9,7 @@ use super::format::{STATISTICS, push_header};
 use super::numbers::{INDEX_DONE, IndexWriter, push_short, push_varlong};
 use super::plan::{Plan, Transfer};
 use super::record::{Part, Record, TRANSFER, push_blocks};
+use super::report::Sizes;
 use super::steps::Blocks;
 use super::tokens;
 
@@ -17,32 +18,24 @@ const GROUP_BYTES: u64 = 32 << 20;
 /// Parts compressed at the same time; each makes about 1 MiB.
 const PARTS_AT_ONCE: usize = 32;
 
-/// How many bytes each part of a batch took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sizes {
-    pub(super) header: u64,
-    pub(super) list: u64,
-    pub(super) records: u64,
-    pub(super) end: u64,
-}
-
 /// Writes the batch of `plan`. `advance` is told how many bytes of new files are done.
 pub(super) fn write_batch(
     plan: &Plan<'_>,
     out: &mut impl Write,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<Sizes> {
-    let header = write(out, push_header)?;
-    let list = write(out, |out| push_list(out, plan))?;
+    let mut sizes = Sizes { entries: plan.entries.len() as u64, ..Sizes::default() };
+    sizes.frame_bytes = write(out, push_header)?;
+    sizes.list_bytes = write(out, |out| push_list(out, plan))?;
     let mut indices = IndexWriter::new();
-    let mut records = 0;
     for group in groups(&plan.transfers) {
         let group: Vec<Record<'_>> = group.par_iter().map(Record::new).collect();
-        records += write_records(&group, &mut indices, out, advance)?;
+        group.iter().for_each(|record| record.count(&mut sizes));
+        sizes.record_bytes += write_records(&group, &mut indices, out, advance)?;
     }
     let last = plan.transfers.last().map(|transfer| transfer.index);
-    let end = write(out, |out| push_end(out, &mut indices, last))?;
-    Ok(Sizes { header, list, records, end })
+    sizes.frame_bytes += write(out, |out| push_end(out, &mut indices, last))?;
+    Ok(sizes)
 }
 
 fn write(out: &mut impl Write, push: impl FnOnce(&mut Vec<u8>)) -> io::Result<u64> {

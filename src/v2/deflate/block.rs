@@ -1,6 +1,8 @@
 //! One deflate block: choosing among fixed codes, codes of its own and stored bytes, and writing it
 //! (RFC 1951, 3.2.3 to 3.2.7).
 
+use std::sync::LazyLock;
+
 use super::bits::BitWriter;
 use super::huffman;
 use super::symbols::{
@@ -45,6 +47,13 @@ impl Lengths {
         }
     }
 
+    /// Gives symbols that have no code a length, so that it can be said what they would cost.
+    pub(super) fn price_unused(&mut self, len: u8) {
+        for unused in self.literals.iter_mut().chain(&mut self.distances).filter(|len| **len == 0) {
+            *unused = len;
+        }
+    }
+
     /// How many bits `symbols` and the end of the block take.
     fn bits(&self, symbols: &[Symbol]) -> usize {
         let each = |symbol: &Symbol| match *symbol {
@@ -80,22 +89,22 @@ impl Block {
     pub(super) fn smallest(symbols: Vec<Symbol>, len: usize) -> Self {
         let lengths = Lengths::of(&symbols);
         let header = Header::new(&lengths);
-        let dynamic = header.bits() + lengths.bits(&symbols);
-        let fixed = Lengths::fixed().bits(&symbols);
-        // Up to 7 bits of filling, and a length for every piece.
-        let stored = 7 + len.div_ceil(STORED_MAX) * 35 + len * 8;
-        let (form, bits) = if stored < fixed.min(dynamic) {
-            (Form::Stored, stored)
-        } else if fixed <= dynamic {
-            (Form::Fixed, fixed)
-        } else {
-            (Form::Dynamic(lengths, header), dynamic)
-        };
-        Block { symbols, form, bits }
+        let bits = header.bits() + lengths.bits(&symbols);
+        let block = Block::without_own_codes(symbols, len);
+        match bits < block.bits {
+            true => Block { form: Form::Dynamic(lengths, header), bits, ..block },
+            false => block,
+        }
     }
 
-    pub(super) fn symbols(&self) -> &[Symbol] {
-        &self.symbols
+    /// The same, but never with codes of its own, which a short block does not earn.
+    pub(super) fn without_own_codes(symbols: Vec<Symbol>, len: usize) -> Self {
+        let fixed = FIXED.lengths.bits(&symbols);
+        // Up to 7 bits of filling, and a length for every piece.
+        let stored = 7 + len.div_ceil(STORED_MAX) * 35 + len * 8;
+        let (form, bits) =
+            if stored < fixed { (Form::Stored, stored) } else { (Form::Fixed, fixed) };
+        Block { symbols, form, bits }
     }
 
     /// About how many bits it takes.
@@ -109,36 +118,55 @@ impl Block {
             Form::Stored => write_stored(bytes, bits),
             Form::Fixed => {
                 bits.push(0b010, 3);
-                self.write_symbols(&Lengths::fixed(), bits);
+                self.write_symbols(&FIXED, bits);
             }
             Form::Dynamic(lengths, header) => {
                 bits.push(0b100, 3);
                 header.write(bits);
-                self.write_symbols(lengths, bits);
+                self.write_symbols(&Codes::new(lengths.clone()), bits);
             }
         }
     }
 
-    fn write_symbols(&self, lengths: &Lengths, bits: &mut BitWriter<'_>) {
-        let literals = huffman::codes(&lengths.literals);
-        let distances = huffman::codes(&lengths.distances);
-        let literal = |bits: &mut BitWriter<'_>, symbol: usize| {
-            bits.push(literals[symbol].into(), lengths.literals[symbol].into());
-        };
+    fn write_symbols(&self, codes: &Codes, bits: &mut BitWriter<'_>) {
         for symbol in &self.symbols {
             match *symbol {
-                Symbol::Literal(byte) => literal(bits, byte.into()),
+                Symbol::Literal(byte) => codes.push_literal(byte.into(), bits),
                 Symbol::Match { len, distance } => {
                     let (len, distance) = (symbols::length(len), symbols::distance(distance));
-                    literal(bits, len.symbol);
+                    codes.push_literal(len.symbol, bits);
                     bits.push(len.extra, len.extra_bits);
-                    let symbol = distance.symbol;
-                    bits.push(distances[symbol].into(), lengths.distances[symbol].into());
+                    codes.push_distance(distance.symbol, bits);
                     bits.push(distance.extra, distance.extra_bits);
                 }
             }
         }
-        literal(bits, END);
+        codes.push_literal(END, bits);
+    }
+}
+
+/// The codes of both alphabets of a block.
+struct Codes {
+    lengths: Lengths,
+    literals: Vec<u16>,
+    distances: Vec<u16>,
+}
+
+static FIXED: LazyLock<Codes> = LazyLock::new(|| Codes::new(Lengths::fixed()));
+
+impl Codes {
+    fn new(lengths: Lengths) -> Self {
+        let literals = huffman::codes(&lengths.literals);
+        let distances = huffman::codes(&lengths.distances);
+        Codes { lengths, literals, distances }
+    }
+
+    fn push_literal(&self, symbol: usize, bits: &mut BitWriter<'_>) {
+        bits.push(self.literals[symbol].into(), self.lengths.literals[symbol].into());
+    }
+
+    fn push_distance(&self, symbol: usize, bits: &mut BitWriter<'_>) {
+        bits.push(self.distances[symbol].into(), self.lengths.distances[symbol].into());
     }
 }
 

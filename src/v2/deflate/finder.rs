@@ -94,6 +94,15 @@ impl<'a> Finder<'a> {
 
     fn common(&self, place: usize, position: usize, longest: usize) -> usize {
         let (a, b) = (&self.file[place..], &self.file[position..position + longest]);
-        a.iter().zip(b).take_while(|(a, b)| a == b).count()
+        let mut len = 0;
+        for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+            let word = |bytes: &[u8]| u64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+            let differing = word(a) ^ word(b);
+            if differing != 0 {
+                return len + differing.trailing_zeros() as usize / 8;
+            }
+            len += 8;
+        }
+        len + a[len..].iter().zip(&b[len..]).take_while(|(a, b)| a == b).count()
     }
 }

@@ -13,7 +13,7 @@ use self::names::Names;
 use self::wishes::{Wish, Wishes};
 use super::V2Error;
 use super::entry::{Entry, EntryKind, MAX_PATH, ROOT};
-use super::options::{ListScope, Options};
+use super::options::{CreateOptions, ListScope};
 use crate::rootfs::{Inode, Kind, Tree};
 
 /// Everything a batch will say, content aside.
@@ -24,6 +24,8 @@ pub(super) struct Plan<'a> {
     pub(super) sending: Vec<usize>,
     /// The files to send content for, by rising index.
     pub(super) transfers: Vec<Transfer<'a>>,
+    /// How many of these files have extended attributes, which are lost.
+    pub(super) xattrs: usize,
 }
 
 /// One file that the reader will want.
@@ -49,7 +51,7 @@ impl<'a> Plan<'a> {
     pub(super) fn new(
         base: &Tree<'a>,
         target: &Tree<'a>,
-        options: &Options,
+        options: &CreateOptions,
     ) -> Result<Self, V2Error> {
         let names = Names::pair(base, target);
         let wishes = Wishes::foresee(&names, options.protect_shared)?;
@@ -60,6 +62,11 @@ impl<'a> Plan<'a> {
         Plan::of_listed(&names, &wishes, &listed)
     }
 
+    /// How many bytes of content the reader will make.
+    pub(super) fn target_bytes(&self) -> u64 {
+        self.transfers.iter().map(|transfer| transfer.target.len() as u64).sum()
+    }
+
     fn of_listed(names: &Names<'_, 'a>, wishes: &Wishes, listed: &[bool]) -> Result<Self, V2Error> {
         let positions: Vec<usize> = (0..names.len()).filter(|&at| listed[at]).collect();
         let complete = prune::complete(names, listed);
@@ -67,16 +74,18 @@ impl<'a> Plan<'a> {
             positions.par_iter().map(|&at| Sums::new(names, wishes, at)).collect();
         let mut entries = Vec::with_capacity(positions.len());
         let mut transfers = Vec::new();
+        let mut xattrs = 0;
         for (&at, sums) in positions.iter().zip(&sums) {
             let index = entries.len() as u32;
             entries.push(entry(names, wishes, at, complete[at], sums)?);
             if let (Some(target), true) = (names.target_content(at), wishes[at].is_some()) {
                 let base = names.base_content(at);
+                xattrs += usize::from(names.target_inode(at).xattrs);
                 transfers.push(Transfer { index, base, target, md5: sums.content });
             }
         }
         let sending = order::sending(names, &positions);
-        Ok(Plan { entries, sending, transfers })
+        Ok(Plan { entries, sending, transfers, xattrs })
     }
 }
 

@@ -1,0 +1,110 @@
+//! Making a v2 delta.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Seek, Write};
+
+use super::metadata::metadata;
+use super::plan::Plan;
+use super::report::{DeltaReport, Sizes};
+use super::writer::write_batch;
+use super::{CreateOptions, V2Error, verify};
+use crate::image::{Image, ImageConfig};
+use crate::measure::Measure;
+use crate::progress::{Progress, Stage};
+use crate::rootfs::Tree;
+use crate::store::{Layer, Store};
+
+/// How much of the delta is written at a time.
+const BUFFER: usize = 256 << 10;
+
+/// What a delta is made of: uncompressed layer tars from the bottom up, and the target's config.
+#[derive(Debug, Clone, Copy)]
+pub struct Layers<'a> {
+    /// The image that devices have.
+    pub base: &'a [&'a [u8]],
+    /// The image that they are to get.
+    pub target: &'a [&'a [u8]],
+    /// The target's config.
+    pub config: &'a ImageConfig,
+}
+
+/// Makes the v2 delta that turns `base` into `target`, and writes it to `out`, an empty file open
+/// for reading and writing. Layers that `store` does not have are fetched into it. The same two
+/// images and options give the same bytes everywhere.
+///
+/// # Errors
+/// Whatever keeps it from being made. What `out` has then is of no use.
+pub fn create(
+    base: &Image,
+    target: &Image,
+    store: &Store,
+    options: &CreateOptions,
+    out: &File,
+    progress: &dyn Progress,
+) -> Result<DeltaReport, V2Error> {
+    let measure = Measure::start();
+    let mut layers = store.ensure_layers(&[base, target], progress)?;
+    let target_layers = layers.pop().expect("one list for each image");
+    let base_layers = layers.pop().expect("one list for each image");
+    // A layer of both is the same memory, so that equal files are known by their address.
+    let known =
+        |layer: &Layer| base_layers.iter().position(|base| base.diff_id() == layer.diff_id());
+    let slice = |layer| known(layer).map_or(&layer[..], |index| &base_layers[index][..]);
+    let base_slices: Vec<&[u8]> = base_layers.iter().map(|layer| &layer[..]).collect();
+    let target_slices: Vec<&[u8]> = target_layers.iter().map(slice).collect();
+    let layers = Layers { base: &base_slices, target: &target_slices, config: target.config() };
+    let sizes = create_from_layers(&layers, options, out, progress)?;
+    let pull_bytes = (0..target.layer_count()).map(|layer| target.pull_size(layer)).sum();
+    Ok(DeltaReport::new(base.id(), target.id(), pull_bytes, sizes, &measure))
+}
+
+/// Makes a v2 delta from layers that are at hand; otherwise the same as [`create`].
+pub fn create_from_layers(
+    layers: &Layers<'_>,
+    options: &CreateOptions,
+    mut out: &File,
+    progress: &dyn Progress,
+) -> Result<Sizes, V2Error> {
+    let metadata = metadata(layers.config.runtime())?;
+    let (base, target) = rayon::join(
+        || Tree::from_layers(layers.base).map_err(V2Error::layers("base")),
+        || Tree::from_layers(layers.target).map_err(V2Error::layers("target")),
+    );
+    let (base, target) = (base?, target?);
+    let plan = Plan::new(&base, &target, options)?;
+    note_attributes(&plan, progress);
+    let sizes = write(&plan, &metadata, out, progress).map_err(V2Error::Output)?;
+    if options.verify {
+        progress.expect(Stage::Verify, plan.target_bytes());
+        out.rewind().map_err(V2Error::Output)?;
+        let advance = |bytes| progress.advance(Stage::Verify, bytes);
+        verify::verify(out, &base, &target, &advance)
+            .map_err(|error| V2Error::Unverified(Box::new(error)))?;
+    }
+    Ok(sizes)
+}
+
+fn write(
+    plan: &Plan<'_>,
+    metadata: &[u8],
+    out: &File,
+    progress: &dyn Progress,
+) -> io::Result<Sizes> {
+    progress.expect(Stage::Encode, plan.target_bytes());
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    out.write_all(metadata)?;
+    let mut sizes = write_batch(plan, &mut out, &|bytes| progress.advance(Stage::Encode, bytes))?;
+    out.flush()?;
+    sizes.metadata_bytes = metadata.len() as u64;
+    Ok(sizes)
+}
+
+/// Extended attributes cannot be sent: a file that is written anew on the device has none.
+fn note_attributes(plan: &Plan<'_>, progress: &dyn Progress) {
+    if plan.xattrs > 0 {
+        progress.note(&format!(
+            "{} files that devices write anew have extended attributes, which a v2 delta leaves out",
+            plan.xattrs
+        ));
+    }
+}

@@ -1,0 +1,138 @@
+//! Reading a v2 delta without its base, ours or docker-delta's.
+
+use std::io::{BufReader, Read};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::V2Error;
+use super::content::Basis;
+use super::entry::{Entry, EntryKind};
+use super::error::BatchProblem;
+use super::metadata::read_metadata;
+use super::reader::BatchReader;
+
+/// How much of the delta is read at a time.
+const BUFFER: usize = 256 << 10;
+
+/// What a v2 delta is made of. Field names are part of the command line's answers and stay.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inspection {
+    /// Bytes of the delta.
+    pub delta_bytes: u64,
+    /// Bytes of the metadata in front.
+    pub metadata_bytes: u64,
+    /// The config that the target's containers get.
+    pub config: Value,
+    /// rsync's protocol version.
+    pub protocol: i32,
+    /// rsync's stream flags.
+    pub stream_flags: u32,
+    /// rsync's compatibility flags.
+    pub compatibility_flags: u32,
+    /// Names in the file list, by type.
+    pub entries: Counts,
+    /// Whether names that the list lacks stay as they are somewhere.
+    pub pruned: bool,
+    /// Bytes of the file list.
+    pub list_bytes: u64,
+    /// Files with content.
+    pub records: u64,
+    /// Bytes of new files that the delta brings.
+    pub literal_bytes: u64,
+    /// Bytes of new files that come from old ones.
+    pub matched_bytes: u64,
+    /// Runs of matched bytes.
+    pub runs: u64,
+    /// Whether a device that fails to make a file says so with its exit code.
+    pub sentinel: bool,
+}
+
+/// Names in a file list, by type.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All together.
+    pub total: u64,
+    /// Directories.
+    pub directories: u64,
+    /// Regular files.
+    pub files: u64,
+    /// Symbolic links.
+    pub symlinks: u64,
+    /// Devices, pipes and sockets.
+    pub others: u64,
+    /// Of all names, those that are hard links of others.
+    pub hard_links: u64,
+}
+
+impl<'a> FromIterator<&'a Entry> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'a Entry>>(entries: I) -> Self {
+        let mut counts = Counts::default();
+        for entry in entries {
+            counts.total += 1;
+            counts.hard_links += u64::from(entry.class.is_some());
+            *match entry.kind {
+                EntryKind::Directory { .. } => &mut counts.directories,
+                EntryKind::File { .. } => &mut counts.files,
+                EntryKind::Symlink(_) => &mut counts.symlinks,
+                _ => &mut counts.others,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// Says what the v2 delta that `input` reads is made of. Its structure is checked to the end, and
+/// that every file's content has the right length; for more the base is needed.
+///
+/// # Errors
+/// If it is damaged, or no v2 delta.
+pub fn inspect(input: impl Read) -> Result<Inspection, V2Error> {
+    let mut input = BufReader::with_capacity(BUFFER, input);
+    let metadata = read_metadata(&mut input)?;
+    let mut reader = BatchReader::new(input, metadata.bytes)?;
+    let incomplete = |entry: &Entry| entry.kind == EntryKind::Directory { complete: false };
+    let mut inspection = Inspection {
+        delta_bytes: 0,
+        metadata_bytes: metadata.bytes,
+        config: metadata.config,
+        protocol: reader.header.protocol,
+        stream_flags: reader.header.flags,
+        compatibility_flags: reader.header.compat,
+        entries: reader.entries.iter().collect(),
+        pruned: reader.entries.iter().any(incomplete),
+        list_bytes: reader.list_bytes,
+        records: 0,
+        literal_bytes: 0,
+        matched_bytes: 0,
+        runs: 0,
+        sentinel: false,
+    };
+    inspection.read_records(&mut reader)?;
+    inspection.delta_bytes = reader.input.position();
+    Ok(inspection)
+}
+
+impl Inspection {
+    fn read_records<R: Read>(&mut self, reader: &mut BatchReader<R>) -> Result<(), V2Error> {
+        let mut last = None;
+        while let Some(head) = reader.next_record()? {
+            let entry = &reader.entries[head.index as usize];
+            let EntryKind::File { size, .. } = entry.kind else {
+                let (path, problem) = (entry.shown(), "it is no regular file");
+                return Err(reader.input.error(BatchProblem::Content { path, problem }).into());
+            };
+            let stats = reader.content(&head, size, Basis::Unknown, &mut |_: &[u8]| Ok(()))?;
+            if head.resend {
+                self.sentinel |= Some(head.index) == last && !stats.holds;
+                continue;
+            }
+            last = Some(head.index);
+            self.records += 1;
+            self.literal_bytes += stats.literal_bytes;
+            self.matched_bytes += stats.matched_bytes;
+            self.runs += stats.runs;
+        }
+        Ok(())
+    }
+}
