@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Seek, Write};
 use super::metadata::metadata;
 use super::plan::Plan;
 use super::report::{DeltaReport, Sizes};
-use super::writer::write_batch;
+use super::writer::write_delta;
 use super::{CreateOptions, V2Error, verify};
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
@@ -92,10 +92,9 @@ fn write(
 ) -> io::Result<Sizes> {
     progress.expect(Stage::Encode, plan.target_bytes());
     let mut out = BufWriter::with_capacity(BUFFER, out);
-    out.write_all(metadata)?;
-    let mut sizes = write_batch(plan, &mut out, &|bytes| progress.advance(Stage::Encode, bytes))?;
+    let advance = |bytes| progress.advance(Stage::Encode, bytes);
+    let sizes = write_delta(metadata, plan, &mut out, &advance)?;
     out.flush()?;
-    sizes.metadata_bytes = metadata.len() as u64;
     Ok(sizes)
 }
 

@@ -9,7 +9,9 @@ use std::ops::Bound;
 use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 
+use super::content::Basis;
 use super::entry::{Entry, EntryKind, ROOT};
+use super::steps::Blocks;
 use crate::rootfs::{Attributes, Doubt, Kind, Tree};
 
 /// The files of a device, by path; the root's is empty.
@@ -90,6 +92,14 @@ impl<'a> Device<'a> {
         match self.get(path)?.kind {
             InodeKind::File(content) => Some(content),
             _ => None,
+        }
+    }
+
+    /// What the device has for a record of `entry` with these `blocks`.
+    pub(super) fn basis(&self, entry: &Entry, blocks: Blocks) -> Basis<'a> {
+        match blocks {
+            Blocks::NONE => Basis::Known(&[]),
+            _ => Basis::Known(self.content(&entry.path).unwrap_or_default()),
         }
     }
 

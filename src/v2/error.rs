@@ -135,6 +135,9 @@ pub enum BatchProblem {
         /// Its compatibility flags.
         compat: u32,
     },
+    /// It is one of ours, and a bit of it is not as it was.
+    #[error("its checksum is wrong: it is damaged")]
+    Checksum,
     /// A number that is longer than numbers are.
     #[error("a number out of range")]
     Number,

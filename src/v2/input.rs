@@ -1,25 +1,34 @@
-//! A batch on its way in: bytes and numbers, with the place where each was found.
+//! A delta on its way in: bytes and numbers, with the place where each was found.
 
 use std::io::Read;
 
+use sha2::{Digest as _, Sha256};
+
 use super::error::{BatchError, BatchProblem};
+use super::format::Checksum;
 use super::numbers::INDEX_DONE;
 
-/// Reads the parts of a batch.
+/// Reads the parts of a delta.
 #[derive(Debug)]
 pub(super) struct Input<R> {
     inner: R,
     position: u64,
     previous: i64,
+    /// Over everything that was read.
+    hash: Sha256,
 }
 
 impl<R: Read> Input<R> {
-    /// Reads from `inner`, whose first byte is at `position` of the delta.
-    pub(super) fn new(inner: R, position: u64) -> Self {
-        Input { inner, position, previous: -1 }
+    pub(super) fn new(inner: R) -> Self {
+        Input { inner, position: 0, previous: -1, hash: Sha256::new() }
     }
 
-    /// How many bytes of the delta have been read.
+    /// The checksum of everything that was read.
+    pub(super) fn checksum(&self) -> Checksum {
+        Checksum::of(self.hash.clone())
+    }
+
+    /// How many bytes have been read.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -36,6 +45,7 @@ impl<R: Read> Input<R> {
             _ => self.error(BatchProblem::Io(error.to_string())),
         })?;
         self.position += buffer.len() as u64;
+        self.hash.update(buffer);
         Ok(())
     }
 
@@ -142,7 +152,7 @@ mod tests {
             push_varint(&mut out, value);
             push_varlong(&mut out, long, 3);
             push_varlong(&mut out, long, 4);
-            let mut input = Input::new(&out[..], 0);
+            let mut input = Input::new(&out[..]);
             prop_assert_eq!(input.varint().expect("there"), value);
             prop_assert_eq!(input.varlong(3).expect("there"), long);
             prop_assert_eq!(input.varlong(4).expect("there"), long);
@@ -160,7 +170,7 @@ mod tests {
                 writer.push(&mut out, index);
             }
             out.push(INDEX_DONE);
-            let mut input = Input::new(&out[..], 0);
+            let mut input = Input::new(&out[..]);
             for index in indices {
                 prop_assert_eq!(input.index().expect("there"), Some(index));
             }
@@ -170,9 +180,9 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_refused() {
-        assert!(Input::new(&[0xff; 9][..], 0).varint().is_err());
-        assert!(Input::new(&[0xff; 20][..], 0).varlong(3).is_err());
-        assert!(Input::new(&[0xff, 1][..], 0).index().is_err());
-        assert!(Input::new(&[0xfe, 0x80][..], 0).index().is_err());
+        assert!(Input::new(&[0xff; 9][..]).varint().is_err());
+        assert!(Input::new(&[0xff; 20][..]).varlong(3).is_err());
+        assert!(Input::new(&[0xff, 1][..]).index().is_err());
+        assert!(Input::new(&[0xfe, 0x80][..]).index().is_err());
     }
 }

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::V2Error;
 use super::content::Basis;
+use super::device::Device;
 use super::entry::{Entry, EntryKind};
 use super::error::BatchProblem;
-use super::metadata::read_metadata;
 use super::reader::BatchReader;
+use crate::rootfs::Tree;
 
 /// How much of the delta is read at a time.
 const BUFFER: usize = 256 << 10;
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub metadata_bytes: u64,
     /// The config that the target's containers get.
     pub config: Value,
+    /// Whether we made it: then it has a checksum, which holds.
+    pub made_by_remora: bool,
     /// rsync's protocol version.
     pub protocol: i32,
     /// rsync's stream flags.
@@ -82,20 +85,19 @@ impl<'a> FromIterator<&'a Entry> for Counts {
     }
 }
 
-/// Says what the v2 delta that `input` reads is made of. Its structure is checked to the end, and
-/// that every file's content has the right length; for more the base is needed.
+/// Says what the v2 delta that `input` reads is made of. Its structure is checked to the end, and one
+/// of ours against its checksum. With `base`, the tree that it applies to, every file is made, too.
 ///
 /// # Errors
-/// If it is damaged, or no v2 delta.
-pub fn inspect(input: impl Read) -> Result<Inspection, V2Error> {
-    let mut input = BufReader::with_capacity(BUFFER, input);
-    let metadata = read_metadata(&mut input)?;
-    let mut reader = BatchReader::new(input, metadata.bytes)?;
+/// If it is damaged, no v2 delta, or made for another base.
+pub fn inspect(input: impl Read, base: Option<&Tree<'_>>) -> Result<Inspection, V2Error> {
+    let mut reader = BatchReader::new(BufReader::with_capacity(BUFFER, input))?;
     let incomplete = |entry: &Entry| entry.kind == EntryKind::Directory { complete: false };
     let mut inspection = Inspection {
         delta_bytes: 0,
-        metadata_bytes: metadata.bytes,
-        config: metadata.config,
+        metadata_bytes: reader.metadata_bytes,
+        config: std::mem::take(&mut reader.config),
+        made_by_remora: reader.header.ours,
         protocol: reader.header.protocol,
         stream_flags: reader.header.flags,
         compatibility_flags: reader.header.compat,
@@ -108,24 +110,39 @@ pub fn inspect(input: impl Read) -> Result<Inspection, V2Error> {
         runs: 0,
         sentinel: false,
     };
-    inspection.read_records(&mut reader)?;
+    inspection.read_records(&mut reader, base.map(Device::new))?;
     inspection.delta_bytes = reader.input.position();
     Ok(inspection)
 }
 
 impl Inspection {
-    fn read_records<R: Read>(&mut self, reader: &mut BatchReader<R>) -> Result<(), V2Error> {
+    fn read_records<R: Read>(
+        &mut self,
+        reader: &mut BatchReader<R>,
+        base: Option<Device<'_>>,
+    ) -> Result<(), V2Error> {
         let mut last = None;
         while let Some(head) = reader.next_record()? {
             let entry = &reader.entries[head.index as usize];
-            let EntryKind::File { size, .. } = entry.kind else {
-                let (path, problem) = (entry.shown(), "it is no regular file");
-                return Err(reader.input.error(BatchProblem::Content { path, problem }).into());
+            let path = entry.shown();
+            let wrong = |reader: &BatchReader<R>, problem| {
+                let problem = BatchProblem::Content { path: path.clone(), problem };
+                Err(reader.input.error(problem).into())
             };
-            let stats = reader.content(&head, size, Basis::Unknown, &mut |_: &[u8]| Ok(()))?;
+            let EntryKind::File { size, .. } = entry.kind else {
+                return wrong(reader, "it is no regular file");
+            };
+            let basis = match &base {
+                Some(base) if !head.resend => base.basis(entry, head.blocks),
+                _ => Basis::Unknown,
+            };
+            let stats = reader.content(&head, size, basis, &mut |_: &[u8]| Ok(()))?;
             if head.resend {
                 self.sentinel |= Some(head.index) == last && !stats.holds;
                 continue;
+            }
+            if base.is_some() && !stats.holds {
+                return wrong(reader, "it is made from another old file");
             }
             last = Some(head.index);
             self.records += 1;

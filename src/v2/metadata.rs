@@ -1,18 +1,19 @@
 //! The JSON in front of a batch, as docker-delta reads it: the version, and the config that the
 //! target's containers get.
 
-use std::io::{BufRead, Read as _};
+use std::io::Read;
 
 use serde_json::{Map, Value, json};
 
 use super::V2Error;
 use super::error::{BatchError, BatchProblem};
+use super::input::Input;
 
 /// The longest metadata, its NUL included. docker-delta looks for the NUL in what one event of a
 /// stream delivers, which is at most 16 KiB, and forgets what came before.
 const MAX_METADATA: usize = 16 << 10;
 /// More than any metadata that other tools wrote.
-const READ_MAX: u64 = 1 << 20;
+const READ_MAX: usize = 1 << 20;
 
 /// The fields that `docker inspect` shows of every image's config, in its order, with what it shows
 /// for those an image does not set. `None`: left out then.
@@ -78,39 +79,29 @@ fn as_inspected(mut config: Map<String, Value>) -> Map<String, Value> {
     inspected
 }
 
-/// The metadata of a delta that is read.
-#[derive(Debug)]
-pub(super) struct Metadata {
-    /// The config that the target's containers get.
-    pub(super) config: Value,
-    /// How long it is, its NUL included.
-    pub(super) bytes: u64,
-}
-
-/// Reads the metadata in front of a batch, up to its NUL.
+/// Reads the metadata in front of a batch, up to its NUL, and gives the config that the target's
+/// containers get.
 ///
 /// # Errors
 /// If it is not there, or not that of version 2.
-pub(super) fn read_metadata(input: &mut impl BufRead) -> Result<Metadata, BatchError> {
+pub(super) fn read_metadata<R: Read>(input: &mut Input<R>) -> Result<Value, BatchError> {
     #[derive(serde::Deserialize)]
-    struct Fields {
+    struct Metadata {
         version: u64,
         #[serde(rename = "dockerConfig")]
         config: Value,
     }
-    let mut bytes = Vec::new();
-    let read = input.take(READ_MAX).read_until(0, &mut bytes);
-    let position = bytes.len() as u64;
-    read.map_err(|error| {
-        let problem = BatchProblem::Io(error.to_string());
-        BatchError { position, problem }
-    })?;
-    let bad = || BatchError { position, problem: BatchProblem::Metadata };
-    let json = bytes.strip_suffix(&[0]).ok_or_else(bad)?;
-    let fields: Fields = serde_json::from_slice(json).map_err(|_| bad())?;
-    match fields.version {
-        2 => Ok(Metadata { config: fields.config, bytes: position }),
-        _ => Err(bad()),
+    let mut json = Vec::new();
+    loop {
+        match input.byte()? {
+            0 => break,
+            _ if json.len() == READ_MAX => return Err(input.error(BatchProblem::Metadata)),
+            byte => json.push(byte),
+        }
+    }
+    match serde_json::from_slice(&json) {
+        Ok(Metadata { version: 2, config }) => Ok(config),
+        _ => Err(input.error(BatchProblem::Metadata)),
     }
 }
 
@@ -144,8 +135,8 @@ mod tests {
     fn a_nul_in_a_value_does_not_end_the_metadata() {
         let metadata = of(json!({"Env": ["A=\0"]})).expect("short");
         assert_eq!(metadata.iter().position(|&byte| byte == 0), Some(metadata.len() - 1));
-        let read = read_metadata(&mut &metadata[..]).expect("valid");
-        assert_eq!(read.config["Env"], json!(["A=\0"]));
+        let read = read_metadata(&mut Input::new(&metadata[..])).expect("valid");
+        assert_eq!(read["Env"], json!(["A=\0"]));
     }
 
     #[test]
@@ -157,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_not_metadata_is_refused() {
         for bytes in ["", "{}\0", "{\"version\":3,\"dockerConfig\":{}}\0", "{\"version\":2", "\0"] {
-            assert!(read_metadata(&mut bytes.as_bytes()).is_err(), "{bytes:?}");
+            assert!(read_metadata(&mut Input::new(bytes.as_bytes())).is_err(), "{bytes:?}");
         }
     }
 }

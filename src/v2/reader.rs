@@ -3,11 +3,14 @@
 
 use std::io::Read;
 
+use serde_json::Value;
+
 use super::entry::{self, Entry};
 use super::error::{BatchError, BatchProblem};
 use super::file_list::{ListForm, ListReader};
 use super::format::*;
 use super::input::Input;
+use super::metadata::read_metadata;
 use super::record::TRANSFER;
 use super::steps::Blocks;
 
@@ -26,10 +29,16 @@ pub(super) struct Header {
     pub(super) flags: u32,
     pub(super) protocol: i32,
     pub(super) compat: u32,
+    /// Whether we made the delta. Then its checksum holds once all is read.
+    pub(super) ours: bool,
 }
 
-/// A batch, read up to its records.
+/// A delta, read up to its records.
 pub(super) struct BatchReader<R> {
+    /// The config that the target's containers get.
+    pub(super) config: Value,
+    /// How many bytes the metadata took.
+    pub(super) metadata_bytes: u64,
     pub(super) input: Input<R>,
     pub(super) header: Header,
     /// The list, in the order in which a reader keeps it.
@@ -50,9 +59,11 @@ pub(super) struct RecordHead {
 }
 
 impl<R: Read> BatchReader<R> {
-    /// Reads the header and the list. The batch starts at byte `start` of the delta.
-    pub(super) fn new(input: R, start: u64) -> Result<Self, BatchError> {
-        let mut input = Input::new(input, start);
+    /// Reads the metadata, the header and the list.
+    pub(super) fn new(input: R) -> Result<Self, BatchError> {
+        let mut input = Input::new(input);
+        let config = read_metadata(&mut input)?;
+        let metadata_bytes = input.position();
         let header = read_header(&mut input)?;
         let before = input.position();
         let form = ListForm {
@@ -71,7 +82,16 @@ impl<R: Read> BatchReader<R> {
             return Err(input.error(BatchProblem::Entry("a name twice")));
         }
         let list_bytes = input.position() - before;
-        Ok(BatchReader { input, header, entries, list_bytes, phase: 0, next_index: 0 })
+        Ok(BatchReader {
+            config,
+            metadata_bytes,
+            input,
+            header,
+            entries,
+            list_bytes,
+            phase: 0,
+            next_index: 0,
+        })
     }
 
     /// Whether records are compressed.
@@ -153,8 +173,13 @@ impl<R: Read> BatchReader<R> {
     }
 
     fn end(&mut self) -> Result<(), BatchError> {
-        for _ in 0..STATISTICS {
-            self.input.varlong(3)?;
+        let expected = self.input.checksum();
+        let mut statistics = [0; STATISTICS];
+        for number in &mut statistics {
+            *number = self.input.varlong(3)?;
+        }
+        if self.header.ours && Checksum(statistics) != expected {
+            return Err(self.input.error(BatchProblem::Checksum));
         }
         if self.header.protocol > PROTOCOL_30 && self.input.index()?.is_some() {
             return Err(self.bad("after the end"));
@@ -175,8 +200,9 @@ fn read_header<R: Read>(input: &mut Input<R>) -> Result<Header, BatchError> {
     if !known || !flags_known || compat & INCREMENTAL != 0 {
         return Err(input.error(BatchProblem::Header { protocol, flags, compat }));
     }
-    input.int()?;
-    Ok(Header { flags, protocol, compat })
+    let seed = input.int()? as u32;
+    let ours = is_marked(seed).ok_or_else(|| input.error(BatchProblem::Checksum))?;
+    Ok(Header { flags, protocol, compat, ours })
 }
 
 fn skip_ids<R: Read>(input: &mut Input<R>, header: Header) -> Result<(), BatchError> {

@@ -9,9 +9,7 @@ use super::content::Basis;
 use super::device::Device;
 use super::entry::EntryKind;
 use super::error::{BatchError, BatchProblem};
-use super::metadata::read_metadata;
 use super::reader::{BatchReader, RecordHead};
-use super::steps::Blocks;
 use crate::rootfs::Tree;
 
 /// How much of the delta is read at a time.
@@ -25,9 +23,7 @@ pub(super) fn verify<'a>(
     target: &Tree<'a>,
     advance: &dyn Fn(u64),
 ) -> Result<(), V2Error> {
-    let mut input = BufReader::with_capacity(BUFFER, input);
-    let metadata = read_metadata(&mut input)?;
-    let mut reader = BatchReader::new(input, metadata.bytes)?;
+    let mut reader = BatchReader::new(BufReader::with_capacity(BUFFER, input))?;
     let mut device = Device::new(base);
     let wanted = Device::new(target);
     let mut records = HashMap::new();
@@ -69,10 +65,9 @@ fn rebuild<'a, R: Read>(
     else {
         return Err(wrong(reader, "it is no regular file of the target").into());
     };
-    let (size, base) = (*size, device.content(&entry.path).unwrap_or_default());
-    let basis = if head.blocks == Blocks::NONE { &[] } else { base };
+    let (size, basis) = (*size, device.basis(entry, head.blocks));
     let mut rest = target;
-    let stats = reader.content(head, size, Basis::Known(basis), &mut |bytes: &[u8]| {
+    let stats = reader.content(head, size, basis, &mut |bytes: &[u8]| {
         rest = rest.strip_prefix(bytes).ok_or("it is not the target's")?;
         Ok(())
     })?;

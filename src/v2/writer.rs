@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 
 use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
 
 use super::file_list::ListWriter;
-use super::format::{STATISTICS, push_header};
-use super::numbers::{INDEX_DONE, IndexWriter, push_short, push_varlong};
+use super::format::{Checksum, push_header};
+use super::numbers::{INDEX_DONE, IndexWriter, push_short};
 use super::plan::{Plan, Transfer};
 use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
@@ -15,34 +16,56 @@ use super::tokens;
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
-/// Parts compressed at the same time; each makes about 1 MiB.
-const PARTS_AT_ONCE: usize = 32;
+/// Parts compressed at the same time make at most about this many bytes together.
+const PARTS_BYTES: u64 = 32 << 20;
 
-/// Writes the batch of `plan`. `advance` is told how many bytes of new files are done.
-pub(super) fn write_batch(
+/// Writes the delta of `plan` with its `metadata`. `advance` is told how many bytes of new files are
+/// done.
+pub(super) fn write_delta(
+    metadata: &[u8],
     plan: &Plan<'_>,
-    out: &mut impl Write,
+    out: impl Write,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<Sizes> {
+    let mut out = Output { out, hash: Sha256::new() };
     let mut sizes = Sizes { entries: plan.entries.len() as u64, ..Sizes::default() };
-    sizes.frame_bytes = write(out, push_header)?;
-    sizes.list_bytes = write(out, |out| push_list(out, plan))?;
+    sizes.metadata_bytes = out.write(|out| out.extend_from_slice(metadata))?;
+    sizes.frame_bytes = out.write(push_header)?;
+    sizes.list_bytes = out.write(|out| push_list(out, plan))?;
     let mut indices = IndexWriter::new();
-    for group in groups(&plan.transfers) {
+    for group in groups(&plan.transfers, GROUP_BYTES, Transfer::bytes) {
         let group: Vec<Record<'_>> = group.par_iter().map(Record::new).collect();
         group.iter().for_each(|record| record.count(&mut sizes));
-        sizes.record_bytes += write_records(&group, &mut indices, out, advance)?;
+        sizes.record_bytes += write_records(&group, &mut indices, &mut out, advance)?;
     }
     let last = plan.transfers.last().map(|transfer| transfer.index);
-    sizes.frame_bytes += write(out, |out| push_end(out, &mut indices, last))?;
+    sizes.frame_bytes += out.write(|out| push_phases(out, &mut indices, last))?;
+    let checksum = Checksum::of(out.hash.clone());
+    sizes.frame_bytes += out.write(|out| {
+        checksum.push(out);
+        out.push(INDEX_DONE);
+    })?;
     Ok(sizes)
 }
 
-fn write(out: &mut impl Write, push: impl FnOnce(&mut Vec<u8>)) -> io::Result<u64> {
-    let mut bytes = Vec::new();
-    push(&mut bytes);
-    out.write_all(&bytes)?;
-    Ok(bytes.len() as u64)
+/// Where the delta goes, and its checksum.
+struct Output<W> {
+    out: W,
+    hash: Sha256,
+}
+
+impl<W: Write> Output<W> {
+    fn write_bytes(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        self.hash.update(bytes);
+        self.out.write_all(bytes)?;
+        Ok(bytes.len() as u64)
+    }
+
+    fn write(&mut self, push: impl FnOnce(&mut Vec<u8>)) -> io::Result<u64> {
+        let mut bytes = Vec::new();
+        push(&mut bytes);
+        self.write_bytes(&bytes)
+    }
 }
 
 /// The list, and two empty lists of names of users and groups: numbers are used as they are.
@@ -53,15 +76,15 @@ fn push_list(out: &mut Vec<u8>, plan: &Plan<'_>) {
     out.extend_from_slice(&[0, 0]);
 }
 
-/// Runs of transfers whose files are together not too large.
-fn groups<'t, 'a>(transfers: &'t [Transfer<'a>]) -> impl Iterator<Item = &'t [Transfer<'a>]> {
-    let mut rest = transfers;
+/// Runs of items that weigh together no more than `most`, or one that does.
+fn groups<T>(items: &[T], most: u64, weight: impl Fn(&T) -> u64) -> impl Iterator<Item = &[T]> {
+    let mut rest = items;
     std::iter::from_fn(move || {
-        let mut bytes = 0;
-        let fits = |transfer: &&Transfer<'_>| {
-            let first = bytes == 0;
-            bytes += transfer.bytes();
-            first || bytes <= GROUP_BYTES
+        let mut total = 0;
+        let fits = |item: &&T| {
+            let first = total == 0;
+            total += weight(item).max(1);
+            first || total <= most
         };
         let count = rest.iter().take_while(fits).count();
         let (group, after) = rest.split_at(count);
@@ -79,7 +102,7 @@ enum Piece<'r> {
 fn write_records(
     records: &[Record<'_>],
     indices: &mut IndexWriter,
-    out: &mut impl Write,
+    out: &mut Output<impl Write>,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<u64> {
     let mut pieces = Vec::new();
@@ -94,17 +117,23 @@ fn write_records(
         pieces.push(Piece::Made(tail));
     }
     let mut written = 0;
-    for some in pieces.chunks(PARTS_AT_ONCE) {
+    for some in groups(&pieces, PARTS_BYTES, Piece::weight) {
         let made: Vec<Vec<u8>> = some.par_iter().map(|piece| piece.bytes(advance)).collect();
         for bytes in made {
-            out.write_all(&bytes)?;
-            written += bytes.len() as u64;
+            written += out.write_bytes(&bytes)?;
         }
     }
     Ok(written)
 }
 
 impl Piece<'_> {
+    fn weight(&self) -> u64 {
+        match self {
+            Piece::Made(bytes) => bytes.len() as u64,
+            Piece::Part(part) => part.bytes(),
+        }
+    }
+
     fn bytes(&self, advance: &(dyn Fn(u64) + Sync)) -> Vec<u8> {
         match self {
             Piece::Made(bytes) => bytes.clone(),
@@ -117,9 +146,9 @@ impl Piece<'_> {
     }
 }
 
-/// The ends of the phases, statistics, and between them a resend of the last file that cannot
-/// succeed: a reader that failed to make any file says so because of it.
-fn push_end(out: &mut Vec<u8>, indices: &mut IndexWriter, last: Option<u32>) {
+/// The ends of the phases, and between them a resend of the last file that cannot succeed: a reader
+/// that failed to make any file says so because of it.
+fn push_phases(out: &mut Vec<u8>, indices: &mut IndexWriter, last: Option<u32>) {
     out.push(INDEX_DONE);
     if let Some(last) = last {
         indices.push(out, last);
@@ -129,6 +158,4 @@ fn push_end(out: &mut Vec<u8>, indices: &mut IndexWriter, last: Option<u32>) {
         out.extend_from_slice(&[0; 16]);
     }
     out.extend_from_slice(&[INDEX_DONE; 2]);
-    (0..STATISTICS).for_each(|_| push_varlong(out, 0, 3));
-    out.push(INDEX_DONE);
 }

@@ -12,4 +12,5 @@ mod scripted_server;
 mod store;
 mod token_server;
 mod tools;
+mod v2;
 mod v3;

@@ -23,7 +23,7 @@ fn write(entries: &[Entry]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Vec<Entry> {
-    let mut input = Input::new(bytes, 0);
+    let mut input = Input::new(bytes);
     let entries = ListReader::new(&mut input, FORM).read().expect("valid");
     assert!(input.at_end().expect("readable"));
     entries

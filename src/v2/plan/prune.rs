@@ -3,15 +3,15 @@
 use super::names::Names;
 use super::wishes::Wishes;
 
-/// Of every name whether it must be listed: what changes, all that shares a directory with a name
-/// that has to vanish, all hard links of what is listed, and all directories above.
+/// Of every name whether it must be listed: what changes, each directory in which a name has to
+/// vanish and all that is in it, all hard links of what is listed, and all directories above.
 pub(super) fn listed(names: &Names<'_, '_>, wishes: &Wishes) -> Vec<bool> {
     let mut listed = vec![false; names.len()];
     for at in 0..names.len() {
         if wishes.leader(at) == at {
             listed[at] = at == 0 || !wishes.is_unchanged(names, at);
         }
-        listed[at] |= names[names[at].parent].vanishing;
+        listed[at] |= names[at].vanishing || names[names[at].parent].vanishing;
     }
     for class in wishes.classes() {
         if class.iter().any(|&member| listed[member]) {
