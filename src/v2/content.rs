@@ -13,7 +13,7 @@ use super::tokens::{DATA, END, FAR, FAR_RUN, NEAR_RUN};
 /// More than rsync sends at once; larger literals are refused.
 const LITERAL_MAX: i32 = 1 << 24;
 /// Stands in for the old file's bytes where these are not known.
-const UNKNOWN: [u8; 32 << 10] = [0; 32 << 10];
+static UNKNOWN: [u8; 32 << 10] = [0; 32 << 10];
 
 /// What there is of the old file.
 #[derive(Debug, Clone, Copy)]

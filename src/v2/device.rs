@@ -134,7 +134,7 @@ impl<'a> Device<'a> {
         mut records: HashMap<u32, &'a [u8]>,
     ) -> Result<(), String> {
         let unchanged = self.unchanged(entries);
-        let listed: HashSet<&[u8]> = entries.iter().map(|entry| path_of(entry)).collect();
+        let listed: HashSet<&[u8]> = entries.iter().map(path_of).collect();
         let mut classes: HashMap<u32, Class> = HashMap::new();
         for class in entries.iter().filter_map(|entry| entry.class) {
             classes.entry(class).or_default().left += 1;

@@ -22,6 +22,9 @@ use device::Device;
 use folder::differences;
 use tree::Tree;
 
+/// Long enough for rsync with any test's batch; only what hangs takes it.
+const SECONDS: u32 = 60;
+
 fn config() -> ImageConfig {
     let config = serde_json::json!({
         "architecture": "amd64", "os": "linux",
@@ -56,7 +59,7 @@ fn written(tree: &Tree) -> TempDir {
 /// Applies `delta` to a device with `base`, and compares what it has then with `target`.
 fn assert_applies(delta: &[u8], base: &Path, target: &Path) {
     let device = Device::with(base);
-    let (code, said) = device.apply(delta);
+    let (code, said) = device.apply(delta, SECONDS);
     assert_eq!(code, Some(0), "{said}");
     let differences = differences(&device.files(), target);
     assert!(differences.is_empty(), "{}\n{said}", differences.join("\n"));
@@ -76,4 +79,9 @@ fn every_option() -> Vec<CreateOptions> {
     [(Pruned, false), (Full, false), (Pruned, true), (Full, true)]
         .map(|(list, protect_shared)| CreateOptions { list, protect_shared, verify: true })
         .to_vec()
+}
+
+/// How many random cases are tried, where `variable` of the environment does not say.
+fn cases(variable: &str, default: u32) -> u32 {
+    std::env::var(variable).map_or(default, |cases| cases.parse().expect("a number"))
 }

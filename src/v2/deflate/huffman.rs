@@ -10,11 +10,8 @@ pub(super) fn lengths(frequencies: &[u32], limit: usize) -> Vec<u8> {
     used.extend(
         (0..frequencies.len()).filter(|&at| frequencies[at] > 0).map(|at| (frequencies[at], at)),
     );
-    for symbol in 0..frequencies.len() {
-        if used.len() < 2 && frequencies[symbol] == 0 {
-            used.push((1, symbol));
-        }
-    }
+    let unused = (0..frequencies.len()).filter(|&at| frequencies[at] == 0);
+    used.extend(unused.map(|at| (1, at)).take(2usize.saturating_sub(used.len())));
     used.sort_unstable();
     let mut counts = counts(&used.iter().map(|&(frequency, _)| frequency).collect::<Vec<_>>());
     shorten(&mut counts, limit);
@@ -80,22 +77,22 @@ fn shorten(counts: &mut Vec<usize>, limit: usize) {
 
 /// The codes for `lengths`, bits reversed, ready to be written lowest bit first.
 pub(super) fn codes(lengths: &[u8]) -> Vec<u16> {
-    let mut next = [0u16; LIMIT + 2];
+    let mut next = [0u32; LIMIT + 2];
     for &len in lengths.iter().filter(|&&len| len > 0) {
         next[usize::from(len) + 1] += 1;
     }
+    // The number of codes one shorter becomes the first code of each length.
     let mut code = 0;
-    for len in 1..=LIMIT {
-        code = (code + next[len]) << 1;
-        // What was the number of codes one shorter becomes the first code of this length.
-        next[len] = code;
+    for next in &mut next[1..] {
+        code = (code + *next) << 1;
+        *next = code;
     }
     lengths
         .iter()
         .map(|&len| {
             let code = next[usize::from(len)];
-            next[usize::from(len)] += u16::from(len > 0);
-            if len == 0 { 0 } else { code.reverse_bits() >> (16 - len) }
+            next[usize::from(len)] += u32::from(len > 0);
+            if len == 0 { 0 } else { (code as u16).reverse_bits() >> (16 - len) }
         })
         .collect()
 }

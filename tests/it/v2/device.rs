@@ -10,9 +10,6 @@ use tempfile::TempDir;
 
 use crate::tools::missing;
 
-/// Long enough for any test's batch; only what hangs takes it.
-const SECONDS: &str = "20";
-
 /// The rsync that is tested against: the system's, or the one that `REMORA_RSYNC` names.
 fn rsync() -> OsString {
     std::env::var_os("REMORA_RSYNC").unwrap_or("rsync".into())
@@ -43,12 +40,12 @@ impl Device {
         self.root.path().join("files")
     }
 
-    /// Gives the batch in `delta` to rsync. Returns its exit code (124 if it hung, as rsync does
+    /// Gives the batch in `delta` to rsync. Returns its exit code (124 after `seconds`: rsync hangs
     /// on short batches) and what it said.
-    pub(crate) fn apply(&self, delta: &[u8]) -> (Option<i32>, String) {
+    pub(crate) fn apply(&self, delta: &[u8], seconds: u32) -> (Option<i32>, String) {
         let metadata = delta.iter().position(|&byte| byte == 0).expect("metadata ends");
         let mut child = Command::new("timeout")
-            .arg(SECONDS)
+            .arg(seconds.to_string())
             .arg(rsync())
             .args(["--archive", "--delete", "--read-batch", "-"])
             .arg(self.files())

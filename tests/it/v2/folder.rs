@@ -64,7 +64,21 @@ fn scan(folder: &Path) -> BTreeMap<Vec<u8>, Found> {
 
 /// What differs between two folders, as lines for people; empty if nothing does.
 pub(crate) fn differences(is: &Path, should_be: &Path) -> Vec<String> {
-    let (is, should_be) = (scan(is), scan(should_be));
+    differences_apart_from(is, should_be, &[])
+}
+
+/// The same, without regard to the times of some paths.
+pub(crate) fn differences_apart_from(
+    is: &Path,
+    should_be: &Path,
+    timeless: &[Vec<u8>],
+) -> Vec<String> {
+    let (mut is, mut should_be) = (scan(is), scan(should_be));
+    for path in timeless {
+        for found in [is.get_mut(path), should_be.get_mut(path)].into_iter().flatten() {
+            found.seconds = 0;
+        }
+    }
     let paths: BTreeSet<_> = is.keys().chain(should_be.keys()).collect();
     let mut lines = Vec::new();
     for path in paths {

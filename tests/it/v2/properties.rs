@@ -5,7 +5,7 @@ use proptest::test_runner::{Config, TestRunner};
 use remora::v2::V2Error;
 
 use super::tree::{Attributes, Kind, PLAIN, Tree};
-use super::{assert_applies, delta, every_option, written};
+use super::{assert_applies, cases, delta, every_option, written};
 
 /// What is done to one of the trees, or to both.
 #[derive(Debug, Clone)]
@@ -119,9 +119,7 @@ fn random_trees_are_turned_into_each_other_by_a_model_of_rsync() {
 /// The same with the real one. `REMORA_RSYNC_CASES` sets how many pairs are tried.
 #[test]
 fn random_trees_are_turned_into_each_other_by_rsync() {
-    let cases = std::env::var("REMORA_RSYNC_CASES").ok();
-    let cases = cases.map_or(200, |cases| cases.parse().expect("a number"));
-    run(cases, |base, target, options| {
+    run(cases("REMORA_RSYNC_CASES", 200), |base, target, options| {
         let delta = delta(base, target, &every_option()[options])?;
         assert_applies(&delta, written(base).path(), written(target).path());
         Ok(())

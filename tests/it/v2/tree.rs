@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use remora::rootfs;
 use rustix::fs::{AtFlags, CWD, Dev, FileType, Gid, Mode, Timespec, Timestamps, Uid};
 
 /// A tree: its names and the inodes that they stand for. The root's name is empty.
@@ -40,6 +41,26 @@ impl Tree {
     pub(crate) fn new() -> Self {
         let root = (Kind::Directory, Attributes { mode: 0o755, ..PLAIN });
         Tree { names: BTreeMap::from([(Vec::new(), 0)]), inodes: vec![root] }
+    }
+
+    /// The tree that a stack of layers adds up to.
+    pub(crate) fn of(tree: &rootfs::Tree<'_>) -> Self {
+        let mut known = BTreeMap::new();
+        let mut names = BTreeMap::new();
+        let mut inodes = Vec::new();
+        let mut todo = vec![(Vec::new(), tree.root())];
+        while let Some((path, id)) = todo.pop() {
+            let inode = *known.entry(id).or_insert_with(|| {
+                inodes.push(of_inode(tree.inode(id)));
+                inodes.len() - 1
+            });
+            for (name, child) in tree.children(id) {
+                let slash: &[u8] = if path.is_empty() { b"" } else { b"/" };
+                todo.push(([&path, slash, name].concat(), child));
+            }
+            names.insert(path, inode);
+        }
+        Tree { names, inodes }
     }
 
     /// Puts something at `path`, in place of what is there, with the parents that it needs.
@@ -157,6 +178,20 @@ impl Tree {
     }
 }
 
+fn of_inode(inode: &rootfs::Inode<'_>) -> (Kind, Attributes) {
+    let kind = match inode.kind {
+        rootfs::Kind::Directory(_) => Kind::Directory,
+        rootfs::Kind::File(content) => Kind::File(content.to_vec()),
+        rootfs::Kind::Symlink(target) => Kind::Symlink(target.to_vec()),
+        rootfs::Kind::CharDevice(device) => Kind::CharDevice(device.major, device.minor),
+        rootfs::Kind::BlockDevice(device) => Kind::BlockDevice(device.major, device.minor),
+        rootfs::Kind::Fifo => Kind::Fifo,
+    };
+    let rootfs::Attributes { mode, uid, gid, mtime } = inode.attributes;
+    let (seconds, nanoseconds) = (mtime.seconds, mtime.nanoseconds);
+    (kind, Attributes { mode: mode.into(), uid, gid, seconds, nanoseconds })
+}
+
 fn link(target: &Path, path: &Path) {
     rustix::fs::linkat(CWD, target, CWD, path, AtFlags::empty()).expect("a hard link");
 }
@@ -197,7 +232,7 @@ fn set_attributes(path: &Path, (kind, attributes): &(Kind, Attributes)) {
 }
 
 /// Appends an entry with everything that tells trees apart in extended headers.
-fn push_entry(
+pub(crate) fn push_entry(
     tar: &mut Vec<u8>,
     path: &[u8],
     kind: &Kind,
