@@ -7,6 +7,8 @@ pub struct Base<'a> {
     slices: Vec<&'a [u8]>,
     /// Where each slice starts in the stream, and at the end the length of the stream.
     starts: Vec<u64>,
+    /// Which slices the targets' image has too.
+    kept: Vec<bool>,
 }
 
 impl<'a> Base<'a> {
@@ -19,7 +21,20 @@ impl<'a> Base<'a> {
             total += slice.len() as u64;
         }
         starts.push(total);
-        Base { slices, starts }
+        let kept = vec![false; slices.len()];
+        Base { slices, starts, kept }
+    }
+
+    /// Tells that the image the targets belong to has these slices too, as they are: little of the
+    /// targets is to be found there, so they are searched for long matches only.
+    pub fn keeping(mut self, slices: impl IntoIterator<Item = usize>) -> Self {
+        slices.into_iter().for_each(|index| self.kept[index] = true);
+        self
+    }
+
+    /// Whether the targets' image has slice number `index` too.
+    pub(super) fn keeps(&self, index: usize) -> bool {
+        self.kept[index]
     }
 
     /// The length of the stream in bytes.

@@ -10,9 +10,9 @@ use super::pairing::Span;
 /// A span at least this long is a COPY for certain; shorter ones are candidates like others.
 const CERTAIN: usize = 2048;
 /// The longest segment.
-const SEGMENT: usize = 256 << 10;
+const SEGMENT: usize = 64 << 10;
 /// A cell is full when its segments have so many bytes.
-const CELL: usize = 256 << 10;
+const CELL: usize = 64 << 10;
 
 /// A run of segments that one job works on.
 pub(super) type Cell = Vec<Range<usize>>;

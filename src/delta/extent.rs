@@ -4,19 +4,30 @@
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     let len = a.len().min(b.len());
     let (a, b) = (&a[..len], &b[..len]);
-    // Whole lines first: comparing 64 bytes for equality compiles to a few vector instructions.
     let mut at = 0;
-    while at + 64 <= len && a[at..at + 64] == b[at..at + 64] {
-        at += 64;
-    }
     while at + 8 <= len {
         let difference = word(a, at) ^ word(b, at);
         if difference != 0 {
             return at + (difference.trailing_zeros() / 8) as usize;
         }
         at += 8;
+        // Most matches end within a few words; the others are worth wider steps.
+        if at == 32 {
+            at += equal_lines(&a[at..], &b[at..]);
+        }
     }
     at + a[at..].iter().zip(&b[at..]).take_while(|(x, y)| x == y).count()
+}
+
+/// How many bytes the whole 64-byte lines that begin `a` and `b` alike take. Without branches in a
+/// line, so that the comparison compiles to vector instructions wherever there are any.
+fn equal_lines(a: &[u8], b: &[u8]) -> usize {
+    const LINE: usize = 64;
+    let equal = |(a, b): &(&[u8; LINE], &[u8; LINE])| {
+        a.iter().zip(b.iter()).fold(0, |difference, (x, y)| difference | (x ^ y)) == 0
+    };
+    let (a, b) = (a.as_chunks::<LINE>().0, b.as_chunks::<LINE>().0);
+    a.iter().zip(b).take_while(equal).count() * LINE
 }
 
 /// How many trailing bytes `a` and `b` have in common.

@@ -10,6 +10,7 @@ use super::Base;
 use super::extent::{common_prefix, common_suffix, word};
 use super::pairing::{Guess, Span};
 use super::seed_index::SeedIndex;
+use super::tuning::Tuning;
 
 /// A stretch of a segment that the base has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,10 @@ impl Match {
     }
 }
 
-/// The shortest run worth noting on a displacement that is followed anyway.
-const SHORTEST_RUN: usize = 6;
 /// A displacement is given up after so many bytes without such a run.
-const GIVE_UP: usize = 96;
+const GIVE_UP: usize = 64;
 /// The same for a displacement that pairing guessed.
 const GIVE_UP_GUESS: usize = 1024;
-/// Inside a match at least this long nothing else is looked for, but for its last bytes.
-const SETTLED: usize = 40;
 /// How many of a settled match's last bytes are looked at all the same.
 const UNSETTLED_TAIL: usize = 12;
 /// How far a match grows backward into what earlier ones cover.
@@ -50,6 +47,7 @@ pub(super) struct Matcher<'a> {
     pub(super) base: &'a Base<'a>,
     pub(super) index: &'a SeedIndex,
     pub(super) target: &'a [u8],
+    pub(super) tuning: &'a Tuning,
 }
 
 impl<'a> Matcher<'a> {
@@ -64,9 +62,11 @@ impl<'a> Matcher<'a> {
         let mut search = Search {
             base: self.base,
             index: self.index,
+            tuning: self.tuning,
             bytes: &self.target[segment.clone()],
             origin: segment.start,
             matches: Vec::new(),
+            reach: vec![0; segment.len()],
             settled: vec![0; segment.len()],
             followed: [(0, 0); REMEMBERED],
             next_followed: 0,
@@ -94,9 +94,12 @@ impl<'a> Matcher<'a> {
 struct Search<'a> {
     base: &'a Base<'a>,
     index: &'a SeedIndex,
+    tuning: &'a Tuning,
     bytes: &'a [u8],
     origin: usize,
     matches: Vec<Match>,
+    /// The furthest end of the matches that cover each position.
+    reach: Vec<u32>,
     /// 0xff where a match is good enough to look no further.
     settled: Vec<u8>,
     /// Displacements followed lately and how far.
@@ -108,14 +111,20 @@ impl<'a> Search<'a> {
     fn add_span(&mut self, span: &Span) {
         let start = span.start.max(self.origin) - self.origin;
         let end = (span.end() - self.origin).min(self.bytes.len());
-        self.add(start, end, span.offset as i64 - span.start as i64);
+        self.add(start, end, span.displacement());
     }
 
     fn add(&mut self, start: usize, end: usize, displacement: i64) {
         self.matches.push(Match { start: start as u32, end: end as u32, displacement });
-        if end - start >= SETTLED {
+        self.reach[start..end].iter_mut().for_each(|reach| *reach = (*reach).max(end as u32));
+        if end - start >= self.tuning.settled {
             self.settled[start..end - UNSETTLED_TAIL].fill(0xff);
         }
+    }
+
+    /// Whether no one match noted so far has all of the run of `len` at `start`.
+    fn adds(&self, start: usize, len: usize) -> bool {
+        (self.reach[start] as usize) < start + len
     }
 
     /// The base stream position that `at` of the segment comes from.
@@ -132,7 +141,10 @@ impl<'a> Search<'a> {
         let (mut at, mut last) = (0, 0);
         while at < len && at - last <= give_up {
             let run = common_prefix(&bytes[at..len], &tail[at..len]);
-            if run >= SHORTEST_RUN {
+            if run >= self.tuning.shortest_run && self.adds(range.start + at, run) {
+                if last > 0 && at - last < self.tuning.narrow {
+                    self.settled[range.start + last..range.start + at].fill(0xff);
+                }
                 self.add(range.start + at, range.start + at + run, displacement);
                 last = at + run;
             }
@@ -153,7 +165,7 @@ impl<'a> Search<'a> {
         let (mut left, mut last) = (len, len);
         while left > 0 && last - left <= GIVE_UP {
             let run = common_suffix(&bytes[..left], &head[..left]);
-            if run >= SHORTEST_RUN {
+            if run >= self.tuning.shortest_run && self.adds(end - len + left - run, run) {
                 self.add(end - len + left - run, end - len + left, displacement);
                 last = left - run;
             }
@@ -172,10 +184,8 @@ impl<'a> Search<'a> {
                     at += self.settled_run(at);
                     continue;
                 }
-                if let Some(hash) = self.index.hash(&self.bytes[at..]) {
-                    std::hint::black_box(self.index.touch(hash));
-                    batch.push((at, hash));
-                }
+                let hash = self.index.hash(&self.bytes[at..]);
+                batch.extend(hash.filter(|&hash| self.index.may_have(hash)).map(|hash| (at, hash)));
                 at += 1;
             }
             for &(at, hash) in &batch {

@@ -13,17 +13,22 @@ mod command;
 mod encode;
 mod extent;
 mod fine;
+mod join;
 mod matches;
 mod options;
 mod pairing;
 mod parse;
 mod patch;
 mod prices;
+mod sampling;
 mod seed_index;
 mod stats;
+mod stream_model;
 mod tar_entries;
 #[cfg(test)]
 mod tests;
+mod trial;
+mod tuning;
 
 pub use base::Base;
 pub use command::{Command, CommandError, CommandReader, MAGIC, write_stream};

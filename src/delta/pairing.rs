@@ -32,6 +32,11 @@ impl Span {
     pub(super) fn end(&self) -> usize {
         self.start + self.len
     }
+
+    /// Base position minus target position.
+    pub(super) fn displacement(&self) -> i64 {
+        self.offset as i64 - self.start as i64
+    }
 }
 
 /// A guess where in the base a stretch of the target comes from.
@@ -50,6 +55,28 @@ pub(super) struct Pairing {
     pub(super) spans: Vec<Span>,
     /// Guesses for what is not in `spans`, in target order; several may be for the same stretch.
     pub(super) guesses: Vec<Guess>,
+}
+
+impl Pairing {
+    /// The spans that overlap `range`.
+    pub(super) fn spans_in(&self, range: &Range<usize>) -> &[Span] {
+        let first = self.spans.partition_point(|span| span.end() <= range.start);
+        let last = self.spans.partition_point(|span| span.start < range.end);
+        &self.spans[first..last]
+    }
+
+    /// The guesses that may overlap `range`.
+    pub(super) fn guesses_in(&self, range: &Range<usize>) -> &[Guess] {
+        let first = self.guesses.partition_point(|guess| guess.range.end <= range.start);
+        let last = self.guesses.partition_point(|guess| guess.range.start < range.end);
+        &self.guesses[first..last.max(first)]
+    }
+
+    /// The span that ends where `range` starts.
+    pub(super) fn span_before(&self, range: &Range<usize>) -> Option<&Span> {
+        let next = self.spans.partition_point(|span| span.end() <= range.start);
+        self.spans[..next].last().filter(|span| span.end() == range.start)
+    }
 }
 
 /// The entries of the base, found by path, by size and by path without version numbers.
@@ -212,14 +239,14 @@ pub(super) fn unclaimed(
     for (slice, entry) in known.entries() {
         at_end[*slice] = entry.end();
         let offset = base.start_of(*slice) + entry.content.start as u64;
-        if !entry.content.is_empty() && !claimed.contains(&offset) {
+        if !base.keeps(*slice) && !entry.content.is_empty() && !claimed.contains(&offset) {
             ranges.push((*slice, entry.content.clone()));
         }
     }
     // What follows the last entry, or all of a slice that is no tar.
     for (slice, &end) in at_end.iter().enumerate() {
         let len = base.slices()[slice].len();
-        if end < len {
+        if !base.keeps(slice) && end < len {
             ranges.push((slice, end..len));
         }
     }

@@ -17,8 +17,23 @@ pub(super) struct Piece {
     pub(super) displacement: i64,
 }
 
+/// A first choice to learn prices from: one match after another, wherever so much is left of it.
+pub(super) fn parse_greedily(matches: &[Match], shortest: u32) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut at = 0;
+    for found in matches {
+        let start = found.start.max(at);
+        if found.end >= start + shortest {
+            pieces.push(Piece { start, end: found.end, displacement: found.displacement });
+            at = found.end;
+        }
+    }
+    pieces
+}
+
 /// Matches weighed against each other at one byte.
 const OPEN: usize = 8;
+/// The price of what can't be: above any real one, and far enough below the largest number.
 const UNREACHED: u32 = u32::MAX / 2;
 
 /// A match that covers the current byte, and the cheapest way to be inside a COPY of it.
@@ -37,55 +52,118 @@ struct Arrival {
     number: u32,
 }
 
-/// The cheapest pieces for the segment of `origin` in the target, of `len` bytes.
+/// The cheapest pieces for the segment of `origin` in the target whose bytes `literals` prices. The
+/// last COPY before it was of `displacement`.
 pub(super) fn parse(
     origin: usize,
-    len: usize,
+    displacement: i64,
     matches: &[Match],
     commands: &CommandPrices,
     literals: &LiteralPrices,
 ) -> Vec<Piece> {
-    let mut in_literal = vec![UNREACHED; len + 1];
-    let mut after_copy = vec![UNREACHED; len + 1];
-    let mut arrivals = vec![Arrival::default(); len + 1];
-    let mut literal_began = vec![false; len + 1];
-    after_copy[0] = 0;
+    let len = literals.byte.len();
+    let mut ways = Ways::new(len, displacement);
     let mut open: Vec<OpenMatch> = Vec::with_capacity(OPEN);
-    let mut next = 0;
+    let mut starting = matches.iter().enumerate().peekable();
     for at in 0..len {
-        let here = in_literal[at].min(after_copy[at]);
-        while let Some(found) = matches.get(next).filter(|found| found.start as usize == at) {
-            admit(
-                &mut open,
-                OpenMatch { price: UNREACHED, from: 0, end: found.end, number: next as u32 },
-            );
-            debug_assert!(found.end as usize <= len);
-            next += 1;
+        while let Some((number, found)) = starting.next_if(|(_, found)| found.start as usize == at)
+        {
+            let number = number as u32;
+            admit(&mut open, OpenMatch { price: UNREACHED, from: 0, end: found.end, number });
         }
         open.retain(|candidate| candidate.end as usize > at);
+        let here = ways.in_literal[at].min(ways.after_copy[at]);
+        let place = (origin + at) as i64;
         for candidate in &mut open {
-            let displacement = matches[candidate.number as usize].displacement;
-            let price = here + copy_price(commands, (origin + at) as i64 + displacement);
-            if price < candidate.price {
-                candidate.price = price;
-                candidate.from = at as u32;
-            }
-            let long = if at as u32 + 1 - candidate.from > 255 { commands.long } else { 0 };
-            if candidate.price + long < after_copy[at + 1] {
-                after_copy[at + 1] = candidate.price + long;
-                arrivals[at + 1] = Arrival { from: candidate.from, number: candidate.number };
-            }
+            let offset = place + matches[candidate.number as usize].displacement;
+            candidate.begin(at, here + commands.copy(place + ways.displacement[at], offset));
+            ways.end_copy(at + 1, candidate, commands.long);
         }
-        let go_on = in_literal[at];
-        let begin = after_copy[at] + commands.literal + literals.enter[at];
-        literal_began[at + 1] = begin < go_on;
-        in_literal[at + 1] = go_on.min(begin) + literals.byte[at];
+        ways.go_on_literally(at, commands.literal + literals.enter[at], literals.byte[at]);
+        ways.remember_displacement(at + 1, matches);
     }
-    trace_back(matches, &in_literal, &after_copy, &arrivals, &literal_began)
+    ways.trace_back(matches)
 }
 
-fn copy_price(commands: &CommandPrices, offset: i64) -> u32 {
-    commands.copy - if offset % 512 == 0 { commands.aligned } else { 0 }
+impl OpenMatch {
+    /// Begins the COPY at `at` for `price`, if that is cheaper than having begun it before.
+    fn begin(&mut self, at: usize, price: u32) {
+        if price < self.price {
+            self.price = price;
+            self.from = at as u32;
+        }
+    }
+}
+
+/// The cheapest ways to have made the bytes before each position.
+struct Ways {
+    /// The price when the last byte was literal.
+    in_literal: Vec<u32>,
+    /// The price when a COPY ends here.
+    after_copy: Vec<u32>,
+    /// How that COPY came here.
+    arrivals: Vec<Arrival>,
+    /// Whether the literal that has the last byte begins with it.
+    literal_began: Vec<bool>,
+    /// The displacement of the last COPY on the cheaper of the two.
+    displacement: Vec<i64>,
+}
+
+impl Ways {
+    fn new(len: usize, displacement: i64) -> Self {
+        let mut ways = Ways {
+            in_literal: vec![UNREACHED; len + 1],
+            after_copy: vec![UNREACHED; len + 1],
+            arrivals: vec![Arrival::default(); len + 1],
+            literal_began: vec![false; len + 1],
+            displacement: vec![displacement; len + 1],
+        };
+        ways.after_copy[0] = 0;
+        ways
+    }
+
+    fn end_copy(&mut self, at: usize, candidate: &OpenMatch, long: u32) {
+        let price = candidate.price + if at as u32 - candidate.from > 0xff { long } else { 0 };
+        if price < self.after_copy[at] {
+            self.after_copy[at] = price;
+            self.arrivals[at] = Arrival { from: candidate.from, number: candidate.number };
+        }
+    }
+
+    fn go_on_literally(&mut self, at: usize, command: u32, byte: u32) {
+        let go_on = self.in_literal[at];
+        let begin = self.after_copy[at] + command;
+        self.literal_began[at + 1] = begin < go_on;
+        self.in_literal[at + 1] = go_on.min(begin) + byte;
+    }
+
+    fn remember_displacement(&mut self, at: usize, matches: &[Match]) {
+        self.displacement[at] = if self.after_copy[at] <= self.in_literal[at] {
+            matches[self.arrivals[at].number as usize].displacement
+        } else {
+            self.displacement[at - 1]
+        };
+    }
+
+    fn trace_back(&self, matches: &[Match]) -> Vec<Piece> {
+        let mut pieces = Vec::new();
+        let mut at = self.in_literal.len() - 1;
+        let mut literal = self.in_literal[at] < self.after_copy[at];
+        while at > 0 {
+            if literal {
+                literal = !self.literal_began[at];
+                at -= 1;
+                continue;
+            }
+            let arrival = self.arrivals[at];
+            let displacement = matches[arrival.number as usize].displacement;
+            pieces.push(Piece { start: arrival.from, end: at as u32, displacement });
+            at = arrival.from as usize;
+            literal = self.in_literal[at] < self.after_copy[at];
+        }
+        pieces.reverse();
+        pieces
+    }
 }
 
 /// Adds a match to the open ones; when there are too many, the one that ends first goes.
@@ -99,30 +177,4 @@ fn admit(open: &mut Vec<OpenMatch>, candidate: OpenMatch) {
     if least.end < candidate.end {
         open[shortest] = candidate;
     }
-}
-
-fn trace_back(
-    matches: &[Match],
-    in_literal: &[u32],
-    after_copy: &[u32],
-    arrivals: &[Arrival],
-    literal_began: &[bool],
-) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut at = in_literal.len() - 1;
-    let mut literal = in_literal[at] < after_copy[at];
-    while at > 0 {
-        if literal {
-            literal = !literal_began[at];
-            at -= 1;
-            continue;
-        }
-        let arrival = arrivals[at];
-        let displacement = matches[arrival.number as usize].displacement;
-        pieces.push(Piece { start: arrival.from, end: at as u32, displacement });
-        at = arrival.from as usize;
-        literal = in_literal[at] < after_copy[at];
-    }
-    pieces.reverse();
-    pieces
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::compression::{Compression, Encoder};
 use super::layer_tar::write_tar;
 use super::manifest::BlobId;
-use crate::delta::{Command, Effort, MAGIC, write_stream};
+use crate::delta::{Command, MAGIC, Options, write_stream};
 use crate::image::{Blob, BlobData, DiffId, Digest};
 use crate::temporary::TemporaryFile;
 
@@ -67,10 +67,10 @@ pub(super) fn write_delta<W: Write>(
     target: &[u8],
     commands: &[Command],
     compression: Compression,
-    effort: Effort,
+    encoding: &Options,
     out: W,
 ) -> io::Result<Written<W>> {
-    let encoder = Encoder::new(compression, effort, Hashed::new(out));
+    let encoder = Encoder::new(compression, encoding, Hashed::new(out));
     // Commands are a few bytes each; hashing them one by one would take longer than finding them.
     let mut tar = BufWriter::new(Hashed::new(encoder));
     write_tar(stream_len(commands), &mut tar, |out| write_stream(target, commands, out))?;

@@ -108,8 +108,9 @@ fn make_layers(
         }
         pair.encode(options.encoding, progress, |index, commands| {
             let target = &pair.target_layers[index];
-            let (compression, effort) = (options.compression, options.encoding.effort);
-            let blob = write_delta(target, commands, compression, effort, scratch.new_file()?)?;
+            let (compression, encoding) = (options.compression, &options.encoding);
+            let out = scratch.new_file()?;
+            let blob = write_delta(target, commands, compression, encoding, out)?;
             let path = blob.out.path().to_owned();
             layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
             if options.verify {

@@ -59,8 +59,8 @@ pub fn diff(
     let mut layers = Vec::new();
     pair.encode(options.encoding, progress, |index, commands| {
         let target = &pair.target_layers[index];
-        let effort = options.encoding.effort;
-        let blob = write_delta(target, commands, options.compression, effort, io::sink())?;
+        let (compression, encoding) = (options.compression, &options.encoding);
+        let blob = write_delta(target, commands, compression, encoding, io::sink())?;
         layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
         if options.files > 0 {
             costs.add(target, commands);

@@ -55,6 +55,15 @@ impl<'a> Pair<'a> {
         base_stream(&self.base_layers)
     }
 
+    /// The layers of the base that the target has too.
+    fn kept(&self) -> impl Iterator<Item = usize> + '_ {
+        self.sources.iter().enumerate().filter_map(|(index, source)| match *source {
+            Source::Shared => Some(index),
+            Source::Moved(place) => Some(place),
+            Source::Search => None,
+        })
+    }
+
     /// The layers of the target that the encoder has to look at.
     fn searched(&self) -> Vec<&[u8]> {
         let layers = self.target_layers.iter().zip(&self.sources);
@@ -72,7 +81,7 @@ impl<'a> Pair<'a> {
         progress: &dyn Progress,
         mut each: impl FnMut(usize, &[Command]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (base, searched) = (self.base_stream(), self.searched());
+        let (base, searched) = (self.base_stream().keeping(self.kept()), self.searched());
         let bytes = searched.iter().map(|layer| layer.len() as u64).sum();
         progress.expect(Stage::Index, bytes);
         progress.expect(Stage::Encode, bytes);

@@ -1,0 +1,114 @@
+//! What deflate will make of a delta stream: a look ahead that prices every byte.
+//!
+//! A greedy search for repeats, as deflate's own, and an order-0 model of what no repeat covers.
+//! Far from exact, but it sees what decides: which bytes are rare, what repeats, and how much a
+//! command costs among the others.
+
+use super::extent::common_prefix;
+use super::prices::BIT;
+
+/// Positions of four-byte words seen, by hash.
+const TABLE_BITS: u32 = 15;
+/// The window of deflate.
+const WINDOW: usize = 32 << 10;
+/// The longest match of deflate.
+const LONGEST: usize = 258;
+/// The shortest repeat looked for.
+const SHORTEST: usize = 4;
+/// How often each byte value counts before any is seen.
+const PRIOR: u32 = 2;
+
+/// A repeat of earlier bytes of the stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeat {
+    pub(super) len: usize,
+    /// What deflate pays for it.
+    pub(super) price: u32,
+}
+
+/// Where words of a stream were last seen, up to some position.
+pub(super) struct History<'a> {
+    stream: &'a [u8],
+    table: Vec<u32>,
+    seen: usize,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(stream: &'a [u8]) -> Self {
+        History { stream, table: vec![0; 1 << TABLE_BITS], seen: 0 }
+    }
+
+    /// Takes in the stream up to `position`.
+    pub(super) fn advance(&mut self, position: usize) {
+        let end = position.min(self.stream.len().saturating_sub(SHORTEST - 1));
+        while self.seen < end {
+            self.table[slot(&self.stream[self.seen..])] = self.seen as u32 + 1;
+            self.seen += 1;
+        }
+    }
+
+    /// The repeat that `bytes` would begin with, were they at `position` of the stream.
+    pub(super) fn find(&self, bytes: &[u8], position: usize) -> Option<Repeat> {
+        if bytes.len() < SHORTEST {
+            return None;
+        }
+        let at = (self.table[slot(bytes)] as usize).checked_sub(1)?;
+        let distance = position.saturating_sub(at).max(1);
+        if distance > WINDOW {
+            return None;
+        }
+        let len = common_prefix(&bytes[..bytes.len().min(LONGEST)], &self.stream[at..]);
+        let distance_bits = usize::BITS - distance.leading_zeros();
+        (len >= SHORTEST).then_some(Repeat { len, price: (9 + distance_bits) * BIT })
+    }
+}
+
+fn slot(bytes: &[u8]) -> usize {
+    let word = u32::from_le_bytes(bytes[..SHORTEST].try_into().expect("four bytes"));
+    (word.wrapping_mul(0x9e37_79b1) >> (32 - TABLE_BITS)) as usize
+}
+
+/// Prices of a stream's bytes.
+pub(super) struct StreamPrices {
+    /// Of every byte value that no repeat covers.
+    pub(super) value: [u32; 256],
+    /// Of every byte of the stream: its value's, or its share of the repeat that covers it.
+    pub(super) share: Vec<u32>,
+}
+
+/// Prices `stream`.
+pub(super) fn price_stream(stream: &[u8]) -> StreamPrices {
+    let mut counts = [PRIOR; 256];
+    let mut repeats: Vec<(usize, Repeat)> = Vec::new();
+    let mut history = History::new(stream);
+    let mut at = 0;
+    while at < stream.len() {
+        history.advance(at);
+        match history.find(&stream[at..], at) {
+            Some(repeat) if repeat.len > SHORTEST => {
+                repeats.push((at, repeat));
+                for b in &stream[at..at + repeat.len] {
+                    counts[usize::from(*b)] += 1;
+                }
+                at += repeat.len;
+            }
+            _ => {
+                counts[usize::from(stream[at])] += 1;
+                at += 1;
+            }
+        }
+    }
+    let symbols = counts.iter().sum::<u32>() + repeats.len() as u32;
+    let value = counts.map(|count| bits(symbols, count));
+    let mut share: Vec<u32> = stream.iter().map(|&byte| value[usize::from(byte)]).collect();
+    for (at, repeat) in repeats {
+        share[at..at + repeat.len].fill(repeat.price / repeat.len as u32);
+    }
+    StreamPrices { value, share }
+}
+
+/// The price of a symbol that is `count` of `total`, as a Huffman code would have it.
+fn bits(total: u32, count: u32) -> u32 {
+    let bits = (f64::from(total) / f64::from(count)).log2();
+    ((bits * f64::from(BIT)) as u32).clamp(BIT, 15 * BIT)
+}

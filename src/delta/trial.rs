@@ -1,0 +1,183 @@
+//! A cell's delta stream as one choice of commands makes it, and the prices it teaches for the next
+//! choice.
+
+use super::Command;
+use super::parse::Piece;
+use super::prices::{BIT, CLASSES, CommandPrices, DevicePrices, LiteralPrices, nearness};
+use super::stream_model::{History, StreamPrices, price_stream};
+
+/// What a COPY costs beside its own bytes: it breaks repeats and blurs the statistics around it.
+const DISTURBANCE: u32 = 4 * BIT;
+/// The larger a COPY's price on the device, the more the choice drifts to them from round to round;
+/// this part of that price is added against it.
+const DRIFT: u32 = 5;
+/// What a COPY is presumed to take by nearness, without the lowest byte of its offset, and as how
+/// many COPYs that counts. From the tokens of deflate in real deltas.
+const PRESUMED_COPY: [u32; CLASSES] = [20 * BIT, 26 * BIT, 33 * BIT, 36 * BIT];
+const PRESUMED_COUNT: u32 = 4;
+/// The least that a LITERAL command takes.
+const LITERAL_MIN: u32 = 2 * BIT;
+/// What a second length byte takes.
+const LONG: u32 = 6 * BIT;
+
+/// What a byte of the stream is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Literal,
+    LiteralCommand,
+    Copy(u8),
+    OffsetLow,
+}
+
+/// Where in a trial stream a stretch of a segment is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place {
+    /// Where the stretch begins in the segment.
+    at: usize,
+    /// Where its first byte is in the stream, or would be.
+    stream: usize,
+    /// Whether the stream has its bytes.
+    literal: bool,
+}
+
+/// The stream of a cell.
+#[derive(Default)]
+pub(super) struct TrialStream {
+    bytes: Vec<u8>,
+    fields: Vec<Field>,
+    copies: [u32; CLASSES],
+    literals: u32,
+    last_offset: u64,
+}
+
+impl TrialStream {
+    pub(super) fn push_copy(&mut self, offset: u64, len: u64) {
+        let class = nearness(self.last_offset, offset);
+        Command::Copy { offset, len }.write_header(&mut self.bytes);
+        self.fields.resize(self.bytes.len(), Field::Copy(class as u8));
+        let after_offset = Command::Copy { offset: 0, len }.header_len() - 1;
+        self.fields[self.bytes.len() - after_offset] = Field::OffsetLow;
+        self.copies[class] += 1;
+        self.last_offset = offset;
+    }
+
+    fn push_literal(&mut self, bytes: &[u8]) {
+        Command::Literal { len: bytes.len() as u64 }.write_header(&mut self.bytes);
+        self.fields.resize(self.bytes.len(), Field::LiteralCommand);
+        self.bytes.extend_from_slice(bytes);
+        self.fields.resize(self.bytes.len(), Field::Literal);
+        self.literals += 1;
+    }
+
+    /// Adds the commands for a segment of `origin` in the target, whose copies are `pieces`.
+    /// Returns where in the stream each is.
+    pub(super) fn push_segment(
+        &mut self,
+        origin: usize,
+        bytes: &[u8],
+        pieces: &[Piece],
+    ) -> Vec<Place> {
+        let mut places = Vec::with_capacity(2 * pieces.len() + 1);
+        let mut at = 0;
+        let mut literal = |stream: &mut Self, from: usize, to: usize| {
+            if from < to {
+                stream.push_literal(&bytes[from..to]);
+                let start = stream.bytes.len() - (to - from);
+                places.push(Place { at: from, stream: start, literal: true });
+            }
+            places.push(Place { at: to, stream: stream.bytes.len(), literal: false });
+        };
+        for piece in pieces {
+            let (start, end) = (piece.start as usize, piece.end as usize);
+            literal(self, at, start);
+            let offset = (origin + start) as i64 + piece.displacement;
+            self.push_copy(offset as u64, (end - start) as u64);
+            at = end;
+        }
+        literal(self, at, bytes.len());
+        places
+    }
+
+    /// The prices that this stream teaches.
+    pub(super) fn learn(&self, device: &DevicePrices) -> (StreamPrices, CommandPrices) {
+        let stream = price_stream(&self.bytes);
+        let mut literal_sum = 0;
+        let mut copy_sums = PRESUMED_COPY.map(|price| u64::from(price * PRESUMED_COUNT));
+        let mut low_sums = stream.value.map(|price| u64::from(price * PRESUMED_COUNT));
+        let mut low_counts = [u64::from(PRESUMED_COUNT); 256];
+        for ((&byte, field), &share) in self.bytes.iter().zip(&self.fields).zip(&stream.share) {
+            match *field {
+                Field::Literal => {}
+                Field::LiteralCommand => literal_sum += u64::from(share),
+                Field::Copy(class) => copy_sums[usize::from(class)] += u64::from(share),
+                Field::OffsetLow => {
+                    low_sums[usize::from(byte)] += u64::from(share);
+                    low_counts[usize::from(byte)] += 1;
+                }
+            }
+        }
+        let literal = (literal_sum / u64::from(self.literals.max(1))) as u32;
+        let extra = DISTURBANCE + device.copy + device.copy / DRIFT;
+        let commands = CommandPrices {
+            literal: literal.max(LITERAL_MIN) + device.literal,
+            copy: std::array::from_fn(|class| {
+                let count = u64::from(self.copies[class] + PRESUMED_COUNT);
+                (copy_sums[class] / count) as u32 + extra
+            }),
+            offset_low: std::array::from_fn(|byte| (low_sums[byte] / low_counts[byte]) as u32),
+            long: LONG,
+        };
+        (stream, commands)
+    }
+
+    /// What has been seen of this stream: nothing yet.
+    pub(super) fn history(&self) -> History<'_> {
+        History::new(&self.bytes)
+    }
+}
+
+/// Prices the bytes of a segment as literals: by `value`, or where they repeat what the stream has
+/// before their place in it, as part of that repeat.
+pub(super) fn price_literals(
+    history: &mut History<'_>,
+    value: &[u32; 256],
+    places: &[Place],
+    bytes: &[u8],
+) -> LiteralPrices {
+    let mut prices = LiteralPrices {
+        byte: bytes.iter().map(|&byte| value[usize::from(byte)]).collect(),
+        enter: vec![0; bytes.len()],
+    };
+    let mut places = places.iter().peekable();
+    let mut place = Place::default();
+    let mut at = 0;
+    while at < bytes.len() {
+        while let Some(next) = places.next_if(|next| next.at <= at) {
+            place = *next;
+        }
+        let position = place.stream + if place.literal { at - place.at } else { 0 };
+        history.advance(position);
+        let repeat = history
+            .find(&bytes[at..], position)
+            .filter(|repeat| repeat.price < prices.byte[at..at + repeat.len].iter().sum());
+        at += match repeat {
+            Some(repeat) => price_repeat(&mut prices, at, repeat.len, repeat.price),
+            None => 1,
+        };
+    }
+    prices
+}
+
+/// A repeat's price falls on its first byte. Who begins in its middle pays it too, or the bytes
+/// that are left one by one. Returns the repeat's length.
+fn price_repeat(prices: &mut LiteralPrices, at: usize, len: usize, price: u32) -> usize {
+    let mut singly = 0;
+    for inside in (at..at + len).rev() {
+        singly += prices.byte[inside];
+        prices.enter[inside] = singly.min(price);
+        prices.byte[inside] = 0;
+    }
+    prices.byte[at] = price;
+    prices.enter[at] = 0;
+    len
+}

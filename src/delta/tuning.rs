@@ -1,0 +1,54 @@
+//! What goal and effort mean in figures: how hard to look, how long to think.
+//!
+//! All of it was chosen by measuring; `docs/encoder.md` has the figures.
+
+use super::prices::DevicePrices;
+use super::{Goal, Options};
+
+/// The figures behind an encoder's options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tuning {
+    /// Every how many bytes the base is sampled where it changed; a power of two.
+    pub(super) fine_step: usize,
+    /// How often the choice of commands is made again with prices learnt from the last one. 0
+    /// leaves the first, greedy choice.
+    pub(super) rounds: usize,
+    /// The shortest run worth noting on a displacement that is followed anyway.
+    pub(super) shortest_run: usize,
+    /// The first, greedy choice takes no shorter match.
+    pub(super) shortest_greedy: u32,
+    /// Inside a match at least this long nothing else is looked for, but for its last bytes.
+    pub(super) settled: usize,
+    /// So narrow a gap between two runs of one displacement has room for nothing else.
+    pub(super) narrow: usize,
+}
+
+/// A greedy choice that begins with few COPYs ends better than one that begins with many: what it
+/// leaves literal teaches what literals cost.
+const GREEDY_RUNS: usize = 3;
+
+impl Tuning {
+    pub(super) fn new(options: &Options) -> Self {
+        let shortest_run = DevicePrices::new(&options.goal).shortest_copy();
+        let thorough = options.goal == Goal::Size;
+        let level = options.effort.level();
+        let (fine_step, rounds) = match (thorough, level) {
+            (_, 1) => (32, 0),
+            (false, 2..=3) => (32, 1),
+            (false, 4..=6) => (16, 1),
+            (false, 7..=8) => (4, 2),
+            (true, 2..=3) => (16, 1),
+            (true, 4..=6) => (4, 5),
+            (true, 7..=8) => (4, 7),
+            (_, _) => (4, if thorough { 10 } else { 4 }),
+        };
+        Tuning {
+            fine_step,
+            rounds,
+            shortest_run,
+            shortest_greedy: (GREEDY_RUNS * shortest_run) as u32,
+            settled: if thorough { 40 } else { 28 },
+            narrow: shortest_run + 3,
+        }
+    }
+}
