@@ -65,7 +65,7 @@ struct Summary<'a> {
 impl Display for Summary<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(out, "image:   {}", self.output)?;
-        report::write_images(out, self.report)?;
-        report::write_effort(out, self.report)
+        report::write_images(out, &self.report.base_id, &self.report.target_id)?;
+        report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)
     }
 }

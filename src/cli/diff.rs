@@ -73,10 +73,10 @@ struct Compared {
 impl Display for Compared {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let delta = &self.report.delta;
-        report::write_images(out, delta)?;
+        report::write_images(out, &delta.base_id, &delta.target_id)?;
         write!(out, "\n{}\n", report::layer_table(delta))?;
         report::write_totals(out, delta, &self.device)?;
-        report::write_effort(out, delta)?;
+        report::write_effort(out, delta.total.seconds, delta.total.peak_memory)?;
         if !self.report.files.is_empty() {
             write!(out, "\n{}", file_table(&self.report.files))?;
         }

@@ -1,9 +1,13 @@
 //! `remora inspect`: what a delta is made of.
 
 use std::fmt::{self, Display, Formatter};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::Args;
-use remora::image::ImageReference;
+use remora::image::{ImageReference, ReferenceError};
+use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
 
@@ -11,43 +15,102 @@ use super::access::AccessArguments;
 use super::failure::Failure;
 use super::report;
 use super::session::Session;
+use super::units;
 
 const EXAMPLES: &str = "\
 Examples:
   remora inspect registry.example.com/app:delta-1-2
-  remora inspect docker-archive:delta.tar --json | jq .target_id";
+  remora inspect docker-archive:delta.tar --json | jq .target_id
+  remora inspect app-1-2.delta";
 
 /// Show which images a delta connects, its layers and commands.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Inspect {
-    /// The delta, Remora's or balena-engine's
-    delta: ImageReference,
+    /// The delta, Remora's or another's: a reference, or the file of a v2 delta
+    delta: Place,
     #[command(flatten)]
     access: AccessArguments,
 }
 
-impl Inspect {
-    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        let transports = self.access.transports()?;
-        let delta = transports.open(&self.delta, &self.access.platform())?;
-        session.answer(&Inspected { report: v3::inspect(&delta, session.progress())? })
+/// Where a delta of either kind may be.
+#[derive(Debug, Clone)]
+enum Place {
+    Image(ImageReference),
+    File(PathBuf),
+}
+
+impl FromStr for Place {
+    type Err = ReferenceError;
+
+    /// A name without a transport is a file's where there is such a file, otherwise a registry's.
+    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+        let is_file = !text.starts_with("docker:") && Path::new(text).is_file();
+        match text.parse() {
+            Ok(ImageReference::Registry(_)) | Err(_) if is_file => Ok(Place::File(text.into())),
+            parsed => parsed.map(Place::Image),
+        }
     }
 }
 
-/// What the delta is made of.
+impl Inspect {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        match &self.delta {
+            Place::Image(reference) => {
+                let transports = self.access.transports()?;
+                let delta = transports.open(reference, &self.access.platform())?;
+                let report = v3::inspect(&delta, session.progress())?;
+                session.answer(&InspectedV3 { format: "v3", report })
+            }
+            Place::File(path) => {
+                let file = File::open(path).map_err(|error| {
+                    Failure::io(format!("cannot open {}", path.display()), &error)
+                })?;
+                let report = v2::inspect(file, None)?;
+                session.answer(&InspectedV2 { format: "v2", report })
+            }
+        }
+    }
+}
+
+/// What a v3 delta is made of.
 #[derive(Serialize)]
-struct Inspected {
+struct InspectedV3 {
+    format: &'static str,
     #[serde(flatten)]
     report: DeltaReport,
 }
 
-impl Display for Inspected {
+impl Display for InspectedV3 {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         if let Some(digest) = self.report.delta_digest {
             writeln!(out, "digest:  {digest}")?;
         }
-        report::write_images(out, &self.report)?;
+        report::write_images(out, &self.report.base_id, &self.report.target_id)?;
         write!(out, "\n{}", report::layer_table(&self.report))
+    }
+}
+
+/// What a v2 delta is made of.
+#[derive(Serialize)]
+struct InspectedV2 {
+    format: &'static str,
+    #[serde(flatten)]
+    report: Inspection,
+}
+
+impl Display for InspectedV2 {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        let maker =
+            if report.made_by_remora { "Remora, its checksum holds" } else { "another tool" };
+        writeln!(out, "made by: {maker}")?;
+        writeln!(out, "size:    {}", units::bytes(report.delta_bytes))?;
+        let list = if report.pruned { "only those that change" } else { "all of the target" };
+        writeln!(out, "names:   {}, {list}", units::count(report.entries.total))?;
+        writeln!(out, "files:   {} with new content", units::count(report.records))?;
+        writeln!(out, "new:     {}", units::bytes(report.literal_bytes))?;
+        let (matched, runs) = (units::bytes(report.matched_bytes), units::count(report.runs));
+        writeln!(out, "matched: {matched} in {runs} runs")
     }
 }

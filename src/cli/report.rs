@@ -3,15 +3,28 @@
 use std::fmt::{self, Formatter, Write as _};
 
 use remora::delta::Goal;
+use remora::image::ImageId;
 use remora::v3::{DeltaReport, LayerReport};
 
 use super::table::{Align, Table};
 use super::units;
 
+/// Where the delta is.
+pub(super) fn write_output(out: &mut Formatter<'_>, output: Option<&str>) -> fmt::Result {
+    match output {
+        Some(output) => writeln!(out, "delta:   {output}"),
+        None => writeln!(out, "delta:   not published, this was a dry run"),
+    }
+}
+
 /// The two images that the delta connects.
-pub(super) fn write_images(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
-    writeln!(out, "base:    {}", report.base_id)?;
-    writeln!(out, "target:  {}", report.target_id)
+pub(super) fn write_images(
+    out: &mut Formatter<'_>,
+    base: &ImageId,
+    target: &ImageId,
+) -> fmt::Result {
+    writeln!(out, "base:    {base}")?;
+    writeln!(out, "target:  {target}")
 }
 
 /// What the delta costs the device, beside what it would cost without.
@@ -36,10 +49,14 @@ pub(super) fn write_totals(
     write_unpaid(out, report)
 }
 
-/// What the work took here.
-pub(super) fn write_effort(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
-    let seconds = units::seconds(report.total.seconds);
-    match report.total.peak_memory {
+/// What the work took here: seconds, and bytes of memory.
+pub(super) fn write_effort(
+    out: &mut Formatter<'_>,
+    seconds: f64,
+    peak_memory: Option<u64>,
+) -> fmt::Result {
+    let seconds = units::seconds(seconds);
+    match peak_memory {
         Some(memory) => writeln!(out, "took:    {seconds} and {} of memory", units::bytes(memory)),
         None => writeln!(out, "took:    {seconds}"),
     }

@@ -45,6 +45,8 @@ fn json_answers_keep_their_shape() {
         "apply oci:thermostat:1.0 oci:delta --output oci:rebuilt",
         "diff oci:thermostat:1.0 oci:thermostat:1.1 --files 3",
         "inspect oci:delta",
+        "create oci:thermostat:1.0 oci:thermostat:1.1 --format v2 --output thermostat.delta",
+        "inspect thermostat.delta",
         "store info",
         "store verify",
         "store gc --max-size 1GB",

@@ -21,6 +21,10 @@ const FAILURES: &[(&str, &str)] = &[
     ("quiet and verbose", "inspect oci:delta -q -v"),
     ("stdin for two images", "apply docker-archive:- docker-archive:- -o oci:x"),
     ("stdout for two things", "apply oci:thermostat:1.0 oci:delta -o docker-archive:- --json"),
+    ("an option of the other format", "create a b --format v2 -o x --manifest oci"),
+    ("an image for what is a file", "create a b --format v2 -o oci:x"),
+    ("an output that cannot be", "create a b -o oci:"),
+    ("not a v2 delta", "inspect noise"),
     ("no such layout", "inspect oci:nowhere"),
     ("no such tag", "inspect oci:thermostat:2.0"),
     ("a tag is needed", "inspect oci:thermostat"),
@@ -28,7 +32,7 @@ const FAILURES: &[(&str, &str)] = &[
     ("not an archive", "inspect docker-archive:noise"),
     ("not a delta", "inspect oci:thermostat:1.0"),
     ("not the base", "apply oci:thermostat:1.1 oci:delta -o oci:x"),
-    ("a damaged delta", "apply oci:thermostat:1.0 oci:damaged -o oci:x"),
+    ("a damaged image", "create oci:damaged:1.0 oci:thermostat:1.1 -o oci:x --store new"),
     ("no place for the output", "create oci:thermostat:1.0 oci:thermostat:1.1 -o oci:noise/x"),
     ("no place for the store", "store info --store noise/x"),
     ("no platform of that name", "inspect oci:multi --platform linux/riscv64"),
@@ -54,11 +58,11 @@ fn prepare(sandbox: &Sandbox) {
 const ARM: &str = r#""platform":{"os":"linux","architecture":"arm","variant":"v7"}"#;
 const AMD: &str = r#""platform":{"os":"linux","architecture":"amd64"}"#;
 
-/// Makes `oci:damaged`, a copy of `oci:delta` with one bit of its largest blob flipped.
+/// Makes `oci:damaged`, a copy of the fixture with one bit of its largest blob flipped.
 fn damage_largest_blob(sandbox: &Sandbox) {
     let copied = std::process::Command::new("cp")
-        .arg("-r")
-        .args([sandbox.path("delta"), sandbox.path("damaged")])
+        .arg("-rL")
+        .args([sandbox.path("thermostat"), sandbox.path("damaged")])
         .status();
     assert!(copied.expect("cp runs").success());
     let blobs = sandbox.tree("damaged/blobs").into_iter().filter(|path| path.is_file());

@@ -1,0 +1,115 @@
+//! `remora create`: make a delta and publish it.
+
+mod v2;
+mod v3;
+
+use clap::{Args, ValueEnum};
+use remora::image::{Image, ImageReference, Transports};
+use remora::store::Store;
+
+use self::v2::V2Arguments;
+use self::v3::V3Arguments;
+use super::access::{self, AccessArguments};
+use super::encoding::EncodingArguments;
+use super::failure::Failure;
+use super::session::Session;
+
+const EXAMPLES: &str = "\
+Examples:
+  Make a delta in a registry; a device that has app:1 pulls app:delta-1-2 and ends up with app:2:
+    remora create registry.example.com/app:1 registry.example.com/app:2 \\
+      --output registry.example.com/app:delta-1-2
+  Make the smallest delta there is, whatever it costs the device to apply:
+    remora create oci:app:1 oci:app:2 --output oci:app:delta-1-2 --prefer size --effort 9
+  From 'docker save' files, for ARM, with what was done as JSON:
+    remora create docker-archive:1.tar docker-archive:2.tar --output oci:delta:1-2 \\
+      --platform linux/arm64 --json
+  Make a file for devices that update with rsync:
+    remora create oci:app:1 oci:app:2 --format v2 --output app-1-2.delta";
+
+/// Make a delta between two images and publish it.
+///
+/// A device that has BASE pulls the delta and ends up with TARGET, bit for bit. The delta is
+/// applied once before anything is published; what does not rebuild TARGET is never written.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Create {
+    /// The image that devices have
+    base: ImageReference,
+    /// The image that devices are to get
+    target: ImageReference,
+    /// Where the delta goes: a reference, for v2 a file
+    #[arg(short, long, value_name = "WHERE")]
+    output: String,
+    /// What kind of delta
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Publish without applying the delta first
+    #[arg(long)]
+    no_verify: bool,
+    /// Do everything but publish
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    v3: V3Arguments,
+    #[command(flatten)]
+    v2: V2Arguments,
+    #[command(flatten)]
+    encoding: EncodingArguments,
+    #[command(flatten)]
+    access: AccessArguments,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    /// A small image that balena-engine pulls
+    #[default]
+    V3,
+    /// A file that older devices apply with their rsync; of the encoder options only --threads
+    /// counts
+    V2,
+}
+
+impl Create {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        access::refuse_stdin_twice([&self.base, &self.target])?;
+        self.encoding.use_threads()?;
+        match self.format {
+            Format::V3 => {
+                refuse_foreign(self.v2.given(), "v3")?;
+                self.create_v3(session)
+            }
+            Format::V2 => {
+                refuse_foreign(self.v3.given(), "v2")?;
+                self.create_v2(session)
+            }
+        }
+    }
+
+    /// Opens everything that is needed to make a delta of either kind.
+    fn open(&self) -> Result<Opened, Failure> {
+        let transports = self.access.transports()?;
+        let base = transports.open(&self.base, &self.access.platform())?;
+        let target = transports.open(&self.target, &self.access.platform())?;
+        Ok(Opened { transports, base, target, store: self.access.store()? })
+    }
+}
+
+/// What a delta is made from and with.
+struct Opened {
+    transports: Transports,
+    base: Image,
+    target: Image,
+    store: Store,
+}
+
+/// Refuses an option of the other format, which would be without effect.
+fn refuse_foreign(option: Option<&str>, format: &str) -> Result<(), Failure> {
+    match option {
+        None => Ok(()),
+        Some(option) => Err(Failure::usage(
+            format!("{option} means nothing to a {format} delta"),
+            "leave it out, or choose the other --format",
+        )),
+    }
+}

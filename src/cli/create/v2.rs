@@ -1,0 +1,110 @@
+//! Making a v2 delta: a file that older devices apply with their rsync.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use remora::image::ImageReference;
+use remora::temporary::TemporaryFile;
+use remora::v2::{self, CreateOptions, DeltaReport, ListScope};
+use serde::Serialize;
+
+use super::Create;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::cli::{report, units};
+
+/// What a v2 delta says beside the content of files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of v2")]
+pub(super) struct V2Arguments {
+    /// Which names of TARGET are listed [default: pruned]
+    #[arg(long, value_enum, value_name = "NAMES")]
+    list: Option<ListName>,
+    /// Make devices write files anew of which only attributes change, so that BASE, which shares
+    /// them, stays as it is
+    #[arg(long)]
+    protect_shared: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum ListName {
+    /// Those that change: the smallest delta
+    #[default]
+    Pruned,
+    /// All: a device whose files are not BASE's notices, and reads them all for that
+    Full,
+}
+
+impl V2Arguments {
+    /// One of these options that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let list = self.list.map(|_| "--list");
+        list.or(self.protect_shared.then_some("--protect-shared"))
+    }
+}
+
+impl Create {
+    pub(super) fn create_v2(&self, session: &Session) -> Result<(), Failure> {
+        refuse_image(&self.output)?;
+        let path = Path::new(&self.output);
+        let cannot_write = |error| Failure::io(format!("cannot write {}", path.display()), &error);
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let file = TemporaryFile::new_in(folder.unwrap_or(Path::new("."))).map_err(cannot_write)?;
+        let options = CreateOptions {
+            list: match self.v2.list.unwrap_or_default() {
+                ListName::Pruned => ListScope::Pruned,
+                ListName::Full => ListScope::Full,
+            },
+            protect_shared: self.v2.protect_shared,
+            verify: !self.no_verify,
+        };
+        let from = self.open()?;
+        let (base, target, out) = (&from.base, &from.target, file.as_file());
+        let report = v2::create(base, target, &from.store, &options, out, session.progress())?;
+        if !self.dry_run {
+            file.publish(path).map_err(cannot_write)?;
+        }
+        let output = (!self.dry_run).then_some(self.output.as_str());
+        session.summary(&Summary { format: "v2", output, report: &report }, false)
+    }
+}
+
+/// Refuses the name of an image for what is to be a file. A name that could also be in a registry is
+/// taken for the file's.
+fn refuse_image(output: &str) -> Result<(), Failure> {
+    match output.parse() {
+        Ok(ImageReference::Registry(_)) | Err(_) if !output.starts_with("docker:") => Ok(()),
+        _ => Err(Failure::usage(
+            format!("{output} names an image, and a v2 delta is a file"),
+            "give a file's name",
+        )),
+    }
+}
+
+/// What was made.
+#[derive(Serialize)]
+struct Summary<'a> {
+    format: &'static str,
+    /// The file; none after a dry run.
+    output: Option<&'a str>,
+    #[serde(flatten)]
+    report: &'a DeltaReport,
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = self.report;
+        report::write_output(out, self.output)?;
+        report::write_images(out, &report.base_id, &report.target_id)?;
+        let delta = units::bytes(report.delta_bytes);
+        match report.pull_bytes.map(units::bytes) {
+            Some(pull) => writeln!(out, "fetch:   {delta}, where the whole image takes {pull}")?,
+            None => writeln!(out, "fetch:   {delta}")?,
+        }
+        let (names, files) = (report.sizes.entries, report.sizes.records);
+        let (names, files) = (units::count(names), units::count(files));
+        writeln!(out, "files:   {names} names, {files} with new content")?;
+        report::write_effort(out, report.seconds, report.peak_memory)
+    }
+}

@@ -1,0 +1,121 @@
+//! Making a v3 delta: an image that balena-engine pulls.
+
+use std::fmt::{self, Display, Formatter};
+
+use clap::{Args, ValueEnum};
+use remora::delta::Goal;
+use remora::image::{ImageError, ImageReference};
+use remora::v3::{self, Compression, CreateOptions, DeltaReport, ManifestKind};
+use serde::Serialize;
+
+use super::Create;
+use crate::cli::access;
+use crate::cli::failure::Failure;
+use crate::cli::report;
+use crate::cli::session::Session;
+
+/// How a v3 delta is wrapped up.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of v3")]
+pub(super) struct V3Arguments {
+    /// What kind of manifest [default: docker; oci in OCI layouts and archives]
+    #[arg(long, value_enum, value_name = "KIND")]
+    manifest: Option<ManifestName>,
+    /// How the delta's layers are compressed [default: gzip]
+    #[arg(long, value_enum, value_name = "METHOD")]
+    compression: Option<CompressionName>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ManifestName {
+    /// Docker image manifest, version 2, schema 2
+    Docker,
+    /// OCI image manifest whose subject is TARGET's, so that the referrers API finds it
+    Oci,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum CompressionName {
+    /// Read by every device
+    #[default]
+    Gzip,
+    /// Read by every device, sometimes smaller where mostly file headers changed
+    Bzip2,
+    /// 10 to 15 % smaller, but the device needs an xz program, which stock balenaOS has not
+    Xz,
+    /// Not compressed
+    None,
+}
+
+impl V3Arguments {
+    /// One of these options that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        let manifest = self.manifest.map(|_| "--manifest");
+        manifest.or(self.compression.map(|_| "--compression"))
+    }
+
+    fn manifest(&self, output: &ImageReference) -> ManifestKind {
+        match self.manifest {
+            None => ManifestKind::for_destination(output),
+            Some(ManifestName::Docker) => ManifestKind::Docker,
+            Some(ManifestName::Oci) => ManifestKind::Oci,
+        }
+    }
+
+    fn compression(&self, output: &ImageReference) -> Compression {
+        match self.compression.unwrap_or_default() {
+            // A docker archive is of plain tars.
+            _ if output.holds_plain_layers() => Compression::None,
+            CompressionName::Gzip => Compression::Gzip,
+            CompressionName::Bzip2 => Compression::Bzip2,
+            CompressionName::Xz => Compression::Xz,
+            CompressionName::None => Compression::None,
+        }
+    }
+}
+
+impl Create {
+    pub(super) fn create_v3(&self, session: &Session) -> Result<(), Failure> {
+        let output: ImageReference = self.output.parse().map_err(ImageError::from)?;
+        let to_stdout = access::claim_stdout(&output, session)?;
+        let options = CreateOptions {
+            encoding: self.encoding.options(),
+            compression: self.v3.compression(&output),
+            manifest: self.v3.manifest(&output),
+            verify: !self.no_verify,
+        };
+        let from = self.open()?;
+        let (base, target) = (&from.base, &from.target);
+        let delta = v3::create(base, target, &from.store, &options, session.progress())?;
+        if !self.dry_run {
+            from.transports.write(&output, delta.contents(), session.progress())?;
+        }
+        let output = (!self.dry_run).then(|| output.to_string());
+        let (report, device) = (delta.report(), self.encoding.device());
+        session.summary(&Summary { format: "v3", output, report, device }, to_stdout)
+    }
+}
+
+/// What was made.
+#[derive(Serialize)]
+struct Summary<'a> {
+    format: &'static str,
+    /// Where the delta is; nowhere after a dry run.
+    output: Option<String>,
+    #[serde(flatten)]
+    report: &'a DeltaReport,
+    #[serde(skip)]
+    device: Goal,
+}
+
+impl Display for Summary<'_> {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        report::write_output(out, self.output.as_deref())?;
+        if let Some(digest) = self.report.delta_digest {
+            writeln!(out, "digest:  {digest}")?;
+        }
+        report::write_images(out, &self.report.base_id, &self.report.target_id)?;
+        report::write_totals(out, self.report, &self.device)?;
+        report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)
+    }
+}
