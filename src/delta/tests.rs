@@ -136,3 +136,32 @@ fn empty_and_tiny_inputs_are_encoded() {
         }
     }
 }
+
+/// The size of a delta stream as a gzip'ed blob.
+fn blob_bytes(target: &[u8], commands: &[Command]) -> usize {
+    let mut stream = Vec::new();
+    write_stream(target, commands, &mut stream).unwrap();
+    let level = libdeflater::CompressionLvl::best();
+    let mut compressor = libdeflater::Compressor::new(level);
+    let mut blob = vec![0; compressor.gzip_compress_bound(stream.len())];
+    compressor.gzip_compress(&stream, &mut blob).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn fine_is_never_larger_than_matching_by_blocks(
+        old in content(20_000),
+        edits in prop::collection::vec(edit(), 0..8),
+    ) {
+        let mut new = old.clone();
+        edits.iter().for_each(|edit| apply_edit(&mut new, edit));
+        let blocks = Options { algorithm: Algorithm::Rsync, ..Options::default() };
+        let blocks = blob_bytes(&new, &encode(&[&old], &new, blocks));
+        for goal in [Goal::Size, Goal::default()] {
+            let fine = encode(&[&old], &new, Options { goal, ..Options::default() });
+            prop_assert!(blob_bytes(&new, &fine) <= blocks, "{goal:?} {} {}", blob_bytes(&new, &fine), blocks);
+        }
+    }
+}
