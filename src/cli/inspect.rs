@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use remora::image::{ImageReference, ReferenceError};
+use remora::rootfs::Tree;
 use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
@@ -21,7 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   remora inspect registry.example.com/app:delta-1-2
   remora inspect docker-archive:delta.tar --json | jq .target_id
-  remora inspect app-1-2.delta";
+  remora inspect app-1-2.delta --base oci:app:1";
 
 /// Show which images a delta connects, its layers and commands.
 #[derive(Debug, Args)]
@@ -29,6 +30,9 @@ Examples:
 pub(super) struct Inspect {
     /// The delta, Remora's or another's: a reference, or the file of a v2 delta
     delta: Place,
+    /// The image that a v2 delta applies to: every file is rebuilt, to see whether it does
+    #[arg(long, value_name = "REFERENCE")]
+    base: Option<ImageReference>,
     #[command(flatten)]
     access: AccessArguments,
 }
@@ -56,6 +60,10 @@ impl FromStr for Place {
 impl Inspect {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         match &self.delta {
+            Place::Image(_) if self.base.is_some() => Err(Failure::usage(
+                "--base means nothing to a v3 delta",
+                "leave it out; remora apply checks a v3 delta with its base",
+            )),
             Place::Image(reference) => {
                 let transports = self.access.transports()?;
                 let delta = transports.open(reference, &self.access.platform())?;
@@ -66,10 +74,19 @@ impl Inspect {
                 let file = File::open(path).map_err(|error| {
                     Failure::io(format!("cannot open {}", path.display()), &error)
                 })?;
-                let report = v2::inspect(file, None)?;
+                let report = self.inspect_v2(file, session)?;
                 session.answer(&InspectedV2 { format: "v2", report })
             }
         }
+    }
+
+    fn inspect_v2(&self, file: File, session: &Session) -> Result<Inspection, Failure> {
+        let Some(base) = &self.base else { return Ok(v2::inspect(file, None)?) };
+        let base = self.access.transports()?.open(base, &self.access.platform())?;
+        let store = self.access.store()?;
+        let layers = store.ensure_layers(&[&base], session.progress())?.remove(0);
+        let layers: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
+        Ok(v2::inspect(file, Some(&Tree::from_layers(&layers)?))?)
     }
 }
 

@@ -81,14 +81,10 @@ impl<'t, 'a> Stacking<'t, 'a> {
         if let Some(link) = place.lower_link {
             self.tree.inode_mut(link).doubt = Doubt::Everything;
         }
-        match (whiteout, &entry.body) {
-            (Some(_), _) if name == OPAQUE => self.clear(place.directory),
-            (Some(removed), _) => self.whiteout(place.directory, removed),
-            // What overlay itself keeps as a whiteout is one wherever it is found.
-            (None, Body::CharDevice(Device { major: 0, minor: 0 })) => {
-                self.remove(place.directory, name);
-            }
-            (None, _) => {
+        match whiteout {
+            Some(_) if name == OPAQUE => self.clear(place.directory),
+            Some(removed) => self.whiteout(place.directory, removed),
+            None => {
                 self.place(&place, name, &entry, &path)?;
                 place.way.push((place.directory, name));
                 self.touch(&place.way);
@@ -154,7 +150,11 @@ impl<'t, 'a> Stacking<'t, 'a> {
     }
 
     fn add(&mut self, kind: Kind<'a>, attributes: Attributes, xattrs: bool) -> InodeId {
-        let doubt = doubt_of_time(&kind, &attributes);
+        let doubt = match kind {
+            // What overlay itself keeps in place of a name that is removed.
+            Kind::CharDevice(Device { major: 0, minor: 0 }) => Doubt::Everything,
+            _ => doubt_of_time(&kind, &attributes),
+        };
         self.tree.add(Inode { kind, attributes, doubt, xattrs })
     }
 

@@ -5,9 +5,11 @@ use std::io::{self, BufWriter, Seek, Write};
 
 use super::metadata::metadata;
 use super::plan::Plan;
+use super::record::matching;
 use super::report::{DeltaReport, Sizes};
 use super::writer::write_delta;
 use super::{CreateOptions, V2Error, verify};
+use crate::delta::Options as Matching;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
 use crate::progress::{Progress, Stage};
@@ -73,7 +75,8 @@ pub fn create_from_layers(
     let (base, target) = (base?, target?);
     let plan = Plan::new(&base, &target, options)?;
     note_attributes(&plan, progress);
-    let sizes = write(&plan, &metadata, out, progress).map_err(V2Error::Output)?;
+    let sizes =
+        write(&plan, &metadata, &matching(options), out, progress).map_err(V2Error::Output)?;
     if options.verify {
         progress.expect(Stage::Verify, plan.target_bytes());
         out.rewind().map_err(V2Error::Output)?;
@@ -87,13 +90,14 @@ pub fn create_from_layers(
 fn write(
     plan: &Plan<'_>,
     metadata: &[u8],
+    matching: &Matching,
     out: &File,
     progress: &dyn Progress,
 ) -> io::Result<Sizes> {
     progress.expect(Stage::Encode, plan.target_bytes());
     let mut out = BufWriter::with_capacity(BUFFER, out);
     let advance = |bytes| progress.advance(Stage::Encode, bytes);
-    let sizes = write_delta(metadata, plan, &mut out, &advance)?;
+    let sizes = write_delta(metadata, plan, matching, &mut out, &advance)?;
     out.flush()?;
     Ok(sizes)
 }

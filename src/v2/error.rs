@@ -74,6 +74,9 @@ impl V2Error {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            V2Error::Batch(BatchError { problem: BatchProblem::Metadata, .. }) => {
+                Some("a docker archive is named docker-archive:FILE".to_owned())
+            }
             V2Error::Layers { source, .. } => source.hint(),
             V2Error::Image(error) => error.hint(),
             V2Error::Store(error) => error.hint(),

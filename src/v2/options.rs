@@ -1,5 +1,10 @@
 //! What the caller wants of a v2 delta.
 
+use crate::delta::Effort;
+
+/// Leaves room beside it for what else a delta takes, within 256 MiB.
+const INDEX_MEMORY: u64 = 128 << 20;
+
 /// Which names of the target the file list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListScope {
@@ -12,7 +17,7 @@ pub enum ListScope {
 }
 
 /// How a v2 delta is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CreateOptions {
     /// Which names the file list has.
     pub list: ListScope,
@@ -21,10 +26,20 @@ pub struct CreateOptions {
     pub protect_shared: bool,
     /// Read the delta back and compare what a device would have with the target.
     pub verify: bool,
+    /// How much time to spend on finding matches.
+    pub effort: Effort,
+    /// The most anonymous memory for the indexes of old files, in bytes.
+    pub memory: u64,
 }
 
 impl Default for CreateOptions {
     fn default() -> Self {
-        CreateOptions { list: ListScope::default(), protect_shared: false, verify: true }
+        CreateOptions {
+            list: ListScope::default(),
+            protect_shared: false,
+            verify: true,
+            effort: Effort::default(),
+            memory: INDEX_MEMORY,
+        }
     }
 }

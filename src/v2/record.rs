@@ -1,6 +1,7 @@
 //! Records: what turns one old file into the new one, and how its parts are made apart from each
 //! other.
 
+use super::CreateOptions;
 use super::deflate::{self, Deflater};
 use super::numbers::{push_int, push_short};
 use super::plan::Transfer;
@@ -25,8 +26,6 @@ const MATCHED_MIN: usize = 16;
 const BYTE_BITS: f64 = 8.4;
 /// Fewer literal bytes say nothing about their entropy.
 const ENTROPY_MIN: f64 = 256.0;
-/// The memory for the index of one old file, in bytes.
-const INDEX_MEMORY: u64 = 96 << 20;
 
 /// A record before it is written: everything but the compressed bytes.
 pub(super) struct Record<'a> {
@@ -45,9 +44,9 @@ pub(super) struct Part<'r> {
 
 impl<'a> Record<'a> {
     /// Finds what the new file shares with the old one.
-    pub(super) fn new(transfer: &'a Transfer<'a>) -> Self {
+    pub(super) fn new(transfer: &'a Transfer<'a>, matching: &Matching) -> Self {
         let (base, target) = (transfer.base.unwrap_or_default(), transfer.target);
-        let commands = match_files(base, target);
+        let commands = match_files(base, target, matching);
         let byte_bits = literal_bits(&commands, target);
         let (blocks, steps) = choose(&commands, base.len() as u64, target.len(), byte_bits);
         Record { transfer, blocks, steps }
@@ -149,7 +148,7 @@ pub(super) fn push_blocks(out: &mut Vec<u8>, blocks: Blocks) {
 }
 
 /// What the new file shares with the old one, as commands.
-fn match_files(base: &[u8], target: &[u8]) -> Vec<Command> {
+fn match_files(base: &[u8], target: &[u8], matching: &Matching) -> Vec<Command> {
     let literal = |len: usize| Command::Literal { len: len as u64 };
     if base.is_empty() || target.is_empty() {
         return vec![literal(target.len())];
@@ -165,7 +164,7 @@ fn match_files(base: &[u8], target: &[u8]) -> Vec<Command> {
     } else {
         let whole = Base::new(vec![base]);
         let targets = [middle];
-        let encoder = Encoder::new(&whole, &targets, matching(), &|_| ());
+        let encoder = Encoder::new(&whole, &targets, *matching, &|_| ());
         commands.extend(encoder.encode(0, &|_| ()));
     }
     commands.push(copy(base.len() - suffix, suffix));
@@ -177,14 +176,16 @@ fn common<'b>(a: impl Iterator<Item = &'b u8>, b: impl Iterator<Item = &'b u8>) 
     a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
-fn matching() -> Matching {
+/// How matches are found for records: by what they cost here.
+pub(super) fn matching(options: &CreateOptions) -> Matching {
     // One byte a second makes seconds bytes.
     let goal = Goal::UpdateTime {
         bytes_per_second: 1.0,
         copy_seconds: 0.0,
         literal_seconds: LITERAL_BYTES,
     };
-    Matching { goal, memory: INDEX_MEMORY, ..Matching::default() }
+    let CreateOptions { effort, memory, .. } = *options;
+    Matching { goal, effort, memory, ..Matching::default() }
 }
 
 /// What a literal byte will take, in bits: the entropy of those that `commands` leave literal.

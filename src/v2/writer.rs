@@ -13,17 +13,19 @@ use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
 use super::steps::Blocks;
 use super::tokens;
+use crate::delta::Options as Matching;
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
 /// Parts compressed at the same time make at most about this many bytes together.
 const PARTS_BYTES: u64 = 32 << 20;
 
-/// Writes the delta of `plan` with its `metadata`. `advance` is told how many bytes of new files are
-/// done.
+/// Writes the delta of `plan` with its `metadata`; old files are searched as `matching` says.
+/// `advance` is told how many bytes of new files are done.
 pub(super) fn write_delta(
     metadata: &[u8],
     plan: &Plan<'_>,
+    matching: &Matching,
     out: impl Write,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<Sizes> {
@@ -34,7 +36,8 @@ pub(super) fn write_delta(
     sizes.list_bytes = out.write(|out| push_list(out, plan))?;
     let mut indices = IndexWriter::new();
     for group in groups(&plan.transfers, GROUP_BYTES, Transfer::bytes) {
-        let group: Vec<Record<'_>> = group.par_iter().map(Record::new).collect();
+        let record = |transfer| Record::new(transfer, matching);
+        let group: Vec<Record<'_>> = group.par_iter().map(record).collect();
         group.iter().for_each(|record| record.count(&mut sizes));
         sizes.record_bytes += write_records(&group, &mut indices, &mut out, advance)?;
     }

@@ -1,5 +1,6 @@
 //! v2 deltas from end to end: made by the library, applied by rsync. Needs root, as devices have it.
 
+mod command_line;
 mod device;
 mod folder;
 mod hostile;
@@ -77,7 +78,11 @@ fn assert_transfers(base: &Tree, target: &Tree) {
 fn every_option() -> Vec<CreateOptions> {
     use remora::v2::ListScope::{Full, Pruned};
     [(Pruned, false), (Full, false), (Pruned, true), (Full, true)]
-        .map(|(list, protect_shared)| CreateOptions { list, protect_shared, verify: true })
+        .map(|(list, protect_shared)| CreateOptions {
+            list,
+            protect_shared,
+            ..CreateOptions::default()
+        })
         .to_vec()
 }
 

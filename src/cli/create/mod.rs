@@ -65,8 +65,8 @@ enum Format {
     /// A small image that balena-engine pulls
     #[default]
     V3,
-    /// A file that older devices apply with their rsync; of the encoder options only --threads
-    /// counts
+    /// A file that older devices apply with their rsync; of the encoder options --effort, --memory
+    /// and --threads count
     V2,
 }
 

@@ -51,6 +51,7 @@ impl Create {
         let cannot_write = |error| Failure::io(format!("cannot write {}", path.display()), &error);
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let file = TemporaryFile::new_in(folder.unwrap_or(Path::new("."))).map_err(cannot_write)?;
+        let encoding = self.encoding.options();
         let options = CreateOptions {
             list: match self.v2.list.unwrap_or_default() {
                 ListName::Pruned => ListScope::Pruned,
@@ -58,6 +59,8 @@ impl Create {
             },
             protect_shared: self.v2.protect_shared,
             verify: !self.no_verify,
+            effort: encoding.effort,
+            memory: encoding.memory / 2,
         };
         let from = self.open()?;
         let (base, target, out) = (&from.base, &from.target, file.as_file());

@@ -109,3 +109,12 @@ fn shown(found: Option<&Found>) -> String {
         found.device,
     )
 }
+
+/// A copy of a folder that shares nothing with it.
+pub(crate) fn copied(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::TempDir::new().expect("a folder");
+    let from = folder.join(".");
+    let paths = [from.as_path(), copy.path()].map(|path| path.to_str().expect("text"));
+    crate::tools::run("cp", &["--archive", paths[0], paths[1]]);
+    copy
+}

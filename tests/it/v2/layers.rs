@@ -137,6 +137,7 @@ fn stacks_add_up_to_what_umoci_unpacks() {
             file("f", "1"),
             entry("h", What::Link("f")),
             put("dev", Kind::CharDevice(1, 3)),
+            put("zero", Kind::CharDevice(0, 0)),
             put("pipe", Kind::Fifo),
         ]
     };
