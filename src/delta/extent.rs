@@ -2,6 +2,10 @@
 
 /// How many leading bytes `a` and `b` have in common.
 pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    counted(prefix(a, b))
+}
+
+fn prefix(a: &[u8], b: &[u8]) -> usize {
     let len = a.len().min(b.len());
     let (a, b) = (&a[..len], &b[..len]);
     let mut at = 0;
@@ -32,6 +36,10 @@ fn equal_lines(a: &[u8], b: &[u8]) -> usize {
 
 /// How many trailing bytes `a` and `b` have in common.
 pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
+    counted(suffix(a, b))
+}
+
+fn suffix(a: &[u8], b: &[u8]) -> usize {
     let len = a.len().min(b.len());
     let (a, b) = (&a[a.len() - len..], &b[b.len() - len..]);
     let mut left = len;
@@ -44,6 +52,20 @@ pub(super) fn common_suffix(a: &[u8], b: &[u8]) -> usize {
     }
     len - left
         + a[..left].iter().rev().zip(b[..left].iter().rev()).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// The work of this thread: bytes compared so far, and one for each comparison.
+    pub(super) static COMPARED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Lets tests count the work that a comparison with this `outcome` was.
+#[inline(always)]
+fn counted(outcome: usize) -> usize {
+    #[cfg(test)]
+    COMPARED.set(COMPARED.get() + outcome as u64 + 1);
+    outcome
 }
 
 /// The eight bytes of `bytes` from `at`, the first one lowest.

@@ -13,6 +13,8 @@ mod command;
 mod encode;
 mod extent;
 mod fine;
+#[cfg(test)]
+mod hostile_tests;
 mod join;
 mod matches;
 mod options;
