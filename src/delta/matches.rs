@@ -37,6 +37,9 @@ const GIVE_UP_GUESS: usize = 1024;
 const UNSETTLED_TAIL: usize = 12;
 /// How far a match grows backward into what earlier ones cover.
 const BACKWARD: usize = 256;
+/// Displacements are followed for so many bytes in all for each byte of a segment: real images need
+/// a few, hostile ones could have any number of displacements that all look promising.
+const FOLLOWED_PER_BYTE: usize = 64;
 /// Displacements remembered as followed.
 const REMEMBERED: usize = 16;
 /// Look-ups whose cache misses overlap.
@@ -70,6 +73,7 @@ impl<'a> Matcher<'a> {
             settled: vec![0; segment.len()],
             followed: [(0, 0); REMEMBERED],
             next_followed: 0,
+            budget: FOLLOWED_PER_BYTE * segment.len(),
         };
         for span in spans {
             search.add_span(span);
@@ -105,6 +109,8 @@ struct Search<'a> {
     /// Displacements followed lately and how far.
     followed: [(i64, usize); REMEMBERED],
     next_followed: usize,
+    /// How many more bytes displacements may be followed.
+    budget: usize,
 }
 
 impl<'a> Search<'a> {
@@ -150,6 +156,7 @@ impl<'a> Search<'a> {
             }
             at += run + 1;
         }
+        self.budget = self.budget.saturating_sub(at);
         self.followed[self.next_followed] = (displacement, range.start + at);
         self.next_followed = (self.next_followed + 1) % REMEMBERED;
     }
@@ -224,9 +231,11 @@ impl<'a> Search<'a> {
                 best = Some(found);
             }
         }
-        if let Some(found) = best {
-            self.follow_back(found.displacement, found.start as usize);
-            self.follow(found.displacement, found.start as usize..self.bytes.len(), GIVE_UP);
+        let Some(found) = best else { return };
+        if self.budget == 0 {
+            return self.add(found.start as usize, found.end as usize, found.displacement);
         }
+        self.follow_back(found.displacement, found.start as usize);
+        self.follow(found.displacement, found.start as usize..self.bytes.len(), GIVE_UP);
     }
 }
