@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 """Writes the seed corpora beside this script, seeds/<target>/, from the fixture images and a few
-hand-made deltas. Run it when a format changes; cargo-fuzz finds the rest."""
+hand-made deltas and layers. Run it when a format changes, with `remora` in the path for the seed of
+the v2 format; cargo-fuzz finds the rest."""
 
 import io
 import json
 import os
 import shutil
 import struct
+import subprocess
 import tarfile
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUT = f"{HERE}/../fixtures/thermostat"
@@ -36,20 +39,46 @@ def write(target, name, content):
         file.write(content)
 
 
-def tiny_layer():
+def layer(entries):
+    """A layer tar of (name, type, content or link)."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as layer:
-        entry = tarfile.TarInfo("file")
-        entry.size = 5
-        layer.addfile(entry, io.BytesIO(b"hello"))
-    return buffer.getvalue()[:2560]
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, rest in entries:
+            entry = tarfile.TarInfo(name)
+            entry.type = kind
+            if kind == tarfile.REGTYPE:
+                entry.size = len(rest)
+            else:
+                entry.linkname = rest
+            tar.addfile(entry, io.BytesIO(rest if kind == tarfile.REGTYPE else b""))
+    used = buffer.getvalue().rstrip(b"\0")
+    return used + bytes(-len(used) % 512 + 1024)
+
+
+def stack():
+    """Two layers with whiteouts, links and a long name, as the rootfs target takes them."""
+    lower = layer([("d", tarfile.DIRTYPE, ""), ("d/a", tarfile.REGTYPE, b"hello"),
+                   ("d/b", tarfile.LNKTYPE, "d/a"), ("l", tarfile.SYMTYPE, "d")])
+    upper = layer([("d/.wh.a", tarfile.REGTYPE, b""), ("l", tarfile.REGTYPE, b"now a file"),
+                   ("e/.wh..wh..opq", tarfile.REGTYPE, b""), ("ü" * 90, tarfile.DIRTYPE, "")])
+    return bytes([len(lower) // 512]) + lower + upper
+
+
+def v2_delta():
+    """What remora makes of the fixture."""
+    with tempfile.TemporaryDirectory() as folder:
+        images = [f"oci:{LAYOUT}:{release}" for release in ("1.0", "1.1")]
+        subprocess.run(["remora", "create", *images, "--format", "v2", "--output",
+                        f"{folder}/delta", "--store", f"{folder}/store", "--quiet"], check=True)
+        with open(f"{folder}/delta", "rb") as file:
+            return file.read()
 
 
 def docker_archive(config):
     """A small archive: a link from one layer to another, as old docker versions write."""
     buffer = io.BytesIO()
     manifest = [{"Config": "c.json", "RepoTags": ["a:1"], "Layers": ["l/layer.tar"]}]
-    parts = {"l/layer.tar": tiny_layer(), "c.json": config,
+    parts = {"l/layer.tar": layer([("file", tarfile.REGTYPE, b"hello")]), "c.json": config,
              "manifest.json": json.dumps(manifest).encode()}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in parts.items():
@@ -75,6 +104,8 @@ def main():
         write("config", tag, config)
     docker = manifest.replace(b"oci.image.manifest.v1", b"docker.distribution.manifest.v2")
     write("manifest", "docker", docker)
+    write("rootfs", "two-layers", stack())
+    write("batch", "thermostat", v2_delta())
     write("docker_archive", "one-layer", docker_archive(config))
 
 

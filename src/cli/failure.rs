@@ -72,7 +72,7 @@ impl<E: Into<Error>> From<E> for Failure {
 /// What to do where the error itself knows nothing better.
 pub(super) fn general_hint(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::Internal => "this is a defect in Remora: please report it with the command line",
+        ErrorKind::Internal => "please report it, with the command line and all that was printed",
         ErrorKind::Usage => "see remora help, or --help after the command",
         ErrorKind::Environment => "check that it is there and may be used, then try again",
         ErrorKind::Content => "nothing was written; check that these are the right images",

@@ -7,6 +7,7 @@ mod apply;
 mod arguments;
 mod completions;
 mod create;
+mod defect;
 mod diff;
 mod encoding;
 mod failure;
@@ -43,7 +44,7 @@ pub(crate) fn main() -> ExitCode {
     log::install(Arc::clone(&screen), output.verbose, output.quiet);
     interrupt::install(Arc::clone(&screen));
     let session = Session::new(command.name(), screen, output.json, output.quiet);
-    match run(command, &session) {
+    match defect::guard(|| run(command, &session)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => session.fail(&failure),
     }
