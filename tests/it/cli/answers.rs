@@ -108,3 +108,12 @@ fn people_get_a_table_and_quiet_gets_nothing() {
     let ran = sandbox.succeed(quiet);
     assert_eq!((ran.text(), ran.stderr.as_str()), ("", ""));
 }
+
+#[test]
+fn a_layer_whose_delta_saves_nothing_is_named() {
+    let create = "create oci:thermostat:1.0 oci:thermostat:1.1 --output oci:delta";
+    let ran = Sandbox::new().succeed(&format!("{create} --compression none"));
+    assert!(ran.text().contains("note:    layer 3 gains nothing: "), "{}", ran.text());
+    let ran = Sandbox::new().succeed(create);
+    assert!(!ran.text().contains("gains nothing"), "{}", ran.text());
+}
