@@ -1,5 +1,7 @@
 //! Progress is for people: on stderr, where they asked for it, and never in a pipe by itself.
 
+use std::process::Stdio;
+
 use super::Sandbox;
 use crate::tools;
 
@@ -37,6 +39,7 @@ fn on_a_terminal(sandbox: &Sandbox, arguments: &str) -> String {
         .program("script")
         .args(["-qec", &remora, "/dev/null"])
         .env("TERM", "xterm")
+        .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| tools::missing("script", &error));
     String::from_utf8(output.stdout).expect("text")
@@ -46,7 +49,7 @@ fn on_a_terminal(sandbox: &Sandbox, arguments: &str) -> String {
 fn on_a_terminal_there_are_bars_that_vanish_and_errors_have_colour() {
     let sandbox = Sandbox::new();
     let screen = on_a_terminal(&sandbox, CREATE);
-    let (bars, summary) = screen.split_once("delta:   oci:delta").expect("a summary");
+    let (bars, summary) = screen.split_once("delta:   oci:delta").expect(&screen);
     assert!(bars.contains("fetch =") && bars.ends_with("\u{1b}[2K"), "{bars:?}");
     assert!(!summary.contains('\u{1b}'), "{summary:?}");
     let error = on_a_terminal(&sandbox, "inspect oci:nowhere");
