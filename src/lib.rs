@@ -13,6 +13,7 @@ pub mod image;
 mod measure;
 pub mod progress;
 pub mod rootfs;
+pub mod server;
 pub mod store;
 pub mod temporary;
 pub mod v2;

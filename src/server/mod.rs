@@ -1,0 +1,11 @@
+//! The delta server: HTTP in, JSON out. Routes, who may, jobs, metrics.
+//!
+//! Async is allowed here; builds are blocking calls of the library on threads of their own.
+//!
+//! Not here: how a delta is made (the v2 and v3 rooms) and how images are read (the image room).
+
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the routes will ask it"))]
+mod access;
+mod query;
+
+pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
