@@ -27,6 +27,17 @@ DELTAS = {
     "reserved": MAGIC + b"\x55\0",
 }
 
+HOST = "registry.example.com"
+NAMES = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
+DIGEST = "sha256:" + "0123456789abcdef" * 4
+QUERIES = {
+    "digests": "src={0}/v2/{1}@{3}&dest={0}/v2/{2}@{3}",
+    "tags": "src={0}/v2/{1}:latest&dest={0}/v2/{2}-1:latest&wait=true",
+    "bare": "dest={0}/v2/{2}&src={0}/v2/{1}",
+    "encoded": "src={0}%2Fv2%2F{1}%40{3}&dest={0}%2fv2%2f{2}%3alatest&wait=false",
+    "numbers": "src=1234567&dest=1234568",
+}
+
 
 def blob(digest):
     with open(f"{LAYOUT}/blobs/sha256/{digest[7:]}", "rb") as file:
@@ -104,6 +115,8 @@ def main():
         write("config", tag, config)
     docker = manifest.replace(b"oci.image.manifest.v1", b"docker.distribution.manifest.v2")
     write("manifest", "docker", docker)
+    for name, query in QUERIES.items():
+        write("query", name, query.format(HOST, *NAMES, DIGEST).encode())
     write("rootfs", "two-layers", stack())
     write("batch", "thermostat", v2_delta())
     write("docker_archive", "one-layer", docker_archive(config))

@@ -70,7 +70,9 @@ pub enum QueryError {
     #[error("the parameter wait is neither true nor false")]
     Wait,
     /// An image ID of balenaCloud's database in place of a reference.
-    #[error("{parameter} is a numeric image id; image references of the form host/v2/<name>@sha256:<digest> are needed")]
+    #[error(
+        "{parameter} is a numeric image id; image references of the form host/v2/<name>@sha256:<digest> are needed"
+    )]
     NumericId {
         /// Which parameter.
         parameter: &'static str,

@@ -212,9 +212,6 @@ mod tests {
     #[test]
     fn a_short_secret_is_refused_without_being_shown() {
         let error = DownloadSigner::new(b"hunter2").err().expect("refused").to_string();
-        assert_eq!(
-            error,
-            "the secret of download URLs is 7 bytes long, too short to be a secret"
-        );
+        assert_eq!(error, "the secret of download URLs is 7 bytes long, too short to be a secret");
     }
 }

@@ -12,14 +12,26 @@
 //! which registry may be contacted (the query room).
 
 mod caller;
+mod credential;
 mod denied;
 mod download_url;
 mod guard;
+mod jwk;
+mod key_file;
+mod keys;
+mod networks;
+mod public_key;
+mod rate;
 mod settings;
+#[cfg(test)]
+mod test_issuer;
 mod token;
 
 pub(crate) use caller::Caller;
 pub(crate) use denied::Denied;
 pub(crate) use download_url::{DownloadDenied, DownloadSigner};
 pub(crate) use guard::Guard;
-pub(crate) use settings::{AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings};
+pub(crate) use settings::{
+    AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,
+};
+pub(crate) use token::TokenError;

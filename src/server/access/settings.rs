@@ -158,6 +158,9 @@ pub(crate) enum AccessError {
     /// A setting that must say something says nothing.
     #[error("the {0} is empty")]
     Empty(&'static str),
+    /// The operating system gives no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
     /// A secret that can be guessed.
     #[error("the {what} is {length} bytes long, too short to be a secret")]
     ShortSecret {
@@ -166,4 +169,26 @@ pub(crate) enum AccessError {
         /// How long it is.
         length: usize,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn algorithms_have_their_registered_names() {
+        for (name, algorithm) in TokenAlgorithm::NAMES {
+            assert_eq!(algorithm.to_string(), name);
+            assert_eq!(name.parse::<TokenAlgorithm>().expect(name), algorithm);
+        }
+        assert_eq!(TokenAlgorithm::default().name(), "ES256");
+    }
+
+    #[test]
+    fn nothing_symmetric_is_an_algorithm_here() {
+        for name in ["none", "HS256", "HS384", "HS512", "es256", "ES512", "", "ES256 "] {
+            let error = name.parse::<TokenAlgorithm>().expect_err(name).to_string();
+            assert!(error.ends_with("is no algorithm that tokens can be verified with"), "{error}");
+        }
+    }
 }

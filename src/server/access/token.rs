@@ -1,9 +1,234 @@
-//! Tokens.
+//! Tokens of the API (formats/openbalena.md, "Tokens"): a JWT (RFC 7519) whose claim `access` says
+//! what its holder may do at the registry (Docker token authentication, "JWT").
+//!
+//! Everybody can get a token that is validly signed and permits nothing, so a valid signature is no
+//! permission: [`Claims::allow_pull`] is.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::keys::Keys;
+use super::{AccessError, TokenAlgorithm, TokenSettings};
+
+/// A token for two repositories has about 700 bytes. Nothing longer than this gets through the
+/// haproxy in front of openBalena, whose buffers have 16 KiB.
+const MAX_TOKEN: usize = 16 * 1024;
+
+/// Verifies tokens.
+pub(super) struct Verifier {
+    keys: Keys,
+    algorithm: TokenAlgorithm,
+    issuer: String,
+    audience: String,
+    leeway: Duration,
+}
+
+/// What a verified token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Claims {
+    /// Whose it is; openBalena leaves it empty for some.
+    pub(super) subject: String,
+    access: Vec<Permission>,
+}
 
 /// Why a credential does not hold. Never quotes it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TokenError {
-    /// No credential at all.
+    /// No `Authorization`.
     #[error("a Bearer token is needed")]
     Missing,
+    /// Two of them: which one counts would be a guess.
+    #[error("there is more than one Authorization header")]
+    Repeated,
+    /// Another scheme, or no text.
+    #[error("the Authorization header holds no Bearer token")]
+    NotBearer,
+    /// The wrong name or secret, where the builder credential is needed.
+    #[error("the builder credential is needed")]
+    NotBuilder,
+    /// Longer than any honest one.
+    #[error("the token is longer than {MAX_TOKEN} bytes")]
+    TooLong,
+    /// Not three base64url parts, or a header that is none.
+    #[error("the token is not a JWT")]
+    NoJwt,
+    /// Another algorithm than the pinned one, `none` included.
+    #[error("the token is not signed with {0}")]
+    Algorithm(TokenAlgorithm),
+    /// Signed with a key that we do not know.
+    #[error("the token is signed with an unknown key")]
+    UnknownKey,
+    /// Not signed by this key, or changed since.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// Without the claims that every token has, or with some of the wrong type.
+    #[error("the token's claims are not those of a registry token")]
+    Claims,
+    /// By somebody else.
+    #[error("the token has another issuer")]
+    Issuer,
+    /// For somebody else.
+    #[error("the token has another audience")]
+    Audience,
+    /// Too old.
+    #[error("the token has expired")]
+    Expired,
+    /// Too new.
+    #[error("the token is not valid yet")]
+    NotYet,
 }
+
+/// What decides how to verify. A key in the header (`jwk`, `x5c`) or its address (`jku`, `x5u`)
+/// proves nothing, and is not read.
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    kid: Option<String>,
+    crit: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    iss: String,
+    aud: Audience,
+    sub: Option<String>,
+    /// Seconds since 1970, which need not be whole (RFC 7519, section 2, "NumericDate").
+    exp: f64,
+    nbf: Option<f64>,
+    access: Option<Vec<Permission>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audience {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// One entry of `access`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+struct Permission {
+    r#type: String,
+    name: String,
+    actions: Vec<String>,
+}
+
+impl Verifier {
+    /// A verifier with the keys that the settings name.
+    pub(super) fn new(settings: &TokenSettings) -> Result<Self, AccessError> {
+        for (what, text) in [("issuer", &settings.issuer), ("audience", &settings.audience)] {
+            if text.is_empty() {
+                return Err(AccessError::Empty(what));
+            }
+        }
+        Ok(Verifier {
+            keys: Keys::load(&settings.key_files, settings.algorithm)?,
+            algorithm: settings.algorithm,
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            leeway: settings.leeway,
+        })
+    }
+
+    /// What the token says, if it is one of ours and holds now.
+    pub(super) fn verify(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+        if token.len() > MAX_TOKEN {
+            return Err(TokenError::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::NoJwt)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::NoJwt)?;
+        self.check_signature(header, message, signature)?;
+        let payload: Payload = decoded(payload).ok_or(TokenError::Claims)?;
+        self.check_claims(&payload, now)?;
+        Ok(Claims {
+            subject: payload.sub.unwrap_or_default(),
+            access: payload.access.unwrap_or_default(),
+        })
+    }
+
+    fn check_signature(
+        &self,
+        header: &str,
+        message: &str,
+        signature: &str,
+    ) -> Result<(), TokenError> {
+        let header: Header = decoded(header).ok_or(TokenError::NoJwt)?;
+        if header.alg != self.algorithm.name() {
+            return Err(TokenError::Algorithm(self.algorithm));
+        }
+        // Who sets it means "refuse unless you understand" (RFC 7515, section 4.1.11).
+        if header.crit.is_some() {
+            return Err(TokenError::NoJwt);
+        }
+        let keys = self.keys.candidates(header.kid.as_deref());
+        if keys.is_empty() {
+            return Err(TokenError::UnknownKey);
+        }
+        let signed = keys.iter().any(|key| key.verifies(message, signature));
+        if signed { Ok(()) } else { Err(TokenError::Signature) }
+    }
+
+    fn check_claims(&self, payload: &Payload, now: SystemTime) -> Result<(), TokenError> {
+        if payload.iss != self.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if !payload.aud.includes(&self.audience) {
+            return Err(TokenError::Audience);
+        }
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let leeway = self.leeway.as_secs_f64();
+        if now >= payload.exp + leeway {
+            return Err(TokenError::Expired);
+        }
+        if payload.nbf.is_some_and(|nbf| nbf > now + leeway) {
+            return Err(TokenError::NotYet);
+        }
+        Ok(())
+    }
+}
+
+impl Claims {
+    /// Whether the token permits to pull from every one of these repositories. Asked about none, it
+    /// permits nothing.
+    pub(super) fn allow_pull(&self, repositories: &[&str]) -> bool {
+        let allowed = |repository: &&str| {
+            self.access.iter().any(|permission| permission.allows_pull(repository))
+        };
+        !repositories.is_empty() && repositories.iter().all(allowed)
+    }
+
+    /// Whether the token permits nothing at all, as those do that anybody can get.
+    pub(super) fn are_empty(&self) -> bool {
+        self.access.is_empty()
+    }
+}
+
+impl Permission {
+    fn allows_pull(&self, repository: &str) -> bool {
+        self.r#type == "repository"
+            && self.name == repository
+            && self.actions.iter().any(|action| action == "pull")
+    }
+}
+
+impl Audience {
+    fn includes(&self, audience: &str) -> bool {
+        match self {
+            Audience::One(one) => one == audience,
+            Audience::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+fn decoded<T: DeserializeOwned>(part: &str) -> Option<T> {
+    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+#[cfg(test)]
+mod tests;

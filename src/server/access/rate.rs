@@ -1,0 +1,145 @@
+//! How often one token may ask, and how often one address may fail to prove who it is.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use governor::clock::{Clock, DefaultClock};
+use governor::middleware::NoOpMiddleware;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+
+use super::RateSettings;
+
+/// Whoever is counted falls into one of this many slots, at about 40 bytes each. Two of ten thousand
+/// active tokens share one with a chance of 1 %, and then their allowance; nobody can choose to share
+/// another's, since the hash is seeded.
+const SLOTS: u64 = 1 << 20;
+/// Slots that are as good as new are given up every so many requests.
+const SHED_EVERY: u32 = 1 << 16;
+
+/// Counts requests.
+pub(super) struct RateLimit<C: Clock = DefaultClock> {
+    limiter: RateLimiter<u32, DashMapStateStore<u32>, C, NoOpMiddleware<C::Instant>>,
+    clock: C,
+    hasher: RandomState,
+    requests: AtomicU32,
+}
+
+/// Who is counted.
+#[derive(Debug, Clone, Copy, Hash)]
+pub(super) enum Asker<'a> {
+    /// The holder of a verified token. Others would be a new one with every request.
+    Token(&'a str),
+    /// An address that showed no valid token.
+    Address(IpAddr),
+}
+
+impl RateLimit {
+    pub(super) fn new(settings: RateSettings) -> Self {
+        RateLimit::with_clock(settings, DefaultClock::default())
+    }
+}
+
+impl<C: Clock + Clone> RateLimit<C> {
+    fn with_clock(settings: RateSettings, clock: C) -> Self {
+        let quota = Quota::per_minute(settings.per_minute).allow_burst(settings.burst);
+        RateLimit {
+            limiter: RateLimiter::dashmap_with_clock(quota, clock.clone()),
+            clock,
+            hasher: RandomState::new(),
+            requests: AtomicU32::new(0),
+        }
+    }
+
+    /// Counts one more request, or says after how many whole seconds to come again.
+    pub(super) fn count(&self, asker: Asker<'_>) -> Result<(), Duration> {
+        if self.requests.fetch_add(1, Ordering::Relaxed) % SHED_EVERY == SHED_EVERY - 1 {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(&self.slot(asker)).map_err(|not_until| {
+            let wait = not_until.wait_time_from(self.clock.now());
+            Duration::from_secs((wait.as_millis().div_ceil(1000) as u64).max(1))
+        })
+    }
+
+    fn slot(&self, asker: Asker<'_>) -> u32 {
+        (self.hasher.hash_one(asker.by_network()) % SLOTS) as u32
+    }
+}
+
+impl Asker<'_> {
+    /// One customer has at least a /64 of IPv6 addresses (RFC 6177), which counts as one.
+    fn by_network(self) -> Self {
+        match self {
+            Asker::Address(IpAddr::V6(address)) => {
+                let network = u128::from(address) >> 64 << 64;
+                Asker::Address(IpAddr::V6(network.into()))
+            }
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use governor::clock::FakeRelativeClock;
+
+    use super::*;
+
+    fn limit(per_minute: u32, burst: u32) -> (RateLimit<FakeRelativeClock>, FakeRelativeClock) {
+        let number = |number| NonZeroU32::new(number).expect("not zero");
+        let settings = RateSettings { per_minute: number(per_minute), burst: number(burst) };
+        let clock = FakeRelativeClock::default();
+        (RateLimit::with_clock(settings, clock.clone()), clock)
+    }
+
+    #[test]
+    fn a_token_may_ask_so_often_and_then_hears_when() {
+        let (limit, clock) = limit(6, 3);
+        let token = Asker::Token("a");
+        for _ in 0..3 {
+            assert_eq!(limit.count(token), Ok(()));
+        }
+        assert_eq!(limit.count(token), Err(Duration::from_secs(10)));
+        clock.advance(Duration::from_millis(9001));
+        assert_eq!(limit.count(token), Err(Duration::from_secs(1)));
+        clock.advance(Duration::from_millis(999));
+        assert_eq!(limit.count(token), Ok(()));
+        assert_eq!(limit.count(token), Err(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn who_is_not_limited_does_not_suffer() {
+        let (limit, _) = limit(1, 1);
+        let address = |text: &str| Asker::Address(text.parse().expect("an address"));
+        assert_eq!(limit.count(Asker::Token("a")), Ok(()));
+        assert!(limit.count(Asker::Token("a")).is_err());
+        assert_eq!(limit.count(address("192.0.2.1")), Ok(()));
+        assert_eq!(limit.count(address("2001:db8::1")), Ok(()));
+        assert!(limit.count(address("2001:db8::2")).is_err());
+        assert_eq!(limit.count(address("2001:db8:0:1::1")), Ok(()));
+    }
+
+    #[test]
+    fn memory_does_not_grow_with_tokens() {
+        let (limit, clock) = limit(60, 1);
+        for number in 0..SHED_EVERY {
+            if number == SHED_EVERY - 1 {
+                clock.advance(Duration::from_secs(1));
+            }
+            let _ = limit.count(Asker::Token(&number.to_string()));
+        }
+        assert_eq!(limit.limiter.len(), 1, "all slots but the last one's were as good as new");
+    }
+
+    #[test]
+    fn slots_are_few() {
+        let (limit, _) = limit(1, 1);
+        let slots = (0..10_000).map(|number| limit.slot(Asker::Token(&number.to_string())));
+        assert!(slots.max() < Some(SLOTS as u32));
+    }
+}
