@@ -4,7 +4,8 @@
 //!
 //! Not here: how a delta is made (the v2 and v3 rooms) and how images are read (the image room).
 
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the routes will ask it"))]
+#[expect(unused_imports, reason = "the routes will ask it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the routes will ask it"))]
 mod access;
 mod query;
 
