@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image, rootfs, store, v2, v3};
+use crate::{delta, image, rootfs, server, store, v2, v3};
 
 /// What kind of failure it was: decides the exit code and whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +42,9 @@ pub enum Error {
     /// A stack of layers is no valid file tree.
     #[error(transparent)]
     Rootfs(#[from] rootfs::RootfsError),
+    /// The server failed.
+    #[error(transparent)]
+    Server(#[from] server::ServerError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
@@ -60,6 +63,7 @@ impl Error {
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
+            Error::Server(error) => error.kind(),
             Error::Store(error) => error.kind(),
             Error::V2(error) => error.kind(),
             Error::V3(error) => error.kind(),
@@ -72,6 +76,7 @@ impl Error {
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
+            Error::Server(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),

@@ -36,6 +36,11 @@ pub trait Progress: Send + Sync {
     fn expect(&self, stage: Stage, units: u64);
     /// `units` more (bytes) of `stage` are done.
     fn advance(&self, stage: Stage, units: u64);
+    /// Whether the work is to stop where it is. It is asked now and then; what was not finished leaves
+    /// nothing behind.
+    fn cancelled(&self) -> bool {
+        false
+    }
     /// Something worth a line to a person, for instance a retry.
     fn note(&self, line: &str) {
         tracing::info!("{line}");

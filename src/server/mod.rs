@@ -7,6 +7,13 @@
 #[expect(unused_imports, reason = "the routes will ask it")]
 #[cfg_attr(not(test), expect(dead_code, reason = "the routes will ask it"))]
 mod access;
+#[allow(dead_code, reason = "the routes will use it")]
+mod build;
+mod error;
+#[allow(dead_code, unused_imports, reason = "the routes will use it")]
+mod jobs;
+mod pair;
 mod query;
 
+pub use error::ServerError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};

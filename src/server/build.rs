@@ -1,0 +1,117 @@
+//! What makes deltas, as the jobs see it.
+
+use serde::Serialize;
+
+use super::jobs::BuildProgress;
+use super::pair::Pair;
+use crate::image::Digest;
+
+/// Makes deltas. Its calls block; they come from threads made for them, never from those that answer
+/// requests. It may be called for several pairs at once, never for one pair twice at the same time.
+pub(crate) trait Builder: Send + Sync + 'static {
+    /// What the build will take, from the sizes of the images alone (manifests: a few requests).
+    fn estimate(&self, pair: &Pair) -> Result<Estimate, BuildError>;
+
+    /// Makes the delta, proves it, and puts it where devices find it. Looks at
+    /// [`cancelled`](crate::progress::Progress::cancelled) now and then, and stops with
+    /// [`Cause::Cancelled`] when it is set. Finds what an earlier call already made.
+    fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError>;
+}
+
+/// What a build will take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Estimate {
+    /// Bytes of memory at its peak.
+    pub(crate) memory: u64,
+}
+
+/// A delta that was made, or was found not to be worth it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Built {
+    /// Where it is.
+    pub(crate) place: Place,
+    /// What a device downloads, in bytes.
+    pub(crate) bytes: u64,
+    /// What it would download without the delta, in bytes, where that is known.
+    pub(crate) pull_bytes: Option<u64>,
+    /// Commands (v3) or runs of matched bytes (v2).
+    pub(crate) commands: u64,
+    /// Wall time that making it took.
+    pub(crate) seconds: f64,
+}
+
+/// Where a delta is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In the target's repository.
+    Tag {
+        /// The tag.
+        tag: String,
+        /// The digest of the delta's manifest.
+        digest: Digest,
+    },
+    /// Among the artifacts.
+    File {
+        /// The key under which it was published.
+        key: String,
+    },
+    /// Nowhere: pulling the target costs hardly more.
+    NotWorth,
+}
+
+/// Why a delta was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct BuildError {
+    /// What is to blame, which decides what happens next.
+    pub(crate) cause: Cause,
+    /// One line, without secrets.
+    pub(crate) message: String,
+}
+
+/// What is to blame for a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Cause {
+    /// The registry does not answer, answers 5xx, or does not accept us: passes, is tried again.
+    Registry,
+    /// The disk is full or broken: may pass, is tried again.
+    Disk,
+    /// An image, or a part of one, is not there.
+    Missing,
+    /// The content: never works.
+    Refused,
+    /// The job was told to stop.
+    Cancelled,
+    /// A defect of ours.
+    Defect,
+}
+
+impl Cause {
+    /// All of them.
+    pub(crate) const ALL: [Cause; 6] = [
+        Cause::Registry,
+        Cause::Disk,
+        Cause::Missing,
+        Cause::Refused,
+        Cause::Cancelled,
+        Cause::Defect,
+    ];
+
+    /// Its name in metrics, logs and the database.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Cause::Registry => "registry",
+            Cause::Disk => "disk",
+            Cause::Missing => "missing",
+            Cause::Refused => "refused",
+            Cause::Cancelled => "cancelled",
+            Cause::Defect => "defect",
+        }
+    }
+
+    /// Whether the same build may succeed a while later.
+    pub(crate) fn may_pass(self) -> bool {
+        matches!(self, Cause::Registry | Cause::Disk)
+    }
+}

@@ -1,0 +1,78 @@
+//! What can go wrong with the server itself; what can go wrong with one delta is its job's failure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ErrorKind;
+
+/// Why the server cannot start, or cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Another server works in the data folder.
+    #[error("another server uses the folder {}", .0.display())]
+    InUse(PathBuf),
+    /// A file or folder of the server could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The database of the jobs could not be used.
+    #[error("cannot {action} the database {}: {reason}", path.display())]
+    Database {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The place of the v2 files could not be used.
+    #[error("cannot {action} v2 deltas: {reason}")]
+    Artifacts {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// The server is about to stop.
+    #[error("the server is stopping")]
+    Stopping,
+}
+
+impl ServerError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::Environment
+    }
+
+    /// One line that says what to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            ServerError::InUse(_) => "stop it, or give this one a folder of its own".into(),
+            ServerError::Io { .. } => {
+                "see that the folder is there, that it may be written to, and that the disk has room"
+                    .into()
+            }
+            ServerError::Database { .. } => {
+                "see that the disk has room; a damaged database may be deleted: \
+                 what was made is found again by its tag, or made again"
+                    .into()
+            }
+            ServerError::Artifacts { .. } => {
+                "see that the folder or bucket for v2 files is there and may be written to".into()
+            }
+            ServerError::Stopping => return None,
+        })
+    }
+}
+
+/// Makes a [`ServerError::Io`] of an I/O error: `.map_err(io_error("write", path))`.
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ServerError {
+    let path = path.to_owned();
+    move |source| ServerError::Io { action, path, source }
+}

@@ -1,0 +1,186 @@
+//! One job in memory: one that is to be done, or one that is done.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::progress::BuildProgress;
+use super::record::{Record, RecordState};
+use super::status::{JobState, JobStatus};
+use super::ticket::Outcome;
+use crate::server::build::{BuildError, Built};
+use crate::server::pair::Pair;
+
+/// What is known about a pair.
+#[derive(Debug)]
+pub(super) enum Job {
+    Active(Active),
+    Finished(Finished),
+}
+
+/// A job that waits or runs.
+#[derive(Debug)]
+pub(super) struct Active {
+    /// Tells it from another job for the same pair, earlier or later.
+    pub(super) number: u64,
+    pub(super) fleet: String,
+    pub(super) release: bool,
+    /// Left over from an earlier run of the server, and nobody has asked for it in this one: those
+    /// who waited have not had the time to come back.
+    pub(super) restored: bool,
+    pub(super) crashes: u32,
+    pub(super) phase: Phase,
+    pub(super) waiters: usize,
+    /// Since when nobody has waited.
+    pub(super) idle_since: Option<Instant>,
+    /// Whether a timer will look at `idle_since`.
+    pub(super) watched: bool,
+    /// Attempts that met with trouble that may pass, since when, and with which.
+    pub(super) troubles: u32,
+    pub(super) trouble_since: Option<Instant>,
+    pub(super) trouble: Option<BuildError>,
+    pub(super) outcome: watch::Sender<Option<Outcome>>,
+}
+
+/// Where an active job is.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// In the queue.
+    Queued,
+    /// Waits until it may try again.
+    Delayed { until: Instant },
+    /// Has one of the places for builds; `started` when it has its memory too.
+    Running { progress: Arc<BuildProgress>, started: bool },
+    /// Is over, and waits for the disk to have it.
+    Concluded(RecordState),
+}
+
+/// A job that is done.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) fleet: String,
+    pub(super) release: bool,
+    pub(super) end: End,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum End {
+    Ready {
+        built: Built,
+        last_used: SystemTime,
+        /// The last use that the disk knows of.
+        saved_use: SystemTime,
+    },
+    Failed {
+        error: BuildError,
+        /// Until when that counts.
+        until: Instant,
+    },
+}
+
+impl Active {
+    pub(super) fn new(number: u64, fleet: String) -> Self {
+        Active {
+            number,
+            fleet,
+            release: false,
+            restored: false,
+            crashes: 0,
+            phase: Phase::Queued,
+            waiters: 0,
+            idle_since: None,
+            watched: false,
+            troubles: 0,
+            trouble_since: None,
+            trouble: None,
+            outcome: watch::Sender::new(None),
+        }
+    }
+
+    /// Whether it is to go on for ever.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.waiters > 0 || self.release || self.restored
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. } | Phase::Concluded(_))
+    }
+
+    pub(super) fn record(&self, pair: &Arc<Pair>) -> Record {
+        let state = match &self.phase {
+            Phase::Running { started: true, .. } => RecordState::Preparing,
+            Phase::Concluded(state) => state.clone(),
+            _ => RecordState::Pending,
+        };
+        Record {
+            pair: Arc::clone(pair),
+            fleet: self.fleet.clone(),
+            release: self.release,
+            crashes: self.crashes,
+            state,
+        }
+    }
+
+    /// All but the position.
+    pub(super) fn status(&self) -> JobStatus {
+        let mut status = JobStatus::new(JobState::Pending);
+        status.failure.clone_from(&self.trouble);
+        match &self.phase {
+            Phase::Running { progress, started: true } => {
+                status.state = JobState::Preparing;
+                status.stage = Some(progress.stage());
+                status.percent = Some(progress.percent());
+            }
+            Phase::Concluded(_) => {
+                status.state = JobState::Preparing;
+                status.percent = Some(100);
+            }
+            Phase::Running { started: false, .. } => status.position = Some(0),
+            Phase::Queued | Phase::Delayed { .. } => {}
+        }
+        status
+    }
+}
+
+impl Finished {
+    pub(super) fn record(&self, pair: &Arc<Pair>, state: RecordState) -> Record {
+        Record {
+            pair: Arc::clone(pair),
+            fleet: self.fleet.clone(),
+            release: self.release,
+            crashes: 0,
+            state,
+        }
+    }
+
+    /// How it ended, unless that no longer counts.
+    pub(super) fn outcome(&self, now: Instant) -> Option<Outcome> {
+        match &self.end {
+            End::Ready { built, .. } => Some(Outcome::Ready(built.clone())),
+            End::Failed { error, until } => (*until > now).then(|| Outcome::Failed(error.clone())),
+        }
+    }
+
+    pub(super) fn status(&self, now: Instant) -> Option<JobStatus> {
+        let status = match self.outcome(now)? {
+            Outcome::Ready(built) => {
+                JobStatus { built: Some(built), ..JobStatus::new(JobState::Ready) }
+            }
+            Outcome::Failed(error) => {
+                JobStatus { failure: Some(error), ..JobStatus::new(JobState::Failed) }
+            }
+            Outcome::Parked => return None,
+        };
+        Some(status)
+    }
+
+    /// When it was last of use; a failure is of none.
+    pub(super) fn last_used(&self) -> Option<SystemTime> {
+        match &self.end {
+            End::Ready { last_used, .. } => Some(*last_used),
+            End::Failed { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Jobs: one build per pair however many ask, in a fair order, never more than the machine bears,
+//! remembered through every restart.
+//!
+//! Door: [`Jobs`]. A [`Ticket`] waits for a job's [`Outcome`]; [`JobStatus`] and [`JobEvent`] tell of
+//! it meanwhile. What is made, and how, is the [`Builder`]'s.
+//!
+//! ```text
+//! request -> pending -> preparing -> ready (or not worth it)
+//!               ^  trouble |  `----> failed, until that expires
+//!               `----------'
+//! ```
+//!
+//! The table in memory is the truth and answers everything; the database is its copy on disk, written
+//! before anything is promised or told, and read when the server starts.
+//!
+//! Not here: who may ask, what is answered, where deltas are kept.
+
+mod closing;
+mod database;
+mod job;
+mod priority;
+mod progress;
+mod queue;
+mod record;
+mod remembered;
+mod schedule;
+mod settings;
+mod shared;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod work;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::broadcast;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+pub(crate) use self::progress::BuildProgress;
+pub(crate) use self::settings::JobSettings;
+pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
+pub(crate) use self::ticket::{Outcome, Ticket};
+
+use self::database::{Database, FolderLock, Writer};
+use self::shared::Shared;
+use self::table::{Asked, Table};
+use self::ticket::Waiter;
+use super::ServerError;
+use super::build::Builder;
+use super::pair::Pair;
+
+/// Kept from the time that [`Jobs::stop`] has, for builds that were told to stop to do so.
+const STOP_TIME: Duration = Duration::from_secs(2);
+
+/// The jobs of one data folder. Dropped without [`stop`](Self::stop) it is as if the server had been
+/// killed.
+#[derive(Debug)]
+pub(crate) struct Jobs {
+    shared: Arc<Shared>,
+    scheduler: JoinHandle<()>,
+    writer: JoinHandle<()>,
+    _lock: FolderLock,
+}
+
+/// No more jobs may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many jobs wait")]
+pub(crate) struct QueueFull;
+
+impl Jobs {
+    /// Takes the data folder over, with all that waits in it, and begins to work.
+    pub(crate) async fn open(
+        settings: JobSettings,
+        builder: Arc<dyn Builder>,
+    ) -> Result<Arc<Self>, ServerError> {
+        let lock = FolderLock::take(&settings.folder)?;
+        let mut database = Database::open(&settings.folder).await?;
+        let records = database.load().await?;
+        priority::start_computing_threads();
+        let (writer, write) = Writer::new(database);
+        let mut table = Table::new(settings, writer);
+        table.restore(records);
+        let shared = Arc::new(Shared::new(table, builder));
+        Ok(Arc::new(Jobs {
+            scheduler: tokio::spawn(Arc::clone(&shared).schedule()),
+            writer: tokio::spawn(write),
+            shared,
+            _lock: lock,
+        }))
+    }
+
+    /// Joins the job of `pair`, or queues it. What is ready, not worth it or failed not long ago is
+    /// known at once. A new job, and one for a release, is on disk when this returns.
+    pub(crate) async fn request(&self, pair: Pair, origin: Origin) -> Result<Ticket, QueueFull> {
+        let asked = self.shared.table().ask(pair, origin, Instant::now());
+        let (pair, job, outcome, promise) = match asked {
+            Asked::Full => return Err(QueueFull),
+            Asked::Known(outcome) => return Ok(Ticket::known(outcome)),
+            Asked::Joined { pair, job, outcome, promise } => (pair, job, outcome, promise),
+        };
+        let waiter = Waiter { shared: Arc::clone(&self.shared), pair, job };
+        let ticket = Ticket::waiting(outcome, waiter);
+        self.shared.wake.notify_one();
+        if let Some(promise) = promise {
+            // It fails where the server stops, which the ticket tells.
+            let _ = promise.await;
+        }
+        Ok(ticket)
+    }
+
+    /// How the job of `pair` is; `None` if nothing is known of it, or no longer.
+    pub(crate) fn status(&self, pair: &Pair) -> Option<JobStatus> {
+        self.shared.table().status(pair, Instant::now())
+    }
+
+    /// Forgets what came of `pair`, for instance because the delta is gone from the registry: the
+    /// next request makes it anew. A job that is not finished stays as it is.
+    pub(crate) async fn forget(&self, pair: &Pair) {
+        let written = self.shared.table().forget(pair);
+        if let Some(written) = written {
+            let _ = written.await;
+        }
+    }
+
+    /// All changes from now on. Who is too slow misses some.
+    pub(crate) fn events(&self) -> broadcast::Receiver<JobEvent> {
+        self.shared.table().events.subscribe()
+    }
+
+    /// How many there are.
+    pub(crate) fn counts(&self) -> JobCounts {
+        self.shared.table().counts()
+    }
+
+    /// Resolves when the database was written to. It does not while the disk is full or broken.
+    pub(crate) async fn check(&self) -> Result<(), ServerError> {
+        let written = self.shared.table().writer.check();
+        written.await.map_err(|_| ServerError::Stopping)
+    }
+
+    /// The keys of the artifacts that jobs ended with, and when somebody last asked for them.
+    pub(crate) fn files(&self) -> Vec<(String, SystemTime)> {
+        self.shared.table().files()
+    }
+
+    /// Forgets the jobs that ended with these artifacts: they are gone.
+    pub(crate) fn forget_files(&self, keys: &HashSet<String>) {
+        self.shared.table().forget_files(|key| keys.contains(key));
+    }
+
+    /// Ends the work: nothing more is begun, and all who wait hear [`Outcome::Parked`]. Builds may
+    /// finish within the time; then they are told to stop, and wait on disk for the next start.
+    pub(crate) async fn stop(&self, within: Duration) {
+        let deadline = Instant::now() + within;
+        self.shared.table().close();
+        self.until_ended(deadline - STOP_TIME.min(within / 2)).await;
+        self.shared.table().cancel_all();
+        self.until_ended(deadline).await;
+        let end = self.shared.table().park_all();
+        // A disk that does not take it must not keep the server from ending.
+        if tokio::time::timeout(STOP_TIME, end).await.is_err() {
+            tracing::error!("the database could not be written to the end");
+        }
+        self.scheduler.abort();
+    }
+
+    async fn until_ended(&self, deadline: Instant) {
+        loop {
+            let ended = self.shared.ended.notified();
+            if self.shared.table().running == 0 {
+                return;
+            }
+            if tokio::time::timeout_at(deadline, ended).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        self.scheduler.abort();
+        self.writer.abort();
+    }
+}

@@ -1,0 +1,25 @@
+//! Builds step back behind answers: whatever computes for them runs at a lower priority.
+
+use rustix::process::{getpriority_process, setpriority_process};
+
+/// Half-way down: builds get what answers leave, and about a tenth of a busy core.
+const NICE: i32 = 10;
+
+/// Lowers the priority of the calling thread, and of those that it starts. Linux has a nice value
+/// for each thread (setpriority(2), "C library/kernel differences").
+pub(super) fn lower() {
+    // Who was started with a higher nice value keeps it; what fails costs latency and nothing else.
+    if getpriority_process(None).is_ok_and(|nice| nice < NICE) {
+        let _ = setpriority_process(None, NICE);
+    }
+}
+
+/// Makes the threads that compute for all builds together, at low priority, unless they are there.
+pub(super) fn start_computing_threads() {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .thread_name(|index| format!("compute-{index}"))
+        .start_handler(|_| lower());
+    if let Err(error) = pool.build_global() {
+        tracing::debug!("computing threads are those that were there: {error}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What requests, builds and the scheduler share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::{Duration, Instant};
+
+use super::table::Table;
+use super::work;
+use crate::server::build::Builder;
+use crate::server::pair::Pair;
+
+/// How often what is old is forgotten.
+const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
+/// The unit in which memory is handed out.
+const MEMORY_UNIT: u64 = 1 << 20;
+
+pub(super) struct Shared {
+    table: Mutex<Table>,
+    /// Something changed that the scheduler has to look at.
+    pub(super) wake: Notify,
+    /// A build ended.
+    pub(super) ended: Notify,
+    pub(super) builder: Arc<dyn Builder>,
+    /// The memory that is free, in [`MEMORY_UNIT`]s. First come, first served: a large build that
+    /// waits is not overtaken by small ones.
+    pub(super) memory: Semaphore,
+    memory_units: u32,
+}
+
+impl Shared {
+    pub(super) fn new(table: Table, builder: Arc<dyn Builder>) -> Self {
+        let memory_units = units(table.settings.memory);
+        Shared {
+            table: Mutex::new(table),
+            wake: Notify::new(),
+            ended: Notify::new(),
+            builder,
+            memory: Semaphore::new(memory_units as usize),
+            memory_units,
+        }
+    }
+
+    pub(super) fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How much of the memory a build gets: all of it if it needs more than there is.
+    pub(super) fn share(&self, bytes: u64) -> u32 {
+        units(bytes).min(self.memory_units)
+    }
+
+    pub(super) fn left(&self, pair: &Pair, job: u64) {
+        self.table().left(pair, job, Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// Starts what can start, and does what is due, for ever.
+    pub(super) async fn schedule(self: Arc<Self>) {
+        let mut prune_at = Instant::now() + PRUNE_INTERVAL;
+        loop {
+            let next = self.step(&mut prune_at);
+            tokio::select! {
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+    }
+
+    /// One round; gives the time of the next if nothing happens before.
+    fn step(self: &Arc<Self>, prune_at: &mut Instant) -> Instant {
+        let now = Instant::now();
+        let mut table = self.table();
+        if *prune_at <= now {
+            table.prune(now);
+            *prune_at = now + PRUNE_INTERVAL;
+        }
+        let next = table.run_timers(now);
+        while let Some(turn) = table.next_turn() {
+            tokio::spawn(work::run(Arc::clone(self), turn));
+        }
+        next.map_or(*prune_at, |next| next.min(*prune_at))
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// At least one, so that every build counts.
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX).max(1)
+}

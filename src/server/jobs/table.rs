@@ -1,0 +1,235 @@
+//! All jobs in memory, the truth while the server runs: who asks, who waits, what is known.
+//!
+//! Every change goes to the disk and to the watchers in the order in which it happens here. Nothing
+//! here waits.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+
+use super::database::{Writer, Written};
+use super::job::{Active, End, Job, Phase};
+use super::queue::FairQueue;
+use super::record::{Record, RecordState};
+use super::settings::JobSettings;
+use super::status::{JobCounts, JobEvent, JobStatus, Origin};
+use super::ticket::Outcome;
+use crate::server::pair::Pair;
+
+/// How exactly the disk knows when a delta was last asked for. It decides what is forgotten after
+/// weeks; a write for every request would cost more than it is worth.
+const USE_PRECISION: Duration = Duration::from_secs(600);
+
+/// Events that a watcher may be behind before it loses some.
+const EVENTS: usize = 1024;
+
+pub(super) struct Table {
+    pub(super) settings: JobSettings,
+    pub(super) jobs: HashMap<Arc<Pair>, Job>,
+    pub(super) queue: FairQueue<Arc<Pair>>,
+    pub(super) timers: BTreeMap<(Instant, u64, Timer), Arc<Pair>>,
+    /// Jobs that wait for their time to try again.
+    pub(super) delayed: usize,
+    pub(super) running: usize,
+    pub(super) closing: bool,
+    pub(super) counts: JobCounts,
+    pub(super) writer: Writer,
+    pub(super) events: broadcast::Sender<JobEvent>,
+    last_number: u64,
+}
+
+/// What a job is to be looked at for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// It may try again.
+    Retry,
+    /// Perhaps nobody has waited for too long.
+    Idle,
+}
+
+/// What comes of asking.
+pub(super) enum Asked {
+    /// It was done before.
+    Known(Outcome),
+    /// It waits or runs.
+    Joined {
+        pair: Arc<Pair>,
+        job: u64,
+        outcome: watch::Receiver<Option<Outcome>>,
+        /// The promise that it will be done, if one is made.
+        promise: Option<Written>,
+    },
+    /// No room.
+    Full,
+}
+
+impl Table {
+    pub(super) fn new(settings: JobSettings, writer: Writer) -> Self {
+        Table {
+            settings,
+            jobs: HashMap::new(),
+            queue: FairQueue::default(),
+            timers: BTreeMap::new(),
+            delayed: 0,
+            running: 0,
+            closing: false,
+            counts: JobCounts::default(),
+            writer,
+            events: broadcast::Sender::new(EVENTS),
+            last_number: 0,
+        }
+    }
+
+    pub(super) fn ask(&mut self, pair: Pair, origin: Origin, now: Instant) -> Asked {
+        match self.jobs.get(&pair) {
+            _ if self.closing => return Asked::Known(Outcome::Parked),
+            Some(Job::Finished(finished)) => {
+                if let Some(outcome) = finished.outcome(now) {
+                    self.touch(&pair);
+                    return Asked::Known(outcome);
+                }
+            }
+            Some(Job::Active(_)) => return self.join(&pair, &origin),
+            None => {}
+        }
+        if self.queue.len() + self.delayed >= self.settings.max_queue {
+            return Asked::Full;
+        }
+        self.add(Arc::new(pair), origin)
+    }
+
+    fn join(&mut self, pair: &Pair, origin: &Origin) -> Asked {
+        let Some((pair, Job::Active(active))) = entry(&mut self.jobs, pair) else {
+            return Asked::Known(Outcome::Parked);
+        };
+        active.waiters += 1;
+        active.restored = false;
+        active.idle_since = None;
+        active.release |= origin.release;
+        self.counts.waiters += 1;
+        tracing::debug!(job = active.number, "waits for a job that is under way");
+        Asked::Joined {
+            job: active.number,
+            outcome: active.outcome.subscribe(),
+            promise: origin.release.then(|| self.writer.save(active.record(&pair))),
+            pair,
+        }
+    }
+
+    fn add(&mut self, pair: Arc<Pair>, origin: Origin) -> Asked {
+        let mut active = self.new_active(origin.fleet);
+        active.release = origin.release;
+        active.waiters = 1;
+        self.counts.waiters += 1;
+        tracing::info!(job = active.number, %pair, fleet = active.fleet, "job queued");
+        let asked = Asked::Joined {
+            pair: Arc::clone(&pair),
+            job: active.number,
+            outcome: active.outcome.subscribe(),
+            promise: Some(self.writer.save(active.record(&pair))),
+        };
+        self.tell(&pair, Some(active.status()));
+        self.queue.push(&active.fleet, Arc::clone(&pair));
+        self.insert(pair, Job::Active(active));
+        asked
+    }
+
+    pub(super) fn new_active(&mut self, fleet: String) -> Active {
+        self.last_number += 1;
+        Active::new(self.last_number, fleet)
+    }
+
+    /// One who waited for the job does not any more.
+    pub(super) fn left(&mut self, pair: &Pair, job: u64, now: Instant) {
+        self.counts.waiters -= 1;
+        let Some((pair, Job::Active(active))) = entry(&mut self.jobs, pair) else { return };
+        if active.number != job {
+            return;
+        }
+        active.waiters -= 1;
+        if active.is_wanted() {
+            return;
+        }
+        active.idle_since = Some(now);
+        if !active.watched {
+            active.watched = true;
+            self.timers.insert((now + self.settings.grace, job, Timer::Idle), pair);
+        }
+    }
+
+    pub(super) fn status(&self, pair: &Pair, now: Instant) -> Option<JobStatus> {
+        let (pair, job) = self.jobs.get_key_value(pair)?;
+        match job {
+            Job::Finished(finished) => finished.status(now),
+            Job::Active(active) => {
+                let mut status = active.status();
+                if matches!(active.phase, Phase::Queued) {
+                    let position = self.queue.position(&active.fleet, pair);
+                    status.position = position.map(|position| position as u64);
+                }
+                Some(status)
+            }
+        }
+    }
+
+    pub(super) fn counts(&self) -> JobCounts {
+        let queued = self.queue.len() + self.delayed;
+        JobCounts { queued, running: self.running, ..self.counts }
+    }
+
+    /// Somebody asked for what is ready.
+    fn touch(&mut self, pair: &Pair) {
+        let Some((pair, Job::Finished(finished))) = entry(&mut self.jobs, pair) else { return };
+        let End::Ready { built, last_used, saved_use } = &mut finished.end else { return };
+        *last_used = SystemTime::now();
+        if last_used.duration_since(*saved_use).is_ok_and(|age| age >= USE_PRECISION) {
+            *saved_use = *last_used;
+            let state = RecordState::Ready { built: built.clone(), last_used: *last_used };
+            drop(self.writer.save(finished.record(&pair, state)));
+        }
+    }
+
+    /// Puts a job into the table in place of what was there.
+    pub(super) fn insert(&mut self, pair: Arc<Pair>, job: Job) {
+        self.counts.remembered += usize::from(matches!(job, Job::Finished(_)));
+        let before = self.jobs.insert(pair, job);
+        self.counts.remembered -= usize::from(matches!(before, Some(Job::Finished(_))));
+    }
+
+    /// Takes a job out of the table and off the disk.
+    pub(super) fn remove(&mut self, pair: &Arc<Pair>) -> Written {
+        let before = self.jobs.remove(pair);
+        self.counts.remembered -= usize::from(matches!(before, Some(Job::Finished(_))));
+        self.writer.remove(Arc::clone(pair))
+    }
+
+    pub(super) fn active(&mut self, pair: &Pair) -> Option<&mut Active> {
+        match self.jobs.get_mut(pair)? {
+            Job::Active(active) => Some(active),
+            Job::Finished(_) => None,
+        }
+    }
+
+    /// Writes an active job down without waiting for it.
+    pub(super) fn note(&self, record: Record) {
+        drop(self.writer.save(record));
+    }
+
+    pub(super) fn tell(&self, pair: &Arc<Pair>, status: Option<JobStatus>) {
+        // Without watchers nobody hears it.
+        let _ = self.events.send(JobEvent { pair: Arc::clone(pair), status });
+    }
+}
+
+/// The job of a pair, with the pair as the table shares it.
+fn entry<'a>(
+    jobs: &'a mut HashMap<Arc<Pair>, Job>,
+    pair: &Pair,
+) -> Option<(Arc<Pair>, &'a mut Job)> {
+    let shared = Arc::clone(jobs.get_key_value(pair)?.0);
+    let job = jobs.get_mut(pair)?;
+    Some((shared, job))
+}

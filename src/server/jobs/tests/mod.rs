@@ -1,0 +1,69 @@
+//! The jobs with a builder that does what a test says, on real threads and a real database.
+
+mod fake;
+mod restart;
+mod running;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{JobSettings, Jobs, Origin, Ticket};
+use crate::image::Digest;
+use crate::server::build::{Built, Place};
+use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use fake::Fake;
+
+/// The pair number `number`.
+pub(super) fn pair(number: u64) -> Pair {
+    let image = |role: &str| PinnedImage {
+        repository: format!("v2/{role}{number}"),
+        digest: Digest::of(format!("{role}{number}").as_bytes()),
+    };
+    Pair { format: DeltaFormat::V3, source: image("source"), target: image("target") }
+}
+
+/// What the fake makes of a pair.
+pub(super) fn built(pair: &Pair) -> Built {
+    let digest = Digest::of(pair.to_string().as_bytes());
+    Built {
+        place: Place::Tag { tag: "delta-1".to_owned(), digest },
+        bytes: 10,
+        pull_bytes: Some(100),
+        commands: 3,
+        seconds: 0.5,
+    }
+}
+
+pub(super) fn device(fleet: &str) -> Origin {
+    Origin { fleet: fleet.to_owned(), release: false }
+}
+
+pub(super) fn release(fleet: &str) -> Origin {
+    Origin { fleet: fleet.to_owned(), release: true }
+}
+
+/// Rules with pauses so short that no test waits for them.
+pub(super) fn settings(folder: &Path) -> JobSettings {
+    JobSettings {
+        first_pause: Duration::from_millis(2),
+        longest_pause: Duration::from_millis(10),
+        grace: Duration::from_millis(20),
+        ..JobSettings::new(folder.to_owned(), 1 << 30)
+    }
+}
+
+async fn open(settings: JobSettings, fake: &Arc<Fake>) -> Arc<Jobs> {
+    Jobs::open(settings, Arc::clone(fake) as _).await.expect("opened")
+}
+
+async fn ask(jobs: &Jobs, number: u64) -> Ticket {
+    jobs.request(pair(number), device("fleet")).await.expect("room")
+}
+
+/// Waits for something that is bound to happen.
+async fn until(mut happened: impl FnMut() -> bool) {
+    while !happened() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! Waiting for a job.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::shared::Shared;
+use crate::server::build::{BuildError, Built};
+use crate::server::pair::Pair;
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// The delta is there, or is not worth it.
+    Ready(Built),
+    /// It cannot be made, for now or for ever.
+    Failed(BuildError),
+    /// The server stops; the job goes on when it starts again.
+    Parked,
+}
+
+/// A place among those who wait for a job. Dropping it means no longer to wait.
+#[derive(Debug)]
+pub(crate) struct Ticket(Waits);
+
+#[derive(Debug)]
+enum Waits {
+    Not(Outcome),
+    For(watch::Receiver<Option<Outcome>>, #[expect(dead_code, reason = "dropped")] Waiter),
+}
+
+impl Ticket {
+    pub(super) fn known(outcome: Outcome) -> Self {
+        Ticket(Waits::Not(outcome))
+    }
+
+    pub(super) fn waiting(receiver: watch::Receiver<Option<Outcome>>, waiter: Waiter) -> Self {
+        Ticket(Waits::For(receiver, waiter))
+    }
+
+    /// Waits for the end of the job. May be given up and called again.
+    pub(crate) async fn outcome(&mut self) -> Outcome {
+        match &mut self.0 {
+            Waits::Not(outcome) => outcome.clone(),
+            // The sender is gone only when the server is.
+            Waits::For(receiver, _) => match receiver.wait_for(Option::is_some).await {
+                Ok(outcome) => outcome.clone().unwrap_or(Outcome::Parked),
+                Err(_) => Outcome::Parked,
+            },
+        }
+    }
+}
+
+/// Counts as one who waits, until dropped.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    pub(super) shared: Arc<Shared>,
+    pub(super) pair: Arc<Pair>,
+    /// The job's number: there may be another one for the pair by then.
+    pub(super) job: u64,
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.shared.left(&self.pair, self.job);
+    }
+}
