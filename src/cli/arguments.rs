@@ -9,6 +9,7 @@ use super::diff::Diff;
 use super::inspect::Inspect;
 use super::man::Man;
 use super::progress::Mode;
+use super::serve::Serve;
 use super::store::Store;
 
 const AFTER_HELP: &str = "\
@@ -69,6 +70,7 @@ pub(super) enum Command {
     Diff(Diff),
     Inspect(Inspect),
     Store(Store),
+    Serve(Box<Serve>),
     Completions(Completions),
     Man(Man),
 }
@@ -82,6 +84,7 @@ impl Command {
             Command::Diff(_) => "diff",
             Command::Inspect(_) => "inspect",
             Command::Store(store) => store.name(),
+            Command::Serve(_) => "serve",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }

@@ -1,12 +1,13 @@
 //! The log: what the library traces, to stderr.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::progress::Screen;
+use super::serve::LogFormat;
 
 /// The variable that sets the log's filter in full, for instance `remora=debug,hyper=info`.
 const FILTER_VARIABLE: &str = "REMORA_LOG";
@@ -29,6 +30,27 @@ pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) {
         .with_writer(ScreenWriter(screen));
     // Only a second call could fail, and there is none.
     let _ = subscriber.try_init();
+}
+
+/// Starts a server's log: what it does by default, more with each `-v`, errors only when quiet. Every
+/// line has its time, and the request that it is about.
+pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) {
+    let default = match verbose {
+        _ if quiet => "error",
+        0 => "warn,remora=info",
+        1 => "info,remora=debug",
+        _ => "debug,remora=trace",
+    };
+    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| default.into());
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // Only a second call could fail, and there is none.
+    let _ = match format {
+        LogFormat::Human => {
+            let color = io::stderr().is_terminal();
+            subscriber.with_ansi(color).with_target(verbose > 0).try_init()
+        }
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
+    };
 }
 
 /// Writes log lines to the screen, around the bars.

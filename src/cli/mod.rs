@@ -18,6 +18,7 @@ mod man;
 mod plain;
 mod progress;
 mod report;
+mod serve;
 mod session;
 mod store;
 mod table;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use clap::Parser as _;
 
-use self::arguments::{Arguments, Command};
+use self::arguments::{Arguments, Command, OutputArguments};
 use self::failure::Failure;
 use self::progress::Screen;
 use self::session::Session;
@@ -41,22 +42,26 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return usage::answer(&error),
     };
     let screen = Arc::new(Screen::new(output.progress, output.quiet));
-    log::install(Arc::clone(&screen), output.verbose, output.quiet);
-    interrupt::install(Arc::clone(&screen));
+    // A server has a log and a way to stop of its own.
+    if !matches!(command, Command::Serve(_)) {
+        log::install(Arc::clone(&screen), output.verbose, output.quiet);
+        interrupt::install(Arc::clone(&screen));
+    }
     let session = Session::new(command.name(), screen, output.json, output.quiet);
-    match defect::guard(|| run(command, &session)) {
+    match defect::guard(|| run(command, &output, &session)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => session.fail(&failure),
     }
 }
 
-fn run(command: Command, session: &Session) -> Result<(), Failure> {
+fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<(), Failure> {
     match command {
         Command::Create(create) => create.run(session),
         Command::Apply(apply) => apply.run(session),
         Command::Diff(diff) => diff.run(session),
         Command::Inspect(inspect) => inspect.run(session),
         Command::Store(store) => store.run(session),
+        Command::Serve(serve) => serve.run(output),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

@@ -30,7 +30,7 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
 
 /// The failure that clap's report tells of: its first paragraph says what is wrong, and a tip, where
 /// it has one, what to do.
-fn failure(report: &str) -> Failure {
+pub(super) fn failure(report: &str) -> Failure {
     let what = report.split("\n\n").next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(what);
     let what: Vec<&str> = what.split_whitespace().collect();

@@ -49,4 +49,4 @@ pub use reference::{
 };
 pub use registry::{CredentialsError, RegistryError};
 pub use tar_index::TarIndexError;
-pub use transports::{TransportSettings, Transports};
+pub use transports::{RegistryLogin, TransportSettings, Transports};

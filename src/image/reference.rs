@@ -11,6 +11,9 @@ use super::Digest;
 const OTHER_TRANSPORTS: [&str; 7] =
     ["containers-storage:", "dir:", "docker-daemon:", "ostree:", "sif:", "tarball:", "oci-dir:"];
 
+/// Stands for a registry's name where that must not be looked at.
+const SOME_HOST: &str = "registry.invalid";
+
 /// Where an image is, as skopeo and its relatives write it (containers-transports(5)).
 ///
 /// | text | meaning |
@@ -117,6 +120,13 @@ impl ImageReference {
 }
 
 impl RegistryReference {
+    /// The image that `rest` (`repository[:tag][@digest]`) names in the registry `host`, whatever that
+    /// is called: no rule that completes short names applies.
+    pub fn in_registry(host: &str, rest: &str) -> Result<Self, ReferenceError> {
+        let reference: Self = format!("{SOME_HOST}/{rest}").parse()?;
+        Ok(RegistryReference { host: host.to_owned(), ..reference })
+    }
+
     /// The registry, `host[:port]`.
     pub fn host(&self) -> &str {
         &self.host

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::registry::Registries;
 use super::{
     ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
-    docker_archive, oci_archive, oci_layout,
+    RegistryReference, docker_archive, oci_archive, oci_layout,
 };
 use crate::progress::Progress;
 
@@ -16,6 +16,8 @@ use crate::progress::Progress;
 pub struct TransportSettings {
     /// Where credentials are looked up before anywhere else (`--authfile`).
     pub authfile: Option<PathBuf>,
+    /// A registry whose credentials are these and no others, wherever else there may be some.
+    pub login: Option<RegistryLogin>,
     /// Plain HTTP may be spoken to every registry that does not answer in TLS, not to those on this
     /// machine only.
     pub plain_http: bool,
@@ -30,10 +32,30 @@ pub struct TransportSettings {
     pub spool_dir: PathBuf,
 }
 
+/// What one registry is told to get in. No other host is ever told.
+#[derive(Clone)]
+pub struct RegistryLogin {
+    /// The registry, `host[:port]` as references name it.
+    pub host: String,
+    /// The user's name.
+    pub user: String,
+    /// The user's password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for RegistryLogin {
+    /// Says nothing of the password.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { host, user, password: _ } = self;
+        formatter.debug_struct("RegistryLogin").field("host", host).field("user", user).finish()
+    }
+}
+
 impl Default for TransportSettings {
     fn default() -> Self {
         TransportSettings {
             authfile: None,
+            login: None,
             plain_http: false,
             ca_file: None,
             max_attempts: 6,
@@ -84,6 +106,20 @@ impl Transports {
                 docker_archive::open(reference, file, image.as_ref(), spool_dir)
             }
         }
+    }
+
+    /// The digest of the manifest or index that the reference names in its registry; `None` if there
+    /// is none of that name. Nothing but headers is fetched.
+    pub fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
+        self.registries.find(image)
+    }
+
+    /// Asks the registry `host` for nothing but a sign of life.
+    ///
+    /// # Errors
+    /// What keeps it from answering. That it wants to know who asks is an answer.
+    pub fn reach(&self, host: &str) -> Result<(), ImageError> {
+        self.registries.reach(host)
     }
 
     /// Writes an image so that it is there completely or not at all: blobs first, the manifest or

@@ -3,7 +3,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::access::AccessError;
 use crate::ErrorKind;
+use crate::image::ImageError;
+use crate::store::StoreError;
 
 /// Why the server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,18 @@ pub enum ServerError {
         /// Why not.
         reason: String,
     },
+    /// Who may cannot be decided.
+    #[error("{0}")]
+    Access(String),
+    /// The way to the registry cannot be set up.
+    #[error(transparent)]
+    Image(Box<ImageError>),
+    /// The store of layers cannot be used.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// The system refuses threads, signals or randomness.
+    #[error("the system refuses what a server needs: {0}")]
+    System(io::Error),
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
@@ -47,7 +62,12 @@ pub enum ServerError {
 impl ServerError {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Environment
+        match self {
+            ServerError::Access(_) => ErrorKind::Usage,
+            ServerError::Image(error) => error.kind(),
+            ServerError::Store(error) => error.kind(),
+            _ => ErrorKind::Environment,
+        }
     }
 
     /// One line that says what to do about it, where there is something to do.
@@ -66,8 +86,33 @@ impl ServerError {
             ServerError::Artifacts { .. } => {
                 "see that the folder or bucket for v2 files is there and may be written to".into()
             }
-            ServerError::Stopping => return None,
+            ServerError::Access(_) => {
+                "see --token-keys, --token-algorithm and --builder-token, or remora serve --help"
+                    .into()
+            }
+            ServerError::Image(error) => return error.hint(),
+            ServerError::Store(error) => return error.hint(),
+            ServerError::System(_) | ServerError::Stopping => return None,
         })
+    }
+}
+
+impl From<AccessError> for ServerError {
+    fn from(error: AccessError) -> Self {
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
+        ServerError::Access(format!("{error}{}", cause.unwrap_or_default()))
+    }
+}
+
+impl From<ImageError> for ServerError {
+    fn from(error: ImageError) -> Self {
+        ServerError::Image(Box::new(error))
+    }
+}
+
+impl From<StoreError> for ServerError {
+    fn from(error: StoreError) -> Self {
+        ServerError::Store(Box::new(error))
     }
 }
 

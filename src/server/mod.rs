@@ -1,19 +1,34 @@
 //! The delta server: HTTP in, JSON out. Routes, who may, jobs, metrics.
 //!
+//! Door: [`run`] runs one until a signal ends it, as [`ServerSettings`] say.
+//!
 //! Async is allowed here; builds are blocking calls of the library on threads of their own.
 //!
 //! Not here: how a delta is made (the v2 and v3 rooms) and how images are read (the image room).
 
-#[expect(unused_imports, reason = "the routes will ask it")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the routes will ask it"))]
+#[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
 mod access;
-#[allow(dead_code, reason = "the routes will use it")]
 mod build;
 mod error;
-#[allow(dead_code, unused_imports, reason = "the routes will use it")]
+mod images;
+#[allow(dead_code, reason = "housekeeping will need it")]
 mod jobs;
+mod memory;
+#[allow(dead_code, reason = "v2 downloads will need it")]
+mod metrics;
 mod pair;
 mod query;
+#[allow(dead_code, reason = "v2 downloads will need it")]
+mod routes;
+mod run;
+mod settings;
+mod start;
+mod tls;
 
 pub use error::ServerError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
+pub use run::run;
+pub use settings::{
+    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, Secret,
+    ServerSettings, TlsFiles, WorkSettings,
+};

@@ -98,6 +98,15 @@ pub enum QueryError {
 }
 
 impl DeltaQuery {
+    /// The request for the delta between two images that are named one by one.
+    pub fn of(source: &str, target: &str, registry_host: &str) -> Result<Self, QueryError> {
+        Ok(DeltaQuery {
+            source: NamedImage::parse("src", source, registry_host)?,
+            target: NamedImage::parse("dest", target, registry_host)?,
+            wait: false,
+        })
+    }
+
     /// Reads the part of a URL after `?`, as it came. Parameters with other names are ignored.
     pub fn parse(query: &str, registry_host: &str) -> Result<Self, QueryError> {
         if query.len() > MAX_QUERY {

@@ -8,6 +8,12 @@ pub const BASE_LABEL: &str = "io.resin.delta.base";
 /// Label that holds the target's config, byte for byte; its digest is the target's image ID.
 pub const TARGET_CONFIG_LABEL: &str = "io.resin.delta.config";
 
+/// The image IDs of the base that `delta` applies to and of the target that it makes, by its labels.
+pub fn delta_images(delta: &Image) -> Result<(ImageId, ImageId), V3Error> {
+    let labels = DeltaLabels::of(delta)?;
+    Ok((labels.base, labels.target.id()))
+}
+
 /// What the labels of a delta say.
 #[derive(Debug)]
 pub(super) struct DeltaLabels {

@@ -37,6 +37,6 @@ pub use diff::{DiffOptions, DiffReport, diff};
 pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;
 pub use inspect::inspect;
-pub use labels::{BASE_LABEL, TARGET_CONFIG_LABEL};
+pub use labels::{BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
 pub use manifest::{ARTIFACT_TYPE, ManifestKind};
 pub use report::{DeltaReport, LayerReport, Total};

@@ -19,7 +19,7 @@ use super::credentials::{self, Credentials};
 use super::endpoint::Host;
 use super::error;
 use super::http_client::not_silent;
-use super::limits::{MAX_TOKEN_ANSWER_BYTES, TOKEN_MARGIN, TOKEN_SECONDS};
+use super::limits::{MAX_KEPT, MAX_TOKEN_ANSWER_BYTES, TOKEN_MARGIN, TOKEN_SECONDS};
 use super::session::read_start;
 
 /// How token servers know us.
@@ -94,7 +94,7 @@ impl Authorizer {
                     self.token_request(host, &realm, service, subject, &credentials).await?;
                 let token = self.fetch_token(request, subject, credentials.is_some()).await?;
                 let header = token.header.clone();
-                state.tokens.insert(key, token);
+                state.keep(key, token);
                 Ok(Some(header))
             }
         }
@@ -220,6 +220,18 @@ fn post_form(client: &Client, url: Url, fields: &[(&str, String)]) -> RequestBui
 }
 
 impl State {
+    /// Keeps a token; those that are over, or too many, go.
+    fn keep(&mut self, scopes: String, token: Token) {
+        if self.tokens.len() >= MAX_KEPT {
+            let now = Instant::now();
+            self.tokens.retain(|_, token| now < token.renew_at);
+        }
+        if self.tokens.len() >= MAX_KEPT {
+            self.tokens.clear();
+        }
+        self.tokens.insert(scopes, token);
+    }
+
     async fn credentials(
         &mut self,
         host: &Host,
@@ -228,8 +240,16 @@ impl State {
         if let Some(known) = self.credentials.get(repository) {
             return Ok(known.clone());
         }
-        let found =
-            credentials::look_up(host.http.authfile.as_deref(), &host.name, repository).await?;
+        let found = match host.http.login.as_ref().filter(|login| login.host == host.name) {
+            Some(login) => Some(Credentials::from(login)),
+            None => {
+                let authfile = host.http.authfile.as_deref();
+                credentials::look_up(authfile, &host.name, repository).await?
+            }
+        };
+        if self.credentials.len() >= MAX_KEPT {
+            self.credentials.clear();
+        }
         self.credentials.insert(repository.to_owned(), found.clone());
         Ok(found)
     }

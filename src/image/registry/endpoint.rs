@@ -7,9 +7,9 @@ use tokio::sync::OnceCell;
 
 use super::RegistryError;
 use super::authorization::Authorizer;
-use super::error::{speaks_no_tls, tls_error};
-use super::http_client::HttpClient;
-use super::limits::SILENCE_TIME;
+use super::error::{is_passing, speaks_no_tls, tls_error};
+use super::http_client::{HttpClient, not_silent};
+use super::limits::{REACH_TIME, SILENCE_TIME};
 
 /// A registry by the name that references use.
 #[derive(Debug)]
@@ -29,6 +29,24 @@ impl Host {
     /// The URL that everything is below.
     pub(super) async fn base(&self) -> Result<&Url, RegistryError> {
         self.base.get_or_try_init(|| self.find_base()).await
+    }
+
+    /// Asks for nothing but a sign of life (OCI distribution spec, "Determining Support").
+    pub(super) async fn reach(&self) -> Result<(), RegistryError> {
+        let base = self.base().await?;
+        let request = self.http.for_url(base)?.get(base.clone()).send();
+        let answer = tokio::time::timeout(REACH_TIME, not_silent(&self.name, None, request)).await;
+        let silence = |_| Err(RegistryError::silence(&self.name, REACH_TIME));
+        let response = answer.unwrap_or_else(silence)?;
+        if !is_passing(response.status()) {
+            return Ok(());
+        }
+        Err(RegistryError::Status {
+            place: self.name.clone(),
+            status: response.status().as_u16(),
+            action: "a request for a sign of life",
+            message: String::new(),
+        })
     }
 
     async fn find_base(&self) -> Result<Url, RegistryError> {

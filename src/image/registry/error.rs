@@ -2,6 +2,7 @@
 //! back ends and upload sessions carry signatures, so only hosts are named.
 
 use std::error::Error as StdError;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 
@@ -122,10 +123,10 @@ impl RegistryError {
         RegistryError::Network { host: host.to_owned(), reason: root_cause(error), tls }
     }
 
-    pub(super) fn silence(host: &str) -> Self {
+    pub(super) fn silence(host: &str, time: Duration) -> Self {
         RegistryError::Network {
             host: host.to_owned(),
-            reason: format!("no sign of life for {} s", super::limits::SILENCE_TIME.as_secs()),
+            reason: format!("no sign of life for {} s", time.as_secs()),
             tls: false,
         }
     }

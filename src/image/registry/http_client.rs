@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Url};
 use super::RegistryError;
 use super::limits::{CONNECT_TIME, MAX_REDIRECTS, SILENCE_TIME};
 use super::retry::RetryPolicy;
-use crate::image::{ImageError, TransportSettings};
+use crate::image::{ImageError, RegistryLogin, TransportSettings};
 
 /// What a registry sees of us.
 const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
@@ -22,6 +22,7 @@ const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub(super) struct HttpClient {
     pub(super) authfile: Option<PathBuf>,
+    pub(super) login: Option<RegistryLogin>,
     pub(super) retry: RetryPolicy,
     plain_http: bool,
     authorities: Vec<Certificate>,
@@ -53,6 +54,7 @@ impl HttpClient {
         };
         Ok(HttpClient {
             authfile: settings.authfile.clone(),
+            login: settings.login.clone(),
             retry: RetryPolicy {
                 max_attempts: settings.max_attempts.max(1),
                 first_pause: settings.retry_pause,
@@ -161,7 +163,7 @@ pub(super) async fn not_silent<T>(
         match tokio::time::timeout(SILENCE_TIME, &mut future).await {
             Ok(result) => return result.map_err(|error| RegistryError::network(host, error)),
             Err(_) if count() != before => {}
-            Err(_) => return Err(RegistryError::silence(host)),
+            Err(_) => return Err(RegistryError::silence(host, SILENCE_TIME)),
         }
     }
 }

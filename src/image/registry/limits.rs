@@ -27,6 +27,13 @@ pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
 /// elsewhere first, or check an uploaded one, take their time before they answer.
 pub(super) const SILENCE_TIME: Duration = Duration::from_secs(120);
 
+/// How long a registry may take for a sign of life.
+pub(super) const REACH_TIME: Duration = Duration::from_secs(10);
+
+/// Tokens and credentials kept in memory, one for each repository asked for: a server meets a new
+/// one with every image.
+pub(super) const MAX_KEPT: usize = 1_000;
+
 /// The longest pause between two attempts.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(30);
 

@@ -1,7 +1,7 @@
 //! Manifests over HTTP (OCI distribution spec, "Pulling manifests", "Pushing Manifests").
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Body, Method};
+use reqwest::{Body, Method, StatusCode};
 
 use super::RegistryError;
 use super::session::{Call, Session};
@@ -37,6 +37,26 @@ pub(super) async fn get(
     }
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     parse_manifest(&bytes, media_type).map_err(|source| wrong(&image.to_string(), source))
+}
+
+/// The digest of the manifest or index that a reference names; `None` if there is none of that name.
+pub(super) async fn find(
+    session: &Session,
+    image: &RegistryReference,
+) -> Result<Option<Digest>, ImageError> {
+    let name = manifest_name(image);
+    let call = call(session, Method::HEAD, &name).await?;
+    let response = session.call(&call).await?;
+    match response.status() {
+        StatusCode::NOT_FOUND => return Ok(None),
+        StatusCode::OK => {}
+        _ => return Err(session.failure(response, call.action).await.into()),
+    }
+    match image.digest().or_else(|| digest_header(response.headers())) {
+        Some(digest) => Ok(Some(digest)),
+        // The header is optional (OCI distribution spec, "Checking if content exists").
+        None => Ok(fetch(session, &name).await?.map(|(_, bytes)| Digest::of(&bytes))),
+    }
 }
 
 /// The manifest or index with the digest; the caller checks that it has it.
@@ -92,11 +112,7 @@ pub(super) async fn fetch(
     session: &Session,
     name: &str,
 ) -> Result<Option<(HeaderMap, Vec<u8>)>, ImageError> {
-    let url = session.url(&format!("manifests/{name}")).await?;
-    let mut call = Call::new(Method::GET, url, "a request for the manifest");
-    for media_type in ACCEPTED {
-        call.headers.append(ACCEPT, HeaderValue::from_static(media_type));
-    }
+    let call = call(session, Method::GET, name).await?;
     // One byte more than there may be shows that there are more.
     match session.get_start(&call, MAX_MANIFEST_BYTES as usize + 1).await? {
         Some((_, bytes)) if bytes.len() as u64 > MAX_MANIFEST_BYTES => {
@@ -104,6 +120,16 @@ pub(super) async fn fetch(
         }
         found => Ok(found),
     }
+}
+
+/// A request about a manifest or index of any kind that is understood here.
+async fn call(session: &Session, method: Method, name: &str) -> Result<Call, RegistryError> {
+    let url = session.url(&format!("manifests/{name}")).await?;
+    let mut call = Call::new(method, url, "a request for the manifest");
+    for media_type in ACCEPTED {
+        call.headers.append(ACCEPT, HeaderValue::from_static(media_type));
+    }
+    Ok(call)
 }
 
 fn manifest_name(image: &RegistryReference) -> String {

@@ -37,7 +37,7 @@ use session::{Access, Session};
 
 use super::oci_image::{self, BlobSource};
 use super::{
-    Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest, Platform,
+    Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, Manifest, Platform,
     RegistryReference, TransportSettings,
 };
 use crate::progress::Progress;
@@ -69,6 +69,18 @@ impl Registries {
         oci_image::open(reference, Arc::new(Repository { session }), top, platform)
     }
 
+    /// The digest of what the reference names; `None` if there is nothing.
+    pub(super) fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
+        let (session, wanted) = (self.session(image, Access::Pull), image.clone());
+        runtime::run(async move { manifests::find(&session, &wanted).await })
+    }
+
+    /// Waits for a sign of life of the registry `host`.
+    pub(super) fn reach(&self, host: &str) -> Result<(), ImageError> {
+        let host = self.host(host);
+        Ok(runtime::run(async move { host.reach().await })?)
+    }
+
     /// Pushes the image: blobs first, the manifest last.
     pub(super) fn write(
         &self,
@@ -82,11 +94,13 @@ impl Registries {
     }
 
     fn session(&self, image: &RegistryReference, access: Access) -> Arc<Session> {
+        Arc::new(Session::new(self.host(image.host()), image.repository(), access))
+    }
+
+    fn host(&self, name: &str) -> Arc<Host> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = hosts
-            .entry(image.host().to_owned())
-            .or_insert_with(|| Arc::new(Host::new(image.host(), Arc::clone(&self.http))));
-        Arc::new(Session::new(Arc::clone(host), image.repository(), access))
+        let new = || Arc::new(Host::new(name, Arc::clone(&self.http)));
+        Arc::clone(hosts.entry(name.to_owned()).or_insert_with(new))
     }
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use auth_file::{AuthFile, Found};
 
 use super::limits::MAX_AUTH_FILE_BYTES;
+use crate::image::RegistryLogin;
 
 /// Proof of who we are.
 #[derive(Clone, PartialEq, Eq)]
@@ -24,6 +25,13 @@ pub(super) enum Credentials {
     IdentityToken(String),
     /// A token for the registry itself.
     RegistryToken(String),
+}
+
+impl From<&RegistryLogin> for Credentials {
+    fn from(login: &RegistryLogin) -> Self {
+        let (user, password) = (login.user.clone(), login.password.clone());
+        Credentials::Password { user, password }
+    }
 }
 
 impl fmt::Debug for Credentials {

@@ -1,0 +1,207 @@
+//! Every setting of the server. This text is its documentation: `--help`, the manual page and
+//! completions are made from it, and the configuration file uses the same names.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
+use ipnet::IpNet;
+use remora::image::Platform;
+
+use crate::cli::units::{parse_age, parse_rate, parse_size};
+
+/// How the server is reached.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listening")]
+pub(super) struct ListenArguments {
+    /// Address and port to listen on
+    #[arg(long, env = "REMORA_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:80")]
+    pub(super) listen: SocketAddr,
+    /// Certificate chain (PEM); with it the server speaks TLS. Read again when it changes
+    #[arg(long, env = "REMORA_TLS_CERTIFICATE", value_name = "FILE")]
+    pub(super) tls_certificate: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, env = "REMORA_TLS_KEY", value_name = "FILE")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// What devices reach the server by, for v2 downloads [default: what the request says]
+    #[arg(long, env = "REMORA_PUBLIC_URL", value_name = "URL")]
+    pub(super) public_url: Option<String>,
+    /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed
+    #[arg(long, env = "REMORA_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    pub(super) trusted_proxies: Vec<IpNet>,
+    // docker stop kills after 10 s.
+    /// How long a stop may take; deltas not finished by then are left to the next start
+    #[arg(long, env = "REMORA_STOP_WITHIN", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "8s")]
+    pub(super) stop_within: Duration,
+}
+
+/// The registry.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Registry")]
+pub(super) struct RegistryArguments {
+    /// Top-level domain of the openBalena installation; also read from BALENA_TLD
+    #[arg(long, env = "REMORA_TLD", value_name = "DOMAIN")]
+    pub(super) tld: Option<String>,
+    /// The only registry that is ever contacted; also read from REGISTRY_HOST [default:
+    /// registry.DOMAIN]
+    #[arg(long, env = "REMORA_REGISTRY", value_name = "HOST[:PORT]")]
+    pub(super) registry: Option<String>,
+    /// The server's own user at the registry's token server
+    #[arg(long, env = "REMORA_BUILDER_USER", value_name = "NAME", default_value = "builder")]
+    pub(super) builder_user: String,
+    /// Its password, also the credential for preparing deltas; also read from
+    /// TOKEN_AUTH_BUILDER_TOKEN. Better given by the environment or a file: others can read flags
+    #[arg(long, env = "REMORA_BUILDER_TOKEN", hide_env_values = true, value_name = "SECRET")]
+    pub(super) builder_token: Option<String>,
+    /// File with that password; also read from TOKEN_AUTH_BUILDER_TOKEN_FILE
+    #[arg(long, env = "REMORA_BUILDER_TOKEN_FILE", value_name = "FILE")]
+    pub(super) builder_token_file: Option<PathBuf>,
+    /// Trust the certificates in this PEM file beside the system's [default: /certs/ca-bundle.pem
+    /// where it is there]
+    #[arg(long, env = "REMORA_CA_FILE", value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Talk plain HTTP to the registry
+    #[arg(long, env = "REMORA_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
+    pub(super) plain_http: bool,
+    /// Which image of a multi-platform one is meant, as os/arch[/variant] [default: the only one;
+    /// where there are several, none]
+    #[arg(long, env = "REMORA_PLATFORM")]
+    pub(super) platform: Option<Platform>,
+}
+
+/// Who may.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Who may")]
+pub(super) struct AccessArguments {
+    /// Files with keys that tokens are verified with: certificates or public keys (PEM), JWKS.
+    /// Read again when they change [default: /certs/private/api.DOMAIN.pem and .jwks.json, those
+    /// that are there]
+    #[arg(long, env = "REMORA_TOKEN_KEYS", value_name = "FILES", value_delimiter = ',')]
+    pub(super) token_keys: Vec<PathBuf>,
+    /// The one algorithm that tokens may be signed with; also read from JWT_ALGO
+    #[arg(long, env = "REMORA_TOKEN_ALGORITHM", value_name = "NAME", default_value = "ES256")]
+    pub(super) token_algorithm: String,
+    /// Who issues tokens [default: api.DOMAIN]
+    #[arg(long, env = "REMORA_TOKEN_ISSUER", value_name = "NAME")]
+    pub(super) token_issuer: Option<String>,
+    /// Whom tokens are for [default: the registry]
+    #[arg(long, env = "REMORA_TOKEN_AUDIENCE", value_name = "NAME")]
+    pub(super) token_audience: Option<String>,
+    /// Run without authentication: anybody may have any image of the registry
+    #[arg(long, env = "REMORA_INSECURE_NO_AUTH", value_parser = BoolishValueParser::new())]
+    pub(super) insecure_no_auth: bool,
+    /// Networks from which valid tokens without permissions are taken; open-balena-builder has such
+    #[arg(long, env = "REMORA_EMPTY_ACCESS_NETWORKS", value_name = "NETWORKS")]
+    #[arg(value_delimiter = ',')]
+    pub(super) empty_access_networks: Vec<IpNet>,
+    // A device's token is for one pair, and its long poll asks every 25 s: two a second stop nobody
+    // but a client that goes round in circles.
+    /// Requests a minute that one token may make in the long run; 0: any number
+    #[arg(long, env = "REMORA_RATE_LIMIT", value_name = "N", default_value_t = 120)]
+    pub(super) rate_limit: u32,
+    /// Requests that one token may make at once
+    #[arg(long, env = "REMORA_RATE_BURST", value_name = "N", default_value_t = 60)]
+    pub(super) rate_burst: u32,
+}
+
+/// What devices are answered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Answers")]
+pub(super) struct AnswerArguments {
+    // Old supervisors give up after 30 s.
+    /// How long a request is held while its delta is made
+    #[arg(long, env = "REMORA_LONG_POLL", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "25s")]
+    pub(super) long_poll: Duration,
+    // What open-balena-delta does, and builders count on.
+    /// The same for requests with wait=true
+    #[arg(long, env = "REMORA_WAIT", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "15m")]
+    pub(super) wait: Duration,
+    // A pull resumes at the layer, a delta has to be applied: nearly the same size is no gain.
+    /// A v3 delta larger than this share of a plain pull is not worth it
+    #[arg(long, env = "REMORA_WORTH_RATIO", value_name = "SHARE", value_parser = parse_share)]
+    #[arg(default_value = "0.9")]
+    pub(super) worth_ratio: f64,
+    // A gigabyte at 100 kbit/s.
+    /// How long the URL of a v2 delta can be used
+    #[arg(long, env = "REMORA_DOWNLOAD_EXPIRY", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "24h")]
+    pub(super) download_expiry: Duration,
+    /// What those URLs are signed with, 32 characters or more [default: a key kept in the data
+    /// folder]
+    #[arg(long, env = "REMORA_DOWNLOAD_KEY", hide_env_values = true, value_name = "SECRET")]
+    pub(super) download_key: Option<String>,
+    /// File with that key
+    #[arg(long, env = "REMORA_DOWNLOAD_KEY_FILE", value_name = "FILE")]
+    pub(super) download_key_file: Option<PathBuf>,
+}
+
+/// How deltas are made.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Work")]
+pub(super) struct WorkArguments {
+    // One build leaves cores idle while it fetches and pushes; more only share them.
+    /// Deltas made at the same time
+    #[arg(long, env = "REMORA_MAX_BUILDS", value_name = "N", default_value_t = 2)]
+    #[arg(value_parser = RangedU64ValueParser::<u16>::new().range(1..=256))]
+    pub(super) max_builds: u16,
+    /// Deltas that may wait to be made
+    #[arg(long, env = "REMORA_MAX_QUEUE", value_name = "N", default_value_t = 10_000)]
+    pub(super) max_queue: u32,
+    /// What all builds together may take [default: half of the memory there is]
+    #[arg(long, env = "REMORA_MEMORY", value_name = "SIZE", value_parser = parse_size)]
+    pub(super) memory: Option<u64>,
+    /// What one build's indexes may take
+    #[arg(long, env = "REMORA_BUILD_MEMORY", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(default_value = "256MiB")]
+    pub(super) build_memory: u64,
+    /// How hard to try: 1 is fastest, 9 is smallest
+    #[arg(long, env = "REMORA_EFFORT", value_name = "1-9", default_value_t = 5)]
+    #[arg(value_parser = RangedU64ValueParser::<u8>::new().range(1..=9))]
+    pub(super) effort: u8,
+    /// The devices' links, in bits a second: what a byte of a delta costs
+    #[arg(long, env = "REMORA_LINK_RATE", value_name = "RATE", value_parser = parse_rate)]
+    #[arg(default_value = "1M")]
+    pub(super) link_rate: u64,
+    // After a 504 a device asks again at once; it may be slow, or restart.
+    /// How long a queued delta outlives the last request for it
+    #[arg(long, env = "REMORA_GRACE", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "2m")]
+    pub(super) grace: Duration,
+    /// How long a failing registry is put up with before a delta counts as failed
+    #[arg(long, env = "REMORA_REGISTRY_PATIENCE", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "15m")]
+    pub(super) registry_patience: Duration,
+    /// How long it is remembered that a delta cannot be made
+    #[arg(long, env = "REMORA_FAILURE_EXPIRY", value_name = "TIME", value_parser = parse_age)]
+    #[arg(default_value = "1h")]
+    pub(super) failure_expiry: Duration,
+}
+
+/// What is kept.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Data")]
+pub(super) struct DataArguments {
+    // The volume that installations of open-balena-delta have.
+    /// Folder for the job database, layers and v2 deltas
+    #[arg(long, env = "REMORA_DATA", value_name = "DIR", default_value = "/delta-rsync")]
+    pub(super) data: PathBuf,
+    /// Where v2 deltas are kept, s3://BUCKET[/PREFIX] with the AWS_… variables [default: the data
+    /// folder]
+    #[arg(long, env = "REMORA_ARTIFACTS", value_name = "URL")]
+    pub(super) artifacts: Option<String>,
+    /// What layers and v2 deltas may take together; those used longest ago go first
+    #[arg(long, env = "REMORA_DISK_BUDGET", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(default_value = "20GiB")]
+    pub(super) disk_budget: u64,
+}
+
+/// Reads a share: a number above 0.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| share.is_finite() && *share > 0.0);
+    share.ok_or_else(|| "write a share like 0.9".to_owned())
+}

@@ -1,0 +1,205 @@
+//! Where settings come from: the command line before the environment before the file before
+//! defaults.
+//!
+//! The file, and the variables that installations of open-balena-delta have, become the defaults of
+//! the command line's options. So one table of options says what there is, what it may be, and where
+//! it was from.
+
+use std::fs;
+use std::path::Path;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use toml::{Table, Value};
+
+use super::Serve;
+use crate::cli::arguments::Arguments;
+use crate::cli::failure::Failure;
+use crate::cli::usage;
+
+/// The command's name.
+const COMMAND: &str = "serve";
+
+/// Options that are about the settings instead of being one.
+const NOT_SETTINGS: [&str; 3] = ["config", "print-config", "help"];
+
+/// Options that are never printed.
+const SECRETS: [&str; 2] = ["builder-token", "download-key"];
+
+/// The variables of open-balena-delta, and the options that they are for.
+const EXISTING_VARIABLES: [(&str, &str); 5] = [
+    ("BALENA_TLD", "tld"),
+    ("REGISTRY_HOST", "registry"),
+    ("TOKEN_AUTH_BUILDER_TOKEN", "builder-token"),
+    ("TOKEN_AUTH_BUILDER_TOKEN_FILE", "builder-token-file"),
+    ("JWT_ALGO", "token-algorithm"),
+];
+
+/// A value for an option that nobody gave on the command line.
+struct Given {
+    option: String,
+    values: Vec<String>,
+    from: String,
+}
+
+/// The settings, and where each is from.
+pub(super) struct Layered {
+    pub(super) serve: Serve,
+    matches: ArgMatches,
+    command: Command,
+    given: Vec<Given>,
+}
+
+impl Layered {
+    /// The settings that the command line, the environment and the file `config` make together.
+    pub(super) fn read(config: Option<&Path>) -> Result<Self, Failure> {
+        let mut given = match config {
+            Some(path) => read_file(path)?,
+            None => Vec::new(),
+        };
+        given.extend(existing_variables(|name| std::env::var(name).ok()));
+        let layered = Self::parse(given)?;
+        // What other settings decide comes last: it must not be given.
+        let derived = layered.serve.derived();
+        let mut given: Vec<Given> = derived
+            .into_iter()
+            .map(|(option, values)| Given {
+                option: option.to_owned(),
+                values,
+                from: "default".into(),
+            })
+            .collect();
+        given.extend(layered.given);
+        Self::parse(given)
+    }
+
+    fn parse(given: Vec<Given>) -> Result<Self, Failure> {
+        let mut command = with_defaults(Arguments::command(), &given);
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        let matches = matches.map_err(|error| usage::failure(&error.render().to_string()))?;
+        let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;
+        let serve = Serve::from_arg_matches(matches);
+        let serve = serve.map_err(|error| usage::failure(&error.render().to_string()))?;
+        let matches = matches.clone();
+        let command = command.find_subcommand(COMMAND).cloned().expect("it is a command");
+        Ok(Layered { serve, matches, command, given })
+    }
+
+    /// All settings as a configuration file.
+    pub(super) fn to_toml(&self) -> String {
+        let settings = self.command.get_arguments().filter(|option| is_setting(option));
+        settings.map(|option| self.line(option)).collect()
+    }
+
+    /// An option as a line of the file, under one that says where it is from.
+    fn line(&self, option: &Arg) -> String {
+        let name = option.get_long().unwrap_or_default();
+        let id = option.get_id().as_str();
+        let Some(values) = self.matches.get_raw(id).map(Iterator::collect::<Vec<_>>) else {
+            return format!("# not set\n# {name} =\n\n");
+        };
+        let values = values.iter().map(|value| value.to_string_lossy());
+        let values: Vec<Value> = match SECRETS.contains(&name) {
+            true => vec![Value::from("(secret)")],
+            false => values.map(|value| to_toml(&value)).collect(),
+        };
+        let value = match (option.get_value_delimiter(), values.as_slice()) {
+            (None, [only]) => only.clone(),
+            _ => Value::Array(values),
+        };
+        format!("# {}\n{name} = {value}\n\n", self.origin(option, name))
+    }
+
+    fn origin(&self, option: &Arg, name: &str) -> String {
+        match self.matches.value_source(option.get_id().as_str()) {
+            Some(ValueSource::CommandLine) => format!("--{name}"),
+            Some(ValueSource::EnvVariable) => {
+                option.get_env().unwrap_or_default().to_string_lossy().into_owned()
+            }
+            _ => {
+                let given = self.given.iter().rev().find(|given| given.option == name);
+                given.map_or_else(|| "default".to_owned(), |given| given.from.clone())
+            }
+        }
+    }
+}
+
+/// The command line with other defaults; of several for one option the last counts.
+fn with_defaults(arguments: Command, given: &[Given]) -> Command {
+    arguments.mut_subcommand(COMMAND, |serve| {
+        given.iter().fold(serve, |serve, given| {
+            // Options live as long as the process, and so do their defaults.
+            let values: Vec<&'static str> =
+                given.values.iter().map(|value| &*value.clone().leak()).collect();
+            serve.mut_arg(given.option.replace('-', "_"), |option| option.default_values(values))
+        })
+    })
+}
+
+fn existing_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
+    let given = EXISTING_VARIABLES.iter().filter_map(|(name, option)| {
+        let value = variable(name).filter(|value| !value.is_empty())?;
+        Some(Given { option: (*option).to_owned(), values: vec![value], from: (*name).to_owned() })
+    });
+    given.collect()
+}
+
+fn read_file(path: &Path) -> Result<Vec<Given>, Failure> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
+    let table: Table = text.parse().map_err(|error: toml::de::Error| {
+        let what = format!("{}: {}", path.display(), error.message());
+        Failure::usage(what, "write name = value, with the names that remora serve --help shows")
+    })?;
+    given_by(table, &path.display().to_string())
+}
+
+/// What the file `from` says.
+fn given_by(table: Table, from: &str) -> Result<Vec<Given>, Failure> {
+    let arguments = Arguments::command();
+    let serve = arguments.find_subcommand(COMMAND).expect("it is a command");
+    let known: Vec<&str> =
+        serve.get_arguments().filter(|it| is_setting(it)).filter_map(Arg::get_long).collect();
+    let given = table.into_iter().map(|(name, value)| {
+        let option = name.replace('_', "-");
+        if !known.contains(&option.as_str()) {
+            let what = format!("{from}: there is no setting {name}");
+            return Err(Failure::usage(what, "see remora serve --help for what there is"));
+        }
+        let values = match value {
+            Value::Array(values) => values.into_iter().map(plain).collect(),
+            value => plain(value).map(|value| vec![value]),
+        };
+        let values = values.ok_or_else(|| {
+            let what = format!("{from}: {name} is neither a text, a number nor a list of those");
+            Failure::usage(what, "write it as it would stand on the command line")
+        })?;
+        Ok(Given { option, values, from: from.to_owned() })
+    });
+    given.collect()
+}
+
+/// A value as it would stand on the command line.
+fn plain(value: Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Float(number) => Some(number.to_string()),
+        Value::Boolean(truth) => Some(truth.to_string()),
+        Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+/// The value that [`plain`] makes `text` of.
+fn to_toml(text: &str) -> Value {
+    let number = || text.parse().ok().filter(|number: &i64| number.to_string() == text);
+    match text {
+        "true" => Value::Boolean(true),
+        "false" => Value::Boolean(false),
+        text => number().map_or_else(|| Value::from(text), Value::Integer),
+    }
+}
+
+fn is_setting(option: &Arg) -> bool {
+    option.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)) && !option.is_global_set()
+}

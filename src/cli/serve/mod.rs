@@ -1,0 +1,86 @@
+//! `remora serve`: the delta server.
+
+mod arguments;
+mod layers;
+mod settings;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use remora::server;
+
+use self::arguments::{
+    AccessArguments, AnswerArguments, DataArguments, ListenArguments, RegistryArguments,
+    WorkArguments,
+};
+use self::layers::Layered;
+use super::arguments::OutputArguments;
+use super::failure::Failure;
+use super::log;
+use super::session::print;
+
+const EXAMPLES: &str = "\
+Every option is also a key of the configuration file and a variable: --long-poll is
+long-poll = \"25s\" there and REMORA_LONG_POLL in the environment. Options come before variables,
+variables before the file.
+
+Examples:
+  In place of open-balena-delta, with the variables that it has:
+    BALENA_TLD=example.com TOKEN_AUTH_BUILDER_TOKEN_FILE=/run/secrets/builder remora serve
+  To try it with a registry on this machine:
+    remora serve --registry localhost:5000 --insecure-no-auth --listen 127.0.0.1:8080 --data data
+  What is set, and where:
+    remora serve --config /etc/remora.toml --print-config";
+
+/// Run the delta server that devices ask for updates.
+///
+/// Takes the place of open-balena-delta: devices, the OS updater and the builder ask it for the delta
+/// between two images of the registry, which is made once and kept there.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Serve {
+    /// Read settings from this TOML file
+    #[arg(long, env = "REMORA_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print all settings as such a file, with where each is from and secrets masked
+    #[arg(long)]
+    print_config: bool,
+    /// How the log is written, to stderr
+    #[arg(long, env = "REMORA_LOG_FORMAT", value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+    #[command(flatten)]
+    listen: ListenArguments,
+    #[command(flatten)]
+    registry: RegistryArguments,
+    #[command(flatten)]
+    access: AccessArguments,
+    #[command(flatten)]
+    answers: AnswerArguments,
+    #[command(flatten)]
+    work: WorkArguments,
+    #[command(flatten)]
+    data: DataArguments,
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    #[default]
+    Human,
+    /// A JSON object a line
+    Json,
+}
+
+impl Serve {
+    /// Runs until a signal comes. `self` is what flags and variables say; the file comes on top.
+    pub(super) fn run(&self, output: &OutputArguments) -> Result<(), Failure> {
+        let layered = Layered::read(self.config.as_deref())?;
+        if self.print_config {
+            return print(&layered.to_toml());
+        }
+        let serve = layered.serve;
+        log::install_server(serve.log_format, output.verbose, output.quiet);
+        Ok(server::run(serve.settings()?)?)
+    }
+}

@@ -1,0 +1,189 @@
+//! From options to a server's settings: what follows from what, and what cannot be.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use remora::ErrorKind;
+use remora::delta::{Effort, Goal};
+use remora::server::{
+    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, Secret,
+    ServerSettings, TlsFiles, WorkSettings,
+};
+
+use super::Serve;
+use crate::cli::failure::Failure;
+
+/// Where installations of openBalena have private authorities.
+const CA_BUNDLE: &str = "/certs/ca-bundle.pem";
+
+impl Serve {
+    /// The defaults that follow from other settings.
+    pub(super) fn derived(&self) -> Vec<(&'static str, Vec<String>)> {
+        let mut derived = Vec::new();
+        let registry = self.registry_host();
+        if let Some(registry) = &registry {
+            derived.push(("registry", vec![registry.clone()]));
+            derived.push(("token-audience", vec![registry.clone()]));
+        }
+        if let Some(tld) = &self.registry.tld {
+            derived.push(("token-issuer", vec![format!("api.{tld}")]));
+            let keys = usual_keys(tld).into_iter().filter(|key| key.exists());
+            let keys: Vec<String> = keys.map(|key| key.display().to_string()).collect();
+            if !keys.is_empty() {
+                derived.push(("token-keys", keys));
+            }
+        }
+        if Path::new(CA_BUNDLE).exists() {
+            derived.push(("ca-file", vec![CA_BUNDLE.to_owned()]));
+        }
+        derived
+    }
+
+    fn registry_host(&self) -> Option<String> {
+        let usual = || Some(format!("registry.{}", self.registry.tld.as_ref()?));
+        self.registry.registry.clone().or_else(usual)
+    }
+
+    /// The settings of a server.
+    pub(super) fn settings(&self) -> Result<ServerSettings, Failure> {
+        Ok(ServerSettings {
+            listen: self.listen_settings()?,
+            registry: self.registry_settings()?,
+            access: self.access_rules()?,
+            answers: self.answer_settings()?,
+            work: self.work_settings(),
+            data: DataSettings {
+                folder: self.data.data.clone(),
+                artifacts: self.data.artifacts.clone(),
+                budget: self.data.disk_budget,
+            },
+        })
+    }
+
+    fn listen_settings(&self) -> Result<ListenSettings, Failure> {
+        let listen = &self.listen;
+        let tls = match (&listen.tls_certificate, &listen.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => {
+                Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
+            }
+            _ => {
+                let what = "TLS takes a certificate and its key, and one of them is missing";
+                return Err(Failure::usage(what, "give both --tls-certificate and --tls-key"));
+            }
+        };
+        Ok(ListenSettings {
+            address: listen.listen,
+            tls,
+            public_url: listen.public_url.clone(),
+            trusted_proxies: listen.trusted_proxies.clone(),
+            stop_within: listen.stop_within,
+        })
+    }
+
+    fn registry_settings(&self) -> Result<RegistrySettings, Failure> {
+        let registry = &self.registry;
+        let host = self.registry_host().ok_or_else(|| {
+            let hint = "name it with --registry (REGISTRY_HOST), or --tld (BALENA_TLD)";
+            Failure::usage("there is no registry to serve", hint)
+        })?;
+        let file = registry.builder_token_file.as_deref();
+        Ok(RegistrySettings {
+            host,
+            user: registry.builder_user.clone(),
+            password: secret(registry.builder_token.as_deref(), file)?,
+            ca_file: registry.ca_file.clone(),
+            plain_http: registry.plain_http,
+            platform: registry.platform.clone(),
+        })
+    }
+
+    fn access_rules(&self) -> Result<Option<AccessRules>, Failure> {
+        let access = &self.access;
+        if access.insecure_no_auth {
+            return Ok(None);
+        }
+        if access.token_keys.is_empty() {
+            return Err(self.no_keys());
+        }
+        let name = |given: &Option<String>, what: &str, option: &str| {
+            given.clone().ok_or_else(|| {
+                Failure::usage(format!("{what} is not known"), format!("give {option}, or --tld"))
+            })
+        };
+        Ok(Some(AccessRules {
+            key_files: access.token_keys.clone(),
+            algorithm: access.token_algorithm.clone(),
+            issuer: name(&access.token_issuer, "who issues tokens", "--token-issuer")?,
+            audience: name(&access.token_audience, "whom tokens are for", "--token-audience")?,
+            empty_access_networks: access.empty_access_networks.clone(),
+            rate: Some(access.rate_limit).filter(|rate| *rate > 0),
+            burst: access.rate_burst,
+        }))
+    }
+
+    fn no_keys(&self) -> Failure {
+        let what = match &self.registry.tld {
+            Some(tld) => {
+                let [certificate, _] = usual_keys(tld);
+                let certificate = certificate.display();
+                format!("there is no key to verify tokens with, {certificate} is not there")
+            }
+            None => "there is no key to verify tokens with".to_owned(),
+        };
+        let hint = "give --token-keys, or let anybody in with --insecure-no-auth";
+        Failure::new(ErrorKind::Usage, what, hint)
+    }
+
+    fn answer_settings(&self) -> Result<AnswerSettings, Failure> {
+        let answers = &self.answers;
+        let key = secret(answers.download_key.as_deref(), answers.download_key_file.as_deref())?;
+        Ok(AnswerSettings {
+            long_poll: answers.long_poll,
+            wait: answers.wait,
+            worth_ratio: answers.worth_ratio,
+            download_expiry: answers.download_expiry,
+            download_key: key,
+        })
+    }
+
+    fn work_settings(&self) -> WorkSettings {
+        let work = &self.work;
+        let goal = match Goal::default() {
+            Goal::UpdateTime { copy_seconds, literal_seconds, .. } => Goal::UpdateTime {
+                bytes_per_second: work.link_rate as f64 / 8.0,
+                copy_seconds,
+                literal_seconds,
+            },
+            Goal::Size => Goal::Size,
+        };
+        WorkSettings {
+            max_builds: work.max_builds.into(),
+            max_queue: work.max_queue as usize,
+            memory: work.memory,
+            build_memory: work.build_memory,
+            effort: Effort::new(work.effort).unwrap_or_default(),
+            goal,
+            grace: work.grace,
+            registry_patience: work.registry_patience,
+            failure_expiry: work.failure_expiry,
+        }
+    }
+}
+
+/// Where installations of openBalena have the API's keys.
+fn usual_keys(tld: &str) -> [PathBuf; 2] {
+    ["pem", "jwks.json"].map(|kind| format!("/certs/private/api.{tld}.{kind}").into())
+}
+
+/// A secret as it was given, or what a file holds, without the line's end.
+fn secret(given: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, Failure> {
+    let text = match (given, file) {
+        (Some(given), _) => given.to_owned(),
+        (None, Some(path)) => fs::read_to_string(path)
+            .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?,
+        (None, None) => return Ok(None),
+    };
+    let text = text.trim_end_matches(['\r', '\n']);
+    Ok(Some(text).filter(|text| !text.is_empty()).map(Secret::new))
+}

@@ -1,0 +1,153 @@
+//! Deltas made out of the registry and put back into it.
+
+use std::time::Duration;
+
+use super::cause::{is_missing_blob, may_push_again};
+use super::opened::Opened;
+use super::tag::Tag;
+use super::transport_settings;
+use crate::Error;
+use crate::delta::Options;
+use crate::image::{ImageError, ImageReference, Transports};
+use crate::progress::Progress;
+use crate::server::build::{BuildError, Builder, Built, Cause, Estimate, Place};
+use crate::server::jobs::BuildProgress;
+use crate::server::pair::{DeltaFormat, Pair};
+use crate::server::settings::{RegistrySettings, WorkSettings};
+use crate::store::Store;
+use crate::v3::{self, CreateOptions, DeltaReport};
+
+/// How often something is done that a registry's garbage collection got in the way of.
+const ROUNDS: u32 = 3;
+/// The pause before the next round: a collection that takes one blob is soon done with the others.
+const ROUND_PAUSE: Duration = Duration::from_secs(2);
+
+/// Makes deltas from images in the configured registry. v3 goes back there, v2 to the artifacts.
+pub(crate) struct RegistryBuilder {
+    registry: RegistrySettings,
+    transports: Transports,
+    store: Store,
+    encoding: Options,
+    worth_ratio: f64,
+}
+
+impl RegistryBuilder {
+    /// A builder that keeps layers in `store`. Contacts nobody.
+    pub(crate) fn new(
+        registry: &RegistrySettings,
+        work: &WorkSettings,
+        worth_ratio: f64,
+        store: Store,
+    ) -> Result<Self, ImageError> {
+        let encoding = Options {
+            goal: work.goal,
+            effort: work.effort,
+            memory: work.build_memory,
+            ..Options::default()
+        };
+        let transports = Transports::new(transport_settings(registry))?;
+        let registry = registry.clone();
+        Ok(RegistryBuilder { registry, transports, store, encoding, worth_ratio })
+    }
+
+    fn open(&self, pair: &Pair) -> Result<Opened, Error> {
+        Ok(Opened::open(&self.transports, &self.registry, pair)?)
+    }
+
+    /// Makes what `make` makes of the opened pair. A blob that is not there although its manifest is
+    /// has just vanished with it, or comes in again.
+    fn rounds<T>(
+        &self,
+        pair: &Pair,
+        make: impl Fn(&Opened) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut round = 1;
+        loop {
+            match self.open(pair).and_then(|opened| make(&opened)) {
+                Err(error) if round < ROUNDS && is_missing_blob(&error) => {
+                    tracing::warn!(%pair, %error, "trying again");
+                    std::thread::sleep(ROUND_PAUSE);
+                    round += 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    fn build_v3(
+        &self,
+        pair: &Pair,
+        opened: &Opened,
+        progress: &dyn Progress,
+    ) -> Result<Built, Error> {
+        let tag = Tag::choose(&self.transports, &self.registry, pair, opened)?;
+        if let Some(built) = tag.built {
+            tracing::info!(%pair, tag = tag.name, "the registry has this delta already");
+            return Ok(built);
+        }
+        let options = CreateOptions { encoding: self.encoding, ..CreateOptions::default() };
+        let (base, target) = (&opened.base, &opened.target);
+        let delta = v3::create(base, target, &self.store, &options, progress)?;
+        let report = delta.report();
+        if !self.is_worth_it(report) {
+            return Ok(built(Place::NotWorth, report));
+        }
+        let reference = ImageReference::Registry(tag.reference);
+        let digest = self.push(&reference, &delta, progress)?;
+        Ok(built(Place::Tag { tag: tag.name, digest }, report))
+    }
+
+    fn is_worth_it(&self, report: &DeltaReport) -> bool {
+        let pull = report.total.pull_bytes;
+        pull.is_none_or(|pull| report.total.delta_bytes as f64 <= pull as f64 * self.worth_ratio)
+    }
+
+    /// Pushes all of the delta until its manifest is there.
+    fn push(
+        &self,
+        reference: &ImageReference,
+        delta: &v3::Delta,
+        progress: &dyn Progress,
+    ) -> Result<crate::image::Digest, Error> {
+        let mut round = 1;
+        loop {
+            match self.transports.write(reference, delta.contents(), progress) {
+                Err(error) if round < ROUNDS && may_push_again(&error) => {
+                    tracing::warn!(%reference, %error, "pushing again");
+                    std::thread::sleep(ROUND_PAUSE);
+                    round += 1;
+                }
+                done => return Ok(done?),
+            }
+        }
+    }
+}
+
+impl Builder for RegistryBuilder {
+    fn estimate(&self, pair: &Pair) -> Result<Estimate, BuildError> {
+        let opened = self.open(pair)?;
+        Ok(Estimate { memory: opened.memory(self.encoding.memory) })
+    }
+
+    fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError> {
+        match pair.format {
+            DeltaFormat::V3 => {
+                Ok(self.rounds(pair, |opened| self.build_v3(pair, opened, progress))?)
+            }
+            DeltaFormat::V2 => Err(BuildError {
+                cause: Cause::Refused,
+                message: "v2 deltas are not made yet".to_owned(),
+            }),
+        }
+    }
+}
+
+fn built(place: Place, report: &DeltaReport) -> Built {
+    Built {
+        place,
+        bytes: report.total.delta_bytes,
+        pull_bytes: report.total.pull_bytes,
+        commands: report.total.commands,
+        seconds: report.total.seconds,
+    }
+}

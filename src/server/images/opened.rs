@@ -1,0 +1,79 @@
+//! The two images of a pair, opened.
+
+use crate::image::{Image, ImageError, ImageReference, Platform, RegistryReference, Transports};
+use crate::server::pair::{Pair, PinnedImage};
+use crate::server::settings::RegistrySettings;
+
+/// What an encoder takes beside its indexes: compressors, buffers, verification. Measured as the
+/// peak of `remora create` on small images, rounded up.
+const BUILD_OVERHEAD: u64 = 64 << 20;
+
+/// How many bytes of index an encoder makes of a compressed byte of image at most: layers unpack to
+/// about three times their size.
+const INDEX_RATIO: u64 = 3;
+
+/// A pair whose manifests and configs are at hand.
+pub(super) struct Opened {
+    pub(super) base: Image,
+    pub(super) target: Image,
+}
+
+impl Opened {
+    pub(super) fn open(
+        transports: &Transports,
+        settings: &RegistrySettings,
+        pair: &Pair,
+    ) -> Result<Self, ImageError> {
+        let open = |image: &PinnedImage| {
+            let name = format!("{}@{}", image.repository, image.digest);
+            let image = RegistryReference::in_registry(&settings.host, &name)?;
+            open_image(transports, settings.platform.as_ref(), &image)
+        };
+        Ok(Opened { base: open(&pair.source)?, target: open(&pair.target)? })
+    }
+
+    /// About how much memory a delta takes to be made, where an encoder may take `limit`.
+    pub(super) fn memory(&self, limit: u64) -> u64 {
+        let stored: u64 = [&self.base, &self.target].into_iter().map(stored_bytes).sum();
+        BUILD_OVERHEAD + limit.min(stored.saturating_mul(INDEX_RATIO))
+    }
+
+    /// Bytes that a device with the base fetches for the target without a delta: the layers that are
+    /// not the base's at the same place on top of the same ones.
+    pub(super) fn pull_bytes(&self) -> u64 {
+        let (base, target) = (self.base.config().diff_ids(), self.target.config().diff_ids());
+        let shared = base.iter().zip(target).take_while(|(base, target)| base == target).count();
+        (shared..self.target.layer_count()).filter_map(|layer| self.target.pull_size(layer)).sum()
+    }
+}
+
+/// Opens an image; of an index the one for `platform`, or else the only one there is. The platform
+/// of this machine says nothing about devices.
+pub(super) fn open_image(
+    transports: &Transports,
+    platform: Option<&Platform>,
+    image: &RegistryReference,
+) -> Result<Image, ImageError> {
+    let reference = ImageReference::Registry(image.clone());
+    if let Some(platform) = platform {
+        return transports.open(&reference, platform);
+    }
+    let nowhere = Platform { os: "any".into(), architecture: "any".into(), variant: None };
+    match transports.open(&reference, &nowhere) {
+        Err(ImageError::MissingPlatform { available, .. }) if available.len() == 1 => {
+            transports.open(&reference, &available[0])
+        }
+        Err(ImageError::MissingPlatform { reference, available, .. }) => {
+            let names: Vec<String> = available.iter().map(ToString::to_string).collect();
+            let reason =
+                format!("it is for several platforms and none is set: {}", names.join(", "));
+            Err(ImageError::Malformed { reference, reason })
+        }
+        opened => opened,
+    }
+}
+
+/// Bytes of an image's layers as the registry keeps them.
+pub(super) fn stored_bytes(image: &Image) -> u64 {
+    (0..image.layer_count()).filter_map(|layer| image.pull_size(layer)).sum()
+}

@@ -1,0 +1,121 @@
+//! Where the delta of a pair is in the target's repository, or is to be put.
+
+use super::opened::{Opened, open_image, stored_bytes};
+use crate::image::{Digest, Image, ImageError, RegistryReference, Transports};
+use crate::server::build::{Built, Place};
+use crate::server::pair::Pair;
+use crate::server::settings::RegistrySettings;
+use crate::v3;
+use crate::{Error, ErrorKind};
+
+/// Characters of a repository's name or of a digest that go into a tag.
+const TAG_PART: usize = 16;
+
+/// The tag of a pair's delta.
+pub(super) struct Tag {
+    pub(super) name: String,
+    pub(super) reference: RegistryReference,
+    /// The delta that is there already.
+    pub(super) built: Option<Built>,
+}
+
+/// What a tag stands for.
+enum State {
+    Nothing,
+    /// The delta of the very pair.
+    Ours(Built),
+    Something,
+}
+
+impl Tag {
+    /// The tag under which the delta of `pair` is, or is to be put. The last resort is taken from
+    /// whatever has it: its name says that it is for this pair.
+    pub(super) fn choose(
+        transports: &Transports,
+        registry: &RegistrySettings,
+        pair: &Pair,
+        opened: &Opened,
+    ) -> Result<Self, Error> {
+        let [usual, exact] = delta_tags(&pair.source.repository, pair.source.digest);
+        let repository = &pair.target.repository;
+        let named = |tag: &str| {
+            RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"))
+        };
+        let look = |name: String, last: bool| {
+            let reference = named(&name).map_err(ImageError::from)?;
+            let built = match state(transports, &reference, &name, opened)? {
+                State::Ours(built) => Some(built),
+                State::Something if !last => return Ok(None),
+                State::Something | State::Nothing => None,
+            };
+            Ok::<_, Error>(Some(Tag { name, reference, built }))
+        };
+        match look(usual, false)? {
+            Some(tag) => Ok(tag),
+            None => Ok(look(exact, true)?.expect("the last one is never refused")),
+        }
+    }
+}
+
+/// Finds out what the tag `name` stands for.
+fn state(
+    transports: &Transports,
+    reference: &RegistryReference,
+    name: &str,
+    opened: &Opened,
+) -> Result<State, Error> {
+    let Some(digest) = transports.find(reference)? else { return Ok(State::Nothing) };
+    match open_image(transports, None, reference).map_err(Error::from) {
+        Ok(delta) if is_of(&delta, opened) => Ok(State::Ours(reused(&delta, opened, name, digest))),
+        Ok(_) => Ok(State::Something),
+        Err(error) if error.kind() == ErrorKind::Content => Ok(State::Something),
+        Err(Error::Image(ImageError::NotFound { .. })) => Ok(State::Nothing),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an image's labels say that it is the delta between these two.
+fn is_of(delta: &Image, opened: &Opened) -> bool {
+    let images = v3::delta_images(delta);
+    images.is_ok_and(|images| images == (opened.base.id(), opened.target.id()))
+}
+
+/// A delta that somebody made before: what it is made of cannot be seen from outside.
+fn reused(delta: &Image, opened: &Opened, name: &str, digest: Digest) -> Built {
+    Built {
+        place: Place::Tag { tag: name.to_owned(), digest },
+        bytes: stored_bytes(delta),
+        pull_bytes: Some(opened.pull_bytes()),
+        commands: 0,
+        seconds: 0.0,
+    }
+}
+
+/// The tags that the delta from `digest` of the repository `source` may have: the name that
+/// open-balena-delta gives it, which the delta of another digest may have, and one with the digest.
+fn delta_tags(source: &str, digest: Digest) -> [String; 2] {
+    let name = source.rsplit('/').next().unwrap_or(source);
+    let part: String = name.chars().filter(char::is_ascii_alphanumeric).take(TAG_PART).collect();
+    let usual = format!("delta-{part}");
+    let exact = format!("{usual}-{}", &digest.hex()[..TAG_PART]);
+    [usual, exact]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_names_the_source_and_if_need_be_its_digest() {
+        let digest = Digest::of(b"");
+        for (source, tags) in [
+            (
+                "v2/0123456789abcdef0123456789abcdef",
+                ["delta-0123456789abcdef", "delta-0123456789abcdef-e3b0c44298fc1c14"],
+            ),
+            ("v2/ab-1", ["delta-ab1", "delta-ab1-e3b0c44298fc1c14"]),
+        ] {
+            assert_eq!(delta_tags(source, digest), tags);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What the server counts (Prometheus, OpenMetrics text).
+//!
+//! Labels have few values and never a name that a client chose.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+use super::build::{Built, Cause, Place};
+use super::jobs::JobCounts;
+use super::pair::DeltaFormat;
+
+/// Seconds that answers take: what is ready in milliseconds, the rest as long as polls are held.
+const ANSWER_BUCKETS: [f64; 12] =
+    [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0, 25.0, 60.0, 900.0];
+/// Seconds that builds take.
+const BUILD_BUCKETS: [f64; 10] = [0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0, 1800.0];
+
+/// A request, as far as it is counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    status: u16,
+    answer: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FormatLabels {
+    format: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CauseLabels {
+    cause: &'static str,
+}
+
+/// What is looked at when somebody asks for the figures.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Levels {
+    /// Bytes of layers in the store.
+    pub(crate) layer_bytes: u64,
+    /// Bytes of v2 deltas.
+    pub(crate) artifact_bytes: u64,
+}
+
+type Seconds = Family<FormatLabels, Histogram, fn() -> Histogram>;
+type AnswerSeconds = Family<RouteLabels, Histogram, fn() -> Histogram>;
+
+/// All figures.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    answer_seconds: AnswerSeconds,
+    builds: Family<ResultLabels, Counter>,
+    failures: Family<CauseLabels, Counter>,
+    build_seconds: Seconds,
+    saved_bytes: Counter,
+    download_bytes: Counter,
+    levels: LevelGauges,
+}
+
+/// A number that is looked up rather than counted.
+type Level = Gauge<u64, AtomicU64>;
+
+#[derive(Default)]
+struct LevelGauges {
+    queued: Level,
+    running: Level,
+    waiting: Level,
+    layer_bytes: Level,
+    artifact_bytes: Level,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("remora"),
+            requests: Family::default(),
+            answer_seconds: Family::new_with_constructor(|| Histogram::new(ANSWER_BUCKETS)),
+            builds: Family::default(),
+            failures: Family::default(),
+            build_seconds: Family::new_with_constructor(|| Histogram::new(BUILD_BUCKETS)),
+            saved_bytes: Counter::default(),
+            download_bytes: Counter::default(),
+            levels: LevelGauges::default(),
+        };
+        metrics.register();
+        metrics.levels.register(&mut metrics.registry);
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("requests", "Requests answered", self.requests.clone());
+        let (answers, builds) = (self.answer_seconds.clone(), self.build_seconds.clone());
+        let help = "From a request to the head of its answer";
+        registry.register_with_unit("answer", help, Unit::Seconds, answers);
+        registry.register(
+            "builds",
+            "Deltas made, or found not to be worth it",
+            self.builds.clone(),
+        );
+        registry.register(
+            "build_failures",
+            "What kept deltas from being made",
+            self.failures.clone(),
+        );
+        registry.register_with_unit("build", "Making a delta", Unit::Seconds, builds);
+        let help = "What devices were spared, by pulls that deltas made smaller";
+        registry.register_with_unit("saved", help, Unit::Bytes, self.saved_bytes.clone());
+        let help = "What v2 downloads sent";
+        registry.register_with_unit("download", help, Unit::Bytes, self.download_bytes.clone());
+    }
+
+    /// Counts an answered request. `route` is one of the routes, not a path that a client made up.
+    pub(crate) fn answered(&self, route: &str, status: u16, answer: &'static str, time: Duration) {
+        let route = route.to_owned();
+        self.answer_seconds
+            .get_or_create(&RouteLabels { route: route.clone() })
+            .observe(time.as_secs_f64());
+        self.requests.get_or_create(&RequestLabels { route, status, answer }).inc();
+    }
+
+    /// Counts a delta that a device was told of, and what that spares it.
+    pub(crate) fn delivered(&self, built: &Built) {
+        if let (Some(pull), false) = (built.pull_bytes, built.place == Place::NotWorth) {
+            self.saved_bytes.inc_by(pull.saturating_sub(built.bytes));
+        }
+    }
+
+    /// Counts bytes of a v2 download.
+    pub(crate) fn downloaded(&self, bytes: u64) {
+        self.download_bytes.inc_by(bytes);
+    }
+
+    /// Counts how long a delta took that was made.
+    pub(crate) fn built(&self, format: DeltaFormat, built: &Built) {
+        let format = format.name();
+        self.build_seconds.get_or_create(&FormatLabels { format }).observe(built.seconds);
+    }
+
+    /// All figures as text, with what the jobs count and these levels.
+    pub(crate) fn text(&self, jobs: &JobCounts, levels: Levels) -> String {
+        self.levels.set(jobs, levels);
+        for (result, count) in [("ready", jobs.made), ("not_worth", jobs.not_worth)] {
+            self.builds.get_or_create(&ResultLabels { result }).inner().store(count, Relaxed);
+        }
+        for (cause, count) in Cause::ALL.iter().zip(jobs.failed) {
+            let labels = CauseLabels { cause: cause.name() };
+            self.failures.get_or_create(&labels).inner().store(count, Relaxed);
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl LevelGauges {
+    fn register(&self, registry: &mut Registry) {
+        registry.register("queue", "Deltas that wait to be made", self.queued.clone());
+        registry.register("running", "Deltas that are being made", self.running.clone());
+        registry.register("waiting", "Requests that wait for a delta", self.waiting.clone());
+        let (layers, artifacts) = (self.layer_bytes.clone(), self.artifact_bytes.clone());
+        registry.register_with_unit("store", "Layers on disk", Unit::Bytes, layers);
+        registry.register_with_unit("artifacts", "v2 deltas that are kept", Unit::Bytes, artifacts);
+    }
+
+    fn set(&self, jobs: &JobCounts, levels: Levels) {
+        self.queued.set(jobs.queued as u64);
+        self.running.set(jobs.running as u64);
+        self.waiting.set(jobs.waiters as u64);
+        self.layer_bytes.set(levels.layer_bytes);
+        self.artifact_bytes.set(levels.artifact_bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_told() {
+        let metrics = Metrics::new();
+        metrics.answered("/api/v3/delta", 200, "name", Duration::from_millis(3));
+        let built = Built {
+            place: Place::File { key: "a".to_owned() },
+            bytes: 10,
+            pull_bytes: Some(100),
+            commands: 1,
+            seconds: 2.0,
+        };
+        metrics.built(DeltaFormat::V2, &built);
+        metrics.delivered(&built);
+        let failed = [0, 0, 0, 3, 0, 0];
+        let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };
+        let text = metrics.text(&jobs, Levels { layer_bytes: 5, ..Levels::default() });
+        for line in [
+            "remora_requests_total{route=\"/api/v3/delta\",status=\"200\",answer=\"name\"} 1",
+            "remora_builds_total{result=\"ready\"} 2",
+            "remora_build_failures_total{cause=\"refused\"} 3",
+            "remora_store_bytes 5",
+            "remora_build_failures_total{cause=\"disk\"} 0",
+            "remora_build_seconds_sum{format=\"v2\"} 2.0",
+            "remora_saved_bytes_total 90",
+            "remora_queue 7",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The two endpoints that devices ask for deltas.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Answer;
+use super::asked::Asked;
+use super::service::Service;
+use crate::server::build::{BuildError, Built, Cause, Place};
+use crate::server::images::RegistryAway;
+use crate::server::jobs::{Origin, Outcome};
+use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use crate::server::query::{DeltaQuery, NamedImage};
+
+/// How often a delta that was made is looked for in vain before the device is told to ask again.
+const LOOKS: usize = 3;
+
+/// The delta image between two images.
+///
+/// Held until the delta is there, for about 25 seconds, or with `wait=true` until it cannot be made.
+#[utoipa::path(
+    get,
+    path = "/api/v3/delta",
+    tag = "deltas",
+    params(
+        ("src" = String, Query, description = "The image that the device has, `host/repository[:tag][@digest]`; percent-encoded or not"),
+        ("dest" = String, Query, description = "The image that it should get"),
+        ("wait" = Option<bool>, Query, description = "Wait to the end"),
+    ),
+    responses(
+        (status = 200, description = "The image to pull: the delta, or `dest` itself where a delta is not worth it", body = super::openapi::Name, content_type = "application/json"),
+        (status = 400, description = "The query makes no sense, or names another registry", body = String, content_type = "text/plain"),
+        (status = 401, description = "No token, or one that does not hold", body = String, content_type = "text/plain"),
+        (status = 403, description = "The token does not permit `pull` on both repositories", body = String, content_type = "text/plain"),
+        (status = 404, description = "The registry has no such image", body = String, content_type = "text/plain"),
+        (status = 422, description = "This delta cannot be made", body = String, content_type = "text/plain"),
+        (status = 500, description = "A defect of the server", body = String, content_type = "text/plain"),
+        (status = 503, description = "Too many requests, or deltas to be made; see Retry-After", body = String, content_type = "text/plain"),
+        (status = 504, description = "Not there yet, ask again", body = String, content_type = "text/plain"),
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn get_v3(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
+    answer(&service, DeltaFormat::V3, &asked).await
+}
+
+/// The delta file between two images, for older devices.
+///
+/// Held as that of v3 is.
+#[utoipa::path(
+    get,
+    path = "/api/v2/delta",
+    tag = "deltas",
+    params(
+        ("src" = String, Query, description = "The image that the device has, `host/repository[:tag][@digest]`; percent-encoded or not"),
+        ("dest" = String, Query, description = "The image that it should get"),
+        ("wait" = Option<bool>, Query, description = "Wait to the end"),
+    ),
+    responses(
+        (status = 302, description = "Where the file is: a URL that needs no credentials and expires", headers(("Location" = String))),
+        (status = 400, description = "The query makes no sense, or names another registry", body = String, content_type = "text/plain"),
+        (status = 401, description = "No token, or one that does not hold", body = String, content_type = "text/plain"),
+        (status = 403, description = "The token does not permit `pull` on both repositories", body = String, content_type = "text/plain"),
+        (status = 404, description = "The registry has no such image", body = String, content_type = "text/plain"),
+        (status = 422, description = "This delta cannot be made", body = String, content_type = "text/plain"),
+        (status = 500, description = "A defect of the server", body = String, content_type = "text/plain"),
+        (status = 503, description = "Too many requests, or deltas to be made; see Retry-After", body = String, content_type = "text/plain"),
+        (status = 504, description = "Not there yet, ask again", body = String, content_type = "text/plain"),
+    ),
+    security(("token" = [])),
+)]
+pub(super) async fn get_v2(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
+    answer(&service, DeltaFormat::V2, &asked).await
+}
+
+async fn answer(service: &Service, format: DeltaFormat, asked: &Asked) -> Answer {
+    let query = match DeltaQuery::parse(&asked.query, service.registry()) {
+        Ok(query) => query,
+        Err(error) => return Answer::BadQuery(error.to_string()),
+    };
+    let repositories = [query.source.repository.as_str(), &query.target.repository];
+    if let Err(denied) = service.guard.authorize(&asked.headers, asked.peer, &repositories) {
+        return denied.into();
+    }
+    let answers = &service.settings.answers;
+    let time = if query.wait { answers.wait } else { answers.long_poll };
+    let deliver = timeout_at(Instant::now() + time, deliver(service, format, &query));
+    tokio::select! {
+        answer = deliver => answer.unwrap_or(Answer::StillBuilding),
+        () = service.stopping.cancelled() => Answer::Stopping,
+    }
+}
+
+/// Waits until the delta is there and says where.
+async fn deliver(service: &Service, format: DeltaFormat, query: &DeltaQuery) -> Answer {
+    let pair = match pin(service, format, query).await {
+        Ok(pair) => pair,
+        Err(answer) => return answer,
+    };
+    for _ in 0..LOOKS {
+        let origin = Origin { fleet: query.target.repository.clone(), release: false };
+        let Ok(mut ticket) = service.jobs.request(pair.clone(), origin).await else {
+            return Answer::QueueFull;
+        };
+        match ticket.outcome().await {
+            Outcome::Ready(built) => match found(service, query, &pair, &built).await {
+                Ok(Some(answer)) => {
+                    service.metrics.delivered(&built);
+                    return answer;
+                }
+                Ok(None) => forget(service, &pair).await,
+                Err(error) => return away(&error),
+            },
+            Outcome::Failed(error) => return failed(error),
+            Outcome::Parked => return Answer::Stopping,
+        }
+    }
+    Answer::StillBuilding
+}
+
+/// The pair of images that a query means at this moment.
+pub(super) async fn pin(
+    service: &Service,
+    format: DeltaFormat,
+    query: &DeltaQuery,
+) -> Result<Pair, Answer> {
+    let (source, target) = (pinned(service, &query.source), pinned(service, &query.target));
+    let (source, target) = tokio::try_join!(source, target)?;
+    Ok(Pair { format, source, target })
+}
+
+async fn pinned(service: &Service, image: &NamedImage) -> Result<PinnedImage, Answer> {
+    let found = service.images.pin(image).await.map_err(|error| away(&error))?;
+    found.ok_or_else(|| Answer::Missing(format!("{} is not in the registry", image.text)))
+}
+
+/// Where the delta is that was made; `None` if it is not there any more.
+async fn found(
+    service: &Service,
+    query: &DeltaQuery,
+    pair: &Pair,
+    built: &Built,
+) -> Result<Option<Answer>, RegistryAway> {
+    match &built.place {
+        Place::NotWorth => Ok(Some(Answer::Name(query.target.text.clone()))),
+        Place::Tag { tag, digest } => {
+            let repository = &pair.target.repository;
+            let there = service.images.tagged(repository, tag).await? == Some(*digest);
+            Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
+        }
+        Place::File { .. } => Ok(None),
+    }
+}
+
+async fn forget(service: &Service, pair: &Pair) {
+    tracing::warn!(%pair, "a delta has vanished and is made again");
+    service.jobs.forget(pair).await;
+}
+
+fn away(error: &RegistryAway) -> Answer {
+    tracing::warn!(%error, "the registry cannot be asked");
+    Answer::RegistryAway
+}
+
+fn failed(BuildError { cause, message }: BuildError) -> Answer {
+    match cause {
+        Cause::Missing => Answer::Missing(message),
+        Cause::Cancelled => Answer::StillBuilding,
+        Cause::Registry | Cause::Refused | Cause::Disk | Cause::Defect => {
+            Answer::Impossible(message)
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Whether the server lives, and whether it can work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::service::Service;
+
+/// How long a check may take: those who ask give up after a few seconds.
+const CHECK_TIME: Duration = Duration::from_secs(4);
+
+/// The least free space that a build or a database is left to work with.
+const MIN_FREE_BYTES: u64 = 64 << 20;
+
+/// Whether the server is alive.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "operation",
+    responses((status = 200, description = "It is", body = String, content_type = "text/plain")),
+)]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the server can work: the registry answers, the database takes writes, the disk has room.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "It can", body = String, content_type = "text/plain"),
+        (status = 503, description = "It cannot; one line for everything that is in the way", body = String, content_type = "text/plain"),
+    ),
+)]
+pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
+    let checks = async { tokio::join!(registry(&service), database(&service)) };
+    let Ok((registry, database)) = tokio::time::timeout(CHECK_TIME, checks).await else {
+        return unready("the checks take too long\n".to_owned());
+    };
+    let stopping = service.stopping.is_cancelled().then(|| "the server is stopping".to_owned());
+    let problems: Vec<String> =
+        [registry, database, disk(&service), stopping].into_iter().flatten().collect();
+    match problems.is_empty() {
+        true => "ok\n".into_response(),
+        false => unready(problems.join("\n") + "\n"),
+    }
+}
+
+fn unready(problems: String) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, problems).into_response()
+}
+
+async fn registry(service: &Service) -> Option<String> {
+    Some(format!("registry: {}", service.images.reach().await.err()?))
+}
+
+async fn database(service: &Service) -> Option<String> {
+    Some(format!("database: {}", service.jobs.check().await.err()?))
+}
+
+fn disk(service: &Service) -> Option<String> {
+    let folder = &service.settings.data.folder;
+    match rustix::fs::statvfs(folder) {
+        Ok(space) if space.f_bavail.saturating_mul(space.f_frsize) >= MIN_FREE_BYTES => None,
+        Ok(_) => Some(format!("disk: {} is full", folder.display())),
+        Err(error) => Some(format!("disk: cannot look at {}: {error}", folder.display())),
+    }
+}

@@ -1,0 +1,22 @@
+//! HTTP: what the server can be asked, and what it answers.
+//!
+//! Door: [`router`] makes the whole of it out of a [`Service`], which is what handlers work with.
+//! Each file has one matter; [`answer`] has every answer that devices act on, in one place.
+//!
+//! Not here: who may (access), what a query means (query), which deltas are made when (jobs).
+
+mod answer;
+mod asked;
+mod delta;
+mod events;
+mod health;
+mod metrics;
+mod openapi;
+mod prepare;
+mod request_id;
+mod router;
+mod service;
+mod status;
+
+pub(crate) use router::router;
+pub(crate) use service::Service;

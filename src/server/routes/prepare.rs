@@ -1,0 +1,124 @@
+//! Deltas asked for ahead, for instance for a release.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::response::{IntoResponse, Response};
+use futures_util::{StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::answer::{Answer, refusal};
+use super::asked::Asked;
+use super::delta;
+use super::service::Service;
+use super::status::PairStatus;
+use crate::server::jobs::Origin;
+use crate::server::pair::DeltaFormat;
+use crate::server::query::DeltaQuery;
+
+/// Pairs that one request may name: a release of a dozen services from some hundred earlier ones.
+const MAX_PAIRS: usize = 5_000;
+
+/// Pairs of one request that are looked up at the same time.
+const AT_ONCE: usize = 16;
+
+/// What is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Prepare {
+    /// The pairs.
+    pairs: Vec<PreparePair>,
+    /// Whose turn they take [default: each its target repository's].
+    #[serde(default)]
+    fleet: Option<String>,
+}
+
+/// A delta that is to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PreparePair {
+    /// The image that devices have.
+    src: String,
+    /// The image that they are to get.
+    dest: String,
+    /// `v2` or `v3` [default: v3].
+    #[serde(default)]
+    format: Option<String>,
+}
+
+/// What has become of the pairs, in their order.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Prepared {
+    pairs: Vec<PairStatus>,
+}
+
+/// Queue deltas ahead of the devices.
+///
+/// Each pair has an answer of its own; one that cannot be queued keeps none of the others from it.
+#[utoipa::path(
+    post,
+    path = "/api/v3/prepare",
+    tag = "releases",
+    request_body = Prepare,
+    responses(
+        (status = 200, description = "What has become of each pair", body = Prepared, content_type = "application/json"),
+        (status = 400, description = "The list cannot be read, or is too long", body = String, content_type = "text/plain"),
+        (status = 401, description = "No builder credential", body = String, content_type = "text/plain"),
+        (status = 403, description = "The credential does not permit this", body = String, content_type = "text/plain"),
+        (status = 503, description = "Too many requests; see Retry-After", body = String, content_type = "text/plain"),
+    ),
+    security(("builder" = [])),
+)]
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    asked: Asked,
+    body: Result<Json<Prepare>, JsonRejection>,
+) -> Response {
+    if let Err(denied) = service.guard.authorize_builder(&asked.headers, asked.peer) {
+        return refusal(denied);
+    }
+    let wanted = match body {
+        Ok(Json(wanted)) if wanted.pairs.len() <= MAX_PAIRS => wanted,
+        Ok(_) => return bad(format!("there are more than {MAX_PAIRS} pairs")),
+        Err(error) => return bad(error.body_text()),
+    };
+    let fleet = wanted.fleet;
+    let pairs = stream::iter(wanted.pairs).map(|pair| queue(&service, pair, fleet.clone()));
+    let pairs = pairs.buffered(AT_ONCE).collect().await;
+    Json(Prepared { pairs }).into_response()
+}
+
+fn bad(text: String) -> Response {
+    Answer::BadQuery(text).into_response()
+}
+
+async fn queue(service: &Service, wanted: PreparePair, fleet: Option<String>) -> PairStatus {
+    let format = wanted.format.as_deref().unwrap_or(DeltaFormat::V3.name());
+    let status = match try_queue(service, format, &wanted, fleet).await {
+        Ok(status) => status,
+        Err(answer) => PairStatus::refused(&answer),
+    };
+    status.of(format, &wanted.src, &wanted.dest)
+}
+
+async fn try_queue(
+    service: &Service,
+    format: &str,
+    wanted: &PreparePair,
+    fleet: Option<String>,
+) -> Result<PairStatus, Answer> {
+    let format = format.parse();
+    let format = format.map_err(|()| Answer::BadQuery("format is neither v2 nor v3".to_owned()))?;
+    let query = DeltaQuery::of(&wanted.src, &wanted.dest, service.registry());
+    let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
+    let pair = delta::pin(service, format, &query).await?;
+    let fleet = fleet.unwrap_or_else(|| pair.target.repository.clone());
+    let origin = Origin { fleet, release: true };
+    // Nobody waits: a release's job goes on all the same.
+    let ticket = service.jobs.request(pair.clone(), origin).await;
+    ticket.map_err(|_| Answer::QueueFull)?;
+    Ok(PairStatus::now(service, &pair))
+}

@@ -1,0 +1,69 @@
+//! A name for every request, the client's or one of ours, in the answer and in all log lines.
+
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use tracing::Instrument as _;
+
+/// The header that proxies and servers agree on.
+const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest name of a client's that is taken: UUIDs and their like are shorter.
+const MAX_LENGTH: usize = 64;
+
+/// The name of a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl RequestId {
+    /// The client's own, if it is one that can stand in a log; otherwise a new one.
+    fn of(request: &Request) -> Self {
+        let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
+        let harmless = |text: &&str| {
+            !text.is_empty()
+                && text.len() <= MAX_LENGTH
+                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        given.filter(harmless).map_or_else(Self::random, |text| RequestId(text.to_owned()))
+    }
+
+    fn random() -> Self {
+        let number = getrandom::u64().unwrap_or_default();
+        RequestId(format!("{number:016x}"))
+    }
+}
+
+/// Names the request, puts what is logged meanwhile under that name, and repeats it in the answer.
+pub(super) async fn name_request(mut request: Request, next: Next) -> Response {
+    let id = RequestId::of(&request);
+    request.extensions_mut().insert(id.clone());
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::info_span!("request", id = id.0, %method, path);
+    let mut response = next.run(request).instrument(span).await;
+    if let Ok(value) = HeaderValue::from_str(&id.0) {
+        response.headers_mut().insert(HEADER, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id_of(given: &str) -> String {
+        let request = Request::builder().header(HEADER, given).body(axum::body::Body::empty());
+        RequestId::of(&request.expect("a request")).0
+    }
+
+    #[test]
+    fn a_harmless_name_is_kept_and_another_replaced() {
+        for kept in ["a", "8f14e45f-ceea-467f-a5d5-27f7b1f0d3c1", "A_b.c"] {
+            assert_eq!(id_of(kept), kept);
+        }
+        for replaced in ["", "a b", "{\"a\":1}", &"a".repeat(65)] {
+            let id = id_of(replaced);
+            assert!(id.len() == 16 && id != replaced, "{id}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! All routes, and what every request goes through.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::service::Service;
+use super::{delta, events, health, metrics, openapi, prepare, request_id, status};
+
+/// Bytes of a request's body: thousands of pairs to prepare.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// The server's routes.
+pub(crate) fn router(service: Arc<Service>) -> Router {
+    let (routes, document) = documented();
+    routes
+        .merge(openapi::route(document))
+        .fallback(nowhere)
+        .layer(CatchPanicLayer::custom(defect))
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn_with_state(Arc::clone(&service), metrics::count))
+        .layer(from_fn(request_id::name_request))
+        .with_state(service)
+}
+
+/// The routes and the document that describes them, made from the same source.
+pub(super) fn documented() -> (Router<Arc<Service>>, OpenApi) {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(delta::get_v3))
+        .routes(routes!(delta::get_v2))
+        .routes(routes!(prepare::post))
+        .routes(routes!(status::get))
+        .routes(routes!(events::get))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(metrics::get))
+        .split_for_parts()
+}
+
+async fn nowhere() -> Response {
+    (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
+}
+
+/// The answer where a handler panicked. What it was is in the log already.
+fn defect(_panic: Box<dyn Any + Send + 'static>) -> Response {
+    super::answer::Answer::Defect.into_response()
+}

@@ -1,0 +1,32 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::server::access::{DownloadSigner, Guard};
+use crate::server::images::Images;
+use crate::server::jobs::Jobs;
+use crate::server::metrics::Metrics;
+use crate::server::settings::ServerSettings;
+use crate::store::Store;
+
+/// The server's parts, shared by all requests.
+pub(crate) struct Service {
+    pub(crate) settings: ServerSettings,
+    pub(crate) guard: Guard,
+    pub(crate) signer: DownloadSigner,
+    pub(crate) images: Images,
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) store: Store,
+    pub(crate) metrics: Metrics,
+    /// Cancelled when the server stops: whoever waits is answered at once.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Service {
+    /// The registry's name.
+    pub(crate) fn registry(&self) -> &str {
+        &self.settings.registry.host
+    }
+}

@@ -1,0 +1,173 @@
+//! Everything that can be set, resolved and typed. Where a setting comes from (flag, environment,
+//! file, default) and the reasons for the defaults are the command line's matter.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::delta::{Effort, Goal};
+use crate::image::Platform;
+
+/// What a server is told when it starts.
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// How it is reached.
+    pub listen: ListenSettings,
+    /// The one registry it serves.
+    pub registry: RegistrySettings,
+    /// Who may use it; `None`: anybody.
+    pub access: Option<AccessRules>,
+    /// How it answers.
+    pub answers: AnswerSettings,
+    /// How deltas are made.
+    pub work: WorkSettings,
+    /// What it keeps on disk.
+    pub data: DataSettings,
+}
+
+/// How the server is reached.
+#[derive(Debug, Clone)]
+pub struct ListenSettings {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// With these it speaks TLS, otherwise plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// What devices reach it by, for absolute URLs; otherwise a request's own words are taken.
+    pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How long a stop may take before what still runs is cut off.
+    pub stop_within: Duration,
+}
+
+/// A certificate chain and its key, both PEM. Read again when they change.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate and those that it hangs on.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// The one registry that is ever contacted.
+#[derive(Debug, Clone)]
+pub struct RegistrySettings {
+    /// `host[:port]`, as image references name it.
+    pub host: String,
+    /// The user that the server itself is there.
+    pub user: String,
+    /// Its password; without one the server asks for everything without credentials.
+    pub password: Option<Secret>,
+    /// Certificate authorities to trust beside the system's, PEM.
+    pub ca_file: Option<PathBuf>,
+    /// Whether plain HTTP will do.
+    pub plain_http: bool,
+    /// Which image of an index is meant. balena's builders push single manifests, which this is
+    /// nothing to. Without it an index is served only where it holds one image.
+    pub platform: Option<Platform>,
+}
+
+/// Who may use the server.
+#[derive(Debug, Clone)]
+pub struct AccessRules {
+    /// Files with keys that tokens are verified with: certificates, public keys, JWKS.
+    pub key_files: Vec<PathBuf>,
+    /// The one algorithm that tokens may be signed with.
+    pub algorithm: String,
+    /// Who issues tokens (`iss`).
+    pub issuer: String,
+    /// Whom tokens are for (`aud`).
+    pub audience: String,
+    /// Networks whose valid tokens are taken although they name no repository.
+    pub empty_access_networks: Vec<IpNet>,
+    /// Requests a minute that one token may make in the long run; `None`: any number.
+    pub rate: Option<u32>,
+    /// Requests that one token may make at once.
+    pub burst: u32,
+}
+
+/// How the server answers.
+#[derive(Debug, Clone)]
+pub struct AnswerSettings {
+    /// How long a request is held while its delta is made.
+    pub long_poll: Duration,
+    /// The same for a request that says `wait=true`.
+    pub wait: Duration,
+    /// A delta larger than this share of a plain pull is not worth it.
+    pub worth_ratio: f64,
+    /// How long the URL of a v2 delta can be used.
+    pub download_expiry: Duration,
+    /// What such URLs are signed with; otherwise a key is made and kept in the data folder.
+    pub download_key: Option<Secret>,
+}
+
+/// How deltas are made.
+#[derive(Debug, Clone)]
+pub struct WorkSettings {
+    /// Deltas made at the same time.
+    pub max_builds: usize,
+    /// Deltas that may wait to be made.
+    pub max_queue: usize,
+    /// What all builds together may take, in bytes; `None`: half of what the process may have.
+    pub memory: Option<u64>,
+    /// What one build's encoder may take, in bytes.
+    pub build_memory: u64,
+    /// How hard the encoder tries.
+    pub effort: Effort,
+    /// What a delta is to be good for.
+    pub goal: Goal,
+    /// How long a delta that nobody waits for any more is kept in the queue.
+    pub grace: Duration,
+    /// How long a registry that fails is put up with before a delta counts as failed.
+    pub registry_patience: Duration,
+    /// How long a pair that cannot be made is remembered.
+    pub failure_expiry: Duration,
+}
+
+/// What the server keeps on disk.
+#[derive(Debug, Clone)]
+pub struct DataSettings {
+    /// The folder for everything.
+    pub folder: PathBuf,
+    /// Where v2 deltas are: a URL such as `s3://bucket/prefix`; otherwise in the folder.
+    pub artifacts: Option<String>,
+    /// Bytes that layers and v2 deltas may take together.
+    pub budget: u64,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` to itself.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// The text, for whom it is meant.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(secret)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secret = Secret::new("hush");
+        assert_eq!(format!("{secret:?}"), "(secret)");
+        assert_eq!(secret.reveal(), "hush");
+    }
+}

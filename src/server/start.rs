@@ -1,0 +1,122 @@
+//! A server put together from its settings.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::num::NonZeroU32;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
+use super::error::io_error;
+use super::images::{Images, RegistryBuilder};
+use super::jobs::{JobSettings, Jobs};
+use super::metrics::Metrics;
+use super::routes::Service;
+use super::settings::{AccessRules, DataSettings, ServerSettings};
+use super::{ServerError, memory};
+use crate::store::Store;
+use crate::temporary::TemporaryFile;
+
+/// Bytes of the key that download URLs are signed with.
+const KEY_BYTES: usize = 32;
+/// The file of the data folder that keeps it from one start to the next.
+const KEY_FILE: &str = "download.key";
+/// The folder of the data folder that keeps layers.
+const STORE_FOLDER: &str = "layers";
+
+/// Puts the server together. It does not listen yet; jobs that were left go on.
+pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, ServerError> {
+    let data = &settings.data;
+    make_folder(&data.folder)?;
+    let guard = guard(settings.access.as_ref(), &settings)?;
+    let signer = signer(&settings)?;
+    let images = Images::new(&settings.registry)?;
+    let store = Store::open(data.folder.join(STORE_FOLDER))?;
+    let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
+    let builder = RegistryBuilder::new(&settings.registry, work, ratio, store.clone())?;
+    let jobs = Jobs::open(job_settings(&settings), Arc::new(builder)).await?;
+    let service = Arc::new(Service {
+        guard,
+        signer,
+        images,
+        jobs,
+        store,
+        metrics: Metrics::new(),
+        stopping: CancellationToken::new(),
+        settings,
+    });
+    Ok(service)
+}
+
+fn job_settings(settings: &ServerSettings) -> JobSettings {
+    let work = &settings.work;
+    let memory = work.memory.unwrap_or_else(memory::half);
+    JobSettings {
+        max_builds: work.max_builds,
+        max_queue: work.max_queue,
+        retry_for: work.registry_patience,
+        failure_expiry: work.failure_expiry,
+        grace: work.grace,
+        ..JobSettings::new(settings.data.folder.clone(), memory)
+    }
+}
+
+fn guard(rules: Option<&AccessRules>, settings: &ServerSettings) -> Result<Guard, ServerError> {
+    let Some(rules) = rules else {
+        tracing::warn!("authentication is off: anybody may have any image of the registry");
+        return Ok(Guard::open());
+    };
+    let burst = NonZeroU32::new(rules.burst).unwrap_or(NonZeroU32::MIN);
+    let rate = rules.rate.and_then(NonZeroU32::new);
+    let access = AccessSettings {
+        tokens: TokenSettings {
+            key_files: rules.key_files.clone(),
+            algorithm: rules.algorithm.parse()?,
+            issuer: rules.issuer.clone(),
+            audience: rules.audience.clone(),
+            leeway: TokenSettings::DEFAULT_LEEWAY,
+        },
+        builder_token: settings.registry.password.as_ref().map(|it| it.reveal().to_owned()),
+        rate: rate.map(|per_minute| RateSettings { per_minute, burst }),
+        empty_access_networks: rules.empty_access_networks.clone(),
+        trusted_proxies: settings.listen.trusted_proxies.clone(),
+    };
+    Ok(Guard::new(access)?)
+}
+
+fn signer(settings: &ServerSettings) -> Result<DownloadSigner, ServerError> {
+    match &settings.answers.download_key {
+        Some(key) => Ok(DownloadSigner::new(key.reveal().as_bytes())?),
+        None => Ok(DownloadSigner::new(&kept_key(&settings.data)?)?),
+    }
+}
+
+/// The key in the data folder, made where there is none: URLs that were given out survive a restart.
+fn kept_key(data: &DataSettings) -> Result<Vec<u8>, ServerError> {
+    let path = data.folder.join(KEY_FILE);
+    match fs::read(&path) {
+        Ok(key) if key.len() >= KEY_BYTES => return Ok(key),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(io_error("read", &path)(error)),
+    }
+    let mut key = vec![0; KEY_BYTES];
+    getrandom::fill(&mut key).map_err(|error| ServerError::System(io::Error::other(error)))?;
+    write_key(&data.folder, &path, &key).map_err(io_error("write", &path))?;
+    Ok(key)
+}
+
+fn write_key(folder: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
+    let mut file = TemporaryFile::new_in(folder)?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
+    file.write_all(key)?;
+    file.publish(path)
+}
+
+fn make_folder(folder: &Path) -> Result<(), ServerError> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(io_error("create", folder))
+}
