@@ -46,7 +46,6 @@ struct Given {
 pub(super) struct Layered {
     pub(super) serve: Serve,
     matches: ArgMatches,
-    command: Command,
     given: Vec<Given>,
 }
 
@@ -81,14 +80,15 @@ impl Layered {
         let serve = Serve::from_arg_matches(matches);
         let serve = serve.map_err(|error| usage::failure(&error.render().to_string()))?;
         let matches = matches.clone();
-        let command = command.find_subcommand(COMMAND).cloned().expect("it is a command");
-        Ok(Layered { serve, matches, command, given })
+        Ok(Layered { serve, matches, given })
     }
 
     /// All settings as a configuration file.
     pub(super) fn to_toml(&self) -> String {
-        let settings = self.command.get_arguments().filter(|option| is_setting(option));
-        settings.map(|option| self.line(option)).collect()
+        // Options that got another default are not where they were among the others.
+        let arguments = Arguments::command();
+        let options = serve_of(&arguments).get_arguments().filter(|option| is_setting(option));
+        options.map(|option| self.line(option)).collect()
     }
 
     /// An option as a line of the file, under one that says where it is from.
@@ -157,9 +157,11 @@ fn read_file(path: &Path) -> Result<Vec<Given>, Failure> {
 /// What the file `from` says.
 fn given_by(table: Table, from: &str) -> Result<Vec<Given>, Failure> {
     let arguments = Arguments::command();
-    let serve = arguments.find_subcommand(COMMAND).expect("it is a command");
-    let known: Vec<&str> =
-        serve.get_arguments().filter(|it| is_setting(it)).filter_map(Arg::get_long).collect();
+    let known: Vec<&str> = serve_of(&arguments)
+        .get_arguments()
+        .filter(|it| is_setting(it))
+        .filter_map(Arg::get_long)
+        .collect();
     let given = table.into_iter().map(|(name, value)| {
         let option = name.replace('_', "-");
         if !known.contains(&option.as_str()) {
@@ -198,6 +200,10 @@ fn to_toml(text: &str) -> Value {
         "false" => Value::Boolean(false),
         text => number().map_or_else(|| Value::from(text), Value::Integer),
     }
+}
+
+fn serve_of(arguments: &Command) -> &Command {
+    arguments.find_subcommand(COMMAND).expect("it is a command")
 }
 
 fn is_setting(option: &Arg) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
     "",
     "create",
     "apply",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 11] = [
     "store info",
     "store verify",
     "store gc",
+    "serve",
     "completions",
     "man",
 ];
