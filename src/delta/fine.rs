@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::cells::{Cell, cells, is_certain};
 use super::join::{Copy, join};
-use super::matches::{Match, Matcher};
+use super::matches::{Cover, Match, Matcher};
 use super::pairing::{BaseEntries, Pairing, Span, pair};
-use super::parse::{Piece, parse, parse_greedily};
-use super::prices::DevicePrices;
+use super::parse::{Piece, Ways, parse, parse_greedily};
+use super::prices::{DevicePrices, LiteralPrices};
 use super::sampling::stretches;
 use super::seed_index::SeedIndex;
 use super::trial::{TrialStream, price_literals};
@@ -48,8 +48,8 @@ impl<'a> Fine<'a> {
         let cells = cells(target.len(), &pairing.spans);
         let chosen: Vec<Vec<Copy>> = cells
             .par_iter()
-            .map(|cell| {
-                let copies = self.encode_cell(target, pairing, cell);
+            .map_init(Memory::default, |memory, cell| {
+                let copies = self.encode_cell(target, pairing, cell, memory);
                 advance(cell.iter().map(|segment| segment.len() as u64).sum());
                 copies
             })
@@ -66,12 +66,20 @@ impl<'a> Fine<'a> {
         join(self.base, target, copies, &seams)
     }
 
-    fn encode_cell(&self, target: &[u8], pairing: &Pairing, cell: &Cell) -> Vec<Copy> {
+    fn encode_cell(
+        &self,
+        target: &[u8],
+        pairing: &Pairing,
+        cell: &Cell,
+        memory: &mut Memory,
+    ) -> Vec<Copy> {
         let matcher = Matcher { base: self.base, index: &self.index, target, tuning: &self.tuning };
-        let mut parts: Vec<Part<'_>> =
-            cell.iter().map(|segment| self.part(&matcher, pairing, segment.clone())).collect();
+        let mut part = |segment: &Range<usize>| {
+            self.part(&matcher, pairing, segment.clone(), &mut memory.cover)
+        };
+        let mut parts: Vec<Part<'_>> = cell.iter().map(&mut part).collect();
         for _ in 0..self.tuning.rounds {
-            self.choose_again(&mut parts);
+            self.choose_again(&mut parts, memory);
         }
         parts.iter().flat_map(Part::copies).collect()
     }
@@ -82,17 +90,19 @@ impl<'a> Fine<'a> {
         matcher: &Matcher<'t>,
         pairing: &Pairing,
         segment: Range<usize>,
+        cover: &mut Cover,
     ) -> Part<'t> {
         let (spans, guesses) = (pairing.spans_in(&segment), pairing.guesses_in(&segment));
-        let matches = matcher.find(segment.clone(), spans, guesses);
+        let matches = matcher.find(segment.clone(), spans, guesses, cover);
         let pieces = parse_greedily(&matches, self.tuning.shortest_greedy);
         let before = pairing.span_before(&segment).copied();
         Part { origin: segment.start, bytes: &matcher.target[segment], matches, pieces, before }
     }
 
     /// Makes the choice again, with prices learnt from the stream that the last one makes.
-    fn choose_again(&self, parts: &mut [Part<'_>]) {
-        let mut stream = TrialStream::default();
+    fn choose_again(&self, parts: &mut [Part<'_>], memory: &mut Memory) {
+        let Memory { stream, literals, ways, .. } = memory;
+        stream.clear();
         let mut places = Vec::with_capacity(parts.len());
         for part in parts.iter() {
             if let Some(span) = part.before {
@@ -100,16 +110,27 @@ impl<'a> Fine<'a> {
             }
             places.push(stream.push_segment(part.origin, part.bytes, &part.pieces));
         }
-        let (prices, commands) = stream.learn(&self.device);
+        let (value, commands) = stream.learn(&self.device);
         let mut history = stream.history();
         let mut displacement = 0;
         for (part, places) in parts.iter_mut().zip(&places) {
             displacement = part.before.map_or(displacement, |span| span.displacement());
-            let literals = price_literals(&mut history, &prices.value, places, part.bytes);
-            part.pieces = parse(part.origin, displacement, &part.matches, &commands, &literals);
+            price_literals(&mut history, &value, places, part.bytes, literals);
+            part.pieces =
+                parse(part.origin, displacement, &part.matches, &commands, literals, ways);
             displacement = part.pieces.last().map_or(displacement, |piece| piece.displacement);
         }
     }
+}
+
+/// What a cell's work needs for a while, left to the next cell's: taking it from the system each
+/// time would take a third of the encoder's time.
+#[derive(Default)]
+struct Memory {
+    cover: Cover,
+    stream: TrialStream,
+    literals: LiteralPrices,
+    ways: Ways,
 }
 
 /// A segment with the choice made for it so far.

@@ -9,7 +9,8 @@ use std::ops::Range;
 use super::Base;
 use super::extent::{common_prefix, common_suffix, word};
 use super::pairing::{Guess, Span};
-use super::seed_index::SeedIndex;
+use super::parse::refill;
+use super::seed_index::{SEED, Samples, SeedIndex, WINDOW};
 use super::tuning::Tuning;
 
 /// A stretch of a segment that the base has.
@@ -42,8 +43,6 @@ const BACKWARD: usize = 256;
 const FOLLOWED_PER_BYTE: usize = 64;
 /// Displacements remembered as followed.
 const REMEMBERED: usize = 16;
-/// Look-ups whose cache misses overlap.
-const BATCH: usize = 16;
 
 /// Finds the matches of one segment.
 pub(super) struct Matcher<'a> {
@@ -55,13 +54,16 @@ pub(super) struct Matcher<'a> {
 
 impl<'a> Matcher<'a> {
     /// The matches in `segment` of the target, by start. `spans` and `guesses` are those that
-    /// overlap it.
+    /// overlap it. `cover` is memory to work in.
     pub(super) fn find(
         &self,
         segment: Range<usize>,
         spans: &[Span],
         guesses: &[Guess],
+        cover: &mut Cover,
     ) -> Vec<Match> {
+        refill(&mut cover.reach, segment.len(), 0);
+        refill(&mut cover.settled, segment.len(), 0);
         let mut search = Search {
             base: self.base,
             index: self.index,
@@ -69,8 +71,7 @@ impl<'a> Matcher<'a> {
             bytes: &self.target[segment.clone()],
             origin: segment.start,
             matches: Vec::new(),
-            reach: vec![0; segment.len()],
-            settled: vec![0; segment.len()],
+            cover,
             followed: [(0, 0); REMEMBERED],
             next_followed: 0,
             budget: FOLLOWED_PER_BYTE * segment.len(),
@@ -95,6 +96,15 @@ impl<'a> Matcher<'a> {
     }
 }
 
+/// What the matches noted so far cover.
+#[derive(Default)]
+pub(super) struct Cover {
+    /// The furthest end of the matches that cover each position.
+    reach: Vec<u32>,
+    /// 0xff where a match is good enough to look no further.
+    settled: Vec<u8>,
+}
+
 struct Search<'a> {
     base: &'a Base<'a>,
     index: &'a SeedIndex,
@@ -102,10 +112,7 @@ struct Search<'a> {
     bytes: &'a [u8],
     origin: usize,
     matches: Vec<Match>,
-    /// The furthest end of the matches that cover each position.
-    reach: Vec<u32>,
-    /// 0xff where a match is good enough to look no further.
-    settled: Vec<u8>,
+    cover: &'a mut Cover,
     /// Displacements followed lately and how far.
     followed: [(i64, usize); REMEMBERED],
     next_followed: usize,
@@ -122,15 +129,15 @@ impl<'a> Search<'a> {
 
     fn add(&mut self, start: usize, end: usize, displacement: i64) {
         self.matches.push(Match { start: start as u32, end: end as u32, displacement });
-        self.reach[start..end].iter_mut().for_each(|reach| *reach = (*reach).max(end as u32));
+        self.cover.reach[start..end].iter_mut().for_each(|reach| *reach = (*reach).max(end as u32));
         if end - start >= self.tuning.settled {
-            self.settled[start..end - UNSETTLED_TAIL].fill(0xff);
+            self.cover.settled[start..end - UNSETTLED_TAIL].fill(0xff);
         }
     }
 
     /// Whether no one match noted so far has all of the run of `len` at `start`.
     fn adds(&self, start: usize, len: usize) -> bool {
-        (self.reach[start] as usize) < start + len
+        (self.cover.reach[start] as usize) < start + len
     }
 
     /// The base stream position that `at` of the segment comes from.
@@ -149,7 +156,7 @@ impl<'a> Search<'a> {
             let run = common_prefix(&bytes[at..len], &tail[at..len]);
             if run >= self.tuning.shortest_run && self.adds(range.start + at, run) {
                 if last > 0 && at - last < self.tuning.narrow {
-                    self.settled[range.start + last..range.start + at].fill(0xff);
+                    self.cover.settled[range.start + last..range.start + at].fill(0xff);
                 }
                 self.add(range.start + at, range.start + at + run, displacement);
                 last = at + run;
@@ -180,32 +187,33 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks up the seed at every position that no good match covers.
+    /// Looks up every seed that no good match covers and that may be a sample.
     fn look_up_everywhere(&mut self) {
+        let bytes: &'a [u8] = self.bytes;
+        let mut samples = Samples::default();
         let mut at = 0;
-        let mut batch: Vec<(usize, u64)> = Vec::with_capacity(BATCH);
-        while at < self.bytes.len() {
-            batch.clear();
-            while at < self.bytes.len() && batch.len() < BATCH {
-                if self.settled[at] != 0 {
-                    at += self.settled_run(at);
-                    continue;
-                }
-                let hash = self.index.hash(&self.bytes[at..]);
-                batch.extend(hash.filter(|&hash| self.index.may_have(hash)).map(|hash| (at, hash)));
-                at += 1;
-            }
-            for &(at, hash) in &batch {
-                if self.settled[at] == 0 {
-                    self.look_up(at, hash);
+        while at < bytes.len() {
+            at += self.settled_run(at);
+            let seeds = self.unsettled_run(at);
+            self.index.samples(&bytes[at..bytes.len().min(at + seeds + SEED - 1)], &mut samples);
+            for &(hash, offset) in samples.found() {
+                if self.cover.settled[at + offset as usize] == 0 {
+                    self.look_up(at + offset as usize, hash);
                 }
             }
+            at += seeds;
         }
+    }
+
+    /// How many positions from `at` on are not settled, up to what is looked up at a time.
+    fn unsettled_run(&self, at: usize) -> usize {
+        let window = &self.cover.settled[at..self.bytes.len().min(at + WINDOW)];
+        window.iter().take_while(|&&flag| flag == 0).count()
     }
 
     /// How many settled positions there are from `at` on.
     fn settled_run(&self, at: usize) -> usize {
-        let rest = &self.settled[at..];
+        let rest = &self.cover.settled[at..];
         let words = rest.chunks_exact(8).take_while(|chunk| word(chunk, 0) == u64::MAX).count();
         words * 8 + rest[words * 8..].iter().take_while(|&&flag| flag != 0).count()
     }

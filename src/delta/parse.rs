@@ -53,16 +53,17 @@ struct Arrival {
 }
 
 /// The cheapest pieces for the segment of `origin` in the target whose bytes `literals` prices. The
-/// last COPY before it was of `displacement`.
+/// last COPY before it was of `displacement`. `ways` is memory to work in.
 pub(super) fn parse(
     origin: usize,
     displacement: i64,
     matches: &[Match],
     commands: &CommandPrices,
     literals: &LiteralPrices,
+    ways: &mut Ways,
 ) -> Vec<Piece> {
     let len = literals.byte.len();
-    let mut ways = Ways::new(len, displacement);
+    ways.begin(len, displacement);
     let mut open: Vec<OpenMatch> = Vec::with_capacity(OPEN);
     let mut starting = matches.iter().enumerate().peekable();
     for at in 0..len {
@@ -96,7 +97,8 @@ impl OpenMatch {
 }
 
 /// The cheapest ways to have made the bytes before each position.
-struct Ways {
+#[derive(Default)]
+pub(super) struct Ways {
     /// The price when the last byte was literal.
     in_literal: Vec<u32>,
     /// The price when a COPY ends here.
@@ -110,16 +112,14 @@ struct Ways {
 }
 
 impl Ways {
-    fn new(len: usize, displacement: i64) -> Self {
-        let mut ways = Ways {
-            in_literal: vec![UNREACHED; len + 1],
-            after_copy: vec![UNREACHED; len + 1],
-            arrivals: vec![Arrival::default(); len + 1],
-            literal_began: vec![false; len + 1],
-            displacement: vec![displacement; len + 1],
-        };
-        ways.after_copy[0] = 0;
-        ways
+    /// Forgets everything, for a segment of `len` bytes after a COPY of `displacement`.
+    fn begin(&mut self, len: usize, displacement: i64) {
+        refill(&mut self.in_literal, len + 1, UNREACHED);
+        refill(&mut self.after_copy, len + 1, UNREACHED);
+        refill(&mut self.arrivals, len + 1, Arrival::default());
+        refill(&mut self.literal_began, len + 1, false);
+        refill(&mut self.displacement, len + 1, displacement);
+        self.after_copy[0] = 0;
     }
 
     fn end_copy(&mut self, at: usize, candidate: &OpenMatch, long: u32) {
@@ -164,6 +164,12 @@ impl Ways {
         pieces.reverse();
         pieces
     }
+}
+
+/// Makes `list` `len` times `value`, in the memory it has.
+pub(super) fn refill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
+    list.clear();
+    list.resize(len, value);
 }
 
 /// Adds a match to the open ones; when there are too many, the one that ends first goes.

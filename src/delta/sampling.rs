@@ -8,7 +8,7 @@ use super::cells::is_certain;
 use super::pairing::{BaseEntries, Pairing, unclaimed};
 use super::seed_index::Sampled;
 
-/// Every how many bytes what did not change is sampled, at the densest.
+/// One in how many seeds of what did not change is a sample, at the densest.
 const COARSE_STEP: usize = 16;
 /// And at the sparsest: whatever matching by blocks would find is found.
 const BLOCK_STEP: usize = 512;

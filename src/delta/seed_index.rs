@@ -5,7 +5,7 @@
 //! position of a zero run would fill the table with the same thing.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -16,35 +16,42 @@ use super::extent::word;
 const SLOTS: usize = 8;
 /// The stretch of base that one job inserts.
 const PIECE: usize = 1 << 20;
-/// How many samples are hashed before the first of them is inserted: their cache misses overlap.
-const BATCH: usize = 32;
+/// How many seeds are looked at before the first sample among them is inserted or looked up: their
+/// cache misses overlap.
+pub(super) const WINDOW: usize = 256;
+/// The bytes of so many seeds.
+const SEEDS: usize = WINDOW + SEED - 1;
 /// A slot that holds nothing.
 const EMPTY: u32 = u32::MAX;
 
 /// Bytes a seed has.
-const SEED: usize = 16;
+pub(super) const SEED: usize = 16;
+/// Leaves a tag of two bits at least.
+const NUMBER_BITS_MAX: u32 = 30;
+/// Where in a hash the tag is: above what tells samples, below what tells buckets.
+const TAG_SHIFT: u32 = 20;
 
 /// A stretch of a slice of the base, and how densely to sample it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sampled {
     pub(super) slice: usize,
     pub(super) range: Range<usize>,
-    /// A seed starts wherever the position in the base stream is a multiple of this power of two.
+    /// One in how many seeds is a sample; a power of two.
     pub(super) step: usize,
 }
 
 /// Positions of seeds, found by their hash.
+///
+/// Which seeds are samples depends on their bytes alone, so that those of the target that no sample
+/// can equal are passed over without a look into the table, which is far too large for the caches.
 pub(super) struct SeedIndex {
-    /// Positions are stored as multiples of this.
-    unit: u64,
     buckets: Vec<Bucket>,
-    /// A bit for every hash that was inserted, and by chance for some that were not: small enough
-    /// to stay in the cache, it answers most look-ups.
-    filter: Vec<AtomicU64>,
-    /// How far to shift a hash right to get a bucket number.
-    bucket_shift: u32,
-    /// A slot has the sample's number (position / unit) in this many low bits, and above them a
-    /// tag from the hash that spares most look-ups of samples whose seed differs.
+    /// One in how many seeds is a sample where samples are densest.
+    step: usize,
+    /// Positions are stored without so many low bits.
+    position_shift: u32,
+    /// A slot has the sample's position, shifted, in this many low bits, and above them a tag from
+    /// the hash that spares many look-ups of samples whose seed differs.
     number_bits: u32,
 }
 
@@ -56,91 +63,76 @@ impl SeedIndex {
     /// more than that holds, every second is left out until they are not.
     pub(super) fn new(base: &Base<'_>, stretches: &[Sampled], memory: u64) -> Self {
         let most = (memory as usize / size_of::<Bucket>()).max(1);
-        let finest = stretches.iter().map(|stretch| stretch.step).min().unwrap_or(1);
-        let mut unit = finest;
-        let samples = |unit: usize| -> usize {
-            stretches.iter().map(|s| s.range.len() / s.step.max(unit)).sum()
+        let mut step = stretches.iter().map(|stretch| stretch.step).min().unwrap_or(1);
+        let samples = |step: usize| -> usize {
+            stretches.iter().map(|s| s.range.len() / s.step.max(step)).sum()
         };
         // A table at most 7/8 full on average loses few samples to full buckets.
-        while samples(unit) > most * SLOTS / 8 * 7 || base.len() / unit as u64 >= u32::MAX.into() {
-            unit *= 2;
+        let buckets = |step: usize| samples(step) * 8 / 7 / SLOTS + 1;
+        while buckets(step) > most {
+            step *= 2;
         }
-        let wanted = (samples(unit) * 8 / 7 / SLOTS + 1).next_power_of_two();
-        let buckets = if wanted > most { wanted / 2 } else { wanted };
-        let numbers = base.len() / unit as u64 + 2;
+        let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
+        let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
         let index = SeedIndex {
-            unit: unit as u64,
-            buckets: (0..buckets)
+            buckets: (0..buckets(step))
                 .map(|_| Bucket([const { AtomicU32::new(EMPTY) }; SLOTS]))
                 .collect(),
-            filter: (0..buckets).map(|_| AtomicU64::new(0)).collect(),
-            bucket_shift: 64 - buckets.trailing_zeros(),
-            number_bits: u64::BITS - numbers.leading_zeros(),
+            step,
+            position_shift,
+            number_bits: position_bits - position_shift,
         };
-        cut(base, stretches).par_iter().for_each(|(offset, bytes, step)| {
-            index.insert_all(*offset, bytes, (*step).max(unit));
+        cut(base, stretches).par_iter().for_each(|&(offset, bytes, step)| {
+            index.insert_all(offset, bytes, step);
         });
         index
     }
 
-    /// The hash by which the seed that `bytes` starts with is looked up, or `None` where seeds
-    /// like it are left out.
-    pub(super) fn hash(&self, bytes: &[u8]) -> Option<u64> {
-        let seed = bytes.get(..SEED)?;
-        let (first, last) = (word(seed, 0), word(seed, 8));
-        if first == last && first == first.rotate_left(8) {
-            return None;
-        }
-        let hash = first.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = (hash ^ (hash >> 32) ^ last).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        Some(hash ^ (hash >> 29))
+    /// Collects the hashes of those seeds in `bytes` that may be samples, each with where it starts,
+    /// and begins to bring what [`positions`](Self::positions) reads for them into the cache.
+    pub(super) fn samples(&self, bytes: &[u8], samples: &mut Samples) {
+        samples.collect(bytes, self.step);
+        samples.found().iter().for_each(|&(hash, _)| self.touch(hash));
     }
 
-    /// Whether a seed with this `hash` may have been inserted.
-    pub(super) fn may_have(&self, hash: u64) -> bool {
-        self.filter[self.bucket_number(hash)].load(Ordering::Relaxed) & filter_bit(hash) != 0
-    }
-
-    /// Base stream positions where a seed with this `hash` probably starts, lowest first.
+    /// Base stream positions where a seed with this `hash` may start, lowest first.
     pub(super) fn positions(&self, hash: u64) -> impl Iterator<Item = u64> + '_ {
         let tag = self.tagged(hash, 0);
-        let mask = (1u32 << self.number_bits).wrapping_sub(1);
+        let mask = (1u32 << self.number_bits) - 1;
         self.bucket(hash)
             .iter()
             .map(|slot| slot.load(Ordering::Relaxed))
             .filter(move |&slot| slot != EMPTY && slot & !mask == tag)
-            .map(move |slot| u64::from(slot & mask) * self.unit)
-    }
-
-    fn bucket_number(&self, hash: u64) -> usize {
-        hash.checked_shr(self.bucket_shift).unwrap_or(0) as usize
+            .flat_map(move |slot| {
+                let first = u64::from(slot & mask) << self.position_shift;
+                first..first + (1 << self.position_shift)
+            })
     }
 
     fn bucket(&self, hash: u64) -> &[AtomicU32; SLOTS] {
-        &self.buckets[self.bucket_number(hash)].0
+        let number = (hash >> 32) * self.buckets.len() as u64 >> 32;
+        &self.buckets[number as usize].0
     }
 
     /// A slot's value: `number` below, a tag from the hash above.
     fn tagged(&self, hash: u64, number: u32) -> u32 {
-        ((hash as u32).checked_shl(self.number_bits).unwrap_or(0)) | number
+        ((hash >> TAG_SHIFT) as u32) << self.number_bits | number
+    }
+
+    /// Begins to bring a bucket into the cache, without waiting for it.
+    fn touch(&self, hash: u64) {
+        std::hint::black_box(self.bucket(hash)[0].load(Ordering::Relaxed));
     }
 
     fn insert_all(&self, offset: u64, bytes: &[u8], step: usize) {
-        let end = (bytes.len() + 1).saturating_sub(SEED);
-        let mut at = (offset.next_multiple_of(step as u64) - offset) as usize;
-        let mut batch = Vec::with_capacity(BATCH);
-        while at < end {
-            batch.clear();
-            while at < end && batch.len() < BATCH {
-                if let Some(hash) = self.hash(&bytes[at..]) {
-                    let number = self.bucket_number(hash);
-                    self.filter[number].fetch_or(filter_bit(hash), Ordering::Relaxed);
-                    std::hint::black_box(self.buckets[number].0[0].load(Ordering::Relaxed));
-                    batch.push((hash, ((offset + at as u64) / self.unit) as u32));
-                }
-                at += step;
+        let mut samples = Samples::default();
+        for start in (0..bytes.len()).step_by(WINDOW) {
+            samples.collect(&bytes[start..bytes.len().min(start + SEEDS)], step.max(self.step));
+            samples.found().iter().for_each(|&(hash, _)| self.touch(hash));
+            for &(hash, at) in samples.found() {
+                let position = offset + start as u64 + u64::from(at);
+                self.insert(hash, (position >> self.position_shift) as u32);
             }
-            batch.iter().for_each(|&(hash, number)| self.insert(hash, number));
         }
     }
 
@@ -148,7 +140,7 @@ impl SeedIndex {
     /// order: each slot keeps the least of what reaches it and hands on the rest, so the outcome
     /// is the same in whatever order threads come.
     fn insert(&self, hash: u64, number: u32) {
-        let mask = (1u32 << self.number_bits).wrapping_sub(1);
+        let mask = (1u32 << self.number_bits) - 1;
         let mut carried = self.tagged(hash, number);
         for slot in self.bucket(hash) {
             let mut current = slot.load(Ordering::Relaxed);
@@ -171,9 +163,54 @@ impl SeedIndex {
     }
 }
 
-/// The bit of a filter word that stands for `hash`.
-fn filter_bit(hash: u64) -> u64 {
-    1 << (hash >> 20 & 63)
+/// The samples of a short stretch.
+pub(super) struct Samples {
+    starts: [u32; WINDOW],
+    found: Vec<(u64, u32)>,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Samples { starts: [0; WINDOW], found: Vec::with_capacity(WINDOW) }
+    }
+}
+
+impl Samples {
+    /// The hash of each, and where it starts.
+    pub(super) fn found(&self) -> &[(u64, u32)] {
+        &self.found
+    }
+
+    /// Finds the samples among the first [`WINDOW`] seeds of `bytes`, of which one in `step` is one.
+    fn collect(&mut self, bytes: &[u8], step: usize) {
+        let mut count = 0;
+        // No branch depends on the outcome: which seed is a sample is as good as random.
+        for (at, seed) in bytes.windows(SEED).take(WINDOW).enumerate() {
+            self.starts[count] = at as u32;
+            count += usize::from(is_sample(seed, step));
+        }
+        let starts = self.starts[..count].iter();
+        self.found.clear();
+        self.found.extend(starts.filter_map(|&at| Some((hash(&bytes[at as usize..])?, at))));
+    }
+}
+
+/// Whether a seed is one of those samples of which there is one in `step`. Its first half tells.
+#[inline]
+fn is_sample(seed: &[u8], step: usize) -> bool {
+    let mixed = (word(seed, 0) ^ 0x5851_f42d_4c95_7f2d).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 32) & (step as u64 - 1) == 0
+}
+
+/// The hash of the seed that `bytes` begins with, or `None` if it is one byte repeated.
+fn hash(bytes: &[u8]) -> Option<u64> {
+    let (first, last) = (word(bytes, 0), word(bytes, 8));
+    if first == last && first == first.rotate_left(8) {
+        return None;
+    }
+    let hash = first.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (hash ^ (hash >> 32) ^ last).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    Some(hash ^ (hash >> 29))
 }
 
 /// The stretches cut to at most [`PIECE`] bytes, each with its position in the base stream and its

@@ -29,13 +29,24 @@ pub(super) struct Repeat {
 /// Where words of a stream were last seen, up to some position.
 pub(super) struct History<'a> {
     stream: &'a [u8],
-    table: Vec<u32>,
+    table: &'a mut [u32],
     seen: usize,
 }
 
+/// Memory for a [`History`].
+pub(super) struct HistoryTable(Box<[u32]>);
+
+impl Default for HistoryTable {
+    fn default() -> Self {
+        HistoryTable(vec![0; 1 << TABLE_BITS].into())
+    }
+}
+
 impl<'a> History<'a> {
-    pub(super) fn new(stream: &'a [u8]) -> Self {
-        History { stream, table: vec![0; 1 << TABLE_BITS], seen: 0 }
+    /// Nothing seen yet.
+    pub(super) fn new(stream: &'a [u8], table: &'a mut HistoryTable) -> Self {
+        table.0.fill(0);
+        History { stream, table: &mut table.0, seen: 0 }
     }
 
     /// Takes in the stream up to `position`.
@@ -76,11 +87,15 @@ pub(super) struct StreamPrices {
     pub(super) share: Vec<u32>,
 }
 
-/// Prices `stream`.
-pub(super) fn price_stream(stream: &[u8]) -> StreamPrices {
+/// Prices `stream`, in the memory that `share` has.
+pub(super) fn price_stream(
+    stream: &[u8],
+    table: &mut HistoryTable,
+    mut share: Vec<u32>,
+) -> StreamPrices {
     let mut counts = [PRIOR; 256];
     let mut repeats: Vec<(usize, Repeat)> = Vec::new();
-    let mut history = History::new(stream);
+    let mut history = History::new(stream, table);
     let mut at = 0;
     while at < stream.len() {
         history.advance(at);
@@ -100,7 +115,8 @@ pub(super) fn price_stream(stream: &[u8]) -> StreamPrices {
     }
     let symbols = counts.iter().sum::<u32>() + repeats.len() as u32;
     let value = counts.map(|count| bits(symbols, count));
-    let mut share: Vec<u32> = stream.iter().map(|&byte| value[usize::from(byte)]).collect();
+    share.clear();
+    share.extend(stream.iter().map(|&byte| value[usize::from(byte)]));
     for (at, repeat) in repeats {
         share[at..at + repeat.len].fill(repeat.price / repeat.len as u32);
     }

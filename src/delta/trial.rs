@@ -2,9 +2,9 @@
 //! choice.
 
 use super::Command;
-use super::parse::Piece;
+use super::parse::{Piece, refill};
 use super::prices::{BIT, CLASSES, CommandPrices, DevicePrices, LiteralPrices, nearness};
-use super::stream_model::{History, StreamPrices, price_stream};
+use super::stream_model::{History, HistoryTable, price_stream};
 
 /// What a COPY costs beside its own bytes: it breaks repeats and blurs the statistics around it.
 const DISTURBANCE: u32 = 4 * BIT;
@@ -40,9 +40,11 @@ pub(super) struct Place {
     literal: bool,
 }
 
-/// The stream of a cell.
+/// The stream of a cell, and memory for what is learnt from it.
 #[derive(Default)]
 pub(super) struct TrialStream {
+    share: Vec<u32>,
+    table: HistoryTable,
     bytes: Vec<u8>,
     fields: Vec<Field>,
     copies: [u32; CLASSES],
@@ -51,6 +53,15 @@ pub(super) struct TrialStream {
 }
 
 impl TrialStream {
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.bytes.clear();
+        self.fields.clear();
+        self.copies = [0; CLASSES];
+        self.literals = 0;
+        self.last_offset = 0;
+    }
+
     pub(super) fn push_copy(&mut self, offset: u64, len: u64) {
         let class = nearness(self.last_offset, offset);
         Command::Copy { offset, len }.write_header(&mut self.bytes);
@@ -98,9 +109,10 @@ impl TrialStream {
         places
     }
 
-    /// The prices that this stream teaches.
-    pub(super) fn learn(&self, device: &DevicePrices) -> (StreamPrices, CommandPrices) {
-        let stream = price_stream(&self.bytes);
+    /// The prices that this stream teaches: of literal bytes by value, and of commands.
+    pub(super) fn learn(&mut self, device: &DevicePrices) -> ([u32; 256], CommandPrices) {
+        let share = std::mem::take(&mut self.share);
+        let stream = price_stream(&self.bytes, &mut self.table, share);
         let mut literal_sum = 0;
         let mut copy_sums = PRESUMED_COPY.map(|price| u64::from(price * PRESUMED_COUNT));
         let mut low_sums = stream.value.map(|price| u64::from(price * PRESUMED_COUNT));
@@ -127,12 +139,13 @@ impl TrialStream {
             offset_low: std::array::from_fn(|byte| (low_sums[byte] / low_counts[byte]) as u32),
             long: LONG,
         };
-        (stream, commands)
+        self.share = stream.share;
+        (stream.value, commands)
     }
 
     /// What has been seen of this stream: nothing yet.
-    pub(super) fn history(&self) -> History<'_> {
-        History::new(&self.bytes)
+    pub(super) fn history(&mut self) -> History<'_> {
+        History::new(&self.bytes, &mut self.table)
     }
 }
 
@@ -143,11 +156,11 @@ pub(super) fn price_literals(
     value: &[u32; 256],
     places: &[Place],
     bytes: &[u8],
-) -> LiteralPrices {
-    let mut prices = LiteralPrices {
-        byte: bytes.iter().map(|&byte| value[usize::from(byte)]).collect(),
-        enter: vec![0; bytes.len()],
-    };
+    prices: &mut LiteralPrices,
+) {
+    prices.byte.clear();
+    prices.byte.extend(bytes.iter().map(|&byte| value[usize::from(byte)]));
+    refill(&mut prices.enter, bytes.len(), 0);
     let mut places = places.iter().peekable();
     let mut place = Place::default();
     let mut at = 0;
@@ -161,11 +174,10 @@ pub(super) fn price_literals(
             .find(&bytes[at..], position)
             .filter(|repeat| repeat.price < prices.byte[at..at + repeat.len].iter().sum());
         at += match repeat {
-            Some(repeat) => price_repeat(&mut prices, at, repeat.len, repeat.price),
+            Some(repeat) => price_repeat(prices, at, repeat.len, repeat.price),
             None => 1,
         };
     }
-    prices
 }
 
 /// A repeat's price falls on its first byte. Who begins in its middle pays it too, or the bytes

@@ -8,7 +8,7 @@ use super::{Goal, Options};
 /// The figures behind an encoder's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tuning {
-    /// Every how many bytes the base is sampled where it changed; a power of two.
+    /// One in how many seeds of the base is a sample where it changed; a power of two.
     pub(super) fine_step: usize,
     /// How often the choice of commands is made again with prices learnt from the last one. 0
     /// leaves the first, greedy choice.
@@ -35,12 +35,12 @@ impl Tuning {
         let (fine_step, rounds) = match (thorough, level) {
             (_, 1) => (32, 0),
             (false, 2..=3) => (32, 1),
-            (false, 4..=6) => (16, 1),
+            (false, 4..=6) => (8, 1),
             (false, 7..=8) => (4, 2),
             (true, 2..=3) => (16, 1),
-            (true, 4..=6) => (4, 5),
+            (true, 4..=6) => (2, 5),
             (true, 7..=8) => (4, 7),
-            (_, _) => (4, if thorough { 10 } else { 4 }),
+            (_, _) => (2, if thorough { 10 } else { 4 }),
         };
         Tuning {
             fine_step,

@@ -62,19 +62,22 @@ impl Written<TemporaryFile> {
     }
 }
 
-/// Writes the layer blob of a delta: `commands` make `target`.
+/// Writes the layer blob of a delta: `commands` make `target`. `position` counts the raw bytes of the
+/// delta's layers, before and after.
 pub(super) fn write_delta<W: Write>(
     target: &[u8],
     commands: &[Command],
     compression: Compression,
     encoding: &Options,
+    position: &mut u64,
     out: W,
 ) -> io::Result<Written<W>> {
-    let encoder = Encoder::new(compression, encoding, Hashed::new(out));
+    let encoder = Encoder::new(compression, encoding, *position, Hashed::new(out));
     // Commands are a few bytes each; hashing them one by one would take longer than finding them.
     let mut tar = BufWriter::new(Hashed::new(encoder));
     write_tar(stream_len(commands), &mut tar, |out| write_stream(target, commands, out))?;
     let (encoder, tar) = tar.into_inner().map_err(|error| error.into_error())?.finish();
+    *position += tar.size;
     let (out, id) = encoder.finish()?.finish();
     Ok(Written { out, id, diff_id: DiffId(tar.digest) })
 }

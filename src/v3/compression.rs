@@ -1,7 +1,9 @@
 //! How layer blobs are compressed: in pieces of a fixed size, several at a time, so that the bytes
 //! do not depend on the number of threads.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bzip2::write::BzEncoder;
 use libdeflater::{CompressionLvl, Compressor};
@@ -31,6 +33,9 @@ const GZIP_PIECE_BYTES: usize = 1 << 20;
 const GZIP_LARGE_PIECE_BYTES: usize = 4 << 20;
 /// Raw bytes in a bzip2 stream: what a block of its largest size takes.
 const BZIP2_PIECE_BYTES: usize = 900_000;
+/// Raw bytes of a delta that get the level of the effort where time counts too; what comes after them
+/// gets [`GZIP_QUICK`], or else compressing would take most of the time that a large delta takes.
+const THOROUGH_BYTES: u64 = 48 << 20;
 /// Raw bytes up to which a stream gets the best level whatever the effort: it takes no time.
 const SMALL_BYTES: usize = 512 << 10;
 /// Pieces in work at a time for each thread: some wait while others are compressed.
@@ -40,9 +45,11 @@ const MAX_PIECES: usize = 32;
 /// The best level that xz reaches with an encoder of less than 100 MiB.
 const XZ_MAX_LEVEL: u32 = 6;
 
-/// libdeflate's level for each effort, from 1 to 9. Levels 7 to 9 take longer than 6 and gain
-/// nothing on deltas; 10 takes five times as long and gains 2 %; 12 gains 0.1 % more.
+/// libdeflate's level for each effort, from 1 to 9. 10 takes five times as long as 6 or 7 and gains
+/// 2 %; 12 gains 0.1 % more.
 const GZIP_LEVELS: [i32; 9] = [6, 6, 6, 10, 10, 10, 12, 12, 12];
+/// The level of what comes after [`THOROUGH_BYTES`].
+const GZIP_QUICK: i32 = 7;
 /// libdeflate's best level.
 const GZIP_BEST: i32 = 12;
 
@@ -54,10 +61,11 @@ pub(super) enum Encoder<W: Write> {
 }
 
 impl<W: Write> Encoder<W> {
-    pub(super) fn new(compression: Compression, options: &Options, out: W) -> Self {
+    /// `position` is how many raw bytes the delta's streams before this one have.
+    pub(super) fn new(compression: Compression, options: &Options, position: u64, out: W) -> Self {
         let level = options.effort.level();
         let method = match compression {
-            Compression::Gzip => gzip_method(options),
+            Compression::Gzip => gzip_method(options, position),
             Compression::Bzip2 => PieceMethod::Bzip2,
             Compression::Xz => {
                 return Encoder::Xz(XzEncoder::new(out, u32::from(level).min(XZ_MAX_LEVEL)));
@@ -98,32 +106,35 @@ pub(super) struct Pieces<W> {
     /// All but the last are full.
     waiting: Vec<Vec<u8>>,
     max_waiting: usize,
-    /// Whether pieces have been written already.
-    under_way: bool,
+    /// How many pieces have been written already.
+    written: usize,
+    compressors: Compressors,
 }
 
 impl<W: Write> Pieces<W> {
     fn new(method: PieceMethod, out: W) -> Self {
         let max_waiting = (rayon::current_num_threads() * PIECES_PER_THREAD).min(MAX_PIECES);
-        Pieces { method, out, waiting: Vec::new(), max_waiting, under_way: false }
+        let compressors = Compressors::default();
+        Pieces { method, out, waiting: Vec::new(), max_waiting, written: 0, compressors }
     }
 
     fn write_waiting(&mut self) -> io::Result<()> {
-        let method = self.method;
+        let (method, written) = (self.method, self.written);
         let compressed: Vec<Vec<u8>> = self
             .waiting
             .par_iter()
-            .map(|piece| method.compress(piece))
+            .enumerate()
+            .map(|(index, piece)| method.compress(written + index, piece, &self.compressors))
             .collect::<Result<_, _>>()?;
+        self.written += self.waiting.len();
         self.waiting.clear();
-        self.under_way = true;
         compressed.iter().try_for_each(|piece| self.out.write_all(piece))
     }
 
     fn finish(mut self) -> io::Result<W> {
         if let [only] = &self.waiting[..]
             && only.len() <= SMALL_BYTES
-            && !self.under_way
+            && self.written == 0
         {
             self.method = self.method.best();
         }
@@ -155,7 +166,12 @@ impl<W: Write> Write for Pieces<W> {
 /// A format in which files may be put together from independent pieces.
 #[derive(Debug, Clone, Copy)]
 enum PieceMethod {
-    Gzip { level: i32, piece_bytes: usize },
+    Gzip {
+        level: i32,
+        piece_bytes: usize,
+        /// How many pieces get `level`; the others get [`GZIP_QUICK`].
+        thorough: usize,
+    },
     Bzip2,
 }
 
@@ -170,15 +186,23 @@ impl PieceMethod {
     fn best(self) -> Self {
         match self {
             PieceMethod::Gzip { piece_bytes, .. } => {
-                PieceMethod::Gzip { level: GZIP_BEST, piece_bytes }
+                PieceMethod::Gzip { level: GZIP_BEST, piece_bytes, thorough: usize::MAX }
             }
             PieceMethod::Bzip2 => PieceMethod::Bzip2,
         }
     }
 
-    fn compress(self, piece: &[u8]) -> io::Result<Vec<u8>> {
+    /// Compresses piece number `index` of a stream.
+    fn compress(
+        self,
+        index: usize,
+        piece: &[u8],
+        compressors: &Compressors,
+    ) -> io::Result<Vec<u8>> {
         match self {
-            PieceMethod::Gzip { level, .. } => gzip(piece, level),
+            PieceMethod::Gzip { level, thorough, .. } => {
+                compressors.gzip(piece, if index < thorough { level } else { GZIP_QUICK })
+            }
             PieceMethod::Bzip2 => {
                 let mut encoder = BzEncoder::new(Vec::new(), bzip2::Compression::best());
                 encoder.write_all(piece)?;
@@ -188,24 +212,60 @@ impl PieceMethod {
     }
 }
 
-/// How to gzip with `options`. Where only size counts, all but the lowest efforts take the best
-/// level.
-fn gzip_method(options: &Options) -> PieceMethod {
+/// How to gzip with `options` what begins at `position` of a delta's raw bytes. Where only size
+/// counts, all but the lowest efforts take the best level.
+fn gzip_method(options: &Options, position: u64) -> PieceMethod {
     let level = GZIP_LEVELS[usize::from(options.effort.level()) - 1];
-    if options.goal == Goal::Size && level > GZIP_LEVELS[0] {
-        return PieceMethod::Gzip { level: GZIP_BEST, piece_bytes: GZIP_LARGE_PIECE_BYTES };
+    let (quick, best) = (level <= GZIP_QUICK, level == GZIP_BEST);
+    if options.goal == Goal::Size && !quick {
+        let piece_bytes = GZIP_LARGE_PIECE_BYTES;
+        return PieceMethod::Gzip { level: GZIP_BEST, piece_bytes, thorough: usize::MAX };
     }
-    PieceMethod::Gzip { level, piece_bytes: GZIP_PIECE_BYTES }
+    let thorough = match quick || best {
+        true => usize::MAX,
+        false => THOROUGH_BYTES.saturating_sub(position) as usize / GZIP_PIECE_BYTES,
+    };
+    PieceMethod::Gzip { level, piece_bytes: GZIP_PIECE_BYTES, thorough }
 }
 
-/// One gzip member, without name or time.
-fn gzip(piece: &[u8], level: i32) -> io::Result<Vec<u8>> {
-    let level = CompressionLvl::new(level).expect("a level of libdeflate's");
-    let mut compressor = Compressor::new(level);
-    let mut member = vec![0; compressor.gzip_compress_bound(piece.len())];
-    let len = compressor.gzip_compress(piece, &mut member).map_err(io::Error::other)?;
-    member.truncate(len);
-    Ok(member)
+/// libdeflate's compressors between one piece and the next, by level: the larger ones take megabytes.
+#[derive(Default)]
+struct Compressors(Mutex<BTreeMap<i32, Vec<Workbench>>>);
+
+/// A compressor, and memory for what it makes.
+struct Workbench {
+    compressor: Compressor,
+    member: Vec<u8>,
+}
+
+impl Compressors {
+    /// One gzip member, without name or time.
+    fn gzip(&self, piece: &[u8], level: i32) -> io::Result<Vec<u8>> {
+        let mut bench = self.take(level);
+        let bound = bench.compressor.gzip_compress_bound(piece.len());
+        if bench.member.len() < bound {
+            bench.member.resize(bound, 0);
+        }
+        let len =
+            bench.compressor.gzip_compress(piece, &mut bench.member).map_err(io::Error::other)?;
+        let member = bench.member[..len].to_vec();
+        self.lock().entry(level).or_default().push(bench);
+        Ok(member)
+    }
+
+    fn take(&self, level: i32) -> Workbench {
+        let idle = self.lock().get_mut(&level).and_then(Vec::pop);
+        idle.unwrap_or_else(|| Workbench {
+            compressor: Compressor::new(
+                CompressionLvl::new(level).expect("a level of libdeflate's"),
+            ),
+            member: Vec::new(),
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, Vec<Workbench>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -216,7 +276,7 @@ mod tests {
     use crate::image::decompress;
 
     fn compress(compression: Compression, raw: &[u8], step: usize) -> Vec<u8> {
-        let mut encoder = Encoder::new(compression, &Options::default(), Vec::new());
+        let mut encoder = Encoder::new(compression, &Options::default(), 0, Vec::new());
         raw.chunks(step).for_each(|chunk| encoder.write_all(chunk).expect("vec"));
         encoder.finish().expect("vec")
     }

@@ -99,6 +99,7 @@ fn make_layers(
     let base = &pair.base_stream();
     let failures = &Failures::default();
     let mut layers = Vec::with_capacity(pair.sources.len());
+    let mut position = 0;
     rayon::scope(|scope| {
         if options.verify {
             verify::expect(pair, progress);
@@ -110,7 +111,7 @@ fn make_layers(
             let target = &pair.target_layers[index];
             let (compression, encoding) = (options.compression, &options.encoding);
             let out = scratch.new_file()?;
-            let blob = write_delta(target, commands, compression, encoding, out)?;
+            let blob = write_delta(target, commands, compression, encoding, &mut position, out)?;
             let path = blob.out.path().to_owned();
             layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
             if options.verify {

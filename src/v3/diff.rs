@@ -57,10 +57,11 @@ pub fn diff(
     let pair = Pair::load(base, target, store, progress)?;
     let mut costs = FileCosts::default();
     let mut layers = Vec::new();
+    let mut position = 0;
     pair.encode(options.encoding, progress, |index, commands| {
         let target = &pair.target_layers[index];
         let (compression, encoding) = (options.compression, &options.encoding);
-        let blob = write_delta(target, commands, compression, encoding, io::sink())?;
+        let blob = write_delta(target, commands, compression, encoding, &mut position, io::sink())?;
         layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
         if options.files > 0 {
             costs.add(target, commands);
