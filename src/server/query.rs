@@ -138,8 +138,7 @@ impl NamedImage {
     /// Reads a reference in `parameter`, which must name an image of this registry. Host names are
     /// compared without regard to case, as DNS does, and with their port as it is written.
     fn parse(parameter: &'static str, text: &str, registry: &str) -> Result<Self, QueryError> {
-        let shown = || text.chars().take(SHOWN).collect::<String>();
-        let refused = || QueryError::Reference { parameter, reference: shown() };
+        let refused = || QueryError::Reference { parameter, reference: shown(text) };
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(QueryError::NumericId { parameter });
         }
@@ -150,7 +149,7 @@ impl NamedImage {
         let (host, rest) = text.split_once('/').ok_or_else(refused)?;
         if !host.eq_ignore_ascii_case(registry) {
             let registry = registry.to_owned();
-            return Err(QueryError::OtherHost { parameter, reference: shown(), registry });
+            return Err(QueryError::OtherHost { parameter, reference: shown(text), registry });
         }
         let reference: RegistryReference =
             format!("{SOME_HOST}/{rest}").parse().map_err(|_| refused())?;
@@ -160,6 +159,14 @@ impl NamedImage {
             text: text.to_owned(),
         })
     }
+}
+
+/// What is told back, and logged, of a refused reference: its beginning, without the name and
+/// password that may stand before a host.
+fn shown(text: &str) -> String {
+    let host = text.split('/').next().unwrap_or_default();
+    let start = host.rfind('@').map_or(0, |at| at + 1);
+    text[start..].chars().take(SHOWN).collect()
 }
 
 impl ImageVersion {

@@ -52,7 +52,7 @@ impl DownloadSigner {
 
     /// The query, without `?`, that permits to download `key` for `lifetime` from `now` on.
     pub(crate) fn query(&self, key: &str, now: SystemTime, lifetime: Duration) -> String {
-        let expires = (seconds(now) + lifetime.as_secs()).to_string();
+        let expires = seconds(now).saturating_add(lifetime.as_secs()).to_string();
         let signature = self.over(key, &expires).finalize().into_bytes();
         format!("expires={expires}&signature={}", URL_SAFE_NO_PAD.encode(signature))
     }

@@ -62,7 +62,7 @@ fn nothing(private: bool) -> String {
 
 /// The keys of those certificates that vouch for no other one here: in a chain, whoever signed the
 /// signer's certificate may not sign tokens. Several self-signed ones all count, as when keys are
-/// being changed.
+/// being changed. Nor do a certificate's dates matter: whoever put it here trusts its key.
 fn subjects(certificates: &[Certificate]) -> impl Iterator<Item = &SubjectPublicKeyInfoOwned> {
     let parts = || certificates.iter().map(Certificate::tbs_certificate);
     let vouches =

@@ -297,6 +297,18 @@ fn a_refusal_is_one_short_line() {
     }
 }
 
+#[test]
+fn a_password_before_the_host_is_not_told_back() {
+    for host in [HOST, "evil.example"] {
+        let text =
+            target(&format!("ann:hunter2@{host}/v2/{HEX}")).expect_err("refused").to_string();
+        assert!(
+            text.contains(host) && !text.contains("ann") && !text.contains("hunter2"),
+            "{text}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn nothing_makes_it_panic(query in "\\PC*", host in "[ -~]{0,20}") {

@@ -1,5 +1,6 @@
 use std::path::Path;
 
+use proptest::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -339,4 +340,22 @@ fn a_key_of_another_kind_than_the_algorithm_is_refused_at_start() {
             }
         }
     }
+}
+
+#[test]
+fn no_token_makes_it_panic() {
+    let issuer = Issuer::new();
+    let (verifier, _folder) = verifier(&issuer);
+    let json = r#"[\[\]{}":,a-z0-9 ]{0,60}"#;
+    let part =
+        prop_oneof![json.prop_map(|text| URL_SAFE_NO_PAD.encode(text)), "[A-Za-z0-9_=-]{0,40}"];
+    let parts = proptest::collection::vec(part, 0..5).prop_map(|parts| parts.join("."));
+    proptest!(|(token in prop_oneof![parts, "\\PC*"])| {
+        prop_assert!(verifier.verify(&token, noon()).is_err());
+    });
+    let good = issuer.token(&good_claims());
+    proptest!(|(at in 0..good.len(), to in "[A-Za-z0-9_.-]")| {
+        let changed = format!("{}{to}{}", &good[..at], &good[at + 1..]);
+        prop_assert!(changed == good || verifier.verify(&changed, noon()).is_err());
+    });
 }
