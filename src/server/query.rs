@@ -114,8 +114,7 @@ impl DeltaQuery {
         }
         let parameters = Parameters::read(query)?;
         let image = |parameter| {
-            let text = parameters.only(parameter)?.filter(|text| !text.is_empty());
-            let text = text.ok_or(QueryError::Missing(parameter))?;
+            let text = parameters.only(parameter)?.unwrap_or_default();
             NamedImage::parse(parameter, text, registry_host)
         };
         Ok(DeltaQuery {
@@ -139,6 +138,9 @@ impl NamedImage {
     /// compared without regard to case, as DNS does, and with their port as it is written.
     fn parse(parameter: &'static str, text: &str, registry: &str) -> Result<Self, QueryError> {
         let refused = || QueryError::Reference { parameter, reference: shown(text) };
+        if text.is_empty() {
+            return Err(QueryError::Missing(parameter));
+        }
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(QueryError::NumericId { parameter });
         }

@@ -61,8 +61,13 @@ impl BuilderSecret {
         Ok(BuilderSecret { mac, expected })
     }
 
+    /// Whether a request came with it.
+    pub(super) fn sent(&self, headers: &HeaderMap) -> bool {
+        Credential::of(headers).is_ok_and(|credential| self.is(&credential))
+    }
+
     /// Whether this is `Bearer <secret>` or `Basic builder:<secret>`.
-    pub(super) fn is(&self, credential: &Credential<'_>) -> bool {
+    fn is(&self, credential: &Credential<'_>) -> bool {
         match credential {
             Credential::Bearer(secret) => self.matches(secret.as_bytes()),
             Credential::Basic(encoded) => {
@@ -91,7 +96,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, HeaderValue::from_str(header).expect("a header"));
         let secret = BuilderSecret::new(SECRET).expect("a secret");
-        Credential::of(&headers).is_ok_and(|credential| secret.is(&credential))
+        secret.sent(&headers)
     }
 
     fn basic(pair: &str) -> String {

@@ -75,10 +75,25 @@ impl Guard {
         let Some(builder) = &lock.builder else {
             return Err(Denied::Forbidden("this server has no builder credential".to_owned()));
         };
-        match Credential::of(headers) {
-            Ok(credential) if builder.is(&credential) => Ok(Caller::Builder),
-            _ => Err(lock.stranger(TokenError::NotBuilder, headers, peer)),
+        if builder.sent(headers) {
+            return Ok(Caller::Builder);
         }
+        Err(lock.stranger(TokenError::NotBuilder, headers, peer))
+    }
+
+    /// Whether this caller may see how these repositories' deltas come along: the builder, or whoever
+    /// may have them.
+    pub(crate) fn authorize_watcher(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+        repositories: &[&str],
+    ) -> Result<Caller, Denied> {
+        let builder = self.lock.as_ref().and_then(|lock| lock.builder.as_ref());
+        if builder.is_some_and(|builder| builder.sent(headers)) {
+            return Ok(Caller::Builder);
+        }
+        self.authorize(headers, peer, repositories)
     }
 }
 

@@ -138,6 +138,18 @@ fn what_is_missing_empty_or_repeated_is_refused() {
 }
 
 #[test]
+fn images_named_one_by_one_are_held_to_the_same_rules() {
+    let (source, dest) = (format!("{HOST}/v2/{HEX}"), format!("{HOST}/v2/{OTHER_HEX}"));
+    let query = parse(&format!("src={source}&dest={dest}"));
+    assert_eq!(DeltaQuery::of(&source, &dest, HOST), query);
+    assert_eq!(DeltaQuery::of("", &dest, HOST), Err(QueryError::Missing("src")));
+    let numeric = QueryError::NumericId { parameter: "dest" };
+    assert_eq!(DeltaQuery::of(&source, "7", HOST), Err(numeric));
+    let encoded = DeltaQuery::of(&source, &percent_encoded(&dest), HOST);
+    assert!(matches!(encoded, Err(QueryError::Reference { parameter: "dest", .. })));
+}
+
+#[test]
 fn odd_encodings_are_refused() {
     for text in
         ["%", "%2", "%zz", "%+1", "%%41", "a%", "%ff", "%c3%28", "%ed%a0%80", "%f8%88%80%80%80"]

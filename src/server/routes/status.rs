@@ -12,7 +12,6 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::delta;
 use super::service::Service;
-use crate::server::access::Denied;
 use crate::server::build::{Built, Place};
 use crate::server::jobs::{JobState, JobStatus};
 use crate::server::pair::{DeltaFormat, Pair};
@@ -133,18 +132,11 @@ async fn status(service: &Service, asked: &Asked) -> Result<PairStatus, Answer> 
     let bad = |error: QueryError| Answer::BadQuery(error.to_string());
     let query = DeltaQuery::parse(&asked.query, service.registry()).map_err(bad)?;
     let repositories = [query.source.repository.as_str(), &query.target.repository];
-    permit(service, asked, &repositories)?;
+    service.guard.authorize_watcher(&asked.headers, asked.peer, &repositories)?;
     let format = format(&asked.query)?;
     let pair = delta::pin(service, format, &query).await?;
     let status = PairStatus::now(service, &pair);
     Ok(status.of(format.name(), &query.source.text, &query.target.text))
-}
-
-/// Lets in the builder, and who may have both images.
-fn permit(service: &Service, asked: &Asked, repositories: &[&str]) -> Result<(), Denied> {
-    let builder = service.guard.authorize_builder(&asked.headers, asked.peer);
-    builder.or_else(|_| service.guard.authorize(&asked.headers, asked.peer, repositories))?;
-    Ok(())
 }
 
 /// The `format` of a query, v3 where there is none.

@@ -218,6 +218,26 @@ fn only_the_builder_prepares() {
 }
 
 #[test]
+fn the_builder_and_whoever_may_have_a_delta_may_watch_it() {
+    let house = house(three);
+    let watch = |headers: &HeaderMap| {
+        house.guard.authorize_watcher(headers, peer(DEVICE), &[SOURCE, TARGET])
+    };
+    for _ in 0..10 {
+        assert_eq!(watch(&with(&format!("Bearer {SECRET}"))), Ok(Caller::Builder));
+    }
+    assert_eq!(kind(watch(&house.bearer(both()))), "let in");
+    assert_eq!(kind(watch(&house.bearer(json!([])))), "403");
+    for expected in ["401", "401", "401", "503"] {
+        assert_eq!(kind(watch(&with("Bearer x"))), expected, "who may watch was not counted here");
+    }
+    assert_eq!(
+        Guard::open().authorize_watcher(&HeaderMap::new(), peer(DEVICE), &[]),
+        Ok(Caller::Anybody)
+    );
+}
+
+#[test]
 fn without_a_builder_credential_nobody_prepares() {
     let house = house(|settings| settings.builder_token = None);
     for headers in [HeaderMap::new(), with("Bearer "), with("Bearer x"), house.bearer(both())] {
