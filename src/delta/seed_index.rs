@@ -110,7 +110,7 @@ impl SeedIndex {
     }
 
     fn bucket(&self, hash: u64) -> &[AtomicU32; SLOTS] {
-        let number = (hash >> 32) * self.buckets.len() as u64 >> 32;
+        let number = ((hash >> 32) * self.buckets.len() as u64) >> 32;
         &self.buckets[number as usize].0
     }
 
