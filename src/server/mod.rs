@@ -8,8 +8,13 @@
 
 #[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
 mod access;
+#[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
+mod artifacts;
 mod build;
 mod error;
+mod folder_lock;
+#[allow(dead_code, reason = "v2 downloads will need it")]
+mod housekeeping;
 mod images;
 #[allow(dead_code, reason = "housekeeping will need it")]
 mod jobs;

@@ -53,6 +53,15 @@ pub struct StoreInfo {
     pub incoming_bytes: u64,
 }
 
+/// How large a stored layer is and when it was last used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerUse {
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// When somebody last worked with it.
+    pub last_used: SystemTime,
+}
+
 /// A stored layer as collection sees it.
 struct Entry {
     diff_id: DiffId,
@@ -75,6 +84,12 @@ impl Store {
                 .map(|name| workspace::size_of_files(&self.incoming().join(name)))
                 .sum(),
         })
+    }
+
+    /// How large each stored layer is and when it was last used, in no order.
+    pub fn layer_uses(&self) -> Result<Vec<LayerUse>, StoreError> {
+        let layer_use = |entry: Entry| LayerUse { bytes: entry.bytes, last_used: entry.last_used };
+        Ok(self.entries()?.into_iter().map(layer_use).collect())
     }
 
     /// Deletes what `limits` says, but never a layer that a process uses, and what killed

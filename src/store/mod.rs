@@ -25,7 +25,7 @@ mod mapping;
 mod workspace;
 
 pub use check::VerifyReport;
-pub use collect::{GcLimits, GcReport, StoreInfo};
+pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::{MAX_LAYER_BYTES, Store};
 pub use layer::Layer;

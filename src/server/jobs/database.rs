@@ -4,8 +4,6 @@
 //! Changes that come while a transaction is written go together into the next one, so that a
 //! thousand of them cost a few syncs.
 
-use std::fs::{DirBuilder, File, TryLockError};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,39 +15,15 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::record::{LOAD, REMOVE, Record, SAVE, bind_pair};
 use crate::server::ServerError;
-use crate::server::error::io_error;
 use crate::server::pair::Pair;
 
 const FILE: &str = "jobs.sqlite";
-const LOCK: &str = "lock";
 /// A tool that looks at the file, or a server that was killed a moment ago, may hold it up.
 const BUSY_TIME: Duration = Duration::from_secs(5);
 /// Between two attempts to write while the disk is full or broken.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Changes in one transaction.
 const MAX_BATCH: usize = 512;
-
-/// Keeps other servers away from a data folder. The lock goes with the process, however it ends.
-#[derive(Debug)]
-pub(super) struct FolderLock {
-    _file: File,
-}
-
-impl FolderLock {
-    /// Takes the folder, which is created (mode 0700) where it does not exist.
-    pub(super) fn take(folder: &Path) -> Result<Self, ServerError> {
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700).create(folder).map_err(io_error("create", folder))?;
-        let path = folder.join(LOCK);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(io_error("open", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(FolderLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(ServerError::InUse(folder.to_owned())),
-            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
-        }
-    }
-}
 
 /// The file and the connection to it.
 pub(super) struct Database {

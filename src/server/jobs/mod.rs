@@ -46,12 +46,13 @@ pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
 pub(crate) use self::ticket::{Outcome, Ticket};
 
-use self::database::{Database, FolderLock, Writer};
+use self::database::{Database, Writer};
 use self::shared::Shared;
 use self::table::{Asked, Table};
 use self::ticket::Waiter;
 use super::ServerError;
 use super::build::Builder;
+use super::folder_lock::FolderLock;
 use super::pair::Pair;
 
 /// Kept from the time that [`Jobs::stop`] has, for builds that were told to stop to do so.
@@ -148,9 +149,18 @@ impl Jobs {
         self.shared.table().files()
     }
 
-    /// Forgets the jobs that ended with these artifacts: they are gone.
-    pub(crate) fn forget_files(&self, keys: &HashSet<String>) {
-        self.shared.table().forget_files(|key| keys.contains(key));
+    /// Forgets the jobs that ended with these artifacts, unless somebody asked for them after
+    /// `unused_since`. Gives those that no job knows of any more.
+    pub(crate) async fn release_files(
+        &self,
+        keys: HashSet<String>,
+        unused_since: SystemTime,
+    ) -> HashSet<String> {
+        let (released, written) = self.shared.table().release_files(keys, unused_since);
+        if let Some(written) = written {
+            let _ = written.await;
+        }
+        released
     }
 
     /// Ends the work: nothing more is begun, and all who wait hear [`Outcome::Parked`]. Builds may

@@ -1,5 +1,6 @@
 //! What is known from before: jobs of an earlier run of the server, and what was finished.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,7 +10,6 @@ use super::database::Written;
 use super::job::{End, Finished, Job};
 use super::record::{Record, RecordState};
 use super::table::Table;
-use crate::server::build::{Built, Place};
 use crate::server::pair::Pair;
 
 impl Table {
@@ -61,26 +61,25 @@ impl Table {
             Some(used) => wall.duration_since(used).is_ok_and(|age| age > remember),
             None => finished.outcome(now).is_none(),
         };
-        self.remove_finished(is_stale);
+        drop(self.remove_finished(is_stale));
         let most = self.settings.max_remembered;
         if self.counts.remembered > most {
             let mut uses: Vec<_> = self.finished().map(|(_, job)| job.last_used()).collect();
             uses.sort_unstable();
             let excess = uses.len() - (most - most / 10);
             let limit = uses[excess - 1];
-            self.remove_finished(|finished| finished.last_used() <= limit);
+            drop(self.remove_finished(|finished| finished.last_used() <= limit));
         }
     }
 
-    fn remove_finished(&mut self, is_to_go: impl Fn(&Finished) -> bool) {
+    fn remove_finished(&mut self, is_to_go: impl Fn(&Finished) -> bool) -> Option<Written> {
         let going: Vec<_> = self
             .finished()
             .filter(|(_, finished)| is_to_go(finished))
             .map(|(pair, _)| Arc::clone(pair))
             .collect();
-        for pair in going {
-            drop(self.remove(&pair));
-        }
+        // The last is written after the others.
+        going.iter().map(|pair| self.remove(pair)).last()
     }
 
     fn finished(&self) -> impl Iterator<Item = (&Arc<Pair>, &Finished)> {
@@ -92,20 +91,27 @@ impl Table {
 
     /// The artifacts of finished jobs, and when somebody last asked for them.
     pub(super) fn files(&self) -> Vec<(String, SystemTime)> {
-        let file = |(_, finished): (_, &Finished)| match &finished.end {
-            End::Ready { built: Built { place: Place::File { key }, .. }, last_used, .. } => {
-                Some((key.clone(), *last_used))
-            }
-            _ => None,
-        };
-        self.finished().filter_map(file).collect()
+        let files = self.finished().filter_map(|(_, finished)| finished.file());
+        files.map(|(key, last_used)| (key.to_owned(), last_used)).collect()
     }
 
-    /// Forgets the jobs that ended with one of these artifacts.
-    pub(super) fn forget_files(&mut self, is_gone: impl Fn(&str) -> bool) {
-        self.remove_finished(|finished| match &finished.end {
-            End::Ready { built: Built { place: Place::File { key }, .. }, .. } => is_gone(key),
-            _ => false,
-        });
+    /// Forgets the jobs that ended with one of these artifacts, unless somebody asked for it after
+    /// `unused_since`. Gives the artifacts that no job knows of any more.
+    pub(super) fn release_files(
+        &mut self,
+        mut keys: HashSet<String>,
+        unused_since: SystemTime,
+    ) -> (HashSet<String>, Option<Written>) {
+        for (_, finished) in self.finished() {
+            if let Some((key, last_used)) = finished.file()
+                && last_used > unused_since
+            {
+                keys.remove(key);
+            }
+        }
+        let is_released =
+            |finished: &Finished| finished.file().is_some_and(|(key, _)| keys.contains(key));
+        let written = self.remove_finished(is_released);
+        (keys, written)
     }
 }

@@ -1,0 +1,207 @@
+//! Artifacts: the files of v2 deltas, in a folder or in an S3 bucket.
+//!
+//! Door: [`Artifacts`]. A file is published under the digest of its content, so that what a key stands
+//! for never changes. What is downloaded, or was used a moment ago, is not removed.
+//!
+//! Not here: who may download, how a file is made, and when one has to go (housekeeping).
+
+mod download;
+mod place;
+mod uses;
+
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io::{Seek as _, SeekFrom};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::TryStreamExt as _;
+use object_store::path::Path as ObjectPath;
+use object_store::{ObjectStore, ObjectStoreExt as _};
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+pub(crate) use self::download::{Artifact, Download};
+pub(crate) use self::place::{ArtifactPlace, Bucket};
+
+use self::place::{Opened, upload};
+use self::uses::Uses;
+use super::ServerError;
+use crate::image::Digest;
+use crate::temporary::TemporaryFile;
+
+/// A file that was published, asked for or downloaded so short a time ago is not removed: whoever was
+/// sent to it is on the way, and takes up a broken download for five minutes.
+pub(crate) const KEEP_TIME: Duration = Duration::from_secs(600);
+
+/// The files of v2 deltas. Needs a Tokio runtime around it when it is opened.
+#[derive(Debug)]
+pub(crate) struct Artifacts {
+    place: Opened,
+    uses: Arc<Uses>,
+    /// Held while something appears or goes, so that nothing goes that just appears.
+    gate: Mutex<()>,
+    runtime: Handle,
+}
+
+/// A file that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredArtifact {
+    /// The key it was published under.
+    pub(crate) key: String,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// When it was published or last downloaded, as far as this process knows.
+    pub(crate) last_used: SystemTime,
+}
+
+impl Artifacts {
+    /// Opens the place; a folder is created and taken, so that no other server uses it.
+    pub(crate) fn open(place: &ArtifactPlace) -> Result<Self, ServerError> {
+        Ok(Artifacts {
+            place: place.open()?,
+            uses: Arc::default(),
+            gate: Mutex::default(),
+            runtime: Handle::current(),
+        })
+    }
+
+    /// Whether files take room on this machine's disk.
+    pub(crate) fn is_local(&self) -> bool {
+        self.place.is_local
+    }
+
+    /// An empty file to write a delta into.
+    pub(crate) fn new_file(&self) -> Result<TemporaryFile, ServerError> {
+        TemporaryFile::new_in(&self.place.folder)
+            .map_err(super::error::io_error("create a file in", &self.place.folder))
+    }
+
+    /// Publishes what was written into a [`new_file`](Self::new_file), durably, and gives the key.
+    /// Blocks; not to be called on a thread of the runtime.
+    pub(crate) fn publish(&self, file: TemporaryFile) -> Result<String, ServerError> {
+        let key = hash(&file)?;
+        let _gate = self.gate.blocking_lock();
+        self.uses.used(&key);
+        if self.place.is_local {
+            let path = self.place.folder.join(&key);
+            file.publish(&path).map_err(super::error::io_error("write", &path))?;
+        } else {
+            self.runtime.block_on(upload(&*self.place.store, &ObjectPath::from(&*key), &file))?;
+        }
+        Ok(key)
+    }
+
+    /// Opens the file of a key, if there is one. While it is open it is not removed.
+    pub(crate) async fn get(&self, key: &str) -> Result<Option<Artifact>, ServerError> {
+        if !is_key(key) {
+            return Ok(None);
+        }
+        let pin = self.uses.pin(key);
+        let path = ObjectPath::from(key);
+        match self.store().head(&path).await {
+            Ok(meta) => Ok(Some(Artifact::new(Arc::clone(self.store()), path, meta.size, pin))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure("open", &error)),
+        }
+    }
+
+    /// All files, in no order.
+    pub(crate) async fn list(&self) -> Result<Vec<StoredArtifact>, ServerError> {
+        let mut stored = Vec::new();
+        let mut objects = self.store().list(None);
+        while let Some(object) = objects.try_next().await.map_err(|e| failure("list", &e))? {
+            let Some(key) = object.location.filename().filter(|key| is_key(key)) else { continue };
+            let published = SystemTime::from(object.last_modified);
+            let last_used = self.uses.last_use(key).map_or(published, |used| used.max(published));
+            stored.push(StoredArtifact { key: key.to_owned(), bytes: object.size, last_used });
+        }
+        Ok(stored)
+    }
+
+    /// Removes the file of a key; `false` if it was used a moment ago or is downloaded.
+    pub(crate) async fn remove(&self, key: &str) -> Result<bool, ServerError> {
+        let _gate = self.gate.lock().await;
+        if self.uses.is_in_use(key, KEEP_TIME) {
+            return Ok(false);
+        }
+        match self.store().delete(&ObjectPath::from(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {
+                self.uses.forget(key);
+                Ok(true)
+            }
+            Err(error) => Err(failure("remove", &error)),
+        }
+    }
+
+    fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.place.store
+    }
+
+    /// As if everything had been used last so long ago.
+    #[cfg(test)]
+    pub(super) fn age(&self, by: Duration) {
+        self.uses.age(by);
+    }
+}
+
+/// The key for what the file holds.
+fn hash(file: &TemporaryFile) -> Result<String, ServerError> {
+    let hash = || {
+        let mut bytes = fs::File::try_clone(file.as_file())?;
+        bytes.seek(SeekFrom::Start(0))?;
+        let mut hasher = HashWriter(Sha256::new());
+        std::io::copy(&mut bytes, &mut hasher)?;
+        Ok(Digest::from_hasher(hasher.0).hex())
+    };
+    hash().map_err(super::error::io_error("read", file.path()))
+}
+
+struct HashWriter(Sha256);
+
+impl std::io::Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Whether it may be a key: nothing else is looked up.
+fn is_key(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// An error of the place, without what it says of URLs: they may carry signatures.
+fn failure(action: &'static str, error: &object_store::Error) -> ServerError {
+    tracing::debug!("{action} v2 deltas: {error:?}");
+    let reason = match error {
+        object_store::Error::NotFound { .. } => "not found".to_owned(),
+        object_store::Error::PermissionDenied { .. } => "permission denied".to_owned(),
+        object_store::Error::Unauthenticated { .. } => {
+            "the credentials are not accepted".to_owned()
+        }
+        object_store::Error::Generic { source, .. } => root_cause(&**source),
+        _ => "refused".to_owned(),
+    };
+    ServerError::Artifacts { action, reason }
+}
+
+fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text: String = cause.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
+    if text.contains("://") {
+        "the place for v2 files does not answer as it should".into()
+    } else {
+        text
+    }
+}

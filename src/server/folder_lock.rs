@@ -1,0 +1,48 @@
+//! One server per folder.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+use super::ServerError;
+use super::error::io_error;
+
+/// The file that is locked.
+const NAME: &str = "lock";
+
+/// Keeps other servers away from a folder. The lock goes with the process, however it ends.
+#[derive(Debug)]
+pub(super) struct FolderLock {
+    _file: File,
+}
+
+impl FolderLock {
+    /// Takes the folder, which is created (mode 0700) where it does not exist.
+    pub(super) fn take(folder: &Path) -> Result<Self, ServerError> {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700).create(folder).map_err(io_error("create", folder))?;
+        let path = folder.join(NAME);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(io_error("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(FolderLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(ServerError::InUse(folder.to_owned())),
+            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_taken_once_and_free_afterwards() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("new/data");
+        let lock = FolderLock::take(&folder).expect("free");
+        assert!(matches!(FolderLock::take(&folder), Err(ServerError::InUse(_))));
+        drop(lock);
+        FolderLock::take(&folder).expect("free again");
+    }
+}

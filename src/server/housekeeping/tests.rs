@@ -1,0 +1,173 @@
+use std::io::Write as _;
+use std::path::Path;
+
+use super::*;
+use crate::image::{DiffId, Digest};
+use crate::server::artifacts::ArtifactPlace;
+use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
+use crate::server::jobs::{BuildProgress, JobSettings, Origin, Outcome};
+use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// Publishes a file of 1000 bytes for each pair.
+struct Publisher(Arc<Artifacts>);
+
+impl Builder for Publisher {
+    fn estimate(&self, _pair: &Pair) -> Result<Estimate, BuildError> {
+        Ok(Estimate { memory: 0 })
+    }
+
+    fn build(&self, pair: &Pair, _progress: &BuildProgress) -> Result<Built, BuildError> {
+        let mut file = self.0.new_file().expect("created");
+        file.write_all(format!("{:1000}", pair.target.repository).as_bytes()).expect("written");
+        let place = Place::File { key: self.0.publish(file).expect("published") };
+        Ok(Built { place, bytes: 1000, pull_bytes: None, commands: 0, seconds: 0.0 })
+    }
+}
+
+struct House {
+    housekeeping: Housekeeping,
+    artifacts: Arc<Artifacts>,
+    jobs: Arc<Jobs>,
+    store: Store,
+}
+
+async fn house(folder: &Path, budget: u64) -> House {
+    let place = ArtifactPlace::Folder(folder.join("v2"));
+    let artifacts = Arc::new(Artifacts::open(&place).expect("opened"));
+    let builder = Arc::new(Publisher(Arc::clone(&artifacts)));
+    let settings = JobSettings::new(folder.join("jobs"), 1 << 30);
+    let jobs = Jobs::open(settings, builder).await.expect("opened");
+    let store = Store::open(folder.join("store")).expect("opened");
+    let housekeeping =
+        Housekeeping::new(store.clone(), Arc::clone(&artifacts), Arc::clone(&jobs), budget);
+    House { housekeeping, artifacts, jobs, store }
+}
+
+impl House {
+    /// Has a v2 delta made and gives its key.
+    async fn make(&self, name: &str) -> String {
+        let image = |repository: &str| PinnedImage {
+            repository: repository.to_owned(),
+            digest: Digest::of(b""),
+        };
+        let pair =
+            Pair { format: DeltaFormat::V2, source: image("v2/source"), target: image(name) };
+        let origin = Origin { fleet: String::new(), release: false };
+        let mut ticket = self.jobs.request(pair, origin).await.expect("room");
+        match ticket.outcome().await {
+            Outcome::Ready(Built { place: Place::File { key }, .. }) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Stores a layer of 1000 bytes, last used so long ago, and gives its diff ID.
+    fn add_layer(&self, seed: u8, age: Duration) -> DiffId {
+        let bytes = vec![seed; 1000];
+        let diff_id = DiffId(Digest::of(&bytes));
+        let open = || Ok(Box::new(std::io::Cursor::new(bytes.clone())) as _);
+        drop(self.store.ensure(diff_id, open).expect("stored"));
+        set_age(&self.store.path().join("layers").join(diff_id.0.hex()), age);
+        diff_id
+    }
+
+    async fn has(&self, key: &str) -> bool {
+        self.artifacts.list().await.unwrap().iter().any(|file| file.key == key)
+    }
+}
+
+fn set_age(path: &Path, age: Duration) {
+    let file = std::fs::File::open(path).expect("there");
+    file.set_modified(SystemTime::now() - age).expect("changed");
+}
+
+#[tokio::test]
+async fn within_the_budget_everything_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 3000).await;
+    house.add_layer(1, LONG);
+    house.add_layer(2, LONG);
+    house.make("a").await;
+    let found = house.housekeeping.clean().await.unwrap();
+    assert_eq!(found, DiskUse { layers: 2, layer_bytes: 2000, files: 1, file_bytes: 1000 });
+    assert_eq!(house.housekeeping.disk_use(), found);
+}
+
+#[tokio::test]
+async fn beyond_it_the_oldest_layers_go_but_never_one_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 2000).await;
+    let oldest = house.add_layer(1, LONG * 3);
+    let used = house.store.layer(oldest).unwrap().expect("there");
+    set_age(&house.store.path().join("layers").join(oldest.0.hex()), LONG * 3);
+    house.add_layer(2, LONG * 2);
+    let young = house.add_layer(3, LONG);
+    house.make("a").await;
+    let found = house.housekeeping.clean().await.unwrap();
+    assert_eq!((found.files, found.file_bytes), (1, 1000));
+    assert_eq!(found.layer_bytes, 1000);
+    assert!(house.store.layer(oldest).unwrap().is_some());
+    drop(used);
+    assert!(house.store.layer(young).unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_file_that_was_asked_for_a_moment_ago_or_is_downloaded_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 0).await;
+    let key = house.make("a").await;
+    house.artifacts.age(LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(house.has(&key).await, "its job was asked for a moment ago");
+    let open = house.artifacts.get(&key).await.unwrap();
+    house.jobs.release_files(HashSet::from([key.clone()]), SystemTime::now() + LONG).await;
+    house.artifacts.age(LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(house.has(&key).await, "it is downloaded");
+    drop(open);
+    house.artifacts.age(LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(!house.has(&key).await, "no job knows of it");
+}
+
+#[tokio::test]
+async fn a_delta_whose_file_has_gone_is_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 10_000).await;
+    let key = house.make("a").await;
+    std::fs::remove_file(folder.path().join("v2").join(&key)).unwrap();
+    house.housekeeping.clean().await.unwrap();
+    assert_eq!(house.make("a").await, key);
+    assert!(house.has(&key).await);
+}
+
+#[test]
+fn layers_and_files_go_in_the_order_of_their_last_use() {
+    let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let layers =
+        [LayerUse { bytes: 10, last_used: at(4) }, LayerUse { bytes: 10, last_used: at(1) }];
+    let file =
+        |key: &str, used| StoredArtifact { key: key.to_owned(), bytes: 10, last_used: at(used) };
+    let files = [file("old", 2), file("young", 5), file("asked", 0), file("unknown", 9)];
+    let asked = ["old", "young"].map(|key| (key.to_owned(), at(0)));
+    let asked: HashMap<_, _> = asked.into_iter().chain([("asked".to_owned(), at(3))]).collect();
+    let plan = |bytes, with_files| {
+        let plan = Plan::new(&layers, &files, &asked, Budget { bytes, with_files });
+        let mut going: Vec<_> = plan.files.into_iter().collect();
+        going.sort();
+        (going.join(" "), plan.layer_bytes)
+    };
+    for (budget, expected) in [
+        (50, ("unknown", 20)),
+        (40, ("unknown", 10)),
+        (39, ("old unknown", 10)),
+        (20, ("asked old unknown", 10)),
+        (10, ("asked old unknown", 0)),
+        (0, ("asked old unknown young", 0)),
+    ] {
+        let (files, layer_bytes) = plan(budget, true);
+        assert_eq!((&*files, layer_bytes), expected, "budget {budget}");
+    }
+    assert_eq!(plan(10, false), ("unknown".to_owned(), 10));
+}
