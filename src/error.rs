@@ -16,6 +16,8 @@ pub enum ErrorKind {
     Environment,
     /// The content is corrupt, refused, or not what it was said to be.
     Content,
+    /// The caller told the work to stop.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -26,6 +28,8 @@ impl ErrorKind {
             ErrorKind::Usage => 2,
             ErrorKind::Environment => 3,
             ErrorKind::Content => 4,
+            // 128 and SIGINT, as for a command that was interrupted.
+            ErrorKind::Cancelled => 130,
         }
     }
 }

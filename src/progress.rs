@@ -47,6 +47,23 @@ pub trait Progress: Send + Sync {
     }
 }
 
+/// The work was told to stop, and did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("stopped before the end, as asked")]
+pub struct Cancelled;
+
+/// Fails if the work is to stop.
+pub(crate) fn check(progress: &dyn Progress) -> Result<(), Cancelled> {
+    if progress.cancelled() { Err(Cancelled) } else { Ok(()) }
+}
+
+impl From<Cancelled> for io::Error {
+    /// For a [`Read`] or [`Write`] that has to report it.
+    fn from(error: Cancelled) -> Self {
+        io::Error::other(error)
+    }
+}
+
 /// Reports to nobody.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
@@ -56,7 +73,31 @@ impl Progress for Silent {
     fn advance(&self, _stage: Stage, _units: u64) {}
 }
 
-/// A reader or writer that reports the bytes that go through it.
+/// A writer that fails with [`Cancelled`] when the work is to stop.
+pub(crate) struct Stoppable<'a, W> {
+    inner: W,
+    progress: &'a dyn Progress,
+}
+
+impl<'a, W> Stoppable<'a, W> {
+    pub(crate) fn new(inner: W, progress: &'a dyn Progress) -> Self {
+        Stoppable { inner, progress }
+    }
+}
+
+impl<W: Write> Write for Stoppable<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        check(self.progress)?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// A reader or writer that reports the bytes that go through it. Reading fails with [`Cancelled`]
+/// when the work is to stop.
 pub(crate) struct Reported<'a, R> {
     inner: R,
     stage: Stage,
@@ -71,6 +112,7 @@ impl<'a, R> Reported<'a, R> {
 
 impl<R: Read> Read for Reported<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        check(self.progress)?;
         let len = self.inner.read(buffer)?;
         self.progress.advance(self.stage, len as u64);
         Ok(len)

@@ -56,6 +56,7 @@ impl Failure {
             ErrorKind::Usage => "usage",
             ErrorKind::Environment => "environment",
             ErrorKind::Content => "content",
+            ErrorKind::Cancelled => "cancelled",
         };
         Record { error: ErrorRecord { kind, message: &self.message, hint: &self.hint } }
     }
@@ -76,6 +77,7 @@ pub(super) fn general_hint(kind: ErrorKind) -> &'static str {
         ErrorKind::Usage => "see remora help, or --help after the command",
         ErrorKind::Environment => "check that it is there and may be used, then try again",
         ErrorKind::Content => "nothing was written; check that these are the right images",
+        ErrorKind::Cancelled => "nothing was written; start it again when it suits",
     }
 }
 

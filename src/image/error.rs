@@ -8,6 +8,7 @@ use super::{
     ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError, RegistryError,
 };
 use crate::ErrorKind;
+use crate::progress::Cancelled;
 
 /// Why an image could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +99,9 @@ pub enum ImageError {
     /// The image to be written contradicts itself: a defect in Remora.
     #[error("the image to be written contradicts itself: {0}")]
     Contents(String),
+    /// The caller told the work to stop.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// A file could not be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     File {
@@ -156,6 +160,7 @@ impl ImageError {
             | ImageError::Compressed(_)
             | ImageError::Blob { .. } => ErrorKind::Content,
             ImageError::Contents(_) => ErrorKind::Internal,
+            ImageError::Cancelled(_) => ErrorKind::Cancelled,
         }
     }
 
@@ -181,8 +186,12 @@ impl ImageError {
     /// Gives back the error of this room that travelled through [`io::Read`] inside an
     /// [`io::Error`], so that a damaged blob is not taken for a failing disk.
     pub fn from_read(error: io::Error) -> Self {
-        match error.downcast::<ImageError>() {
-            Ok(error) => error,
+        let error = match error.downcast::<ImageError>() {
+            Ok(error) => return error,
+            Err(error) => error,
+        };
+        match error.downcast::<Cancelled>() {
+            Ok(error) => ImageError::Cancelled(error),
             Err(source) if is_from_system(&source) => {
                 ImageError::Stream { doing: "read the image's layers".to_owned(), source }
             }

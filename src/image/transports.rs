@@ -86,6 +86,12 @@ impl Transports {
         })
     }
 
+    /// Starts the threads that talk to registries now: they get the priority of the calling thread,
+    /// and not that of whoever needs them first.
+    pub(crate) fn start_threads(&self) -> Result<(), ImageError> {
+        Registries::start()
+    }
+
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
     pub fn open(
         &self,

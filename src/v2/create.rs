@@ -12,7 +12,7 @@ use super::{CreateOptions, V2Error, verify};
 use crate::delta::Options as Matching;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
-use crate::progress::{Progress, Stage};
+use crate::progress::{Progress, Stage, Stoppable, check};
 use crate::rootfs::Tree;
 use crate::store::{Layer, Store};
 
@@ -73,10 +73,12 @@ pub fn create_from_layers(
         || Tree::from_layers(layers.target).map_err(V2Error::layers("target")),
     );
     let (base, target) = (base?, target?);
+    check(progress)?;
     let plan = Plan::new(&base, &target, options)?;
     note_attributes(&plan, progress);
     let sizes =
-        write(&plan, &metadata, &matching(options), out, progress).map_err(V2Error::Output)?;
+        write(&plan, &metadata, &matching(options), out, progress).map_err(V2Error::of_write)?;
+    check(progress)?;
     if options.verify {
         progress.expect(Stage::Verify, plan.target_bytes());
         out.rewind().map_err(V2Error::Output)?;
@@ -95,7 +97,7 @@ fn write(
     progress: &dyn Progress,
 ) -> io::Result<Sizes> {
     progress.expect(Stage::Encode, plan.target_bytes());
-    let mut out = BufWriter::with_capacity(BUFFER, out);
+    let mut out = BufWriter::with_capacity(BUFFER, Stoppable::new(out, progress));
     let advance = |bytes| progress.advance(Stage::Encode, bytes);
     let sizes = write_delta(metadata, plan, matching, &mut out, &advance)?;
     out.flush()?;

@@ -4,6 +4,7 @@ use std::io;
 
 use crate::ErrorKind;
 use crate::image::ImageError;
+use crate::progress::Cancelled;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
 
@@ -60,6 +61,14 @@ impl V2Error {
         move |source| V2Error::Layers { side, source }
     }
 
+    /// A write that failed because the work was told to stop is no failure of the disk.
+    pub(super) fn of_write(error: io::Error) -> V2Error {
+        match error.downcast::<Cancelled>() {
+            Ok(error) => error.into(),
+            Err(error) => V2Error::Output(error),
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -91,6 +100,12 @@ impl V2Error {
 impl From<ImageError> for V2Error {
     fn from(error: ImageError) -> Self {
         V2Error::Image(Box::new(error))
+    }
+}
+
+impl From<Cancelled> for V2Error {
+    fn from(error: Cancelled) -> Self {
+        ImageError::from(error).into()
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Compression, DeltaReport, LayerReport, ManifestKind, V3Error, verify
 use crate::delta::{CommandStats, Options};
 use crate::image::{Digest, Image, ImageContents};
 use crate::measure::Measure;
-use crate::progress::Progress;
+use crate::progress::{Progress, check};
 use crate::store::{Store, Workspace};
 use crate::temporary::TemporaryFile;
 
@@ -81,6 +81,7 @@ pub fn create(
     let measure = Measure::start();
     let pair = Pair::load(base, target, store, progress)?;
     let scratch = store.scratch()?;
+    check(progress)?;
     let layers = make_layers(&pair, options, &scratch, progress)?;
     let contents = image_contents(&pair, options, &layers)?;
     let digest = Digest::of(&contents.manifest);
@@ -108,6 +109,7 @@ fn make_layers(
             }
         }
         pair.encode(options.encoding, progress, |index, commands| {
+            check(progress)?;
             let target = &pair.target_layers[index];
             let (compression, encoding) = (options.compression, &options.encoding);
             let out = scratch.new_file()?;

@@ -5,6 +5,7 @@ use std::io;
 use crate::ErrorKind;
 use crate::delta::{CommandError, PatchError};
 use crate::image::{DiffId, ImageError, ImageId};
+use crate::progress::Cancelled;
 use crate::store::StoreError;
 
 /// Why a delta could not be made, read or applied.
@@ -195,9 +196,12 @@ impl LayerError {
     /// broke off, is the cause.
     pub(super) fn of_patch(error: PatchError) -> Self {
         let environment = |inner: &ImageError| inner.kind() == ErrorKind::Environment;
+        let is_outside = |inner: &(dyn std::error::Error + Send + Sync + 'static)| {
+            inner.is::<Cancelled>() || inner.downcast_ref().is_some_and(environment)
+        };
         match error {
             PatchError::Stream { source: CommandError::Io(source), .. }
-                if source.get_ref().and_then(|e| e.downcast_ref()).is_some_and(environment) =>
+                if source.get_ref().is_some_and(is_outside) =>
             {
                 LayerError::of_read(source)
             }
@@ -213,6 +217,12 @@ impl LayerError {
 impl From<ImageError> for V3Error {
     fn from(error: ImageError) -> Self {
         V3Error::Image(Box::new(error))
+    }
+}
+
+impl From<Cancelled> for V3Error {
+    fn from(error: Cancelled) -> Self {
+        ImageError::from(error).into()
     }
 }
 

@@ -56,6 +56,11 @@ impl Registries {
         Ok(Registries { http, hosts: Mutex::default() })
     }
 
+    /// Starts the threads that everything goes through, at the priority of the calling thread.
+    pub(super) fn start() -> Result<(), ImageError> {
+        Ok(runtime::start()?)
+    }
+
     /// Opens the image that the reference names.
     pub(super) fn open(
         &self,

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
@@ -11,7 +12,10 @@ use super::session::Session;
 use super::upload::Upload;
 use super::{RegistryError, manifests, referrers, runtime};
 use crate::image::{Blob, ImageContents, ImageError, ImageReference, Manifest, RegistryReference};
-use crate::progress::{Progress, Stage};
+use crate::progress::{Progress, Stage, check};
+
+/// How soon a push that is told to stop notices, when nothing moves.
+const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the pushing tasks tell the thread that waits for them.
 pub(super) enum Event {
@@ -44,18 +48,31 @@ pub(super) fn push(
     };
     progress.expect(Stage::Push, job.blobs.iter().map(|blob| blob.size).sum());
     let (events, received) = mpsc::channel();
-    runtime::spawn(async move {
+    let task = runtime::spawn(async move {
         let result = job.run(&events).await;
         // The thread that waits is gone only if the process ends.
         let _ = events.send(Event::Done(result));
     })?;
-    for event in received {
-        match event {
-            Event::Sent(bytes) => progress.advance(Stage::Push, bytes),
-            Event::Done(result) => return result,
+    let result = watch(&received, progress);
+    // It has ended, unless the push was told to stop.
+    task.abort();
+    result
+}
+
+/// Waits for the end of the push.
+fn watch(events: &Receiver<Event>, progress: &dyn Progress) -> Result<(), ImageError> {
+    loop {
+        check(progress)?;
+        match events.recv_timeout(CHECK_INTERVAL) {
+            Ok(Event::Sent(bytes)) => progress.advance(Stage::Push, bytes),
+            Ok(Event::Done(result)) => return result,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                let problem = "the push ended unexpectedly".to_owned();
+                return Err(RegistryError::Setup(problem).into());
+            }
         }
     }
-    Err(RegistryError::Setup("the push ended unexpectedly".to_owned()).into())
 }
 
 struct Job {

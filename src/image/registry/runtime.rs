@@ -7,6 +7,7 @@ use std::sync::mpsc;
 
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
 use super::RegistryError;
 use super::limits::PIECES_IN_FLIGHT;
@@ -42,12 +43,17 @@ where
     receiver.recv().map_err(gone)?
 }
 
-/// Lets a future run on its own.
+/// Lets a future run on its own; it can be stopped with what is given back.
 pub(super) fn spawn(
     future: impl Future<Output = ()> + Send + 'static,
-) -> Result<(), RegistryError> {
-    drop(runtime()?.spawn(future));
-    Ok(())
+) -> Result<AbortHandle, RegistryError> {
+    Ok(runtime()?.spawn(future).abort_handle())
+}
+
+/// Starts the threads that move bytes, with the priority of the calling thread: later they would get
+/// that of whoever needs them first.
+pub(super) fn start() -> Result<(), RegistryError> {
+    runtime().map(drop)
 }
 
 /// Where a task puts the bytes that a [`PieceReader`] gives out. Sending fails when the reader is gone.

@@ -46,6 +46,8 @@ impl RegistryBuilder {
             ..Options::default()
         };
         let transports = Transports::new(transport_settings(registry))?;
+        // Answers go through them too: they must not get the low priority of a build.
+        transports.start_threads()?;
         let registry = registry.clone();
         Ok(RegistryBuilder { registry, transports, store, encoding, worth_ratio })
     }

@@ -31,6 +31,7 @@ fn image_cause(error: &ImageError) -> Cause {
         ImageError::Registry(_) | ImageError::Blob { .. } => Cause::Registry,
         ImageError::File { .. } | ImageError::Stream { .. } => Cause::Disk,
         ImageError::Contents(_) => Cause::Defect,
+        ImageError::Cancelled(_) => Cause::Cancelled,
         _ => Cause::Refused,
     }
 }
@@ -38,6 +39,7 @@ fn image_cause(error: &ImageError) -> Cause {
 fn other_cause(error: &Error) -> Cause {
     match error.kind() {
         ErrorKind::Internal => Cause::Defect,
+        ErrorKind::Cancelled => Cause::Cancelled,
         ErrorKind::Environment => Cause::Disk,
         ErrorKind::Usage | ErrorKind::Content => Cause::Refused,
     }

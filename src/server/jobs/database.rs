@@ -119,12 +119,12 @@ pub(super) struct Writer {
     changes: mpsc::UnboundedSender<Change>,
 }
 
-struct Change {
-    what: What,
+pub(super) struct Change {
+    pub(super) what: What,
     done: Option<oneshot::Sender<()>>,
 }
 
-enum What {
+pub(super) enum What {
     Save(Record),
     Remove(Arc<Pair>),
     /// Nothing: tells that the file can be written to.
@@ -138,8 +138,14 @@ pub(super) type Written = oneshot::Receiver<()>;
 impl Writer {
     /// Gives the writer, and the work that its task has to do.
     pub(super) fn new(database: Database) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (writer, changes) = Writer::channel();
+        (writer, database.serve(changes))
+    }
+
+    /// A writer, and what it is given to write.
+    pub(super) fn channel() -> (Self, mpsc::UnboundedReceiver<Change>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Writer { changes: sender }, database.serve(receiver))
+        (Writer { changes: sender }, receiver)
     }
 
     pub(super) fn save(&self, record: Record) -> Written {

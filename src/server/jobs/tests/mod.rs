@@ -1,6 +1,9 @@
 //! The jobs with a builder that does what a test says, on real threads and a real database.
 
+mod disk;
 mod fake;
+mod in_time;
+mod interleavings;
 mod restart;
 mod running;
 
