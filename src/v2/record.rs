@@ -8,7 +8,7 @@ use super::plan::Transfer;
 use super::report::Sizes;
 use super::steps::{Blocks, Step, choose};
 use super::tokens::{self, push_data, push_run};
-use crate::delta::{Base, Command, Encoder, Goal, Options as Matching};
+use crate::delta::{Base, Command, Effort, Encoder, Goal, Options as Matching};
 
 /// The flag of a record that carries content.
 pub(super) const TRANSFER: u16 = 0x8000;
@@ -111,13 +111,13 @@ impl Part<'_> {
         self.steps.iter().map(|step| step.range().len() as u64).sum()
     }
 
-    /// The part's tokens.
-    pub(super) fn tokens(&self) -> Vec<u8> {
+    /// The part's tokens, made with so much `effort`.
+    pub(super) fn tokens(&self, effort: Effort) -> Vec<u8> {
         let mut out = Vec::new();
         let mut data = Vec::new();
         let mut last = self.last;
         let start = self.steps.first().map_or(0, |step| step.range().start);
-        let mut deflater = Deflater::new(self.target, start);
+        let mut deflater = Deflater::new(self.target, start, effort);
         for step in self.steps {
             match step {
                 Step::Literal { range, ends } => {

@@ -13,7 +13,7 @@ use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
 use super::steps::Blocks;
 use super::tokens;
-use crate::delta::Options as Matching;
+use crate::delta::{Effort, Options as Matching};
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
@@ -39,7 +39,8 @@ pub(super) fn write_delta(
         let record = |transfer| Record::new(transfer, matching);
         let group: Vec<Record<'_>> = group.par_iter().map(record).collect();
         group.iter().for_each(|record| record.count(&mut sizes));
-        sizes.record_bytes += write_records(&group, &mut indices, &mut out, advance)?;
+        sizes.record_bytes +=
+            write_records(&group, matching.effort, &mut indices, &mut out, advance)?;
     }
     let last = plan.transfers.last().map(|transfer| transfer.index);
     sizes.frame_bytes += out.write(|out| push_phases(out, &mut indices, last))?;
@@ -104,6 +105,7 @@ enum Piece<'r> {
 
 fn write_records(
     records: &[Record<'_>],
+    effort: Effort,
     indices: &mut IndexWriter,
     out: &mut Output<impl Write>,
     advance: &(dyn Fn(u64) + Sync),
@@ -121,7 +123,8 @@ fn write_records(
     }
     let mut written = 0;
     for some in groups(&pieces, PARTS_BYTES, Piece::weight) {
-        let made: Vec<Vec<u8>> = some.par_iter().map(|piece| piece.bytes(advance)).collect();
+        let made: Vec<Vec<u8>> =
+            some.par_iter().map(|piece| piece.bytes(effort, advance)).collect();
         for bytes in made {
             written += out.write_bytes(&bytes)?;
         }
@@ -137,11 +140,11 @@ impl Piece<'_> {
         }
     }
 
-    fn bytes(&self, advance: &(dyn Fn(u64) + Sync)) -> Vec<u8> {
+    fn bytes(&self, effort: Effort, advance: &(dyn Fn(u64) + Sync)) -> Vec<u8> {
         match self {
             Piece::Made(bytes) => bytes.clone(),
             Piece::Part(part) => {
-                let tokens = part.tokens();
+                let tokens = part.tokens(effort);
                 advance(part.bytes());
                 tokens
             }

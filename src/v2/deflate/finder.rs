@@ -75,11 +75,14 @@ impl<'a> Finder<'a> {
             if position - place > WINDOW {
                 return;
             }
-            let len = self.common(place, position, longest);
-            if len > best {
-                best = len;
-                matches.push(Match { len: len as u16, distance: (position - place) as u16 });
-                if len >= longest.min(NICE) {
+            // Only what also has the byte after the best so far can be longer.
+            if self.file[place + best] == self.file[position + best] {
+                let len = self.common(place, position, longest);
+                if len > best {
+                    best = len;
+                    matches.push(Match { len: len as u16, distance: (position - place) as u16 });
+                }
+                if best >= longest.min(NICE) {
                     return;
                 }
             }

@@ -20,6 +20,7 @@ use std::ops::Range;
 use self::bits::BitWriter;
 use self::finder::Finder;
 use self::parse::Parser;
+use crate::delta::Effort;
 
 /// What a reader adds at the end of a stretch: the length of the empty stored block. Where one
 /// stretch is to follow another directly, the batch brings it.
@@ -37,14 +38,15 @@ const BLOCK: usize = 16 << 10;
 pub(super) struct Deflater<'a> {
     file: &'a [u8],
     start: usize,
+    effort: Effort,
     /// Made when first needed: its tables are large.
     history: Option<(Finder<'a>, Parser)>,
 }
 
 impl<'a> Deflater<'a> {
     /// For stretches of `file` that start at `start` or later.
-    pub(super) fn new(file: &'a [u8], start: usize) -> Self {
-        Deflater { file, start, history: None }
+    pub(super) fn new(file: &'a [u8], start: usize, effort: Effort) -> Self {
+        Deflater { file, start, effort, history: None }
     }
 
     /// Appends the stretch `range` of the file, compressed and left open. Not for an empty one.
@@ -55,7 +57,7 @@ impl<'a> Deflater<'a> {
         }
         if range.len() >= BULK_MIN {
             let mut bulk = Vec::new();
-            bulk::compress(&self.file[range], &mut bulk);
+            bulk::compress(&self.file[range], self.effort, &mut bulk);
             if out.len() == start || bulk.len() < out.len() - start {
                 out.truncate(start);
                 out.append(&mut bulk);

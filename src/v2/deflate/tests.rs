@@ -41,7 +41,7 @@ impl Reader {
 /// Compresses every second of the stretches that `cuts` make of `file`, and reads it back.
 fn round_trip(file: &[u8], cuts: &[usize]) -> usize {
     let mut reader = Reader(Decompress::new(false));
-    let mut deflater = Deflater::new(file, 0);
+    let mut deflater = Deflater::new(file, 0, Effort::default());
     let mut at = 0;
     let mut total = 0;
     for (number, &cut) in cuts.iter().chain([&file.len()]).enumerate() {
@@ -130,7 +130,7 @@ fn a_short_stretch_costs_little_more_than_its_bytes() {
     let file: Vec<u8> = (0..=255).collect();
     for len in 1..20 {
         let mut out = Vec::new();
-        Deflater::new(&file, 100).stretch(100..100 + len, &mut out);
+        Deflater::new(&file, 100, Effort::default()).stretch(100..100 + len, &mut out);
         assert!(out.len() <= len + 2, "{len} bytes became {}", out.len());
     }
 }
