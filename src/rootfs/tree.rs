@@ -101,9 +101,9 @@ pub enum Doubt {
     /// (overlay2 applies them), a time before 1970 (engines set 1970) or with a fraction of a second
     /// (a device's copy of an image may have lost it).
     Attributes,
-    /// Anything may be there: a character device 0:0 (overlay2's own whiteout), something reached through a symbolic link of a lower layer (overlay2
-    /// puts a directory in the link's place), or a directory made again in the layer that removed
-    /// it (overlay2 lays it over what was removed).
+    /// Anything may be there: a character device 0:0 (overlay2's own whiteout), something reached
+    /// through a symbolic link of a lower layer (overlay2 puts a directory in the link's place), or
+    /// a directory made again in the layer that removed it (overlay2 lays it over what was removed).
     Everything,
 }
 

@@ -88,9 +88,12 @@ fn a_delta_for_another_base_is_refused_by_reader_and_device() {
     let (code, said) = Device::with(written(&other).path()).apply(&delta, 20);
     assert_eq!(code, Some(23), "{said}");
 
-    let shorter = base.file("d/b", &words(0, 200));
-    let (code, said) = Device::with(written(&shorter).path()).apply(&delta, 20);
-    assert!(matches!(code, Some(1..)), "{code:?} {said}");
+    let shorter = base.clone().file("d/b", &words(0, 200));
+    let none = base.symlink("d/b", "../a");
+    for other in [shorter, none] {
+        let (code, said) = Device::with(written(&other).path()).apply(&delta, 20);
+        assert!(matches!(code, Some(1..)), "{code:?} {said}");
+    }
 }
 
 #[test]

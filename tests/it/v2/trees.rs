@@ -137,12 +137,17 @@ fn contents() -> Vec<Case> {
 fn attributes() -> Vec<Case> {
     let with = |mode, uid, gid| Attributes { mode, uid, gid, ..PLAIN };
     let fraction = Attributes { nanoseconds: 123_456_789, ..PLAIN };
+    let mut sticky = tree();
+    for name in ["gets", "new"] {
+        sticky.put(name.as_bytes(), Kind::Directory, with(0o1777, 0, 0));
+    }
     vec![
         case(
             "modes",
             tree().file("a", b"1").file_with("b", b"1", with(0o4755, 0, 0)),
             tree().file_with("a", b"1", with(0o6711, 0, 0)).file("b", b"1"),
         ),
+        case("sticky directories", tree().dir("gets"), sticky),
         case(
             "owners",
             tree().file("a", b"1").symlink("l", "x"),
