@@ -8,6 +8,7 @@ use super::create::Create;
 use super::diff::Diff;
 use super::inspect::Inspect;
 use super::man::Man;
+use super::prepare::Prepare;
 use super::progress::Mode;
 use super::serve::Serve;
 use super::store::Store;
@@ -71,6 +72,7 @@ pub(super) enum Command {
     Inspect(Inspect),
     Store(Store),
     Serve(Box<Serve>),
+    Prepare(Box<Prepare>),
     Completions(Completions),
     Man(Man),
 }
@@ -85,6 +87,7 @@ impl Command {
             Command::Inspect(_) => "inspect",
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
+            Command::Prepare(_) => "prepare",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }

@@ -16,8 +16,10 @@ mod interrupt;
 mod log;
 mod man;
 mod plain;
+mod prepare;
 mod progress;
 mod report;
+mod secret;
 mod serve;
 mod session;
 mod store;
@@ -62,6 +64,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Inspect(inspect) => inspect.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output),
+        Command::Prepare(prepare) => prepare.run(session),
         Command::Completions(completions) => completions.run(),
         Command::Man(man) => man.run(),
     }

@@ -9,7 +9,7 @@ use remora::progress::Progress;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::progress::Screen;
+use super::progress::{Screen, Tally};
 
 /// The version of the JSON answers' shape. Fields may be added without a new version; none is
 /// renamed, removed or given another meaning.
@@ -40,6 +40,11 @@ impl Session {
     /// Where the library reports progress to.
     pub(super) fn progress(&self) -> &dyn Progress {
         &*self.screen
+    }
+
+    /// Shows how much of `total` units is done.
+    pub(super) fn tally(&self, name: &'static str, total: u64) -> Tally {
+        self.screen.tally(name, total)
     }
 
     /// Whether the answer is to be JSON.

@@ -33,6 +33,9 @@ const RATE_UNITS: &[(&str, u64)] = &[
 const AGE_UNITS: &[(&str, u64)] =
     &[("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400), ("w", 604_800)];
 
+const TIME_UNITS: &[(&str, u64)] =
+    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+
 /// How many of the unit make a second.
 const COST_UNITS: &[(&str, f64)] =
     &[("ns", 1e9), ("us", 1e6), ("µs", 1e6), ("ms", 1e3), ("s", 1.0)];
@@ -52,6 +55,12 @@ pub(super) fn parse_rate(text: &str) -> Result<u64, String> {
 pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
     let seconds = whole(text, AGE_UNITS);
     seconds.map(Duration::from_secs).ok_or_else(|| "write an age like 12h, 7d or 2w".to_owned())
+}
+
+/// Reads a time: `500ms`, `25s`, `15m`, `1h`, `7d`.
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    let milliseconds = whole(text, TIME_UNITS);
+    milliseconds.map(Duration::from_millis).ok_or_else(|| "write a time like 25s or 15m".to_owned())
 }
 
 /// Reads what a command costs a device, in seconds: `50us`, `0.1ms`.

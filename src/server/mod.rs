@@ -11,6 +11,7 @@ mod access;
 #[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
 mod artifacts;
 mod build;
+mod client;
 mod error;
 mod folder_lock;
 #[allow(dead_code, reason = "v2 downloads will need it")]
@@ -30,8 +31,10 @@ mod settings;
 mod start;
 mod tls;
 
+pub use client::{Client, Seen, WantedPair};
 pub use error::ServerError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
+pub use routes::{PairState, PairStatus};
 pub use run::run;
 pub use settings::{
     AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, Secret,

@@ -10,6 +10,8 @@ const REDRAWS_PER_SECOND: u8 = 10;
 const TEMPLATE: &str =
     "{prefix:>7} {bar:32} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
 
+const TALLY_TEMPLATE: &str = "{prefix:>7} {bar:32} {percent:>3} % {elapsed_precise}";
+
 pub(super) struct Bars {
     all: MultiProgress,
     bars: [ProgressBar; STAGES.len()],
@@ -40,6 +42,13 @@ impl Bars {
 
     pub(super) fn advance(&self, stage: Stage, units: u64) {
         self.bars[place(stage)].inc(units);
+    }
+
+    /// A bar of its own for `total` units of no size.
+    pub(super) fn tally(&self, name: &'static str, total: u64) -> ProgressBar {
+        let style = ProgressStyle::with_template(TALLY_TEMPLATE).expect("the template is valid");
+        let style = style.progress_chars("=> ");
+        self.all.add(ProgressBar::new(total).with_style(style).with_prefix(name))
     }
 
     pub(super) fn suspend<R>(&self, work: impl FnOnce() -> R) -> R {

@@ -60,6 +60,14 @@ impl Screen {
         io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
     }
 
+    /// Counts `total` units of something that is no stage.
+    pub(super) fn tally(&self, name: &'static str, total: u64) -> Tally {
+        match &self.drawing {
+            Drawing::Bars(bars) => Tally(Some(bars.tally(name, total))),
+            Drawing::Lines(_) | Drawing::Off => Tally(None),
+        }
+    }
+
     /// Writes to stderr, above the bars where there are any.
     pub(super) fn write(&self, text: &[u8]) -> io::Result<()> {
         match &self.drawing {
@@ -81,6 +89,26 @@ impl Screen {
             Drawing::Bars(bars) => bars.clear(),
             Drawing::Lines(lines) => lines.finish(),
             Drawing::Off => {}
+        }
+    }
+}
+
+/// How much of one thing is done, as a bar where there are bars.
+pub(super) struct Tally(Option<indicatif::ProgressBar>);
+
+impl Tally {
+    /// `units` more are done.
+    pub(super) fn advance(&self, units: u64) {
+        if let Tally(Some(bar)) = self {
+            bar.inc(units);
+        }
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        if let Tally(Some(bar)) = self {
+            bar.finish_and_clear();
         }
     }
 }

@@ -10,7 +10,7 @@ use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use ipnet::IpNet;
 use remora::image::Platform;
 
-use crate::cli::units::{parse_age, parse_rate, parse_size};
+use crate::cli::units::{parse_rate, parse_size, parse_time};
 
 /// How the server is reached.
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) struct ListenArguments {
     pub(super) trusted_proxies: Vec<IpNet>,
     // docker stop kills after 10 s.
     /// How long a stop may take; deltas not finished by then are left to the next start
-    #[arg(long, env = "REMORA_STOP_WITHIN", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_STOP_WITHIN", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "8s")]
     pub(super) stop_within: Duration,
 }
@@ -113,12 +113,12 @@ pub(super) struct AccessArguments {
 pub(super) struct AnswerArguments {
     // Old supervisors give up after 30 s.
     /// How long a request is held while its delta is made
-    #[arg(long, env = "REMORA_LONG_POLL", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_LONG_POLL", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "25s")]
     pub(super) long_poll: Duration,
     // What open-balena-delta does, and builders count on.
     /// The same for requests with wait=true
-    #[arg(long, env = "REMORA_WAIT", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_WAIT", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "15m")]
     pub(super) wait: Duration,
     // A pull resumes at the layer, a delta has to be applied: nearly the same size is no gain.
@@ -128,7 +128,7 @@ pub(super) struct AnswerArguments {
     pub(super) worth_ratio: f64,
     // A gigabyte at 100 kbit/s.
     /// How long the URL of a v2 delta can be used
-    #[arg(long, env = "REMORA_DOWNLOAD_EXPIRY", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_DOWNLOAD_EXPIRY", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "24h")]
     pub(super) download_expiry: Duration,
     /// What those URLs are signed with, 32 characters or more [default: a key kept in the data
@@ -169,15 +169,15 @@ pub(super) struct WorkArguments {
     pub(super) link_rate: u64,
     // After a 504 a device asks again at once; it may be slow, or restart.
     /// How long a queued delta outlives the last request for it
-    #[arg(long, env = "REMORA_GRACE", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_GRACE", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "2m")]
     pub(super) grace: Duration,
     /// How long a failing registry is put up with before a delta counts as failed
-    #[arg(long, env = "REMORA_REGISTRY_PATIENCE", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_REGISTRY_PATIENCE", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "15m")]
     pub(super) registry_patience: Duration,
     /// How long it is remembered that a delta cannot be made
-    #[arg(long, env = "REMORA_FAILURE_EXPIRY", value_name = "TIME", value_parser = parse_age)]
+    #[arg(long, env = "REMORA_FAILURE_EXPIRY", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "1h")]
     pub(super) failure_expiry: Duration,
 }

@@ -1,17 +1,17 @@
 //! From options to a server's settings: what follows from what, and what cannot be.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use remora::ErrorKind;
 use remora::delta::{Effort, Goal};
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, Secret,
-    ServerSettings, TlsFiles, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, ServerSettings,
+    TlsFiles, WorkSettings,
 };
 
 use super::Serve;
 use crate::cli::failure::Failure;
+use crate::cli::secret::secret;
 
 /// Where installations of openBalena have private authorities.
 const CA_BUNDLE: &str = "/certs/ca-bundle.pem";
@@ -174,16 +174,4 @@ impl Serve {
 /// Where installations of openBalena have the API's keys.
 fn usual_keys(tld: &str) -> [PathBuf; 2] {
     ["pem", "jwks.json"].map(|kind| format!("/certs/private/api.{tld}.{kind}").into())
-}
-
-/// A secret as it was given, or what a file holds, without the line's end.
-fn secret(given: Option<&str>, file: Option<&Path>) -> Result<Option<Secret>, Failure> {
-    let text = match (given, file) {
-        (Some(given), _) => given.to_owned(),
-        (None, Some(path)) => fs::read_to_string(path)
-            .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?,
-        (None, None) => return Ok(None),
-    };
-    let text = text.trim_end_matches(['\r', '\n']);
-    Ok(Some(text).filter(|text| !text.is_empty()).map(Secret::new))
 }

@@ -8,31 +8,17 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt as _, stream};
-use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use utoipa::ToSchema;
 
 use super::answer::refusal;
 use super::asked::Asked;
+use super::pair_status::PairStatus;
 use super::service::Service;
-use super::status::PairStatus;
 use crate::server::jobs::JobEvent;
 
 /// How often a stream without events gives a sign of life: proxies cut what is silent for a minute.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
-
-/// A change of a delta's job.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Change {
-    /// The image that devices have, by its digest.
-    source: String,
-    /// The image that they are to get, by its digest.
-    target: String,
-    /// What it is like now.
-    #[serde(flatten)]
-    status: PairStatus,
-}
 
 /// Changes of all jobs as they happen.
 ///
@@ -43,7 +29,7 @@ pub(super) struct Change {
     path = "/api/v3/events",
     tag = "releases",
     responses(
-        (status = 200, description = "A stream of events, until the server stops", body = Change, content_type = "text/event-stream"),
+        (status = 200, description = "A stream of events, until the server stops", body = PairStatus, content_type = "text/event-stream"),
         (status = 401, description = "No builder credential", body = String, content_type = "text/plain"),
         (status = 403, description = "The credential does not permit this", body = String, content_type = "text/plain"),
         (status = 503, description = "Too many requests; see Retry-After", body = String, content_type = "text/plain"),
@@ -76,11 +62,7 @@ fn events(
 }
 
 fn told(service: &Service, event: &JobEvent) -> Event {
-    let change = Change {
-        source: event.pair.source.to_string(),
-        target: event.pair.target.to_string(),
-        status: PairStatus::told(service, &event.pair, event.status.as_ref()),
-    };
+    let status = PairStatus::told(service, &event.pair, event.status.as_ref());
     let named = Event::default().event("job");
-    named.json_data(change).expect("plain data")
+    named.json_data(status).expect("plain data")
 }

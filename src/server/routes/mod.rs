@@ -12,11 +12,14 @@ mod events;
 mod health;
 mod metrics;
 mod openapi;
+mod pair_status;
 mod prepare;
 mod request_id;
 mod router;
 mod service;
 mod status;
 
+pub use pair_status::{PairState, PairStatus};
+pub(crate) use prepare::Prepared;
 pub(crate) use router::router;
 pub(crate) use service::Service;

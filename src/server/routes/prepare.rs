@@ -13,8 +13,8 @@ use utoipa::ToSchema;
 use super::answer::{Answer, refusal};
 use super::asked::Asked;
 use super::delta;
+use super::pair_status::PairStatus;
 use super::service::Service;
-use super::status::PairStatus;
 use crate::server::jobs::Origin;
 use crate::server::pair::DeltaFormat;
 use crate::server::query::DeltaQuery;
@@ -50,9 +50,9 @@ pub(super) struct PreparePair {
 }
 
 /// What has become of the pairs, in their order.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Prepared {
-    pairs: Vec<PairStatus>,
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub(crate) struct Prepared {
+    pub(crate) pairs: Vec<PairStatus>,
 }
 
 /// Queue deltas ahead of the devices.

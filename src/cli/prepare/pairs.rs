@@ -1,0 +1,53 @@
+//! Pairs as they are written: arguments and a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use remora::server::WantedPair;
+
+use crate::cli::failure::Failure;
+
+/// The longest file: what a server takes at once is shorter.
+const MAX_FILE_BYTES: u64 = 16 << 20;
+
+/// Reads `SRC=DEST`.
+pub(super) fn parse(text: &str) -> Result<WantedPair, String> {
+    match text.split_once('=') {
+        Some((src, dest)) if !src.is_empty() && !dest.is_empty() => {
+            Ok(WantedPair { src: src.to_owned(), dest: dest.to_owned(), format: None })
+        }
+        _ => Err("write SRC=DEST, two image references".to_owned()),
+    }
+}
+
+/// Reads a JSON list of pairs; `-` is standard input.
+pub(super) fn read(path: &Path) -> Result<Vec<WantedPair>, Failure> {
+    let name = path.display();
+    let mut bytes = Vec::new();
+    let read = match path.as_os_str() == "-" {
+        true => io::stdin().lock().take(MAX_FILE_BYTES).read_to_end(&mut bytes),
+        false => {
+            File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes))
+        }
+    };
+    read.map_err(|error| Failure::io(format!("cannot read {name}"), &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let hint = "write [{\"src\": REFERENCE, \"dest\": REFERENCE}, …]";
+        Failure::usage(format!("{name} is no list of pairs: {error}"), hint)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_two_references() {
+        let pair = parse("r/a:1=r/b@sha256:0").expect("a pair");
+        assert_eq!((pair.src.as_str(), pair.dest.as_str()), ("r/a:1", "r/b@sha256:0"));
+        for text in ["", "r/a", "=r/b", "r/a="] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

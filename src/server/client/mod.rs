@@ -1,0 +1,157 @@
+//! The other end of the server's API: asking for deltas ahead, and watching them come about.
+//!
+//! Door: [`Client`], which blocks. Its texts never hold the credential.
+
+mod events;
+mod watch;
+
+pub use watch::Seen;
+
+use std::future::Future;
+use std::path::Path;
+use std::time::Duration;
+
+use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+use super::ServerError;
+use super::error::io_error;
+use super::routes::{PairStatus, Prepared};
+use super::settings::Secret;
+
+/// How long a connection may take to come about.
+const CONNECT_TIME: Duration = Duration::from_secs(15);
+/// How long an answer may take: thousands of pairs are looked up in the registry meanwhile.
+const ANSWER_TIME: Duration = Duration::from_secs(300);
+/// Characters of an error answer that are passed on.
+const MAX_REASON_CHARS: usize = 300;
+/// The user that a builder credential belongs to.
+const USER: &str = "builder";
+
+/// A delta that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedPair {
+    /// The image that devices have, as references name it.
+    pub src: String,
+    /// The image that they are to get.
+    pub dest: String,
+    /// `v2` or `v3`; nothing is v3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+}
+
+/// A server's client.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    base: Url,
+    token: Option<Secret>,
+    runtime: Runtime,
+}
+
+impl Client {
+    /// A client of the server at the URL `server` with the builder credential `token`. `ca_file` has
+    /// certificates to trust beside the system's. Contacts nobody.
+    pub fn new(
+        server: &str,
+        token: Option<Secret>,
+        ca_file: Option<&Path>,
+    ) -> Result<Self, ServerError> {
+        // Fails only if the process has a provider already, which then serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let base = Url::parse(&format!("{}/", server.trim_end_matches('/')));
+        let base = base.ok().filter(|url| ["http", "https"].contains(&url.scheme()));
+        let base =
+            base.ok_or_else(|| ServerError::ServerUrl(server.chars().take(200).collect()))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(ServerError::System)?;
+        Ok(Client { http: http_client(ca_file)?, base, token, runtime })
+    }
+
+    /// Asks for deltas and says what has become of each, in their order; on whose turn they are made
+    /// is `fleet`'s.
+    pub fn prepare(
+        &self,
+        pairs: &[WantedPair],
+        fleet: Option<&str>,
+    ) -> Result<Vec<PairStatus>, ServerError> {
+        self.runtime.block_on(self.post(pairs, fleet))
+    }
+
+    async fn post(
+        &self,
+        pairs: &[WantedPair],
+        fleet: Option<&str>,
+    ) -> Result<Vec<PairStatus>, ServerError> {
+        let body = json!({ "pairs": pairs, "fleet": fleet });
+        let request = self.http.post(self.url("api/v3/prepare")).timeout(ANSWER_TIME);
+        let request = request.header("content-type", "application/json").body(body.to_string());
+        let response = self.send(request).await?;
+        let bytes = self.told(response.bytes()).await?;
+        let prepared: Prepared =
+            serde_json::from_slice(&bytes).map_err(|_| self.nonsense("no list of pairs"))?;
+        if prepared.pairs.len() != pairs.len() {
+            return Err(self.nonsense("another number of pairs"));
+        }
+        Ok(prepared.pairs)
+    }
+
+    /// Sends a request; an answer without success is an error.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ServerError> {
+        let request = match &self.token {
+            Some(token) => request.basic_auth(USER, Some(token.reveal())),
+            None => request,
+        };
+        let response = self.told(request.send()).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            status => {
+                let reason = response.text().await.unwrap_or_default();
+                let reason = reason.chars().take(MAX_REASON_CHARS).collect();
+                Err(ServerError::Answer { server: self.name(), status: status.as_u16(), reason })
+            }
+        }
+    }
+
+    async fn told<T>(
+        &self,
+        answer: impl Future<Output = Result<T, reqwest::Error>>,
+    ) -> Result<T, ServerError> {
+        answer.await.map_err(|error| {
+            let mut reason = error.without_url().to_string();
+            reason.truncate(MAX_REASON_CHARS);
+            ServerError::Unreachable { server: self.name(), reason }
+        })
+    }
+
+    fn url(&self, path: &str) -> Url {
+        self.base.join(path).expect("a path below the server")
+    }
+
+    /// The server as errors name it: without what a URL may hold of credentials.
+    fn name(&self) -> String {
+        self.base.host_str().unwrap_or_default().to_owned()
+    }
+
+    fn nonsense(&self, what: &str) -> ServerError {
+        let reason = format!("its answer has {what}; is it a delta server?");
+        ServerError::Unreachable { server: self.name(), reason }
+    }
+}
+
+fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ServerError> {
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("remora/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_TIME)
+        // The credential is for this server.
+        .redirect(reqwest::redirect::Policy::none());
+    if let Some(path) = ca_file {
+        let pem = std::fs::read(path).map_err(io_error("read", path))?;
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .map_err(|error| ServerError::System(std::io::Error::other(error)))?;
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|error| ServerError::System(std::io::Error::other(error)))
+}

@@ -1,0 +1,88 @@
+//! Waiting until all pairs are made, or cannot be.
+
+use std::time::Duration;
+
+use super::events::Events;
+use super::{Client, WantedPair};
+use crate::server::ServerError;
+use crate::server::routes::PairStatus;
+
+/// The pause before a server that went away is asked again; it may be starting anew.
+const PAUSE: Duration = Duration::from_secs(3);
+/// How often in a row it may be away.
+const MAX_FAILURES: u32 = 40;
+/// How long a stream may be silent: the server gives a sign of life every 20 s.
+const SILENCE_TIME: Duration = Duration::from_secs(60);
+
+/// Sees what becomes of pairs: the number of the pair, and what it is like now.
+pub type Seen<'a> = dyn FnMut(usize, &PairStatus) + 'a;
+
+impl Client {
+    /// Asks for deltas as [`prepare`](Client::prepare) does, and waits until each is ready or has
+    /// failed. A server that stops is waited for: it goes on where it was.
+    pub fn prepare_and_wait(
+        &self,
+        pairs: &[WantedPair],
+        fleet: Option<&str>,
+        seen: &mut Seen<'_>,
+    ) -> Result<Vec<PairStatus>, ServerError> {
+        self.runtime.block_on(async {
+            let mut failures = 0;
+            let mut statuses = Vec::new();
+            loop {
+                match self.follow(pairs, fleet, &mut statuses, seen).await {
+                    Ok(true) => return Ok(statuses),
+                    Ok(false) => failures = 0,
+                    Err(error) if !error.may_pass() => return Err(error),
+                    Err(error) => {
+                        failures += 1;
+                        tracing::warn!(%error, "asking again");
+                        if failures >= MAX_FAILURES {
+                            return Err(error);
+                        }
+                    }
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        })
+    }
+
+    /// Asks for the pairs and follows the events until all are done. `false` where the stream ends
+    /// before.
+    async fn follow(
+        &self,
+        pairs: &[WantedPair],
+        fleet: Option<&str>,
+        statuses: &mut Vec<PairStatus>,
+        seen: &mut Seen<'_>,
+    ) -> Result<bool, ServerError> {
+        // The stream comes first, so that no change falls between the two.
+        let mut stream = self.send(self.http.get(self.url("api/v3/events"))).await?;
+        *statuses = self.post(pairs, fleet).await?;
+        statuses.iter().enumerate().for_each(|(index, status)| seen(index, status));
+        let mut events = Events::default();
+        while !statuses.iter().all(PairStatus::is_done) {
+            let piece = tokio::time::timeout(SILENCE_TIME, stream.chunk()).await;
+            let Ok(Ok(Some(piece))) = piece else { return Ok(false) };
+            for event in events.read(&piece).ok_or_else(|| self.nonsense("an endless event"))? {
+                // Who missed some asks again.
+                if event.kind != "job" {
+                    return Ok(false);
+                }
+                let Ok(status) = serde_json::from_str(&event.data) else { continue };
+                take_over(statuses, &status, seen);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Notes what has become of the pairs that `changed` is about.
+fn take_over(statuses: &mut [PairStatus], changed: &PairStatus, seen: &mut Seen<'_>) {
+    for (index, status) in statuses.iter_mut().enumerate() {
+        if status.is_same_job(changed) && !status.is_done() {
+            status.take_over(changed);
+            seen(index, status);
+        }
+    }
+}
