@@ -43,6 +43,8 @@ pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) {
     };
     let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| default.into());
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // What panics says so in the log, in the log's format.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     // Only a second call could fail, and there is none.
     let _ = match format {
         LogFormat::Human => {

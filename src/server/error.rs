@@ -1,6 +1,7 @@
 //! What can go wrong with the server itself; what can go wrong with one delta is its job's failure.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::AccessError;
@@ -41,6 +42,14 @@ pub enum ServerError {
         action: &'static str,
         /// Why not.
         reason: String,
+    },
+    /// The address to listen on cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address and port.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
     },
     /// Who may cannot be decided.
     #[error("{0}")]
@@ -122,6 +131,9 @@ impl ServerError {
             }
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
+            ServerError::Listen { .. } => {
+                "choose another with --listen; ports below 1024 may take a privilege".into()
+            }
             ServerError::ServerUrl(_) => "write http://HOST[:PORT] or https://HOST[:PORT]".into(),
             ServerError::Answer { status: 401 | 403, .. } => {
                 "give the builder credential of that server with --token-file".into()

@@ -13,9 +13,12 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use super::build::{Built, Cause, Place};
-use super::jobs::JobCounts;
+use super::housekeeping::DiskUse;
+use super::jobs::{JobCounts, JobEvent, JobStatus};
 use super::pair::DeltaFormat;
 
 /// Seconds that answers take: what is ready in milliseconds, the rest as long as polls are held.
@@ -50,15 +53,6 @@ struct FormatLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CauseLabels {
     cause: &'static str,
-}
-
-/// What is looked at when somebody asks for the figures.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Levels {
-    /// Bytes of layers in the store.
-    pub(crate) layer_bytes: u64,
-    /// Bytes of v2 deltas.
-    pub(crate) artifact_bytes: u64,
 }
 
 type Seconds = Family<FormatLabels, Histogram, fn() -> Histogram>;
@@ -152,14 +146,27 @@ impl Metrics {
     }
 
     /// Counts how long a delta took that was made.
-    pub(crate) fn built(&self, format: DeltaFormat, built: &Built) {
+    fn built(&self, format: DeltaFormat, built: &Built) {
         let format = format.name();
         self.build_seconds.get_or_create(&FormatLabels { format }).observe(built.seconds);
     }
 
-    /// All figures as text, with what the jobs count and these levels.
-    pub(crate) fn text(&self, jobs: &JobCounts, levels: Levels) -> String {
-        self.levels.set(jobs, levels);
+    /// Counts for ever what events tell.
+    pub(crate) async fn follow(&self, mut events: Receiver<JobEvent>) {
+        loop {
+            match events.recv().await {
+                Ok(JobEvent { pair, status: Some(JobStatus { built: Some(built), .. }) }) => {
+                    self.built(pair.format, &built);
+                }
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// All figures as text, with what the jobs count and what the disk holds.
+    pub(crate) fn text(&self, jobs: &JobCounts, disk: DiskUse) -> String {
+        self.levels.set(jobs, disk);
         for (result, count) in [("ready", jobs.made), ("not_worth", jobs.not_worth)] {
             self.builds.get_or_create(&ResultLabels { result }).inner().store(count, Relaxed);
         }
@@ -184,12 +191,12 @@ impl LevelGauges {
         registry.register_with_unit("artifacts", "v2 deltas that are kept", Unit::Bytes, artifacts);
     }
 
-    fn set(&self, jobs: &JobCounts, levels: Levels) {
+    fn set(&self, jobs: &JobCounts, disk: DiskUse) {
         self.queued.set(jobs.queued as u64);
         self.running.set(jobs.running as u64);
         self.waiting.set(jobs.waiters as u64);
-        self.layer_bytes.set(levels.layer_bytes);
-        self.artifact_bytes.set(levels.artifact_bytes);
+        self.layer_bytes.set(disk.layer_bytes);
+        self.artifact_bytes.set(disk.file_bytes);
     }
 }
 
@@ -212,7 +219,7 @@ mod tests {
         metrics.delivered(&built);
         let failed = [0, 0, 0, 3, 0, 0];
         let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };
-        let text = metrics.text(&jobs, Levels { layer_bytes: 5, ..Levels::default() });
+        let text = metrics.text(&jobs, DiskUse { layer_bytes: 5, ..DiskUse::default() });
         for line in [
             "remora_requests_total{route=\"/api/v3/delta\",status=\"200\",answer=\"name\"} 1",
             "remora_builds_total{result=\"ready\"} 2",

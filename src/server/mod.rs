@@ -6,25 +6,19 @@
 //!
 //! Not here: how a delta is made (the v2 and v3 rooms) and how images are read (the image room).
 
-#[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
 mod access;
-#[allow(dead_code, unused_imports, reason = "v2 downloads will need it")]
 mod artifacts;
 mod build;
 mod client;
 mod error;
 mod folder_lock;
-#[allow(dead_code, reason = "v2 downloads will need it")]
 mod housekeeping;
 mod images;
-#[allow(dead_code, reason = "housekeeping will need it")]
 mod jobs;
 mod memory;
-#[allow(dead_code, reason = "v2 downloads will need it")]
 mod metrics;
 mod pair;
 mod query;
-#[allow(dead_code, reason = "v2 downloads will need it")]
 mod routes;
 mod run;
 mod settings;

@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
+use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::error::io_error;
 use super::routes::{Service, router};
-use super::settings::{ListenSettings, ServerSettings};
+use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
 use crate::temporary;
 
@@ -24,8 +24,6 @@ const HEAD_TIME: Duration = Duration::from_secs(20);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Requests that one HTTP/2 connection may have open: a proxy carries those of many devices.
 const MAX_STREAMS: u32 = 4_096;
-/// How long connections are given to take their last answer, of the time that a stop may take.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// The shell's convention for "ended by signal": 128 and the signal's number.
 const SIGNAL_EXIT: i32 = 128;
 
@@ -47,36 +45,40 @@ pub fn run(settings: ServerSettings) -> Result<(), ServerError> {
 
 async fn serve(settings: ServerSettings) -> Result<(), ServerError> {
     let signals = Signals::listen().map_err(ServerError::System)?;
-    let listen = settings.listen.clone();
+    let certificate = match &settings.listen.tls {
+        Some(files) => Some(tls::load(files).await?),
+        None => None,
+    };
     let service = start::start(settings).await?;
     let handle = Handle::new();
     let stop = tokio::spawn(stop(signals, Arc::clone(&service), handle.clone()));
-    let served = answer(&listen, &service, handle).await;
+    let served = answer(&service, certificate, handle).await;
     service.stopping.cancel();
-    served.map_err(io_error("listen on", listen.address.to_string().as_ref()))?;
+    let address = service.settings.listen.address;
+    served.map_err(|source| ServerError::Listen { address, source })?;
     // Whoever waits for the last connections waits for the jobs too.
     stop.await.map_err(|error| ServerError::System(error.into()))
 }
 
 /// Answers requests until `handle` is told to stop.
 async fn answer(
-    listen: &ListenSettings,
     service: &Arc<Service>,
+    certificate: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     let app = router(Arc::clone(service)).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(announce(handle.clone(), listen.tls.is_some()));
-    match &listen.tls {
+    tokio::spawn(announce(handle.clone(), certificate.is_some()));
+    let listen = &service.settings.listen;
+    match certificate.zip(listen.tls.clone()) {
         None => {
             let mut server = axum_server::bind(listen.address).acceptor(NoDelayAcceptor::new());
             limit(server.http_builder());
             server.handle(handle).serve(app).await
         }
-        Some(files) => {
-            let config = tls::load(files).await.map_err(io::Error::other)?;
-            let fresh = tls::keep_fresh(config.clone(), files.clone(), service.stopping.clone());
+        Some((certificate, files)) => {
+            let fresh = tls::keep_fresh(certificate.clone(), files, service.stopping.clone());
             tokio::spawn(fresh);
-            let mut server = axum_server::bind_rustls(listen.address, config);
+            let mut server = axum_server::bind_rustls(listen.address, certificate);
             limit(server.http_builder());
             server.handle(handle).serve(app).await
         }
@@ -112,7 +114,8 @@ async fn stop(mut signals: Signals, service: Arc<Service>, handle: Handle<Socket
     }
     service.stopping.cancel();
     let within = service.settings.listen.stop_within;
-    handle.graceful_shutdown(Some(LAST_ANSWERS.min(within)));
+    // Connections have as long to take their last answer, or to end a download.
+    handle.graceful_shutdown(Some(within));
     tokio::select! {
         () = service.jobs.stop(within) => tracing::info!("stopped"),
         signal = signals.next() => end_at_once(signal),

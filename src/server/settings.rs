@@ -134,6 +134,8 @@ pub struct DataSettings {
     pub folder: PathBuf,
     /// Where v2 deltas are: a URL such as `s3://bucket/prefix`; otherwise in the folder.
     pub artifacts: Option<String>,
+    /// Whether that may be reached in plain HTTP.
+    pub artifacts_plain_http: bool,
     /// Bytes that layers and v2 deltas may take together.
     pub budget: u64,
 }

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
+use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
 use super::error::io_error;
+use super::housekeeping::Housekeeping;
 use super::images::{Images, RegistryBuilder};
 use super::jobs::{JobSettings, Jobs};
 use super::metrics::Metrics;
@@ -25,7 +27,10 @@ const KEY_BYTES: usize = 32;
 /// The file of the data folder that keeps it from one start to the next.
 const KEY_FILE: &str = "download.key";
 /// The folder of the data folder that keeps layers.
-const STORE_FOLDER: &str = "layers";
+const STORE_FOLDER: &str = "store";
+/// The folder of the data folder that keeps v2 deltas, or where they are written before they are sent
+/// elsewhere.
+const FILES_FOLDER: &str = "v2";
 
 /// Puts the server together. It does not listen yet; jobs that were left go on.
 pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, ServerError> {
@@ -35,20 +40,49 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let signer = signer(&settings)?;
     let images = Images::new(&settings.registry)?;
     let store = Store::open(data.folder.join(STORE_FOLDER))?;
+    let artifacts = Arc::new(Artifacts::open(&artifact_place(data))?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
-    let builder = RegistryBuilder::new(&settings.registry, work, ratio, store.clone())?;
+    let (layers, files) = (store.clone(), Arc::clone(&artifacts));
+    let builder = RegistryBuilder::new(&settings.registry, work, ratio, layers, files)?;
     let jobs = Jobs::open(job_settings(&settings), Arc::new(builder)).await?;
+    let (kept, budget) = (Arc::clone(&artifacts), data.budget);
+    let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), budget);
     let service = Arc::new(Service {
         guard,
         signer,
         images,
         jobs,
-        store,
+        artifacts,
+        housekeeping: Arc::new(housekeeping),
         metrics: Metrics::new(),
         stopping: CancellationToken::new(),
         settings,
     });
+    attend(&service);
     Ok(service)
+}
+
+/// Starts what goes on beside the requests.
+fn attend(service: &Arc<Service>) {
+    let housekeeping = Arc::clone(&service.housekeeping);
+    tokio::spawn(async move { housekeeping.run().await });
+    let (counting, events) = (Arc::clone(service), service.jobs.events());
+    tokio::spawn(async move { counting.metrics.follow(events).await });
+}
+
+fn artifact_place(data: &DataSettings) -> ArtifactPlace {
+    match &data.artifacts {
+        None => ArtifactPlace::Folder(data.folder.join(FILES_FOLDER)),
+        Some(url) => ArtifactPlace::Bucket(Bucket {
+            url: url.clone(),
+            endpoint: None,
+            region: None,
+            access_key_id: None,
+            secret_access_key: None,
+            allow_http: data.artifacts_plain_http,
+            scratch: data.folder.join(FILES_FOLDER),
+        }),
+    }
 }
 
 fn job_settings(settings: &ServerSettings) -> JobSettings {

@@ -190,10 +190,13 @@ pub(super) struct DataArguments {
     /// Folder for the job database, layers and v2 deltas
     #[arg(long, env = "REMORA_DATA", value_name = "DIR", default_value = "/delta-rsync")]
     pub(super) data: PathBuf,
-    /// Where v2 deltas are kept, s3://BUCKET[/PREFIX] with the AWS_… variables [default: the data
-    /// folder]
+    /// Where v2 deltas are kept, s3://BUCKET[/PREFIX] [default: the data folder]. Credentials, region and
+    /// endpoint are those of the AWS_… variables
     #[arg(long, env = "REMORA_ARTIFACTS", value_name = "URL")]
     pub(super) artifacts: Option<String>,
+    /// Talk plain HTTP to that
+    #[arg(long, env = "REMORA_ARTIFACTS_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
+    pub(super) artifacts_plain_http: bool,
     /// What layers and v2 deltas may take together; those used longest ago go first
     #[arg(long, env = "REMORA_DISK_BUDGET", value_name = "SIZE", value_parser = parse_size)]
     #[arg(default_value = "20GiB")]

@@ -209,3 +209,65 @@ fn serve_of(arguments: &Command) -> &Command {
 fn is_setting(option: &Arg) -> bool {
     option.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)) && !option.is_global_set()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(given: &[Given], line: &str) -> ArgMatches {
+        let command = with_defaults(Arguments::command(), given);
+        let matches = command.try_get_matches_from(line.split(' ')).expect(line);
+        matches.subcommand().expect("serve").1.clone()
+    }
+
+    fn raw(matches: &ArgMatches, id: &str) -> Vec<String> {
+        let values = matches.get_raw(id).expect(id);
+        values.map(|value| value.to_string_lossy().into_owned()).collect()
+    }
+
+    fn file(text: &str) -> Result<Vec<Given>, Failure> {
+        given_by(text.parse().expect("TOML"), "a file")
+    }
+
+    #[test]
+    fn the_command_line_comes_before_existing_variables_before_the_file() {
+        let text = "registry = 'file'\ntld = 'file'\nmax_builds = 3\nplain-http = true\n\
+                    token-keys = ['/a', '/b']\nworth-ratio = 0.5";
+        let mut given = file(text).expect("settings");
+        let variable = |name: &str| (name == "REGISTRY_HOST").then(|| "variable".to_owned());
+        given.extend(existing_variables(variable));
+        let matches = matches(&given, "remora serve --max-builds 4");
+        assert_eq!(raw(&matches, "registry"), ["variable"]);
+        assert_eq!(raw(&matches, "tld"), ["file"]);
+        assert_eq!(raw(&matches, "max_builds"), ["4"]);
+        assert_eq!(raw(&matches, "token_keys"), ["/a", "/b"]);
+        assert_eq!(raw(&matches, "worth_ratio"), ["0.5"]);
+        assert!(matches.get_flag("plain_http"));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        for (text, reason) in [
+            ("colour = 'red'", "there is no setting colour"),
+            ("config = 'x'", "there is no setting config"),
+            ("verbose = 1", "there is no setting verbose"),
+            ("tld = 1979-05-27", "tld is neither"),
+            ("token-keys = [['a']]", "token-keys is neither"),
+        ] {
+            let failure = file(text).err().expect("refused").render(false);
+            assert!(failure.contains(reason), "{failure}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_settings_that_are_masked() {
+        let arguments = Arguments::command();
+        let options: Vec<&Arg> = serve_of(&arguments).get_arguments().collect();
+        for secret in SECRETS {
+            let option = options.iter().find(|option| option.get_long() == Some(secret));
+            assert!(option.is_some_and(|option| option.is_hide_env_values_set()), "{secret}");
+        }
+        let hidden = options.iter().filter(|option| option.is_hide_env_values_set());
+        assert_eq!(hidden.count(), SECRETS.len());
+    }
+}

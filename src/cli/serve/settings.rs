@@ -55,6 +55,7 @@ impl Serve {
             data: DataSettings {
                 folder: self.data.data.clone(),
                 artifacts: self.data.artifacts.clone(),
+                artifacts_plain_http: self.data.artifacts_plain_http,
                 budget: self.data.disk_budget,
             },
         })

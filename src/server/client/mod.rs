@@ -120,8 +120,7 @@ impl Client {
         answer: impl Future<Output = Result<T, reqwest::Error>>,
     ) -> Result<T, ServerError> {
         answer.await.map_err(|error| {
-            let mut reason = error.without_url().to_string();
-            reason.truncate(MAX_REASON_CHARS);
+            let reason = root_cause(&error).chars().take(MAX_REASON_CHARS).collect();
             ServerError::Unreachable { server: self.name(), reason }
         })
     }
@@ -139,6 +138,15 @@ impl Client {
         let reason = format!("its answer has {what}; is it a delta server?");
         ServerError::Unreachable { server: self.name(), reason }
     }
+}
+
+/// What is at the bottom of an error: what is above it says no more than that a request failed.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ServerError> {

@@ -28,12 +28,16 @@ impl Client {
     ) -> Result<Vec<PairStatus>, ServerError> {
         self.runtime.block_on(async {
             let mut failures = 0;
+            let mut was_there = false;
             let mut statuses = Vec::new();
             loop {
-                match self.follow(pairs, fleet, &mut statuses, seen).await {
+                let result = self.follow(pairs, fleet, &mut statuses, seen).await;
+                was_there |= !statuses.is_empty();
+                match result {
                     Ok(true) => return Ok(statuses),
                     Ok(false) => failures = 0,
-                    Err(error) if !error.may_pass() => return Err(error),
+                    // A server that never answered is more likely misnamed than starting anew.
+                    Err(error) if !was_there || !error.may_pass() => return Err(error),
                     Err(error) => {
                         failures += 1;
                         tracing::warn!(%error, "asking again");

@@ -1,5 +1,6 @@
 //! Deltas made out of the registry and put back into it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cause::{is_missing_blob, may_push_again};
@@ -10,11 +11,13 @@ use crate::Error;
 use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::Progress;
-use crate::server::build::{BuildError, Builder, Built, Cause, Estimate, Place};
+use crate::server::artifacts::Artifacts;
+use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
 use crate::server::jobs::BuildProgress;
 use crate::server::pair::{DeltaFormat, Pair};
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
+use crate::v2;
 use crate::v3::{self, CreateOptions, DeltaReport};
 
 /// How often something is done that a registry's garbage collection got in the way of.
@@ -27,6 +30,7 @@ pub(crate) struct RegistryBuilder {
     registry: RegistrySettings,
     transports: Transports,
     store: Store,
+    artifacts: Arc<Artifacts>,
     encoding: Options,
     worth_ratio: f64,
 }
@@ -38,6 +42,7 @@ impl RegistryBuilder {
         work: &WorkSettings,
         worth_ratio: f64,
         store: Store,
+        artifacts: Arc<Artifacts>,
     ) -> Result<Self, ImageError> {
         let encoding = Options {
             goal: work.goal,
@@ -49,7 +54,7 @@ impl RegistryBuilder {
         // Answers go through them too: they must not get the low priority of a build.
         transports.start_threads()?;
         let registry = registry.clone();
-        Ok(RegistryBuilder { registry, transports, store, encoding, worth_ratio })
+        Ok(RegistryBuilder { registry, transports, store, artifacts, encoding, worth_ratio })
     }
 
     fn open(&self, pair: &Pair) -> Result<Opened, Error> {
@@ -99,6 +104,23 @@ impl RegistryBuilder {
         Ok(built(Place::Tag { tag: tag.name, digest }, report))
     }
 
+    fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Error> {
+        let Options { effort, memory, .. } = self.encoding;
+        // What the tree of files takes comes on top of the indexes.
+        let options =
+            v2::CreateOptions { effort, memory: memory / 2, ..v2::CreateOptions::default() };
+        let (base, target) = (&opened.base, &opened.target);
+        let file = self.artifacts.new_file()?;
+        let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)?;
+        Ok(Built {
+            place: Place::File { key: self.artifacts.publish(file)? },
+            bytes: report.delta_bytes,
+            pull_bytes: Some(opened.pull_bytes()),
+            commands: report.sizes.runs,
+            seconds: report.seconds,
+        })
+    }
+
     fn is_worth_it(&self, report: &DeltaReport) -> bool {
         let pull = report.total.pull_bytes;
         pull.is_none_or(|pull| report.total.delta_bytes as f64 <= pull as f64 * self.worth_ratio)
@@ -132,15 +154,11 @@ impl Builder for RegistryBuilder {
     }
 
     fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError> {
-        match pair.format {
-            DeltaFormat::V3 => {
-                Ok(self.rounds(pair, |opened| self.build_v3(pair, opened, progress))?)
-            }
-            DeltaFormat::V2 => Err(BuildError {
-                cause: Cause::Refused,
-                message: "v2 deltas are not made yet".to_owned(),
-            }),
-        }
+        let built = self.rounds(pair, |opened| match pair.format {
+            DeltaFormat::V3 => self.build_v3(pair, opened, progress),
+            DeltaFormat::V2 => self.build_v2(opened, progress),
+        });
+        Ok(built?)
     }
 }
 

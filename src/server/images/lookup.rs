@@ -19,6 +19,9 @@ const AT_ONCE: usize = 32;
 /// How long the digest of a tag is taken for its digest. Tags of releases do not move.
 const TAG_LIFE: Duration = Duration::from_secs(5);
 
+/// How long a sign of life is taken for one: anybody may ask for it.
+const REACH_LIFE: Duration = Duration::from_secs(2);
+
 /// Tags remembered.
 const MAX_TAGS: usize = 4_096;
 
@@ -39,6 +42,7 @@ struct Inner {
     slots: Semaphore,
     flights: Mutex<HashMap<String, Flight>>,
     tags: Mutex<HashMap<String, (Instant, Digest)>>,
+    reached: tokio::sync::Mutex<Option<(Instant, Result<(), RegistryAway>)>>,
 }
 
 impl Lookup {
@@ -48,6 +52,7 @@ impl Lookup {
             slots: Semaphore::new(AT_ONCE),
             flights: Mutex::default(),
             tags: Mutex::default(),
+            reached: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -80,10 +85,19 @@ impl Lookup {
         Ok(found)
     }
 
-    /// Whether the registry `host` gives a sign of life.
+    /// Whether the registry `host` gives a sign of life, or gave one a moment ago. However many ask,
+    /// it is asked by one at a time.
     pub(super) async fn reach(&self, host: &str) -> Result<(), RegistryAway> {
+        let mut known = self.0.reached.lock().await;
+        if let Some((asked, answer)) = &*known
+            && asked.elapsed() < REACH_LIFE
+        {
+            return answer.clone();
+        }
         let host = host.to_owned();
-        self.ask(move |transports| transports.reach(&host)).await
+        let answer = self.ask(move |transports| transports.reach(&host)).await;
+        *known = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// Asks on a task of its own, which goes on if those who wait for it don't.

@@ -46,7 +46,7 @@ pub(super) enum Answer {
 pub(crate) struct AnswerLabel(pub(crate) &'static str);
 
 impl Answer {
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Answer::Name(_) => StatusCode::OK,
             Answer::Location(_) => StatusCode::FOUND,

@@ -10,15 +10,12 @@ use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 use ipnet::IpNet;
 
-use super::request_id::RequestId;
-
 /// Who asked for what.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     pub(super) peer: SocketAddr,
     pub(super) query: String,
-    pub(super) id: RequestId,
     secure: bool,
     authority: Option<String>,
 }
@@ -35,7 +32,6 @@ impl<S: Sync> FromRequestParts<S> for Asked {
             headers: parts.headers.clone(),
             peer: peer.map_or(NOBODY, |ConnectInfo(peer)| *peer),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            id: parts.extensions.get().cloned().unwrap_or_default(),
             secure: parts.uri.scheme() == Some(&Scheme::HTTPS),
             authority: parts.uri.authority().map(ToString::to_string),
         })
@@ -74,7 +70,6 @@ mod tests {
             headers: headers.collect(),
             peer: SocketAddr::from(([10, 0, 0, 1], 7)),
             query: String::new(),
-            id: RequestId::default(),
             secure: false,
             authority: None,
         }

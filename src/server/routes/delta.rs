@@ -1,6 +1,7 @@
 //! The two endpoints that devices ask for deltas.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::extract::State;
 use tokio::time::{Instant, timeout_at};
@@ -86,7 +87,7 @@ async fn answer(service: &Service, format: DeltaFormat, asked: &Asked) -> Answer
     }
     let answers = &service.settings.answers;
     let time = if query.wait { answers.wait } else { answers.long_poll };
-    let deliver = timeout_at(Instant::now() + time, deliver(service, format, &query));
+    let deliver = timeout_at(Instant::now() + time, deliver(service, format, asked, &query));
     tokio::select! {
         answer = deliver => answer.unwrap_or(Answer::StillBuilding),
         () = service.stopping.cancelled() => Answer::Stopping,
@@ -94,7 +95,12 @@ async fn answer(service: &Service, format: DeltaFormat, asked: &Asked) -> Answer
 }
 
 /// Waits until the delta is there and says where.
-async fn deliver(service: &Service, format: DeltaFormat, query: &DeltaQuery) -> Answer {
+async fn deliver(
+    service: &Service,
+    format: DeltaFormat,
+    asked: &Asked,
+    query: &DeltaQuery,
+) -> Answer {
     let pair = match pin(service, format, query).await {
         Ok(pair) => pair,
         Err(answer) => return answer,
@@ -105,7 +111,7 @@ async fn deliver(service: &Service, format: DeltaFormat, query: &DeltaQuery) -> 
             return Answer::QueueFull;
         };
         match ticket.outcome().await {
-            Outcome::Ready(built) => match found(service, query, &pair, &built).await {
+            Outcome::Ready(built) => match found(service, asked, query, &pair, &built).await {
                 Ok(Some(answer)) => {
                     service.metrics.delivered(&built);
                     return answer;
@@ -139,6 +145,7 @@ async fn pinned(service: &Service, image: &NamedImage) -> Result<PinnedImage, An
 /// Where the delta is that was made; `None` if it is not there any more.
 async fn found(
     service: &Service,
+    asked: &Asked,
     query: &DeltaQuery,
     pair: &Pair,
     built: &Built,
@@ -150,8 +157,29 @@ async fn found(
             let there = service.images.tagged(repository, tag).await? == Some(*digest);
             Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
         }
-        Place::File { .. } => Ok(None),
+        Place::File { key } => Ok(location(service, asked, key).await),
     }
+}
+
+/// The signed URL of a file; `None` if there is no such file any more.
+async fn location(service: &Service, asked: &Asked, key: &str) -> Option<Answer> {
+    match service.artifacts.get(key).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return None,
+        Err(error) => {
+            tracing::error!(%error, "v2 files cannot be looked at");
+            return Some(Answer::StillBuilding);
+        }
+    }
+    let listen = &service.settings.listen;
+    let own = || asked.origin(listen.tls.is_some(), &listen.trusted_proxies);
+    let Some(origin) = listen.public_url.clone().or_else(own) else {
+        return Some(Answer::BadQuery("the request has no Host header".to_owned()));
+    };
+    let lifetime = service.settings.answers.download_expiry;
+    let query = service.signer.query(key, SystemTime::now(), lifetime);
+    let origin = origin.trim_end_matches('/');
+    Some(Answer::Location(format!("{origin}{}{key}?{query}", super::download::PATH)))
 }
 
 async fn forget(service: &Service, pair: &Pair) {

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::answer::AnswerLabel;
 use super::service::Service;
-use crate::server::metrics::Levels;
 
 /// The version of the text's format that is spoken here.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -26,14 +25,8 @@ const NO_ROUTE: &str = "none";
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn get(State(service): State<Arc<Service>>) -> Response {
-    let text = service.metrics.text(&service.jobs.counts(), levels(&service).await);
+    let text = service.metrics.text(&service.jobs.counts(), service.housekeeping.disk_use());
     ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
-}
-
-async fn levels(service: &Arc<Service>) -> Levels {
-    let store = service.store.clone();
-    let layers = tokio::task::spawn_blocking(move || store.info().map(|info| info.bytes)).await;
-    Levels { layer_bytes: layers.ok().and_then(Result::ok).unwrap_or_default(), artifact_bytes: 0 }
 }
 
 /// Counts every request with its answer, and logs it.

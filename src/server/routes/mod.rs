@@ -8,16 +8,20 @@
 mod answer;
 mod asked;
 mod delta;
+mod download;
 mod events;
 mod health;
 mod metrics;
 mod openapi;
 mod pair_status;
 mod prepare;
+mod range;
 mod request_id;
 mod router;
 mod service;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use pair_status::{PairState, PairStatus};
 pub(crate) use prepare::Prepared;

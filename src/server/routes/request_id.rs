@@ -13,8 +13,8 @@ const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_LENGTH: usize = 64;
 
 /// The name of a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct RequestId(pub(crate) String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct RequestId(String);
 
 impl RequestId {
     /// The client's own, if it is one that can stand in a log; otherwise a new one.
@@ -35,9 +35,8 @@ impl RequestId {
 }
 
 /// Names the request, puts what is logged meanwhile under that name, and repeats it in the answer.
-pub(super) async fn name_request(mut request: Request, next: Next) -> Response {
+pub(super) async fn name_request(request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
-    request.extensions_mut().insert(id.clone());
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!("request", id = id.0, %method, path);
     let mut response = next.run(request).instrument(span).await;

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::service::Service;
-use super::{delta, events, health, metrics, openapi, prepare, request_id, status};
+use super::{delta, download, events, health, metrics, openapi, prepare, request_id, status};
 
 /// Bytes of a request's body: thousands of pairs to prepare.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -37,6 +37,7 @@ pub(super) fn documented() -> (Router<Arc<Service>>, OpenApi) {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(delta::get_v3))
         .routes(routes!(delta::get_v2))
+        .routes(routes!(download::get, download::head))
         .routes(routes!(prepare::post))
         .routes(routes!(status::get))
         .routes(routes!(events::get))

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::access::{DownloadSigner, Guard};
+use crate::server::artifacts::Artifacts;
+use crate::server::housekeeping::Housekeeping;
 use crate::server::images::Images;
 use crate::server::jobs::Jobs;
 use crate::server::metrics::Metrics;
 use crate::server::settings::ServerSettings;
-use crate::store::Store;
 
 /// The server's parts, shared by all requests.
 pub(crate) struct Service {
@@ -18,7 +19,8 @@ pub(crate) struct Service {
     pub(crate) signer: DownloadSigner,
     pub(crate) images: Images,
     pub(crate) jobs: Arc<Jobs>,
-    pub(crate) store: Store,
+    pub(crate) artifacts: Arc<Artifacts>,
+    pub(crate) housekeeping: Arc<Housekeeping>,
     pub(crate) metrics: Metrics,
     /// Cancelled when the server stops: whoever waits is answered at once.
     pub(crate) stopping: CancellationToken,
