@@ -29,9 +29,8 @@ mod token;
 
 pub(crate) use caller::Caller;
 pub(crate) use denied::Denied;
-pub(crate) use download_url::{DownloadDenied, DownloadSigner};
+pub(crate) use download_url::DownloadSigner;
 pub(crate) use guard::Guard;
 pub(crate) use settings::{
     AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,
 };
-pub(crate) use token::TokenError;

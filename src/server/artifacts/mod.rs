@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-pub(crate) use self::download::{Artifact, Download};
+pub(crate) use self::download::Artifact;
 pub(crate) use self::place::{ArtifactPlace, Bucket};
 
 use self::place::{Opened, upload};

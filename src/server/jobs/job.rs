@@ -50,7 +50,7 @@ pub(super) enum Phase {
     /// In the queue.
     Queued,
     /// Waits until it may try again.
-    Delayed { until: Instant },
+    Delayed,
     /// Has one of the places for builds; `started` when it has its memory too.
     Running { progress: Arc<BuildProgress>, started: bool },
     /// Is over, and waits for the disk to have it.
@@ -104,10 +104,6 @@ impl Active {
         self.waiters > 0 || self.release || self.restored
     }
 
-    pub(super) fn is_running(&self) -> bool {
-        matches!(self.phase, Phase::Running { .. } | Phase::Concluded(_))
-    }
-
     pub(super) fn record(&self, pair: &Arc<Pair>) -> Record {
         let state = match &self.phase {
             Phase::Running { started: true, .. } => RecordState::Preparing,
@@ -138,7 +134,7 @@ impl Active {
                 status.percent = Some(100);
             }
             Phase::Running { started: false, .. } => status.position = Some(0),
-            Phase::Queued | Phase::Delayed { .. } => {}
+            Phase::Queued | Phase::Delayed => {}
         }
         status
     }

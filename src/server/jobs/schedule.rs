@@ -161,7 +161,7 @@ impl Table {
         active.troubles += 1;
         active.trouble_since.get_or_insert(now);
         active.trouble = Some(error);
-        active.phase = Phase::Delayed { until };
+        active.phase = Phase::Delayed;
         let (record, status, number) = (active.record(pair), active.status(), active.number);
         self.timers.insert((until, number, Timer::Retry), Arc::clone(pair));
         self.note(record);
@@ -186,7 +186,7 @@ impl Table {
 
     fn retry(&mut self, pair: &Arc<Pair>, job: u64) {
         let Some(active) = self.active(pair).filter(|active| active.number == job) else { return };
-        if let Phase::Delayed { .. } = active.phase {
+        if let Phase::Delayed = active.phase {
             active.phase = Phase::Queued;
             let fleet = active.fleet.clone();
             self.delayed -= 1;
@@ -213,7 +213,7 @@ impl Table {
         match &active.phase {
             Phase::Running { progress, .. } => return progress.cancel(),
             Phase::Concluded(_) => return,
-            Phase::Delayed { .. } => self.delayed -= 1,
+            Phase::Delayed => self.delayed -= 1,
             Phase::Queued => {
                 let fleet = active.fleet.clone();
                 self.queue.remove(&fleet, pair);
