@@ -1,6 +1,7 @@
 //! How much memory there is for this process.
 
 use std::fs;
+use std::path::Path;
 
 /// Assumed where the system says nothing: a small virtual machine.
 const UNKNOWN: u64 = 1 << 30;
@@ -12,10 +13,23 @@ pub(super) fn half() -> u64 {
     limits.into_iter().flatten().min().unwrap_or(UNKNOWN) / 2
 }
 
-/// The limit of a container (cgroup v2, or v1), as seen from inside.
+/// The limit of the process's cgroup (version 2, or 1 as a container sees it), or of one around it.
 fn cgroup_limit() -> Option<u64> {
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    files.iter().find_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok())
+    let own = fs::read_to_string("/proc/self/cgroup").ok();
+    let own = own.as_deref().and_then(own_cgroup).unwrap_or("/");
+    let around = Path::new(own).ancestors().filter_map(Path::to_str);
+    let files = around.map(|group| format!("/sys/fs/cgroup{group}/memory.max"));
+    let version_1 = "/sys/fs/cgroup/memory/memory.limit_in_bytes".to_owned();
+    let limits = files.chain([version_1]).filter_map(|file| {
+        // Where there is no limit it says `max`.
+        fs::read_to_string(file).ok()?.trim().parse().ok()
+    });
+    limits.min()
+}
+
+/// The path in the line of version 2 in `/proc/self/cgroup` (cgroups(7)).
+fn own_cgroup(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("0::"))
 }
 
 /// `MemTotal` of `/proc/meminfo` (proc(5)).
@@ -33,5 +47,8 @@ mod tests {
     #[test]
     fn there_is_some() {
         assert!(half() >= 16 << 20);
+        let text = "1:name=x:/a\n0::/system.slice/remora.service\n";
+        assert_eq!(own_cgroup(text), Some("/system.slice/remora.service"));
+        assert_eq!(own_cgroup("1:memory:/a\n"), None);
     }
 }

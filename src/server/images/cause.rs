@@ -90,3 +90,62 @@ fn in_v3(error: &V3Error) -> Option<&ImageError> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::image::{BlobProblem, DiffId, Digest, ManifestError};
+    use crate::progress::Cancelled;
+
+    fn status(status: u16) -> ImageError {
+        let (place, action) = ("r/a".to_owned(), "a request");
+        RegistryError::Status { place, status, action, message: String::new() }.into()
+    }
+
+    fn no_blob() -> ImageError {
+        let (place, digest) = ("r/a".to_owned(), Digest::of(b""));
+        RegistryError::NoBlob { place, digest, foreign: false }.into()
+    }
+
+    #[test]
+    fn what_passes_is_waited_for_and_what_does_not_is_given_up() {
+        let diff_id = DiffId(Digest::of(b""));
+        let source = |error| StoreError::Source { diff_id, source: Box::new(error) };
+        let disk = || io::Error::from(io::ErrorKind::StorageFull);
+        let blob = ImageError::Blob {
+            place: "r/a".to_owned(),
+            expected: Digest::of(b""),
+            problem: BlobProblem::Long(1),
+        };
+        let manifest = ManifestError::Schema1;
+        let manifest = ImageError::Manifest { reference: "r/a".to_owned(), source: manifest };
+        let not_found = ImageError::NotFound { reference: "r/a".to_owned(), names: Vec::new() };
+        for (error, cause) in [
+            (Error::from(status(503)), Cause::Registry),
+            (status(401).into(), Cause::Registry),
+            (V3Error::from(source(status(500))).into(), Cause::Registry),
+            (V2Error::from(source(blob)).into(), Cause::Registry),
+            (no_blob().into(), Cause::Missing),
+            (not_found.into(), Cause::Missing),
+            (manifest.into(), Cause::Refused),
+            (source(ImageError::Compressed(disk())).into(), Cause::Refused),
+            (V3Error::ConfigNotText.into(), Cause::Refused),
+            (V3Error::Write(disk()).into(), Cause::Disk),
+            (V2Error::Output(disk()).into(), Cause::Disk),
+            (V3Error::Unverified(Box::new(V3Error::ConfigNotText)).into(), Cause::Defect),
+            (ImageError::from(Cancelled).into(), Cause::Cancelled),
+        ] {
+            let text = error.to_string();
+            assert_eq!(BuildError::from(error).cause, cause, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registrys_collection_of_garbage_is_outlasted() {
+        assert!(is_missing_blob(&no_blob().into()) && !is_missing_blob(&status(404).into()));
+        assert!(may_push_again(&status(404)) && may_push_again(&status(400)));
+        assert!(!may_push_again(&status(403)) && !may_push_again(&no_blob()));
+    }
+}

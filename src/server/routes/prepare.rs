@@ -1,10 +1,10 @@
 //! Deltas asked for ahead, for instance for a release.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,9 @@ const MAX_PAIRS: usize = 5_000;
 
 /// Pairs of one request that are looked up at the same time.
 const AT_ONCE: usize = 16;
+
+/// How long a list may take to come.
+const BODY_TIME: Duration = Duration::from_secs(60);
 
 /// What is to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -75,11 +78,16 @@ pub(crate) struct Prepared {
 pub(super) async fn post(
     State(service): State<Arc<Service>>,
     asked: Asked,
-    body: Result<Json<Prepare>, JsonRejection>,
+    request: Request,
 ) -> Response {
     if let Err(denied) = service.guard.authorize_builder(&asked.headers, asked.peer) {
         return refusal(denied);
     }
+    // Nobody but the builder has its list read.
+    let body = Json::<Prepare>::from_request(request, &());
+    let Ok(body) = tokio::time::timeout(BODY_TIME, body).await else {
+        return bad("the list does not come to an end".to_owned());
+    };
     let wanted = match body {
         Ok(Json(wanted)) if wanted.pairs.len() <= MAX_PAIRS => wanted,
         Ok(_) => return bad(format!("there are more than {MAX_PAIRS} pairs")),

@@ -55,3 +55,22 @@ async fn nowhere() -> Response {
 fn defect(_panic: Box<dyn Any + Send + 'static>) -> Response {
     super::answer::Answer::Defect.into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_as_a_defect() {
+        let broken =
+            Router::new().route("/", get(async || -> &'static str { panic!("on purpose") }));
+        let broken = broken.layer(CatchPanicLayer::custom(defect));
+        let response = broken.oneshot(Request::new(Body::empty())).await.expect("an answer");
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

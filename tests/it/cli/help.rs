@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "",
     "create",
     "apply",
@@ -13,6 +13,7 @@ const COMMANDS: [&str; 12] = [
     "store verify",
     "store gc",
     "serve",
+    "prepare",
     "completions",
     "man",
 ];
