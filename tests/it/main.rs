@@ -9,6 +9,7 @@ mod registry_logins;
 mod registry_server;
 mod sample_image;
 mod scripted_server;
+mod stopping;
 mod store;
 mod token_server;
 mod tools;
