@@ -34,7 +34,8 @@ use crate::image::Digest;
 use crate::temporary::TemporaryFile;
 
 /// A file that was published, asked for or downloaded so short a time ago is not removed: whoever was
-/// sent to it is on the way, and takes up a broken download for five minutes.
+/// sent to it is on the way, and takes up a broken download for five minutes. For so long after the
+/// start nothing is removed: nobody knows what was used before.
 pub(crate) const KEEP_TIME: Duration = Duration::from_secs(600);
 
 /// The files of v2 deltas. Needs a Tokio runtime around it when it is opened.
@@ -63,7 +64,7 @@ impl Artifacts {
     pub(crate) fn open(place: &ArtifactPlace) -> Result<Self, ServerError> {
         Ok(Artifacts {
             place: place.open()?,
-            uses: Arc::default(),
+            uses: Arc::new(Uses::new()),
             gate: Mutex::default(),
             runtime: Handle::current(),
         })

@@ -4,8 +4,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-#[derive(Debug, Default)]
-pub(super) struct Uses(Mutex<HashMap<String, Use>>);
+#[derive(Debug)]
+pub(super) struct Uses(Mutex<Known>);
+
+#[derive(Debug)]
+struct Known {
+    /// Since when uses are noted: what was used before may have been used at that moment.
+    since: SystemTime,
+    uses: HashMap<String, Use>,
+}
 
 #[derive(Debug)]
 struct Use {
@@ -15,7 +22,12 @@ struct Use {
 }
 
 impl Uses {
-    fn uses(&self) -> MutexGuard<'_, HashMap<String, Use>> {
+    /// Notes uses from now on.
+    pub(super) fn new() -> Self {
+        Uses(Mutex::new(Known { since: SystemTime::now(), uses: HashMap::new() }))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -31,26 +43,27 @@ impl Uses {
     }
 
     fn change_pins(&self, key: &str, change: impl FnOnce(usize) -> usize) {
-        let (mut uses, now) = (self.uses(), SystemTime::now());
-        let one = uses.entry(key.to_owned()).or_insert(Use { pins: 0, last: now });
+        let (mut known, now) = (self.known(), SystemTime::now());
+        let one = known.uses.entry(key.to_owned()).or_insert(Use { pins: 0, last: now });
         one.pins = change(one.pins);
         one.last = now;
     }
 
     pub(super) fn last_use(&self, key: &str) -> Option<SystemTime> {
-        self.uses().get(key).map(|one| one.last)
+        self.known().uses.get(key).map(|one| one.last)
     }
 
     /// Whether the file is used, or was within `time`.
     pub(super) fn is_in_use(&self, key: &str, time: Duration) -> bool {
-        let uses = self.uses();
+        let known = self.known();
         // A clock set back makes the last use lie in the future.
         let is_recent = |last| SystemTime::now().duration_since(last).is_ok_and(|age| age < time);
-        uses.get(key).is_some_and(|one| one.pins > 0 || is_recent(one.last))
+        let is_used = |one: &Use| one.pins > 0 || is_recent(one.last);
+        is_recent(known.since) || known.uses.get(key).is_some_and(is_used)
     }
 
     pub(super) fn forget(&self, key: &str) {
-        let mut uses = self.uses();
+        let uses = &mut self.known().uses;
         if uses.get(key).is_some_and(|one| one.pins == 0) {
             uses.remove(key);
         }
@@ -58,7 +71,9 @@ impl Uses {
 
     #[cfg(test)]
     pub(super) fn age(&self, by: Duration) {
-        self.uses().values_mut().for_each(|one| one.last -= by);
+        let mut known = self.known();
+        known.since -= by;
+        known.uses.values_mut().for_each(|one| one.last -= by);
     }
 }
 

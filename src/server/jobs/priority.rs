@@ -23,3 +23,21 @@ pub(super) fn start_computing_threads() {
         tracing::debug!("computing threads are those that were there: {error}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_thread_that_asks_and_its_children_step_back() {
+        let nice = || getpriority_process(None).expect("readable");
+        let before = nice();
+        let lowered = std::thread::spawn(move || {
+            lower();
+            (nice(), std::thread::spawn(nice).join().expect("no panic"))
+        });
+        let expected = before.max(NICE);
+        assert_eq!(lowered.join().expect("no panic"), (expected, expected));
+        assert_eq!(nice(), before);
+    }
+}

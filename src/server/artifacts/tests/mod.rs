@@ -1,3 +1,7 @@
+//! Files in a folder.
+
+mod bucket;
+
 use std::io::Write as _;
 use std::path::Path;
 
@@ -83,6 +87,7 @@ async fn what_a_killed_server_was_writing_goes_and_what_it_published_stays() {
     drop(artifacts);
     std::fs::write(folder.path().join("v2/.remora-x.tmp"), b"half").unwrap();
     let artifacts = open(folder.path());
+    assert!(!artifacts.remove(&key).await.unwrap(), "somebody may be on the way");
     assert!(artifacts.get(&key).await.unwrap().is_some());
     assert!(!folder.path().join("v2/.remora-x.tmp").exists());
     let second = Artifacts::open(&ArtifactPlace::Folder(folder.path().join("v2")));
