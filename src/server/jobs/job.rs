@@ -27,13 +27,10 @@ pub(super) struct Active {
     pub(super) number: u64,
     pub(super) fleet: String,
     pub(super) release: bool,
-    /// Left over from an earlier run of the server, and nobody has asked for it in this one: those
-    /// who waited have not had the time to come back.
-    pub(super) restored: bool,
     pub(super) crashes: u32,
     pub(super) phase: Phase,
     pub(super) waiters: usize,
-    /// Since when nobody has waited.
+    /// Since when nobody has waited; `None` too if nobody ever has.
     pub(super) idle_since: Option<Instant>,
     /// Whether a timer will look at `idle_since`.
     pub(super) watched: bool,
@@ -86,7 +83,6 @@ impl Active {
             number,
             fleet,
             release: false,
-            restored: false,
             crashes: 0,
             phase: Phase::Queued,
             waiters: 0,
@@ -101,7 +97,7 @@ impl Active {
 
     /// Whether it is to go on for ever.
     pub(super) fn is_wanted(&self) -> bool {
-        self.waiters > 0 || self.release || self.restored
+        self.waiters > 0 || self.release
     }
 
     pub(super) fn record(&self, pair: &Arc<Pair>) -> Record {

@@ -40,7 +40,9 @@ impl Table {
 
     fn restore_active(&mut self, pair: Arc<Pair>, fleet: String, release: bool, crashes: u32) {
         let mut active = self.new_active(fleet);
-        (active.release, active.restored, active.crashes) = (release, true, crashes);
+        // Nobody waits, but those who did have not had the time to come back: until one of them has,
+        // and has left, the job goes on.
+        (active.release, active.crashes) = (release, crashes);
         self.queue.push(&active.fleet, Arc::clone(&pair));
         self.note(active.record(&pair));
         self.insert(pair, Job::Active(active));

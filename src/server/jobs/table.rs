@@ -106,7 +106,6 @@ impl Table {
             return Asked::Known(Outcome::Parked);
         };
         active.waiters += 1;
-        active.restored = false;
         active.idle_since = None;
         active.release |= origin.release;
         self.counts.waiters += 1;
