@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
+
 use super::fake::{Fake, Plan};
 use super::{ask, built, open, pair, release, settings, until};
 use crate::server::ServerError;
@@ -114,6 +117,26 @@ async fn a_damaged_database_is_an_error_with_a_hint() {
     let error = Jobs::open(settings(folder.path()), fake.clone()).await.expect_err("damaged");
     assert!(error.to_string().contains("jobs.sqlite"), "{error}");
     assert!(error.hint().is_some());
+}
+
+#[tokio::test]
+async fn while_the_disk_takes_nothing_nothing_is_promised_and_then_all_goes_on() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
+    let jobs = open(settings(folder.path()), &fake).await;
+    let file = folder.path().join("jobs.sqlite");
+    let mut other = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    sqlx::query("ALTER TABLE jobs RENAME TO away").execute(&mut other).await.unwrap();
+    let moment = Duration::from_millis(50);
+    let asked = jobs.request(pair(0), release("fleet"));
+    assert!(tokio::time::timeout(moment, asked).await.is_err());
+    assert!(tokio::time::timeout(moment, jobs.check()).await.is_err());
+    assert_ne!(jobs.status(&pair(0)).unwrap().state, JobState::Ready);
+    sqlx::query("ALTER TABLE away RENAME TO jobs").execute(&mut other).await.unwrap();
+    assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+    drop(jobs);
+    let jobs = open(settings(folder.path()), &fake).await;
+    assert_eq!(jobs.status(&pair(0)).unwrap().state, JobState::Ready);
+    assert_eq!(fake.begun().len(), 1);
 }
 
 #[tokio::test]
