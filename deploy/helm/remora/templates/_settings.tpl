@@ -1,0 +1,41 @@
+{{- /* The environment that open-balena-delta has, and what is Remora's own. */ -}}
+{{- define "remora.environment" -}}
+{{- $hostname := include "remora.hostname" . -}}
+- name: BALENA_TLD
+  value: {{ $hostname | quote }}
+- name: REGISTRY_HOST
+  value: {{ default (printf "registry.%s" $hostname) .Values.registryHost | quote }}
+- name: TOKEN_AUTH_BUILDER_TOKEN
+  valueFrom:
+    secretKeyRef:
+      name: {{ .Values.builderToken.secret }}
+      key: {{ .Values.builderToken.key }}
+- name: JWT_ALGO
+  value: ES256
+- name: REMORA_PUBLIC_URL
+  value: {{ default (printf "https://delta.%s" $hostname) .Values.publicUrl | quote }}
+- name: REMORA_DISK_BUDGET
+  value: {{ .Values.persistence.budget | quote }}
+- name: REMORA_LOG_FORMAT
+  value: json
+{{- range $name, $value := .Values.env }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- end -}}
+
+{{- /* The files under /certs, by the names that openBalena gives them. */ -}}
+{{- define "remora.certificates" -}}
+- secret:
+    name: {{ .Values.tokenKey.secret }}
+    items:
+      - key: {{ .Values.tokenKey.key }}
+        path: private/api.{{ include "remora.hostname" . }}.pem
+{{- with .Values.caBundle.secret }}
+- secret:
+    name: {{ . }}
+    items:
+      - key: {{ $.Values.caBundle.key }}
+        path: ca-bundle.pem
+{{- end }}
+{{- end -}}
