@@ -30,6 +30,9 @@ pub(crate) enum Access<'a> {
     Password(&'a str, &'a str),
     /// Whoever has a token of the server with this URL, signed by this certificate (PEM).
     Token { realm: &'a str, certificate: &'a str },
+    /// The same where the API of an openBalena installation signs, for a registry that is called
+    /// `host` by everybody.
+    Balena { realm: &'a str, certificate: &'a str, issuer: &'a str, host: &'a str },
 }
 
 /// A certificate for 127.0.0.1 and its key, in PEM.
@@ -76,6 +79,11 @@ impl RegistryServer {
     /// The requests it answered so far, one a line: `"METHOD /path HTTP/1.1" STATUS …`.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).expect("readable log")
+    }
+
+    /// Where it keeps its data.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// How many of the answered requests contain `text`.
@@ -127,6 +135,13 @@ fn config(folder: &TempDir, port: u16, access: &Access<'_>, identity: Option<&Id
                 "realm": realm, "service": "test-registry", "issuer": "test-issuer",
                 "rootcertbundle": file("token.pem", certificate),
             }});
+        }
+        Access::Balena { realm, certificate, issuer, host } => {
+            config["auth"] = json!({ "token": {
+                "realm": realm, "service": host, "issuer": issuer,
+                "rootcertbundle": file("token.pem", certificate),
+            }});
+            config["storage"]["delete"] = json!({ "enabled": true });
         }
     }
     config

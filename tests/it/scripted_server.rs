@@ -158,7 +158,7 @@ impl ScriptedServer {
 }
 
 /// A blob or the end of it, as the request wants.
-fn ranged(request: &Request, blob: &[u8]) -> Reply {
+pub(crate) fn ranged(request: &Request, blob: &[u8]) -> Reply {
     let start = request
         .header("range")
         .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());

@@ -1,11 +1,11 @@
 //! v2 deltas from end to end: made by the library, applied by rsync. Needs root, as devices have it.
 
 mod command_line;
-mod device;
-mod folder;
+pub(crate) mod device;
+pub(crate) mod folder;
 mod hostile;
 mod images;
-mod layers;
+pub(crate) mod layers;
 mod properties;
 mod tree;
 mod trees;

@@ -16,13 +16,13 @@ use crate::sample_image::{SampleImage, Style};
 use crate::tools::output;
 
 /// A stack of layers, unpacked by umoci.
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     folder: TempDir,
 }
 
 impl Unpacked {
     /// `None` if umoci refuses them.
-    pub(super) fn new(layers: &[&[u8]]) -> Option<Self> {
+    pub(crate) fn new(layers: &[&[u8]]) -> Option<Self> {
         let bench = Bench::new();
         let tars = layers.iter().map(|layer| layer.to_vec()).collect();
         let image = SampleImage::of_tars(Style::Oci, "amd64", tars);
@@ -35,7 +35,7 @@ impl Unpacked {
         output.status.success().then_some(Unpacked { folder })
     }
 
-    pub(super) fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.folder.path().join("bundle/rootfs")
     }
 }

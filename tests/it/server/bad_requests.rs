@@ -1,0 +1,165 @@
+//! Requests that make no sense: the right status, nobody contacted, nothing told.
+
+use super::Scene;
+use crate::installation::{Answer, BUILDER_TOKEN};
+use crate::scripted_server::{Reply, ScriptedServer};
+
+/// Sends each of these as the target of a request with a good token; all must be answered with
+/// `status` before anybody is contacted.
+fn assert_refused(scene: &Scene, status: u16, targets: &[String]) {
+    let contacts = contacts(scene);
+    for target in targets {
+        let bearer = format!("Bearer {}", scene.token);
+        let answer = scene.server.ask("GET", target, &[("Authorization", &bearer)]);
+        let shown: String = target.chars().take(200).collect();
+        assert_eq!(answer.status, status, "{shown}: {}", answer.text());
+        assert_plain(scene, &answer);
+    }
+    assert_eq!(self::contacts(scene), contacts);
+}
+
+/// That an answer is for people, and holds no secret.
+fn assert_plain(scene: &Scene, answer: &Answer) {
+    let kind = answer.header("content-type").unwrap_or("text/plain; charset=utf-8");
+    assert_eq!(kind, "text/plain; charset=utf-8");
+    let text = format!("{:?}{}", answer.headers, answer.text());
+    assert!(!text.contains(BUILDER_TOKEN) && !text.contains(&scene.token), "{text}");
+    assert!(text.len() < 2000, "{text}");
+}
+
+/// How many requests the registry and the API had.
+fn contacts(scene: &Scene) -> (usize, usize) {
+    let installation = &scene.installation;
+    (installation.proxy.requests().len(), installation.api.server.requests().len())
+}
+
+#[test]
+fn queries_that_make_no_sense_are_400() {
+    let scene = Scene::new(&[]);
+    let (src, dest) = (&scene.base.reference, &scene.target.reference);
+    let host = scene.installation.registry_host();
+    let hex = "a".repeat(64);
+    let mut queries = vec![
+        String::new(),
+        format!("src={src}"),
+        format!("dest={dest}"),
+        format!("src=&dest={dest}"),
+        format!("src={src}&dest="),
+        format!("SRC={src}&dest={dest}"),
+        format!("src={src}&src={src}&dest={dest}"),
+        format!("src={src}&dest={dest}&dest={dest}"),
+        format!("src={src}&dest={dest}&%73rc={src}"),
+        format!("src={src}&dest={dest}&wait=maybe"),
+        format!("src={src}&dest={dest}&wait=true&wait=true"),
+        // Numbers are how balenaCloud names images.
+        format!("src=1234567&dest={dest}"),
+        format!("src={src}&dest=7"),
+    ];
+    for bad in [
+        host.clone(),
+        format!("{host}/"),
+        format!("{host}//"),
+        format!("{host}/v2/ABC"),
+        format!("{host}/v2/a@sha256:{}", &hex[1..]),
+        format!("{host}/v2/a@sha256:{hex}0"),
+        format!("{host}/v2/a@md5:{hex}"),
+        format!("{host}/v2/a@{hex}"),
+        format!("{host}/v2/a:{}", "t".repeat(129)),
+        format!("{host}/v2/a:-b"),
+        format!("{host}/v2/../../v2/a"),
+        format!("{host}/v2/..%2f..%2fa"),
+        format!("{host}/v2/%2e%2e/a"),
+        format!("{host}/./a"),
+        format!("{host}/v2/a%00"),
+        format!("{host}/v2/a%0d%0aX-Evil:%201"),
+        format!("{host}/v2/a%20b"),
+        format!("{host}/v2/%ff%fe"),
+        format!("{host}/v2/a%"),
+        format!("{host}/v2/a%2"),
+        format!("{host}/v2/a%zz"),
+        format!("{host}/v2/%E2%80%AEa"),
+        format!("{host}/v2/a?x=y"),
+        format!("{host}/v2/a%3Fx"),
+        format!("{host}/v2/a%23b"),
+        format!("http://{host}/v2/a"),
+        format!("{host}/{}", "a/".repeat(400)),
+    ] {
+        queries.push(format!("src={bad}&dest={dest}"));
+        queries.push(format!("src={src}&dest={bad}"));
+    }
+    queries.push(format!("src={src}&dest={dest}&x={}", "y".repeat(9000)));
+    let targets: Vec<String> = ["v2", "v3"]
+        .iter()
+        .flat_map(|version| {
+            queries.iter().map(move |query| format!("/api/{version}/delta?{query}"))
+        })
+        .collect();
+    assert_refused(&scene, 400, &targets);
+}
+
+#[test]
+fn another_host_is_400_and_never_contacted() {
+    let other = ScriptedServer::start(|_| Reply::status(200));
+    let scene = Scene::new(&[]);
+    let (src, dest) = (&scene.base.reference, &scene.target.reference);
+    let (host, address) = (scene.installation.registry_host(), other.address());
+    let name = &scene.base.repository;
+    let port = host.split(':').nth(1).expect("a port");
+    let mut targets = Vec::new();
+    for named in [
+        format!("{address}/{name}"),
+        format!("{address}/{name}@sha256:{}", "0".repeat(64)),
+        format!("{host}@{address}/{name}"),
+        format!("{host}%40{address}/{name}"),
+        format!("user:password@{address}/{name}"),
+        format!("{host}.evil.test/{name}"),
+        format!("{host}%00{address}/{name}"),
+        format!("{address}%2F{host}/{name}"),
+        format!("localhost:{port}/{name}"),
+        format!("127.1:{port}/{name}"),
+        format!("0x7f000001:{port}/{name}"),
+        format!("[::1]:{port}/{name}"),
+        format!("127.0.0.1/{name}"),
+        format!("127.0.0.1:0{port}/{name}"),
+        "docker.io/library/alpine:latest".to_owned(),
+        "alpine:latest".to_owned(),
+        name.clone(),
+        format!("/{name}"),
+    ] {
+        targets.push(format!("/api/v3/delta?src={named}&dest={dest}"));
+        targets.push(format!("/api/v2/delta?src={src}&dest={named}"));
+    }
+    assert_refused(&scene, 400, &targets);
+    assert!(other.requests().is_empty());
+}
+
+#[test]
+fn what_is_not_there_is_404_or_405_and_a_long_head_is_refused() {
+    let scene = Scene::new(&[]);
+    let contacts = contacts(&scene);
+    let query = format!("src={}&dest={}", scene.base.reference, scene.target.reference);
+    let bearer = format!("Bearer {}", scene.token);
+    let long = "x".repeat(200 << 10);
+    let target = format!("/api/v3/delta?{query}");
+    for (method, target, extra, expected) in [
+        ("GET", "/".to_owned(), "", 404..=404),
+        ("GET", format!("/api/v1/delta?{query}"), "", 404..=404),
+        ("GET", format!("/api/v3/delta/?{query}"), "", 404..=404),
+        ("GET", format!("/api/v3/../v3/delta?{query}"), "", 404..=404),
+        ("GET", format!("//api/v3/delta?{query}"), "", 404..=404),
+        ("GET", "/../../etc/passwd".to_owned(), "", 400..=404),
+        ("POST", target.clone(), "", 405..=405),
+        ("PUT", target.clone(), "", 405..=405),
+        ("DELETE", target.clone(), "", 405..=405),
+        ("GET", target.clone(), long.as_str(), 400..=431),
+        ("GET", format!("/api/v3/delta?{query}&{long}"), "", 400..=431),
+    ] {
+        let headers = [("Authorization", bearer.as_str()), ("X-Long", extra)];
+        let answer = scene.server.ask(method, &target, &headers);
+        let shown: String = target.chars().take(100).collect();
+        assert!(expected.contains(&answer.status), "{method} {shown}: {}", answer.status);
+    }
+    assert_eq!(self::contacts(&scene), contacts);
+    // It is still there for everybody else.
+    assert_eq!(scene.ask_on(3).status, 200);
+}

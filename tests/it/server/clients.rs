@@ -1,0 +1,129 @@
+//! The programs that really ask: balenahup's curl, and the packages of balena-supervisor.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{Scene, assert_applies};
+use crate::installation::{Exchange, Fault, Installation, ServerProcess};
+use crate::scripted_server::{Reply, Request, ScriptedServer};
+use crate::tools::{self, run};
+use crate::v2::folder::differences;
+use crate::v2::layers::Unpacked;
+
+/// The packages that a supervisor applies v2 deltas with.
+const PACKAGES: &str = r#"{ "private": true, "dependencies": { "docker-delta": "4.1.0", "resumable-request": "2.0.1" } }"#;
+
+/// How much of a download comes before the connection is lost, twice.
+const CUT: usize = 7_000;
+
+#[test]
+fn balenahup_gets_a_name_after_as_many_tries_as_it_takes() {
+    let scene = Scene::new(&[("REMORA_LONG_POLL", "1s")]);
+    scene.fault(Fault::HoldBlobs);
+    let (src, dest) = (&scene.base.reference, &scene.target.reference);
+    let url = format!("http://{}/api/v3/delta?src={src}&dest={dest}", scene.server.address());
+    let bearer = format!("Authorization: Bearer {}", scene.token);
+    let arguments =
+        ["--retry", "10", "--fail", "--location", "--silent", "--header", &bearer, &url];
+    let mut curl = Command::new("curl");
+    let curl = curl.args(arguments).stdout(std::process::Stdio::piped()).spawn();
+    let curl = curl.unwrap_or_else(|error| tools::missing("curl", &error));
+    while !scene.server.ask("GET", "/metrics", &[]).text().contains("status=\"504\"") {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    scene.fault(Fault::None);
+    let output = curl.wait_with_output().expect("curl ran");
+    assert!(output.status.success(), "{}", output.status);
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON and nothing else");
+    let name = answer["name"].as_str().expect("a name");
+    assert_applies(&scene.installation, name, &scene.base, &scene.target);
+
+    // Where there is no delta, it must get nothing that it could read a name from.
+    for (src, token, code) in [("1234", scene.token.as_str(), 22), (src, "x", 22)] {
+        let url = format!("http://{}/api/v3/delta?src={src}&dest={dest}", scene.server.address());
+        let bearer = format!("Authorization: Bearer {token}");
+        let output = tools::output(
+            "curl",
+            &["--retry", "10", "--fail", "--location", "--silent", "--header", &bearer, &url],
+        );
+        assert_eq!((output.status.code(), output.stdout.len()), (Some(code), 0));
+    }
+}
+
+#[test]
+fn the_supervisors_packages_fetch_and_apply_a_v2_delta_over_a_bad_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    install_packages(folder.path());
+    let installation = Installation::new();
+    let (base, target) = installation.push_pair(0, &crate::installation::Pair::similar(1, 400_000));
+    let token = installation.token(&[&base.repository, &target.repository]);
+
+    // The server is known by a bad link's address.
+    let way = std::sync::Arc::new(std::sync::OnceLock::<String>::new());
+    let to = std::sync::Arc::clone(&way);
+    let link =
+        ScriptedServer::start(move |request| over_a_bad_link(request, to.get().expect("a server")));
+    let public = format!("http://{}", link.address());
+    let server: ServerProcess = installation.serve(&[("REMORA_PUBLIC_URL", &public)]);
+    way.set(server.address()).expect("set once");
+
+    let answer = super::ask_on(&server, 2, (&base, &target), &token);
+    let url = answer.header("location").expect("a location").to_owned();
+    assert!(url.starts_with(&public), "{url}");
+    let unpacked = |image: &crate::sample_image::SampleImage| {
+        let tars: Vec<&[u8]> = image.tars.iter().map(Vec::as_slice).collect();
+        Unpacked::new(&tars).expect("a tree")
+    };
+    let (old, new) = (unpacked(&base.image), unpacked(&target.image));
+    let work = folder.path().join("engine");
+    std::fs::create_dir(&work).expect("created");
+    let script = folder.path().join("device.cjs");
+    std::fs::copy(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/server/device.cjs"),
+        &script,
+    )
+    .expect("copied");
+    let text = |path: &Path| path.display().to_string();
+    let said = run("node", &[text(&script), url, text(&old.root()), text(&work)]);
+    assert!(said.contains("applied "), "{said}");
+    assert!(said.contains(r#""Cmd":["sh"]"#), "{said}");
+    let found = differences(&work.join("target"), &new.root());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    let downloads = link.requests();
+    assert!(downloads.iter().all(|request| request.header("authorization").is_none()));
+    assert!(downloads.iter().any(|request| request.header("range").is_some()), "{said}");
+}
+
+/// Puts the packages into a folder.
+fn install_packages(folder: &Path) {
+    std::fs::write(folder.join("package.json"), PACKAGES).expect("written");
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]);
+    let output = npm.current_dir(folder).output();
+    let output = output.unwrap_or_else(|error| tools::missing("npm", &error));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "npm install failed, it needs its registry: {errors}");
+}
+
+/// Passes a request on, and loses the connection in the middle of the first answers.
+fn over_a_bad_link(request: &Request, server: &str) -> Reply {
+    let headers: Vec<(&str, &str)> = request
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("range"))
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let exchange = Exchange::send(server, &request.method, &request.path, &headers, b"");
+    let answer = exchange.expect("the server is there").answer();
+    let mut reply = Reply::status(answer.status);
+    for (name, value) in &answer.headers {
+        if !["connection", "content-length", "date"].contains(&name.as_str()) {
+            reply = reply.header(name, value);
+        }
+    }
+    let len = answer.body.len();
+    let reply = reply.body(answer.body);
+    if request.earlier < 2 { reply.cut_to(CUT.min(len)) } else { reply }
+}
