@@ -124,7 +124,8 @@ fn answer(request: &Request, signer: &Signer) -> Reply {
 /// scopes in one, another action.
 fn grant(scope: &str, user: Option<&str>) -> Option<Value> {
     let (name, actions) = scope.strip_prefix("repository:")?.split_once(':')?;
-    let hash = name.strip_prefix("v2/")?;
+    // The images of a multi-stage build have a number behind their name.
+    let hash = name.strip_prefix("v2/")?.split('-').next()?;
     let hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let actions: Vec<&str> = actions.split(',').collect();
     let understood = hex(hash) && actions.iter().all(|action| ["pull", "push"].contains(action));

@@ -72,8 +72,7 @@ impl ServerProcess {
         let status = format!("/proc/{}/status", self.process.id());
         let status = fs::read_to_string(status).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux");
-        let kibibytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number");
-        kibibytes << 10
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
     }
 
     /// Everything that it wrote.

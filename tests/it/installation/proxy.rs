@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -11,6 +12,9 @@ use crate::scripted_server::{Reply, Request, ScriptedServer, ranged};
 
 /// How often a request that is held looks whether it may go on.
 const HOLD_PAUSE: Duration = Duration::from_millis(20);
+
+/// Blobs from this size on are layers with data; configs and what is tiny is smaller.
+const LAYER_BYTES: u64 = 8 << 10;
 
 /// What goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +30,8 @@ pub(crate) enum Fault {
     CutBlobs(usize),
     /// Downloads of blobs are redirected to another host, as registries with S3 do.
     RedirectBlobs,
-    /// Downloads of blobs are held while this lasts.
-    HoldBlobs,
+    /// Downloads of layers are held while this lasts.
+    HoldLayers,
 }
 
 /// A proxy on a free port, for as long as the process runs.
@@ -47,7 +51,7 @@ struct Shared {
 
 struct Upstream {
     address: String,
-    data: std::path::PathBuf,
+    data: PathBuf,
 }
 
 impl Proxy {
@@ -99,6 +103,18 @@ impl Proxy {
         self.shared.seen.lock().expect("no panics").clone()
     }
 
+    /// How many downloads of layers there were, configs and tiny ones left out.
+    pub(crate) fn layer_reads(&self) -> usize {
+        self.requests().iter().filter(|line| self.shared.is_layer(line)).count()
+    }
+
+    /// Waits until a layer is asked for: a delta is being made.
+    pub(crate) fn until_a_layer_is_read(&self) {
+        while self.layer_reads() == 0 {
+            std::thread::sleep(HOLD_PAUSE);
+        }
+    }
+
     /// How many of them contain `text`.
     pub(crate) fn count(&self, text: &str) -> usize {
         self.requests().iter().filter(|line| line.contains(text)).count()
@@ -120,7 +136,8 @@ impl Shared {
         let Some(first) = head.first().cloned() else { return Ok(()) };
         let blob = first.starts_with("GET ") && first.contains("/blobs/sha256:");
         self.seen.lock().expect("no panics").push(first.clone());
-        while self.fault() == Fault::Stall || (blob && self.fault() == Fault::HoldBlobs) {
+        let layer = self.is_layer(&first);
+        while self.fault() == Fault::Stall || (layer && self.fault() == Fault::HoldLayers) {
             std::thread::sleep(HOLD_PAUSE);
         }
         match self.fault() {
@@ -135,6 +152,17 @@ impl Shared {
             Fault::CutBlobs(bytes) if blob => self.relay(client, input, &head, Some(bytes)),
             _ => self.relay(client, input, &head, None),
         }
+    }
+
+    /// Whether the request with this first line is the download of a layer.
+    fn is_layer(&self, first: &str) -> bool {
+        let digest = first.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
+        let hex = digest.and_then(|path| path.split_once("/blobs/sha256:")).map(|(_, hex)| hex);
+        let size = hex.and_then(|hex| {
+            let blob = blob_file(&self.registry.get()?.data, hex)?;
+            fs::metadata(blob).ok()
+        });
+        size.is_some_and(|metadata| metadata.len() >= LAYER_BYTES)
     }
 
     fn redirect(&self, first: &str) -> String {
@@ -182,18 +210,22 @@ fn read_head(input: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {
 
 /// A blob, as S3 gives it out: to whoever has the signed URL, and to nobody with credentials beside
 /// that.
-fn stored(request: &Request, data: &OnceLock<std::path::PathBuf>) -> Reply {
+fn stored(request: &Request, data: &OnceLock<PathBuf>) -> Reply {
     let path = request.path.trim_start_matches('/');
     let (digest, query) = path.split_once('?').unwrap_or((path, ""));
     if request.header("authorization").is_some() || query != "signature=for-this-blob" {
         return Reply::status(400);
     }
     let hex = digest.trim_start_matches("sha256:");
-    let blob = data.get().map(|data| {
-        data.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
-    });
+    let blob = data.get().and_then(|data| blob_file(data, hex));
     match blob.map(fs::read) {
         Some(Ok(blob)) => ranged(request, &blob),
         _ => Reply::status(404),
     }
+}
+
+/// Where a registry keeps a blob.
+fn blob_file(data: &Path, hex: &str) -> Option<PathBuf> {
+    let folder = data.join("docker/registry/v2/blobs/sha256").join(hex.get(..2)?);
+    Some(folder.join(hex).join("data"))
 }

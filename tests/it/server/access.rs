@@ -5,7 +5,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::{SIZE, Scene};
-use crate::installation::{Api, BUILDER_TOKEN, Claims, DEVICE, DEVICE_KEY, Installation, Pair};
+use crate::installation::{
+    Api, BUILDER_TOKEN, Claims, DEVICE, DEVICE_KEY, Exchange, Installation, Pair, Pushed,
+};
 
 /// Asks with this `Authorization`.
 fn status(scene: &Scene, authorization: &str) -> (u16, Option<String>) {
@@ -25,7 +27,7 @@ fn fetched(installation: &Installation, login: Option<(&str, &str)>, scopes: &[&
     let headers: Vec<(&str, &str)> =
         basic.iter().map(|basic| ("Authorization", basic.as_str())).collect();
     let address = installation.api.server.address();
-    let exchange = crate::installation::Exchange::send(&address, "GET", &target, &headers, b"");
+    let exchange = Exchange::send(&address, "GET", &target, &headers, b"");
     let answer = exchange.expect("the API is there").answer();
     answer.json()["token"].as_str().expect("a token").to_owned()
 }
@@ -33,8 +35,7 @@ fn fetched(installation: &Installation, login: Option<(&str, &str)>, scopes: &[&
 #[test]
 fn a_devices_token_opens_the_delta_server_and_pulls_the_delta() {
     let scene = Scene::new(&[]);
-    let scope =
-        |image: &crate::installation::Pushed| format!("repository:{}:pull", image.repository);
+    let scope = |image: &Pushed| format!("repository:{}:pull", image.repository);
     let scopes = [scope(&scene.target), scope(&scene.base)];
     let scopes = [scopes[0].as_str(), scopes[1].as_str()];
     let token = fetched(&scene.installation, Some((DEVICE, DEVICE_KEY)), &scopes);
@@ -46,8 +47,9 @@ fn a_devices_token_opens_the_delta_server_and_pulls_the_delta() {
     let (repository, tag) = rest.split_once(':').expect("a tag");
     let target = format!("/v2/{repository}/manifests/{tag}");
     let bearer = format!("Bearer {token}");
-    let headers = [("Authorization", bearer.as_str())];
-    let answer = crate::installation::Exchange::send(host, "GET", &target, &headers, b"");
+    let accept = ("Accept", "application/vnd.docker.distribution.manifest.v2+json");
+    let headers = [("Authorization", bearer.as_str()), accept];
+    let answer = Exchange::send(host, "GET", &target, &headers, b"");
     assert_eq!(answer.expect("there").answer().status, 200);
 }
 
@@ -175,7 +177,7 @@ fn tokens_without_permission_are_taken_from_named_networks_and_only_there() {
     let (base, target) = installation.push_pair(0, &Pair::similar(1, SIZE));
     let anonymous = fetched(&installation, None, &[]);
     let partial = installation.token(&[&base.repository]);
-    for (networks, expected) in [("127.0.0.0/8", 200), ("10.0.0.0/8,::1", 403)] {
+    for (networks, expected) in [("127.0.0.0/8", 200), ("10.0.0.0/8,::1/128", 403)] {
         let server = installation.serve(&[("REMORA_EMPTY_ACCESS_NETWORKS", networks)]);
         let ask = |token: &str| server.delta(3, &base.reference, &target.reference, token).status;
         assert_eq!(ask(&anonymous), expected, "{networks}");

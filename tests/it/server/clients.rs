@@ -21,7 +21,7 @@ const CUT: usize = 7_000;
 #[test]
 fn balenahup_gets_a_name_after_as_many_tries_as_it_takes() {
     let scene = Scene::new(&[("REMORA_LONG_POLL", "1s")]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     let (src, dest) = (&scene.base.reference, &scene.target.reference);
     let url = format!("http://{}/api/v3/delta?src={src}&dest={dest}", scene.server.address());
     let bearer = format!("Authorization: Bearer {}", scene.token);

@@ -3,7 +3,7 @@
 use super::{SIZE, Scene, ask_on, assert_applies};
 use crate::installation::{Fault, Pair};
 
-const QUICK: (&str, &str) = ("REMORA_LONG_POLL", "300ms");
+const QUICK: (&str, &str) = ("REMORA_LONG_POLL", "1s");
 
 #[test]
 fn while_the_registry_is_away_devices_are_told_504() {
@@ -44,7 +44,7 @@ fn a_registry_that_goes_down_in_the_middle_delays_every_job_and_fails_none() {
         .iter()
         .map(|(base, target)| scene.installation.token(&[&base.repository, &target.repository]))
         .collect();
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     for ((base, target), token) in pairs.iter().zip(&tokens) {
         assert_eq!(scene.server.delta(3, &base.reference, &target.reference, token).status, 504);
     }

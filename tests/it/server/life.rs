@@ -3,21 +3,14 @@
 use super::{SIZE, Scene, ask_on, assert_applies};
 use crate::installation::{Fault, Pair, ServerProcess};
 
-/// Waits until a build has begun and hangs at its first layer.
-fn until_it_builds(scene: &Scene) {
-    while scene.installation.proxy.count("/blobs/sha256:") == 0 {
-        std::thread::yield_now();
-    }
-}
-
 #[test]
 fn a_stop_tells_who_waits_to_ask_again_and_parks_the_job() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "1s")]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     let (src, dest) = (scene.base.reference.clone(), scene.target.reference.clone());
     let waiting: Vec<_> =
         (0..5).map(|_| scene.server.begin_delta(3, &src, &dest, &scene.token)).collect();
-    until_it_builds(&scene);
+    scene.installation.proxy.until_a_layer_is_read();
     scene.server.terminate();
     for exchange in waiting {
         assert_eq!(exchange.answer().status, 504);
@@ -40,10 +33,10 @@ fn a_stop_tells_who_waits_to_ask_again_and_parks_the_job() {
 #[test]
 fn a_stop_lets_a_build_finish_that_has_the_time() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "60s")]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     let waiting =
         scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
-    until_it_builds(&scene);
+    scene.installation.proxy.until_a_layer_is_read();
     scene.server.terminate();
     assert_eq!(waiting.answer().status, 504);
     scene.fault(Fault::None);
@@ -55,10 +48,10 @@ fn a_stop_lets_a_build_finish_that_has_the_time() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "600s")]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     let waiting =
         scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
-    until_it_builds(&scene);
+    scene.installation.proxy.until_a_layer_is_read();
     scene.server.terminate();
     assert_eq!(waiting.answer().status, 504);
     scene.server.terminate();
@@ -101,12 +94,11 @@ fn one_folder_is_one_servers_and_a_killed_one_leaves_no_lock() {
 
 #[test]
 fn a_pair_that_nobody_waits_for_any_more_is_not_built() {
-    let settings =
-        [("REMORA_MAX_BUILDS", "1"), ("REMORA_GRACE", "50ms"), ("REMORA_LONG_POLL", "500ms")];
+    let settings = [("REMORA_MAX_BUILDS", "1"), ("REMORA_GRACE", "1s"), ("REMORA_LONG_POLL", "1s")];
     let scene = Scene::new(&settings);
     let second = scene.installation.push_pair(1, &Pair::similar(5, SIZE));
     let token = scene.installation.token(&[&second.0.repository, &second.1.repository]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     assert_eq!(scene.ask(3).status, 504);
     assert_eq!(scene.server.delta(3, &second.0.reference, &second.1.reference, &token).status, 504);
     let target = format!("/api/v3/status?src={}&dest={}", second.0.reference, second.1.reference);

@@ -43,7 +43,7 @@ fn status_after(scene: &Scene, more: &str, passing: &[&str]) -> Value {
 
 #[test]
 fn a_prepared_delta_is_ready_before_anybody_asks() {
-    let scene = Scene::new(&[("REMORA_GRACE", "1ms")]);
+    let scene = Scene::new(&[("REMORA_GRACE", "1s")]);
     assert_eq!(status(&scene, "")["status"], "unknown");
     let pair = json!({ "src": scene.base.reference, "dest": scene.target.reference });
     let missing = format!("{}/v2/{}", scene.installation.registry_host(), "f".repeat(32));
@@ -83,7 +83,7 @@ fn a_prepared_delta_is_ready_before_anybody_asks() {
 #[test]
 fn the_status_says_what_is_going_on() {
     let scene = Scene::new(&[]);
-    scene.fault(Fault::HoldBlobs);
+    scene.fault(Fault::HoldLayers);
     prepare(&scene, &json!([{ "src": scene.base.reference, "dest": scene.target.reference }]));
     let running = status_after(&scene, "", &["pending"]);
     assert_eq!(running["status"], "preparing", "{running}");

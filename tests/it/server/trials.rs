@@ -15,7 +15,7 @@ fn a_server_that_is_killed_again_and_again_loses_no_job() {
 #[test]
 fn devices_outlast_a_registry_that_is_away() {
     let away = Duration::from_secs(3);
-    let outlasted = outage(&Outage { pairs: 4, size: 40_000, away, long_poll: "500ms" });
+    let outlasted = outage(&Outage { pairs: 4, size: 40_000, away, long_poll: "1s" });
     assert_eq!(outlasted.answers[&200], 4, "{outlasted:?}");
     assert!(outlasted.answers.keys().all(|status| [200, 504].contains(status)), "{outlasted:?}");
 }

@@ -31,13 +31,11 @@ pub(crate) fn outage(trial: &Outage) -> Outlasted {
     let installation = Installation::new();
     let server = installation.serve(&[("REMORA_LONG_POLL", trial.long_poll)]);
     let pairs = push_pairs(&installation, 0..trial.pairs, trial.size);
-    installation.proxy.set(Fault::HoldBlobs);
+    installation.proxy.set(Fault::HoldLayers);
     std::thread::scope(|scope| {
         let devices: Vec<_> =
             pairs.iter().map(|pair| scope.spawn(|| device(&installation, &server, pair))).collect();
-        while installation.proxy.count("/blobs/sha256:") == 0 {
-            std::thread::yield_now();
-        }
+        installation.proxy.until_a_layer_is_read();
         installation.proxy.set(Fault::Down);
         std::thread::sleep(trial.away);
         installation.proxy.set(Fault::None);

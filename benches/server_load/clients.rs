@@ -1,0 +1,61 @@
+//! Very many clients in one process.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::installation::{Answer, Pushed};
+
+/// A pause after an answer that is worth none, so that a defect does not become a storm.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A device that wants a delta.
+#[derive(Debug, Clone)]
+pub(crate) struct Device {
+    request: String,
+    server: String,
+}
+
+/// What a device was told, and how long the last answer took.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) name: String,
+    pub(crate) asked: usize,
+    pub(crate) last: Duration,
+}
+
+impl Device {
+    pub(crate) fn new(server: &str, (base, target): &(Pushed, Pushed), token: &str) -> Self {
+        let (src, dest) = (&base.reference, &target.reference);
+        let request = format!(
+            "GET /api/v3/delta?src={src}&dest={dest} HTTP/1.1\r\nHost: {server}\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        Device { request, server: server.to_owned() }
+    }
+
+    /// Asks once.
+    pub(crate) async fn ask(&self) -> Option<Answer> {
+        let mut stream = TcpStream::connect(&self.server).await.ok()?;
+        stream.write_all(self.request.as_bytes()).await.ok()?;
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.ok()?;
+        Answer::parse(&bytes)
+    }
+
+    /// Asks until there is a name, at once again after 504 as supervisors do. Fails at any other
+    /// answer.
+    pub(crate) async fn update(&self) -> Told {
+        for asked in 1.. {
+            let start = Instant::now();
+            let answer = self.ask().await.expect("an answer");
+            match answer.status {
+                200 => return Told { name: answer.name(), asked, last: start.elapsed() },
+                504 => tokio::time::sleep(PAUSE).await,
+                status => panic!("{status}: {}", answer.text()),
+            }
+        }
+        unreachable!("a device asks for ever")
+    }
+}

@@ -1,0 +1,97 @@
+//! Trials of a whole delta server: the real program, a registry with token authentication, clients
+//! that ask as devices do. Needs docker-registry (see tests/run).
+//!
+//! ```sh
+//! cargo bench --bench server_load                                   # all three, in full length
+//! cargo bench --bench server_load -- load --clients 1000 --pairs 50 --size 4000000
+//! cargo bench --bench server_load -- kills --kills 50 --pairs 20 --size 8000000 --seed 1
+//! cargo bench --bench server_load -- outage --pairs 8 --seconds 120
+//! ```
+//!
+//! A trial that does not keep what it promises fails.
+
+#![allow(clippy::print_stdout, missing_docs)]
+
+mod clients;
+mod load;
+
+#[path = "../../tests/it/installation/mod.rs"]
+#[allow(dead_code)]
+mod installation;
+#[path = "../../tests/it/registry_server.rs"]
+#[allow(dead_code)]
+mod registry_server;
+#[path = "../../tests/it/sample_image.rs"]
+#[allow(dead_code)]
+mod sample_image;
+#[path = "../../tests/it/scripted_server.rs"]
+#[allow(dead_code)]
+mod scripted_server;
+#[path = "../../tests/it/token_server.rs"]
+#[allow(dead_code)]
+mod token_server;
+#[path = "../../tests/it/tools.rs"]
+#[allow(dead_code)]
+mod tools;
+
+use std::time::{Duration, Instant};
+
+use installation::trials::{Kills, Outage, kills, outage};
+use load::{Load, load};
+
+/// What was asked for on the command line.
+struct Arguments(Vec<String>);
+
+impl Arguments {
+    /// The number behind `name`, or the usual one.
+    fn number(&self, name: &str, usual: usize) -> usize {
+        let mut after = self.0.iter().skip_while(|argument| *argument != name).skip(1);
+        after.next().map_or(usual, |text| {
+            text.parse().unwrap_or_else(|_| panic!("{name} takes a number, and {text} is none"))
+        })
+    }
+
+    fn wants(&self, trial: &str) -> bool {
+        let named = ["load", "kills", "outage"].into_iter().filter(|name| self.has(name)).count();
+        named == 0 || self.has(trial)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|argument| argument == name)
+    }
+}
+
+fn main() {
+    let arguments = Arguments(std::env::args().skip(1).collect());
+    if arguments.wants("load") {
+        let trial = Load {
+            clients: arguments.number("--clients", 1_000),
+            pairs: arguments.number("--pairs", 50),
+            size: arguments.number("--size", 4_000_000),
+        };
+        timed(&format!("{trial:?}"), || load(&trial));
+    }
+    if arguments.wants("kills") {
+        let trial = Kills {
+            pairs: arguments.number("--pairs", 20),
+            kills: arguments.number("--kills", 50),
+            size: arguments.number("--size", 8_000_000),
+            longest: Duration::from_secs(3),
+            seed: arguments.number("--seed", 1) as u64,
+        };
+        timed(&format!("{trial:?}"), || println!("{:?}", kills(&trial)));
+    }
+    if arguments.wants("outage") {
+        let away = Duration::from_secs(arguments.number("--seconds", 120) as u64);
+        let (pairs, size) = (arguments.number("--pairs", 8), arguments.number("--size", 4_000_000));
+        let trial = Outage { pairs, size, away, long_poll: "25s" };
+        timed(&format!("{trial:?}"), || println!("{:?}", outage(&trial)));
+    }
+}
+
+fn timed(name: &str, trial: impl FnOnce()) {
+    println!("{name}");
+    let start = Instant::now();
+    trial();
+    println!("held, in {:.1} s\n", start.elapsed().as_secs_f64());
+}
