@@ -178,7 +178,7 @@ fn a_delta_that_cannot_be_made_is_422_and_that_is_remembered_for_a_time() {
             std::thread::sleep(std::time::Duration::from_millis(1100));
         }
         assert_eq!((first.status, first.header("content-type")), (422, Some(TEXT)));
-        let blobs = || scene.installation.proxy.layer_reads();
+        let blobs = || scene.installation.proxy.count("/blobs/");
         let before = blobs();
         let second = scene.ask_on(3);
         assert_eq!(second.status, 422);
