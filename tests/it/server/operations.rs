@@ -72,7 +72,7 @@ fn metrics_count_what_happens() {
 fn secrets_are_never_in_logs() {
     let scene = Scene::new(&[
         ("REMORA_DOWNLOAD_KEY", "0123456789-download-key-0123456789"),
-        ("RUST_LOG", "debug"),
+        ("REMORA_LOG", "debug"),
     ]);
     assert_eq!(scene.ask_on(3).status, 200);
     let answer = scene.ask_on(2);

@@ -176,7 +176,11 @@ fn remora_prepare_waits_for_a_release() {
         command.env_clear().env("TOKEN_AUTH_BUILDER_TOKEN", BUILDER_TOKEN);
         command.env("HOME", scene.installation.path(""));
         let server = format!("http://{}", scene.server.address());
-        command.args(["prepare", "--server", &server, src, dest]).output().expect("remora runs")
+        let pair = format!("{src}={dest}");
+        command
+            .args(["prepare", "--server", &server, "--wait", &pair])
+            .output()
+            .expect("remora runs")
     };
     for (src, dest) in [
         (&scene.base.reference, &scene.target.reference),
