@@ -81,6 +81,18 @@ impl Api {
         format!("api.{TLD}")
     }
 
+    /// The public key that it signs with, as a set of one (RFC 7517), as newer installations have it
+    /// on disk.
+    pub(crate) fn key_set(&self) -> String {
+        // An uncompressed point: 4, x, y (SEC 1, section 2.3.3).
+        let (x, y) = self.signer.point[1..].split_at(32);
+        let key = json!({
+            "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": self.key_id(),
+            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+        });
+        json!({ "keys": [key] }).to_string()
+    }
+
     /// The name of the key that it signs with.
     pub(crate) fn key_id(&self) -> &str {
         &self.signer.key_id
@@ -142,6 +154,7 @@ fn now() -> u64 {
 struct Signer {
     key: EcdsaKeyPair,
     key_id: String,
+    point: Vec<u8>,
 }
 
 impl Signer {
@@ -153,7 +166,8 @@ impl Signer {
             &SystemRandom::new(),
         );
         let key_id = key_id(&pair.subject_public_key_info());
-        Signer { key: key.expect("a P-256 key"), key_id }
+        let point = pair.public_key_raw().to_vec();
+        Signer { key: key.expect("a P-256 key"), key_id, point }
     }
 
     fn header(&self) -> Value {

@@ -98,6 +98,13 @@ impl Proxy {
         *self.shared.fault.lock().expect("no panics") = fault;
     }
 
+    /// Removes a blob from the registry, as its clean-up does with what it takes for garbage.
+    pub(crate) fn remove_blob(&self, digest: &str) {
+        let registry = self.shared.registry.get().expect("a registry");
+        let blob = blob_file(&registry.data, digest.trim_start_matches("sha256:"));
+        fs::remove_file(blob.expect("a digest")).expect("removed");
+    }
+
     /// The first lines of all requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.shared.seen.lock().expect("no panics").clone()

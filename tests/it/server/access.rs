@@ -210,12 +210,45 @@ fn keys_come_from_certificates_public_keys_and_jwks_and_change_without_a_restart
         let path = path.display().to_string();
         crate::tools::run("openssl", &[&arguments[..], &["-in", &path]].concat())
     };
-    scene.installation.write("api.pem", &public_key(&renewed));
-    const TRIES: usize = 500;
-    let taken = (0..TRIES).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-        status(&scene, &bearer).0 == 200
-    });
-    assert!(taken, "{}", scene.server.log());
-    assert_eq!(scene.ask(3).status, 401);
+    for keys in [public_key(&renewed), renewed.certificate.clone(), renewed.key_set()] {
+        scene.installation.write("api.pem", "nothing\n");
+        scene.installation.write("api.pem", &keys);
+        const TRIES: usize = 500;
+        let taken = (0..TRIES).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            status(&scene, &bearer).0 == 200
+        });
+        assert!(taken, "{keys}\n{}", scene.server.log());
+        assert_eq!(scene.ask(3).status, 401);
+    }
+}
+
+#[test]
+fn the_server_asks_for_its_own_tokens_as_the_api_wants_to_be_asked() {
+    let scene = Scene::new(&[]);
+    let before = scene.installation.api.server.requests().len();
+    assert_eq!(scene.ask_on(3).status, 200);
+    let requests = scene.installation.api.server.requests().split_off(before);
+    assert!(!requests.is_empty());
+    let basic = format!("Basic {}", STANDARD.encode(format!("builder:{BUILDER_TOKEN}")));
+    let mut asked = Vec::new();
+    for request in requests {
+        assert_eq!(request.method, "GET", "{request:?}");
+        assert_eq!(request.header("authorization"), Some(basic.as_str()));
+        let fields = crate::token_server::fields(&request.path);
+        for (_, scope) in fields.iter().filter(|(name, _)| name == "scope") {
+            // One scope each; what the API does not understand it drops in silence.
+            let name = scope.strip_prefix("repository:v2/").unwrap_or_else(|| panic!("{scope}"));
+            let actions = name.split(':').nth(1).expect("actions");
+            assert!(["pull", "push", "pull,push", "push,pull"].contains(&actions), "{scope}");
+            asked.push(scope.clone());
+        }
+    }
+    let writes =
+        |scope: &String| scope.contains(&scene.target.repository) && scope.contains("push");
+    assert!(asked.iter().any(writes), "{asked:?}");
+    let base = |scope: &String| scope.contains(&scene.base.repository);
+    assert!(
+        asked.iter().any(base) && !asked.iter().any(|scope| base(scope) && scope.contains("push"))
+    );
 }

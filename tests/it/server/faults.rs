@@ -87,3 +87,13 @@ fn blobs_on_another_host_are_fetched_without_our_credentials() {
     scene.fault(Fault::None);
     assert_applies(&scene.installation, &name, &scene.base, &scene.target);
 }
+
+#[test]
+fn an_image_that_lost_a_layer_to_the_registrys_clean_up_is_no_endless_job() {
+    let scene = Scene::new(&[QUICK]);
+    let layer = scene.target.image.contents.layers[1].digest.to_string();
+    scene.installation.proxy.remove_blob(&layer);
+    let answer = scene.ask_on(3);
+    assert!([404, 422].contains(&answer.status), "{}: {}", answer.status, answer.text());
+    assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
+}

@@ -174,6 +174,31 @@ fn the_configuration_is_printed_without_secrets() {
     }
 }
 
+#[test]
+fn defaults_are_those_that_clients_and_installations_count_on() {
+    let output = Command::new(env!("CARGO_BIN_EXE_remora"))
+        .args(["serve", "--print-config"])
+        .env_clear()
+        .env("BALENA_TLD", "openbalena.test")
+        .output()
+        .expect("remora runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    for line in [
+        "listen = \"0.0.0.0:80\"",
+        "registry = \"registry.openbalena.test\"",
+        "token-audience = \"registry.openbalena.test\"",
+        "token-issuer = \"api.openbalena.test\"",
+        "token-algorithm = \"ES256\"",
+        "data = \"/delta-rsync\"",
+        // Clients give up after 30 s, on old devices, and builders after 15 minutes.
+        "long-poll = \"25s\"",
+        "wait = \"15m\"",
+        "insecure-no-auth = false",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+}
+
 /// Starts a server that must refuse to run, and gives what it said.
 fn refusal(installation: &Installation, settings: &[(&str, &str)]) -> String {
     let mut server = ServerProcess::spawn(&installation.environment(settings));

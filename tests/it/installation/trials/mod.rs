@@ -94,11 +94,12 @@ fn assert_applies(installation: &Installation, name: &str, (base, target): &Push
 fn verify_store(installation: &Installation) {
     let output = Command::new(env!("CARGO_BIN_EXE_remora"))
         .args(["store", "verify", "--store"])
-        .arg(installation.path("deltas/layers"))
+        .arg(installation.path("deltas/store"))
         .output()
         .expect("remora runs");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("layers") && !said.contains(" 0 layers"), "{said}");
 }
 
 /// The delta tags in a repository.
