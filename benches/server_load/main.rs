@@ -16,22 +16,22 @@ mod clients;
 mod load;
 
 #[path = "../../tests/it/installation/mod.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod installation;
 #[path = "../../tests/it/registry_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod registry_server;
 #[path = "../../tests/it/sample_image.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod sample_image;
 #[path = "../../tests/it/scripted_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod scripted_server;
 #[path = "../../tests/it/token_server.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod token_server;
 #[path = "../../tests/it/tools.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod tools;
 
 use std::time::{Duration, Instant};
