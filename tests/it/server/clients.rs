@@ -6,7 +6,8 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::{Scene, assert_applies};
-use crate::installation::{Exchange, Fault, Installation, ServerProcess};
+use crate::installation::{Exchange, Fault, Pair};
+use crate::sample_image::SampleImage;
 use crate::scripted_server::{Reply, Request, ScriptedServer};
 use crate::tools::{self, run};
 use crate::v2::folder::differences;
@@ -50,47 +51,51 @@ fn balenahup_gets_a_name_after_as_many_tries_as_it_takes() {
 }
 
 #[test]
-fn the_supervisors_packages_fetch_and_apply_a_v2_delta_over_a_bad_link() {
+fn the_supervisors_packages_fetch_and_apply_a_v2_delta() {
     let folder = tempfile::tempdir().expect("a folder");
     install_packages(folder.path());
-    let installation = Installation::new();
-    let (base, target) = installation.push_pair(0, &crate::installation::Pair::similar(1, 400_000));
-    let token = installation.token(&[&base.repository, &target.repository]);
-
-    // The server is known by a bad link's address.
-    let way = std::sync::Arc::new(std::sync::OnceLock::<String>::new());
-    let to = std::sync::Arc::clone(&way);
-    let link =
-        ScriptedServer::start(move |request| over_a_bad_link(request, to.get().expect("a server")));
-    let public = format!("http://{}", link.address());
-    let server: ServerProcess = installation.serve(&[("REMORA_PUBLIC_URL", &public)]);
-    way.set(server.address()).expect("set once");
-
-    let answer = super::ask_on(&server, 2, (&base, &target), &token);
+    let (base, target) = (Pair::similar(1, 400_000).base, Pair::similar(2, 400_000).target);
+    let scene = Scene::with(&Pair { base, target }, &[]);
+    let answer = scene.ask_on(2);
     let url = answer.header("location").expect("a location").to_owned();
-    assert!(url.starts_with(&public), "{url}");
-    let unpacked = |image: &crate::sample_image::SampleImage| {
+    let unpacked = |image: &SampleImage| {
         let tars: Vec<&[u8]> = image.tars.iter().map(Vec::as_slice).collect();
         Unpacked::new(&tars).expect("a tree")
     };
-    let (old, new) = (unpacked(&base.image), unpacked(&target.image));
+    let (old, new) = (unpacked(&scene.base.image), unpacked(&scene.target.image));
     let work = folder.path().join("engine");
     std::fs::create_dir(&work).expect("created");
-    let script = folder.path().join("device.cjs");
-    std::fs::copy(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/server/device.cjs"),
-        &script,
-    )
-    .expect("copied");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/server/device.cjs");
+    let beside_packages = folder.path().join("device.cjs");
+    std::fs::copy(script, &beside_packages).expect("copied");
     let text = |path: &Path| path.display().to_string();
-    let said = run("node", &[text(&script), url, text(&old.root()), text(&work)]);
-    assert!(said.contains("applied "), "{said}");
-    assert!(said.contains(r#""Cmd":["sh"]"#), "{said}");
+    let said = run("node", &[text(&beside_packages), url, text(&old.root()), text(&work)]);
+    assert!(said.contains("applied ") && said.contains(r#""Cmd":["sh"]"#), "{said}");
     let found = differences(&work.join("target"), &new.root());
     assert!(found.is_empty(), "{}", found.join("\n"));
-    let downloads = link.requests();
-    assert!(downloads.iter().all(|request| request.header("authorization").is_none()));
-    assert!(downloads.iter().any(|request| request.header("range").is_some()), "{said}");
+}
+
+#[test]
+fn a_download_that_loses_its_connection_goes_on_where_it_was() {
+    let pair =
+        Pair { base: Pair::similar(1, 90_000).base, target: Pair::similar(2, 90_000).target };
+    let scene = Scene::with(&pair, &[]);
+    let url = scene.ask_on(2).header("location").expect("a location").to_owned();
+    let address = scene.server.address();
+    let target = url.split_once(&address).expect("its own address").1.to_owned();
+    let whole = scene.server.ask("GET", &target, &[]).body;
+    let link = ScriptedServer::start(move |request| over_a_bad_link(request, &address));
+
+    let file = scene.installation.path("download").display().to_string();
+    let url = format!("http://{}{target}", link.address());
+    let resume =
+        ["--silent", "--show-error", "--fail", "--continue-at", "-", "--output", &file, &url];
+    for code in [18, 18, 0] {
+        assert_eq!(tools::output("curl", &resume).status.code(), Some(code));
+    }
+    assert!(std::fs::read(&file).expect("a file") == whole);
+    let ranges = link.requests().iter().filter(|request| request.header("range").is_some()).count();
+    assert_eq!(ranges, 2);
 }
 
 /// Puts the packages into a folder.
