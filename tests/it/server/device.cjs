@@ -63,7 +63,8 @@ function fail(error) {
 
 register(BASE_ID, { rootfs: { diff_ids: [`sha256:${'1'.repeat(64)}`] } }, baseFolder);
 // resumable-request says that a download has ended one interval after it has, and on this Node docker-delta
-// takes it for a failure if rsync, which knows where a batch ends, is gone before that.
+// takes it for a failure if rsync, which knows where a batch ends, is gone before that. It does the same with a
+// batch that rsync itself wrote.
 resumable({ url, timeout: 59000, maxRetries: 30, retryInterval: 0 })
   .on('retry', () => console.log('retry'))
   .on('error', fail)
