@@ -1,12 +1,19 @@
 //! The tar around a layer's delta: one entry, then zeros.
 
 use std::io::{self, Read, Write};
+use std::ops::Range;
 
 use tar::{EntryType, Header};
 
 const BLOCK: usize = 512;
-/// The name of the entry; engines look at none but write this one.
-const NAME: &str = "delta";
+/// The name of the entry: engines look at none, and every byte of it comes with every layer.
+const NAME: &str = "d";
+/// Where a header has its checksum (POSIX pax, "ustar Interchange Format").
+const CHECKSUM: Range<usize> = 148..156;
+/// Where it has the size.
+const SIZE: Range<usize> = 124..136;
+/// Sizes below this have room there in octal.
+const OCTAL_SIZES: u64 = 1 << 33;
 /// A tar ends with two blocks of zeros (POSIX pax, "ustar Interchange Format").
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
@@ -16,20 +23,41 @@ pub(super) fn write_tar<W: Write>(
     out: &mut W,
     write: impl FnOnce(&mut W) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut header = Header::new_ustar();
-    header.set_path(NAME)?;
-    header.set_mode(0o600);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    header.set_size(len);
-    header.set_entry_type(EntryType::Regular);
-    header.set_cksum();
-    out.write_all(header.as_bytes())?;
+    out.write_all(smallest_header(len).as_bytes())?;
     write(out)?;
     let padding = len.next_multiple_of(BLOCK as u64) - len;
     out.write_all(&END[..padding as usize])?;
     out.write_all(&END)
+}
+
+/// A header that says what a reader must know, name, size and checksum, and leaves the rest zero as
+/// tars before POSIX did: where one small file changed, headers are most of a delta.
+fn smallest_header(len: u64) -> Header {
+    let mut header = Header::new_old();
+    header.as_mut_bytes().fill(0);
+    header.as_mut_bytes()[..NAME.len()].copy_from_slice(NAME.as_bytes());
+    if len < OCTAL_SIZES {
+        put_octal(&mut header.as_mut_bytes()[SIZE], len);
+    } else {
+        header.set_size(len);
+    }
+    let sum = checksum(header.as_bytes());
+    put_octal(&mut header.as_mut_bytes()[CHECKSUM], u64::from(sum));
+    header
+}
+
+/// Writes `number` in octal, without leading zeros, in front of the zeros that are there.
+fn put_octal(field: &mut [u8], number: u64) {
+    let digits = format!("{number:o}");
+    field[..digits.len()].copy_from_slice(digits.as_bytes());
+}
+
+/// The sum of a header's bytes. It counts its own field as spaces.
+fn checksum(header: &[u8; BLOCK]) -> u32 {
+    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
+    sum(&header[..CHECKSUM.start])
+        + CHECKSUM.len() as u32 * u32::from(b' ')
+        + sum(&header[CHECKSUM.end..])
 }
 
 /// How a layer's tar begins.
@@ -53,10 +81,7 @@ pub(super) fn read_start(tar: &mut impl Read) -> io::Result<Start> {
     if bytes.iter().all(|&byte| byte == 0) {
         return Ok(Start::Empty);
     }
-    let sum = |bytes: &[u8]| bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>();
-    // The checksum counts its own field as spaces.
-    let expected = sum(&bytes[..148]) + 8 * u32::from(b' ') + sum(&bytes[156..]);
-    if len < BLOCK || !header.cksum().is_ok_and(|stated| stated == expected) {
+    if len < BLOCK || !header.cksum().is_ok_and(|stated| stated == checksum(&bytes)) {
         return Ok(Start::NotTar);
     }
     match header.entry_type() {
@@ -101,13 +126,20 @@ mod tests {
             let mut entries = archive.entries().expect("entries");
             let mut entry = entries.next().expect("one").expect("valid");
             assert_eq!(entry.path_bytes().as_ref(), NAME.as_bytes());
-            assert_eq!(entry.header().mode().expect("mode"), 0o600);
-            assert_eq!(entry.header().mtime().expect("mtime"), 0);
+            assert!(entry.header().entry_type().is_file());
             let mut read = Vec::new();
             entry.read_to_end(&mut read).expect("content");
             assert_eq!(read, content);
             drop(entry);
             assert!(entries.next().is_none());
+        }
+    }
+
+    #[test]
+    fn a_size_of_any_magnitude_reads_back() {
+        for len in [0, 7, 8, OCTAL_SIZES - 1, OCTAL_SIZES, u64::MAX >> 1] {
+            let header = smallest_header(len);
+            assert_eq!(read_start(&mut &header.as_bytes()[..]).expect("read"), Start::File(len));
         }
     }
 
