@@ -1,7 +1,8 @@
 //! The choice of commands for one segment: the cheapest way through it.
 //!
-//! Dynamic programming over every byte: the cheapest way to have made the bytes before it, ending
-//! in a literal or ending with a COPY. A COPY may use any part of any match.
+//! Dynamic programming over the bytes: the cheapest way to have made those before each, ending in a
+//! literal or ending with a COPY. A COPY may use any part of any match, but commands change only near
+//! where some match begins or ends; the bytes between are passed in one leap.
 
 use super::matches::Match;
 use super::prices::{CommandPrices, LiteralPrices};
@@ -33,6 +34,10 @@ pub(super) fn parse_greedily(matches: &[Match], shortest: u32) -> Vec<Piece> {
 
 /// Matches weighed against each other at one byte.
 const OPEN: usize = 8;
+/// So many bytes after a match begins or ends, every byte is weighed.
+const NEAR: usize = 16;
+/// Leaps over fewer bytes do not pay.
+const SHORTEST_LEAP: usize = 8;
 /// The price of what can't be: above any real one, and far enough below the largest number.
 const UNREACHED: u32 = u32::MAX / 2;
 
@@ -45,12 +50,52 @@ struct OpenMatch {
     number: u32,
 }
 
-/// How the cheapest way to have a COPY end at a position came there.
-#[derive(Clone, Copy, Default)]
+/// The cheapest way to have made the bytes before a position that ends with a COPY.
+#[derive(Clone, Copy)]
 struct Arrival {
+    price: u32,
     from: u32,
     number: u32,
 }
+
+const NOWHERE: Arrival = Arrival { price: UNREACHED, from: 0, number: 0 };
+
+/// The cheapest way to have made the bytes before a position that ends in a literal.
+#[derive(Clone, Copy)]
+struct InLiteral {
+    price: u32,
+    /// The displacement of the COPY before the literal.
+    displacement: i64,
+}
+
+/// What is remembered of a position, to trace the cheapest way back. Small, because there is one for
+/// every byte.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// Where the cheapest COPY that ends here began.
+    from: u32,
+    /// The number of its match, and the flags below.
+    number: u32,
+}
+
+/// To come here in a literal is cheaper.
+const LITERAL: u32 = 1 << 31;
+/// The literal that comes here begins with the byte before.
+const BEGAN: u32 = 1 << 30;
+
+impl Step {
+    fn is(self, flag: u32) -> bool {
+        self.number & flag != 0
+    }
+
+    fn number(self) -> usize {
+        (self.number & (BEGAN - 1)) as usize
+    }
+}
+
+/// Memory to remember steps in.
+#[derive(Default)]
+pub(super) struct Ways(Vec<Step>);
 
 /// The cheapest pieces for the segment of `origin` in the target whose bytes `literals` prices. The
 /// last COPY before it was of `displacement`. `ways` is memory to work in.
@@ -63,27 +108,152 @@ pub(super) fn parse(
     ways: &mut Ways,
 ) -> Vec<Piece> {
     let len = literals.byte.len();
-    ways.begin(len, displacement);
-    let mut open: Vec<OpenMatch> = Vec::with_capacity(OPEN);
-    let mut starting = matches.iter().enumerate().peekable();
-    for at in 0..len {
-        while let Some((number, found)) = starting.next_if(|(_, found)| found.start as usize == at)
-        {
-            let number = number as u32;
-            admit(&mut open, OpenMatch { price: UNREACHED, from: 0, end: found.end, number });
+    // Whatever steps are left from before, the walk writes all that is read of them.
+    ways.0.resize(len + 1, Step::default());
+    let mut walk = Walk {
+        origin,
+        matches,
+        commands,
+        literals,
+        cheapest_copy: commands.cheapest_copy(),
+        steps: &mut ways.0,
+        at: 0,
+        near_until: NEAR,
+        next_match: 0,
+        open: Vec::with_capacity(OPEN),
+        soonest_end: u32::MAX,
+        literal: InLiteral { price: UNREACHED, displacement },
+        arrival: Arrival { price: 0, ..NOWHERE },
+        arrived: displacement,
+        began: 0,
+    };
+    while walk.at < len {
+        walk.open_and_close();
+        match walk.leap_end() {
+            Some(end) => walk.leap(end),
+            None => walk.step(),
         }
-        open.retain(|candidate| candidate.end as usize > at);
-        let here = ways.in_literal[at].min(ways.after_copy[at]);
-        let place = (origin + at) as i64;
-        for candidate in &mut open {
-            let offset = place + matches[candidate.number as usize].displacement;
-            candidate.begin(at, here + commands.copy(place + ways.displacement[at], offset));
-            ways.end_copy(at + 1, candidate, commands.long);
-        }
-        ways.go_on_literally(at, commands.literal + literals.enter[at], literals.byte[at]);
-        ways.remember_displacement(at + 1, matches);
     }
-    ways.trace_back(matches)
+    walk.remember();
+    trace_back(walk.steps, matches)
+}
+
+/// A walk over the bytes of a segment, in front of the byte `at`.
+struct Walk<'a> {
+    origin: usize,
+    matches: &'a [Match],
+    commands: &'a CommandPrices,
+    literals: &'a LiteralPrices,
+    cheapest_copy: u32,
+    steps: &'a mut [Step],
+    at: usize,
+    /// Up to here every byte is weighed.
+    near_until: usize,
+    /// The first of the matches that begin at `at` or later.
+    next_match: usize,
+    open: Vec<OpenMatch>,
+    /// Where the first of the open matches ends.
+    soonest_end: u32,
+    literal: InLiteral,
+    arrival: Arrival,
+    /// The displacement of the COPY that arrived last.
+    arrived: i64,
+    /// [`BEGAN`] if the literal begins with the byte before `at`, or else 0.
+    began: u32,
+}
+
+impl Walk<'_> {
+    /// Takes in matches that begin here and lets those go that end here.
+    fn open_and_close(&mut self) {
+        while let Some(found) = self.matches.get(self.next_match)
+            && found.start as usize == self.at
+        {
+            let number = self.next_match as u32;
+            admit(&mut self.open, OpenMatch { price: UNREACHED, from: 0, end: found.end, number });
+            self.soonest_end = self.soonest_end.min(found.end);
+            self.next_match += 1;
+            self.near_until = self.at + NEAR;
+        }
+        if self.soonest_end as usize <= self.at {
+            self.open.retain(|candidate| candidate.end as usize > self.at);
+            self.soonest_end =
+                self.open.iter().map(|candidate| candidate.end).min().unwrap_or(u32::MAX);
+            self.near_until = self.at + NEAR;
+        }
+    }
+
+    /// Up to where no match begins or ends, if that is far.
+    fn leap_end(&self) -> Option<usize> {
+        if self.at < self.near_until {
+            return None;
+        }
+        let begin = self.matches.get(self.next_match).map_or(u32::MAX, |found| found.start);
+        let end = (begin.min(self.soonest_end) as usize).min(self.literals.byte.len());
+        (end >= self.at + SHORTEST_LEAP).then_some(end)
+    }
+
+    /// Goes on to `end` in what is under way, or in a literal that begins here.
+    fn leap(&mut self, end: usize) {
+        self.remember();
+        self.begin_literal();
+        self.literal.price += self.literals.byte[self.at..end].iter().sum::<u32>();
+        self.steps[self.at + 1..end].fill(Step::default());
+        self.steps[self.at + 1].number = self.began;
+        self.began = 0;
+        self.arrival = NOWHERE;
+        for candidate in &self.open {
+            self.arrival = self.arrival.or(candidate, end, self.commands);
+        }
+        self.arrive(end);
+    }
+
+    /// Weighs what to do with the next byte.
+    fn step(&mut self) {
+        self.remember();
+        let (here, last) = if self.literal.price < self.arrival.price {
+            (self.literal.price, self.literal.displacement)
+        } else {
+            (self.arrival.price, self.arrived)
+        };
+        let place = (self.origin + self.at) as i64;
+        let mut next = NOWHERE;
+        for candidate in &mut self.open {
+            if here + self.cheapest_copy < candidate.price {
+                let offset = place + self.matches[candidate.number as usize].displacement;
+                candidate.begin(self.at, here + self.commands.copy(place + last, offset));
+            }
+            next = next.or(candidate, self.at + 1, self.commands);
+        }
+        self.begin_literal();
+        self.literal.price += self.literals.byte[self.at];
+        self.arrival = next;
+        self.arrive(self.at + 1);
+    }
+
+    /// Begins a literal here, if that is cheaper than having begun it before.
+    fn begin_literal(&mut self) {
+        let price = self.arrival.price + self.commands.literal + self.literals.enter[self.at];
+        self.began = 0;
+        if price < self.literal.price {
+            self.began = BEGAN;
+            self.literal = InLiteral { price, displacement: self.arrived };
+        }
+    }
+
+    /// Is at `at` now.
+    fn arrive(&mut self, at: usize) {
+        self.at = at;
+        if self.arrival.price < UNREACHED {
+            self.arrived = self.matches[self.arrival.number as usize].displacement;
+        }
+    }
+
+    /// Remembers how this position is reached.
+    fn remember(&mut self) {
+        let literal = if self.literal.price < self.arrival.price { LITERAL } else { 0 };
+        self.steps[self.at] =
+            Step { from: self.arrival.from, number: self.arrival.number | literal | self.began };
+    }
 }
 
 impl OpenMatch {
@@ -96,74 +266,34 @@ impl OpenMatch {
     }
 }
 
-/// The cheapest ways to have made the bytes before each position.
-#[derive(Default)]
-pub(super) struct Ways {
-    /// The price when the last byte was literal.
-    in_literal: Vec<u32>,
-    /// The price when a COPY ends here.
-    after_copy: Vec<u32>,
-    /// How that COPY came here.
-    arrivals: Vec<Arrival>,
-    /// Whether the literal that has the last byte begins with it.
-    literal_began: Vec<bool>,
-    /// The displacement of the last COPY on the cheaper of the two.
-    displacement: Vec<i64>,
+impl Arrival {
+    /// The cheaper of this and ending the COPY of `candidate` at `end`.
+    fn or(self, candidate: &OpenMatch, end: usize, commands: &CommandPrices) -> Self {
+        let OpenMatch { from, number, .. } = *candidate;
+        let price = candidate.price + commands.length(end as u32 - from);
+        if price < self.price { Arrival { price, from, number } } else { self }
+    }
 }
 
-impl Ways {
-    /// Forgets everything, for a segment of `len` bytes after a COPY of `displacement`.
-    fn begin(&mut self, len: usize, displacement: i64) {
-        refill(&mut self.in_literal, len + 1, UNREACHED);
-        refill(&mut self.after_copy, len + 1, UNREACHED);
-        refill(&mut self.arrivals, len + 1, Arrival::default());
-        refill(&mut self.literal_began, len + 1, false);
-        refill(&mut self.displacement, len + 1, displacement);
-        self.after_copy[0] = 0;
-    }
-
-    fn end_copy(&mut self, at: usize, candidate: &OpenMatch, long: u32) {
-        let price = candidate.price + if at as u32 - candidate.from > 0xff { long } else { 0 };
-        if price < self.after_copy[at] {
-            self.after_copy[at] = price;
-            self.arrivals[at] = Arrival { from: candidate.from, number: candidate.number };
+/// The pieces of the cheapest way to the last of `steps`.
+fn trace_back(steps: &[Step], matches: &[Match]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut at = steps.len() - 1;
+    let mut literal = steps[at].is(LITERAL);
+    while at > 0 {
+        let step = steps[at];
+        if literal {
+            literal = !step.is(BEGAN);
+            at -= 1;
+            continue;
         }
+        let displacement = matches[step.number()].displacement;
+        pieces.push(Piece { start: step.from, end: at as u32, displacement });
+        at = step.from as usize;
+        literal = steps[at].is(LITERAL);
     }
-
-    fn go_on_literally(&mut self, at: usize, command: u32, byte: u32) {
-        let go_on = self.in_literal[at];
-        let begin = self.after_copy[at] + command;
-        self.literal_began[at + 1] = begin < go_on;
-        self.in_literal[at + 1] = go_on.min(begin) + byte;
-    }
-
-    fn remember_displacement(&mut self, at: usize, matches: &[Match]) {
-        self.displacement[at] = if self.after_copy[at] <= self.in_literal[at] {
-            matches[self.arrivals[at].number as usize].displacement
-        } else {
-            self.displacement[at - 1]
-        };
-    }
-
-    fn trace_back(&self, matches: &[Match]) -> Vec<Piece> {
-        let mut pieces = Vec::new();
-        let mut at = self.in_literal.len() - 1;
-        let mut literal = self.in_literal[at] < self.after_copy[at];
-        while at > 0 {
-            if literal {
-                literal = !self.literal_began[at];
-                at -= 1;
-                continue;
-            }
-            let arrival = self.arrivals[at];
-            let displacement = matches[arrival.number as usize].displacement;
-            pieces.push(Piece { start: arrival.from, end: at as u32, displacement });
-            at = arrival.from as usize;
-            literal = self.in_literal[at] < self.after_copy[at];
-        }
-        pieces.reverse();
-        pieces
-    }
+    pieces.reverse();
+    pieces
 }
 
 /// Makes `list` `len` times `value`, in the memory it has.

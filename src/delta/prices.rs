@@ -65,6 +65,17 @@ impl CommandPrices {
         let class = nearness(before as u64, offset as u64);
         self.copy[class] + self.offset_low[(offset & 0xff) as usize]
     }
+
+    /// What no COPY costs less than.
+    pub(super) fn cheapest_copy(&self) -> u32 {
+        let least = |prices: &[u32]| prices.iter().copied().min().unwrap_or(0);
+        least(&self.copy) + least(&self.offset_low)
+    }
+
+    /// What a COPY of `len` bytes costs more than one of few.
+    pub(super) fn length(&self, len: u32) -> u32 {
+        if len > 0xff { self.long } else { 0 }
+    }
 }
 
 /// Prices of the literal bytes of one segment.

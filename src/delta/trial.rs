@@ -20,6 +20,9 @@ const LITERAL_MIN: u32 = 2 * BIT;
 /// What a second length byte takes.
 const LONG: u32 = 6 * BIT;
 
+/// So many of the first and last bytes of a COPY are looked at more closely.
+const COPY_EDGE: usize = 32;
+
 /// What a byte of the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
@@ -150,7 +153,7 @@ impl TrialStream {
 }
 
 /// Prices the bytes of a segment as literals: by `value`, or where they repeat what the stream has
-/// before their place in it, as part of that repeat.
+/// before their place in it, as part of that repeat. Deep inside a COPY nobody asks for repeats.
 pub(super) fn price_literals(
     history: &mut History<'_>,
     value: &[u32; 256],
@@ -167,6 +170,13 @@ pub(super) fn price_literals(
     while at < bytes.len() {
         while let Some(next) = places.next_if(|next| next.at <= at) {
             place = *next;
+        }
+        if !place.literal && at >= place.at + COPY_EDGE {
+            let next = places.peek().map_or(bytes.len(), |next| next.at);
+            if at + COPY_EDGE < next {
+                at = next - COPY_EDGE;
+                continue;
+            }
         }
         let position = place.stream + if place.literal { at - place.at } else { 0 };
         history.advance(position);

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 
 use sha2::{Digest as _, Sha256};
 
-use super::compression::{Compression, Encoder};
+use super::compression::{Allowance, Compression, Encoder};
 use super::layer_tar::write_tar;
 use super::manifest::BlobId;
 use crate::delta::{Command, MAGIC, Options, write_stream};
@@ -62,22 +62,22 @@ impl Written<TemporaryFile> {
     }
 }
 
-/// Writes the layer blob of a delta: `commands` make `target`. `position` counts the raw bytes of the
-/// delta's layers, before and after.
+/// Writes the layer blob of a delta: `commands` make `target`. `allowance` is that of the
+/// whole delta.
 pub(super) fn write_delta<W: Write>(
     target: &[u8],
     commands: &[Command],
     compression: Compression,
     encoding: &Options,
-    position: &mut u64,
+    allowance: &mut Allowance,
     out: W,
 ) -> io::Result<Written<W>> {
-    let encoder = Encoder::new(compression, encoding, *position, Hashed::new(out));
+    let encoder = Encoder::new(compression, encoding, allowance, Hashed::new(out));
     // Commands are a few bytes each; hashing them one by one would take longer than finding them.
     let mut tar = BufWriter::new(Hashed::new(encoder));
     write_tar(stream_len(commands), &mut tar, |out| write_stream(target, commands, out))?;
     let (encoder, tar) = tar.into_inner().map_err(|error| error.into_error())?.finish();
-    *position += tar.size;
+    allowance.spend(tar.size);
     let (out, id) = encoder.finish()?.finish();
     Ok(Written { out, id, diff_id: DiffId(tar.digest) })
 }

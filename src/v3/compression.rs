@@ -33,9 +33,8 @@ const GZIP_PIECE_BYTES: usize = 1 << 20;
 const GZIP_LARGE_PIECE_BYTES: usize = 4 << 20;
 /// Raw bytes in a bzip2 stream: what a block of its largest size takes.
 const BZIP2_PIECE_BYTES: usize = 900_000;
-/// Raw bytes of a delta that get the level of the effort where time counts too; what comes after them
-/// gets [`GZIP_QUICK`], or else compressing would take most of the time that a large delta takes.
-const THOROUGH_BYTES: u64 = 48 << 20;
+/// One in how many bytes of the images an [`Allowance`] is.
+const ALLOWANCE_SHARE: u64 = 16;
 /// Raw bytes up to which a stream gets the best level whatever the effort: it takes no time.
 const SMALL_BYTES: usize = 512 << 10;
 /// Pieces in work at a time for each thread: some wait while others are compressed.
@@ -48,10 +47,27 @@ const XZ_MAX_LEVEL: u32 = 6;
 /// libdeflate's level for each effort, from 1 to 9. 10 takes five times as long as 6 or 7 and gains
 /// 2 %; 12 gains 0.1 % more.
 const GZIP_LEVELS: [i32; 9] = [6, 6, 6, 10, 10, 10, 12, 12, 12];
-/// The level of what comes after [`THOROUGH_BYTES`].
+/// The level of what comes after an [`Allowance`] is used up.
 const GZIP_QUICK: i32 = 7;
 /// libdeflate's best level.
 const GZIP_BEST: i32 = 12;
+
+/// How many more raw bytes of a delta may be compressed as hard as the effort says, where time counts
+/// too. The rest gets [`GZIP_QUICK`], so that compressing takes a bounded share of what reading and
+/// comparing the images takes, however much of them changed.
+pub(super) struct Allowance(u64);
+
+impl Allowance {
+    /// For a delta between images of `bytes` in all.
+    pub(super) fn of_images(bytes: u64) -> Self {
+        Allowance(bytes / ALLOWANCE_SHARE)
+    }
+
+    /// Takes away what `bytes` use.
+    pub(super) fn spend(&mut self, bytes: u64) {
+        self.0 = self.0.saturating_sub(bytes);
+    }
+}
 
 /// Compresses what is written to it into `out`.
 pub(super) enum Encoder<W: Write> {
@@ -61,11 +77,16 @@ pub(super) enum Encoder<W: Write> {
 }
 
 impl<W: Write> Encoder<W> {
-    /// `position` is how many raw bytes the delta's streams before this one have.
-    pub(super) fn new(compression: Compression, options: &Options, position: u64, out: W) -> Self {
+    /// `allowance` is what the delta's streams before this one have left.
+    pub(super) fn new(
+        compression: Compression,
+        options: &Options,
+        allowance: &Allowance,
+        out: W,
+    ) -> Self {
         let level = options.effort.level();
         let method = match compression {
-            Compression::Gzip => gzip_method(options, position),
+            Compression::Gzip => gzip_method(options, allowance),
             Compression::Bzip2 => PieceMethod::Bzip2,
             Compression::Xz => {
                 return Encoder::Xz(XzEncoder::new(out, u32::from(level).min(XZ_MAX_LEVEL)));
@@ -212,9 +233,9 @@ impl PieceMethod {
     }
 }
 
-/// How to gzip with `options` what begins at `position` of a delta's raw bytes. Where only size
-/// counts, all but the lowest efforts take the best level.
-fn gzip_method(options: &Options, position: u64) -> PieceMethod {
+/// How to gzip a stream with `options`. Where only size counts, all but the lowest efforts take the
+/// best level.
+fn gzip_method(options: &Options, allowance: &Allowance) -> PieceMethod {
     let level = GZIP_LEVELS[usize::from(options.effort.level()) - 1];
     let (quick, best) = (level <= GZIP_QUICK, level == GZIP_BEST);
     if options.goal == Goal::Size && !quick {
@@ -223,7 +244,7 @@ fn gzip_method(options: &Options, position: u64) -> PieceMethod {
     }
     let thorough = match quick || best {
         true => usize::MAX,
-        false => THOROUGH_BYTES.saturating_sub(position) as usize / GZIP_PIECE_BYTES,
+        false => allowance.0 as usize / GZIP_PIECE_BYTES,
     };
     PieceMethod::Gzip { level, piece_bytes: GZIP_PIECE_BYTES, thorough }
 }
@@ -276,7 +297,12 @@ mod tests {
     use crate::image::decompress;
 
     fn compress(compression: Compression, raw: &[u8], step: usize) -> Vec<u8> {
-        let mut encoder = Encoder::new(compression, &Options::default(), 0, Vec::new());
+        let mut encoder = Encoder::new(
+            compression,
+            &Options::default(),
+            &Allowance::of_images(1 << 30),
+            Vec::new(),
+        );
         raw.chunks(step).for_each(|chunk| encoder.write_all(chunk).expect("vec"));
         encoder.finish().expect("vec")
     }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::blob::{Written, write_delta};
+use super::compression::Allowance;
 use super::config::delta_config;
 use super::manifest::{BlobId, delta_manifest};
 use super::pair::{Pair, Source};
@@ -100,7 +101,7 @@ fn make_layers(
     let base = &pair.base_stream();
     let failures = &Failures::default();
     let mut layers = Vec::with_capacity(pair.sources.len());
-    let mut position = 0;
+    let mut allowance = Allowance::of_images(pair.bytes());
     rayon::scope(|scope| {
         if options.verify {
             verify::expect(pair, progress);
@@ -113,7 +114,7 @@ fn make_layers(
             let target = &pair.target_layers[index];
             let (compression, encoding) = (options.compression, &options.encoding);
             let out = scratch.new_file()?;
-            let blob = write_delta(target, commands, compression, encoding, &mut position, out)?;
+            let blob = write_delta(target, commands, compression, encoding, &mut allowance, out)?;
             let path = blob.out.path().to_owned();
             layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
             if options.verify {

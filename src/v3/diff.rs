@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 
 use super::blob::write_delta;
+use super::compression::Allowance;
 use super::create::{DeltaLayer, report};
 use super::file_costs::{FileCost, FileCosts};
 use super::pair::Pair;
@@ -57,11 +58,12 @@ pub fn diff(
     let pair = Pair::load(base, target, store, progress)?;
     let mut costs = FileCosts::default();
     let mut layers = Vec::new();
-    let mut position = 0;
+    let mut allowance = Allowance::of_images(pair.bytes());
     pair.encode(options.encoding, progress, |index, commands| {
         let target = &pair.target_layers[index];
         let (compression, encoding) = (options.compression, &options.encoding);
-        let blob = write_delta(target, commands, compression, encoding, &mut position, io::sink())?;
+        let blob =
+            write_delta(target, commands, compression, encoding, &mut allowance, io::sink())?;
         layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
         if options.files > 0 {
             costs.add(target, commands);

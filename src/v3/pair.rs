@@ -55,6 +55,11 @@ impl<'a> Pair<'a> {
         base_stream(&self.base_layers)
     }
 
+    /// The bytes of both images' layers, unpacked.
+    pub(super) fn bytes(&self) -> u64 {
+        self.base_layers.iter().chain(&self.target_layers).map(|layer| layer.len() as u64).sum()
+    }
+
     /// The layers of the base that the target has too.
     fn kept(&self) -> impl Iterator<Item = usize> + '_ {
         self.sources.iter().enumerate().filter_map(|(index, source)| match *source {
