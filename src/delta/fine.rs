@@ -115,9 +115,9 @@ impl<'a> Fine<'a> {
         let mut displacement = 0;
         for (part, places) in parts.iter_mut().zip(&places) {
             displacement = part.before.map_or(displacement, |span| span.displacement());
-            price_literals(&mut history, &value, places, part.bytes, literals);
-            part.pieces =
-                parse(part.origin, displacement, &part.matches, &commands, literals, ways);
+            let matches = &part.matches;
+            price_literals(&mut history, &value, places, part.bytes, matches, literals);
+            part.pieces = parse(part.origin, displacement, matches, &commands, literals, ways);
             displacement = part.pieces.last().map_or(displacement, |piece| piece.displacement);
         }
     }

@@ -8,8 +8,8 @@ use super::cells::is_certain;
 use super::pairing::{BaseEntries, Pairing, unclaimed};
 use super::seed_index::Sampled;
 
-/// One in how many seeds of what did not change is a sample, at the densest.
-const COARSE_STEP: usize = 16;
+/// So many times fewer seeds are samples where the base did not change, at the densest.
+const COARSER: usize = 8;
 /// And at the sparsest: whatever matching by blocks would find is found.
 const BLOCK_STEP: usize = 512;
 /// So many samples are affordable, however little there is to find.
@@ -28,7 +28,7 @@ pub(super) fn stretches(
     let rest = base.len() as usize - fine_bytes;
     let residual = residual(targets, pairings);
     let step = (rest / residual.max(COARSE_SAMPLES_MIN)).next_power_of_two();
-    let coarse_step = step.clamp(COARSE_STEP.max(fine_step), BLOCK_STEP);
+    let coarse_step = step.clamp((COARSER * fine_step).min(BLOCK_STEP), BLOCK_STEP);
     let mut stretches = Vec::with_capacity(2 * fine.len() + base.slices().len());
     let mut fine = fine.into_iter().peekable();
     for (slice, bytes) in base.slices().iter().enumerate() {

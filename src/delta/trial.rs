@@ -2,6 +2,7 @@
 //! choice.
 
 use super::Command;
+use super::matches::Match;
 use super::parse::{Piece, refill};
 use super::prices::{BIT, CLASSES, CommandPrices, DevicePrices, LiteralPrices, nearness};
 use super::stream_model::{History, HistoryTable, price_stream};
@@ -22,6 +23,9 @@ const LONG: u32 = 6 * BIT;
 
 /// So many of the first and last bytes of a COPY are looked at more closely.
 const COPY_EDGE: usize = 32;
+
+/// So many bytes before a match, repeats are looked for that reach into it.
+const LEAD: usize = 16;
 
 /// What a byte of the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,12 +157,14 @@ impl TrialStream {
 }
 
 /// Prices the bytes of a segment as literals: by `value`, or where they repeat what the stream has
-/// before their place in it, as part of that repeat. Deep inside a COPY nobody asks for repeats.
+/// before their place in it, as part of that repeat. Repeats matter where there is a choice: not deep
+/// inside a COPY, nor far from all of `matches`.
 pub(super) fn price_literals(
     history: &mut History<'_>,
     value: &[u32; 256],
     places: &[Place],
     bytes: &[u8],
+    matches: &[Match],
     prices: &mut LiteralPrices,
 ) {
     prices.byte.clear();
@@ -166,8 +172,18 @@ pub(super) fn price_literals(
     refill(&mut prices.enter, bytes.len(), 0);
     let mut places = places.iter().peekable();
     let mut place = Place::default();
+    let mut matches = matches.iter().peekable();
+    let mut covered = 0;
     let mut at = 0;
     while at < bytes.len() {
+        let near = |found: &Match| (found.start as usize).saturating_sub(LEAD);
+        while let Some(found) = matches.next_if(|found| near(found) <= at) {
+            covered = covered.max(found.end as usize);
+        }
+        if at >= covered {
+            at = matches.peek().map_or(bytes.len(), |found| near(found));
+            continue;
+        }
         while let Some(next) = places.next_if(|next| next.at <= at) {
             place = *next;
         }
