@@ -76,6 +76,7 @@ impl SeedIndex {
         let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
         let index = SeedIndex {
             buckets: (0..buckets(step))
+                .into_par_iter()
                 .map(|_| Bucket([const { AtomicU32::new(EMPTY) }; SLOTS]))
                 .collect(),
             step,
@@ -169,7 +170,8 @@ pub(super) struct Samples {
     words: [u16; WINDOW + TELLING],
     /// 1 where a sample starts.
     rare: [u8; WINDOW],
-    found: Vec<(u64, u32)>,
+    found: [(u64, u32); WINDOW],
+    count: usize,
 }
 
 /// So many first bytes of a seed tell whether it is a sample.
@@ -184,7 +186,8 @@ impl Default for Samples {
         Samples {
             words: [0; WINDOW + TELLING],
             rare: [0; WINDOW],
-            found: Vec::with_capacity(WINDOW),
+            found: [(0, 0); WINDOW],
+            count: 0,
         }
     }
 }
@@ -192,12 +195,12 @@ impl Default for Samples {
 impl Samples {
     /// The hash of each, and where it starts.
     pub(super) fn found(&self) -> &[(u64, u32)] {
-        &self.found
+        &self.found[..self.count]
     }
 
     /// Finds the samples among the first [`WINDOW`] seeds of `bytes`, of which one in `step` is one.
     fn collect(&mut self, bytes: &[u8], step: usize) {
-        self.found.clear();
+        self.count = 0;
         let count = (bytes.len() + 1).saturating_sub(SEED).min(WINDOW);
         let padded = count.next_multiple_of(8);
         self.tell_apart(&bytes[..bytes.len().min(count + TELLING)], padded, step);
@@ -206,7 +209,10 @@ impl Samples {
             let mut marks = u64::from_le_bytes(*rare);
             while marks != 0 {
                 let at = group * 8 + (marks.trailing_zeros() / 8) as usize;
-                self.found.extend(hash(&bytes[at..]).map(|hash| (hash, at as u32)));
+                if let Some(hash) = hash(&bytes[at..]) {
+                    self.found[self.count] = (hash, at as u32);
+                    self.count += 1;
+                }
                 marks &= marks - 1;
             }
         }

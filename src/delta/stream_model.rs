@@ -8,7 +8,7 @@ use super::extent::common_prefix;
 use super::prices::BIT;
 
 /// Positions of four-byte words seen, by hash.
-const TABLE_BITS: u32 = 15;
+const TABLE_BITS: u32 = 13;
 /// The window of deflate.
 const WINDOW: usize = 32 << 10;
 /// The longest match of deflate.

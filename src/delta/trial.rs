@@ -21,9 +21,10 @@ const LITERAL_MIN: u32 = 2 * BIT;
 /// What a second length byte takes.
 const LONG: u32 = 6 * BIT;
 
-/// So many of the first and last bytes of a COPY are looked at more closely.
-const COPY_EDGE: usize = 32;
-
+/// A COPY of more bytes than this stays one, at whatever price its bytes could be had as literals,
+const LONG_COPY: usize = 96;
+/// but for so many of its first and last.
+const COPY_EDGE: usize = 8;
 /// So many bytes before a match, repeats are looked for that reach into it.
 const LEAD: usize = 16;
 
@@ -187,12 +188,10 @@ pub(super) fn price_literals(
         while let Some(next) = places.next_if(|next| next.at <= at) {
             place = *next;
         }
-        if !place.literal && at >= place.at + COPY_EDGE {
-            let next = places.peek().map_or(bytes.len(), |next| next.at);
-            if at + COPY_EDGE < next {
-                at = next - COPY_EDGE;
-                continue;
-            }
+        if let Some(end) = deep_inside(place, places.peek().map_or(bytes.len(), |next| next.at), at)
+        {
+            at = end;
+            continue;
         }
         let position = place.stream + if place.literal { at - place.at } else { 0 };
         history.advance(position);
@@ -204,6 +203,12 @@ pub(super) fn price_literals(
             None => 1,
         };
     }
+}
+
+/// Where the inside of a long COPY ends that `at` is in, or else `None`. It goes from `place` to `end`.
+fn deep_inside(place: Place, end: usize, at: usize) -> Option<usize> {
+    let long = !place.literal && end > place.at + LONG_COPY;
+    (long && at >= place.at + COPY_EDGE && at + COPY_EDGE < end).then(|| end - COPY_EDGE)
 }
 
 /// A repeat's price falls on its first byte. Who begins in its middle pays it too, or the bytes

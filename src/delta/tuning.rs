@@ -35,7 +35,7 @@ impl Tuning {
         let (fine_step, rounds) = match (thorough, level) {
             (_, 1) => (32, 0),
             (false, 2..=3) => (32, 1),
-            (false, 4..=6) => (8, 1),
+            (false, 4..=6) => (16, 1),
             (false, 7..=8) => (4, 2),
             (true, 2..=3) => (16, 1),
             (true, 4..=6) => (2, 5),

@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::compression::{Allowance, Compression, Encoder};
-use super::layer_tar::write_tar;
+use super::layer_tar::{tar_len, write_tar};
 use super::manifest::BlobId;
 use crate::delta::{Command, MAGIC, Options, write_stream};
 use crate::image::{Blob, BlobData, DiffId, Digest};
@@ -72,18 +72,18 @@ pub(super) fn write_delta<W: Write>(
     allowance: &mut Allowance,
     out: W,
 ) -> io::Result<Written<W>> {
-    let encoder = Encoder::new(compression, encoding, allowance, Hashed::new(out));
+    let len = stream_len(commands);
+    let encoder = Encoder::new(compression, encoding, tar_len(len), allowance, Hashed::new(out));
     // Commands are a few bytes each; hashing them one by one would take longer than finding them.
     let mut tar = BufWriter::new(Hashed::new(encoder));
-    write_tar(stream_len(commands), &mut tar, |out| write_stream(target, commands, out))?;
+    write_tar(len, &mut tar, |out| write_stream(target, commands, out))?;
     let (encoder, tar) = tar.into_inner().map_err(|error| error.into_error())?.finish();
-    allowance.spend(tar.size);
     let (out, id) = encoder.finish()?.finish();
     Ok(Written { out, id, diff_id: DiffId(tar.digest) })
 }
 
 /// How many bytes the delta stream of `commands` has: magic, commands, END.
-fn stream_len(commands: &[Command]) -> u64 {
+pub(super) fn stream_len(commands: &[Command]) -> u64 {
     let len = |command: &Command| {
         let literal = match *command {
             Command::Literal { len } => len,

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bzip2::write::BzEncoder;
@@ -26,21 +27,24 @@ pub enum Compression {
     None,
 }
 
-/// Raw bytes in a gzip member. A member cannot refer to the one before it, which costs little at
-/// this size, and all threads have work even in a delta of a few megabytes.
-const GZIP_PIECE_BYTES: usize = 1 << 20;
-/// The same where only size counts.
-const GZIP_LARGE_PIECE_BYTES: usize = 4 << 20;
+/// Raw bytes in a gzip member, at least and at most. A member cannot refer to the one before it, which
+/// costs little at these sizes.
+const GZIP_PIECE_BYTES: RangeInclusive<u64> = 512 << 10..=4 << 20;
+/// Streams are cut into so many members, where those would not be too large or small: all threads have
+/// work even in a delta of a few megabytes.
+const GZIP_PIECES: u64 = 8;
 /// Raw bytes in a bzip2 stream: what a block of its largest size takes.
 const BZIP2_PIECE_BYTES: usize = 900_000;
-/// One in how many bytes of the images an [`Allowance`] is.
+/// One in how many bytes of the images an [`Allowance`] is, beyond so many bytes: small images are soon
+/// read and compared, and compressing would take longer than all else.
 const ALLOWANCE_SHARE: u64 = 16;
+const ALLOWANCE_FROM: u64 = 64 << 20;
 /// Raw bytes up to which a stream gets the best level whatever the effort: it takes no time.
-const SMALL_BYTES: usize = 512 << 10;
+const SMALL_BYTES: u64 = 512 << 10;
 /// Pieces in work at a time for each thread: some wait while others are compressed.
 const PIECES_PER_THREAD: usize = 2;
-/// Pieces in work at a time, however many threads there are: bounds memory.
-const MAX_PIECES: usize = 32;
+/// Raw bytes in work at a time, however many threads there are: bounds memory.
+const MAX_BYTES: usize = 32 << 20;
 /// The best level that xz reaches with an encoder of less than 100 MiB.
 const XZ_MAX_LEVEL: u32 = 6;
 
@@ -60,12 +64,14 @@ pub(super) struct Allowance(u64);
 impl Allowance {
     /// For a delta between images of `bytes` in all.
     pub(super) fn of_images(bytes: u64) -> Self {
-        Allowance(bytes / ALLOWANCE_SHARE)
+        Allowance(bytes.saturating_sub(ALLOWANCE_FROM) / ALLOWANCE_SHARE)
     }
 
-    /// Takes away what `bytes` use.
-    pub(super) fn spend(&mut self, bytes: u64) {
-        self.0 = self.0.saturating_sub(bytes);
+    /// Takes `bytes` of it, or what is left.
+    fn spend(&mut self, bytes: u64) -> u64 {
+        let spent = bytes.min(self.0);
+        self.0 -= spent;
+        spent
     }
 }
 
@@ -77,16 +83,17 @@ pub(super) enum Encoder<W: Write> {
 }
 
 impl<W: Write> Encoder<W> {
-    /// `allowance` is what the delta's streams before this one have left.
+    /// For a stream of `len` raw bytes. `allowance` is what the delta's streams before it have left.
     pub(super) fn new(
         compression: Compression,
         options: &Options,
-        allowance: &Allowance,
+        len: u64,
+        allowance: &mut Allowance,
         out: W,
     ) -> Self {
         let level = options.effort.level();
         let method = match compression {
-            Compression::Gzip => gzip_method(options, allowance),
+            Compression::Gzip => gzip_method(options, len, allowance),
             Compression::Bzip2 => PieceMethod::Bzip2,
             Compression::Xz => {
                 return Encoder::Xz(XzEncoder::new(out, u32::from(level).min(XZ_MAX_LEVEL)));
@@ -134,7 +141,8 @@ pub(super) struct Pieces<W> {
 
 impl<W: Write> Pieces<W> {
     fn new(method: PieceMethod, out: W) -> Self {
-        let max_waiting = (rayon::current_num_threads() * PIECES_PER_THREAD).min(MAX_PIECES);
+        let busy = rayon::current_num_threads() * PIECES_PER_THREAD;
+        let max_waiting = busy.min(MAX_BYTES / method.piece_bytes());
         let compressors = Compressors::default();
         Pieces { method, out, waiting: Vec::new(), max_waiting, written: 0, compressors }
     }
@@ -153,12 +161,6 @@ impl<W: Write> Pieces<W> {
     }
 
     fn finish(mut self) -> io::Result<W> {
-        if let [only] = &self.waiting[..]
-            && only.len() <= SMALL_BYTES
-            && self.written == 0
-        {
-            self.method = self.method.best();
-        }
         self.write_waiting()?;
         Ok(self.out)
     }
@@ -204,15 +206,6 @@ impl PieceMethod {
         }
     }
 
-    fn best(self) -> Self {
-        match self {
-            PieceMethod::Gzip { piece_bytes, .. } => {
-                PieceMethod::Gzip { level: GZIP_BEST, piece_bytes, thorough: usize::MAX }
-            }
-            PieceMethod::Bzip2 => PieceMethod::Bzip2,
-        }
-    }
-
     /// Compresses piece number `index` of a stream.
     fn compress(
         self,
@@ -233,20 +226,22 @@ impl PieceMethod {
     }
 }
 
-/// How to gzip a stream with `options`. Where only size counts, all but the lowest efforts take the
-/// best level.
-fn gzip_method(options: &Options, allowance: &Allowance) -> PieceMethod {
+/// How to gzip a stream of `len` raw bytes with `options`. Where only size counts, all but the lowest
+/// efforts take the best level.
+fn gzip_method(options: &Options, len: u64, allowance: &mut Allowance) -> PieceMethod {
+    let (smallest, largest) = GZIP_PIECE_BYTES.into_inner();
     let level = GZIP_LEVELS[usize::from(options.effort.level()) - 1];
-    let (quick, best) = (level <= GZIP_QUICK, level == GZIP_BEST);
-    if options.goal == Goal::Size && !quick {
-        let piece_bytes = GZIP_LARGE_PIECE_BYTES;
+    let for_size = options.goal == Goal::Size && level > GZIP_QUICK;
+    if for_size || len <= SMALL_BYTES {
+        let piece_bytes = largest as usize;
         return PieceMethod::Gzip { level: GZIP_BEST, piece_bytes, thorough: usize::MAX };
     }
-    let thorough = match quick || best {
-        true => usize::MAX,
-        false => allowance.0 as usize / GZIP_PIECE_BYTES,
+    let piece_bytes = (len / GZIP_PIECES).clamp(smallest, largest) as usize;
+    let thorough = match level {
+        GZIP_BEST | ..=GZIP_QUICK => usize::MAX,
+        _ => allowance.spend(len).div_ceil(piece_bytes as u64) as usize,
     };
-    PieceMethod::Gzip { level, piece_bytes: GZIP_PIECE_BYTES, thorough }
+    PieceMethod::Gzip { level, piece_bytes, thorough }
 }
 
 /// libdeflate's compressors between one piece and the next, by level: the larger ones take megabytes.
@@ -297,12 +292,9 @@ mod tests {
     use crate::image::decompress;
 
     fn compress(compression: Compression, raw: &[u8], step: usize) -> Vec<u8> {
-        let mut encoder = Encoder::new(
-            compression,
-            &Options::default(),
-            &Allowance::of_images(1 << 30),
-            Vec::new(),
-        );
+        let (options, mut allowance) = (Options::default(), Allowance::of_images(1 << 30));
+        let len = raw.len() as u64;
+        let mut encoder = Encoder::new(compression, &options, len, &mut allowance, Vec::new());
         raw.chunks(step).for_each(|chunk| encoder.write_all(chunk).expect("vec"));
         encoder.finish().expect("vec")
     }
@@ -311,13 +303,16 @@ mod tests {
         (0..len).map(|i| (i / 3 * 7 + i / 1000) as u8).collect()
     }
 
+    /// Enough for several pieces, the last of them not full.
+    const LARGE: usize = (5 << 20) + 17;
+
     const ALL: [Compression; 4] =
         [Compression::Gzip, Compression::Bzip2, Compression::Xz, Compression::None];
 
     #[test]
     fn what_goes_in_comes_out() {
         for compression in ALL {
-            for len in [1, 1000, GZIP_PIECE_BYTES, 3 * GZIP_PIECE_BYTES + 1] {
+            for len in [1, 1000, *GZIP_PIECE_BYTES.start() as usize, LARGE] {
                 let raw = raw(len);
                 let blob = compress(compression, &raw, 100_000);
                 let mut out = Vec::new();
@@ -330,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_bytes_depend_on_neither_threads_nor_writes() {
-        let raw = raw(5 * GZIP_PIECE_BYTES + 17);
+        let raw = raw(LARGE);
         for compression in [Compression::Gzip, Compression::Bzip2] {
             let of_threads = |threads, step| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();

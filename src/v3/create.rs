@@ -1,14 +1,18 @@
 //! Making a delta image.
 
-use std::sync::Mutex;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
-use super::blob::{Written, write_delta};
+use super::blob::{Written, stream_len, write_delta};
 use super::compression::Allowance;
 use super::config::delta_config;
+use super::follow::{Growing, Growth};
 use super::manifest::{BlobId, delta_manifest};
 use super::pair::{Pair, Source};
 use super::{Compression, DeltaReport, LayerReport, ManifestKind, V3Error, verify};
-use crate::delta::{CommandStats, Options};
+use crate::delta::{Command, CommandStats, Options};
 use crate::image::{Digest, Image, ImageContents};
 use crate::measure::Measure;
 use crate::progress::{Progress, check};
@@ -91,7 +95,11 @@ pub fn create(
     Ok(Delta { contents, report, _blobs: blobs, _scratch: scratch })
 }
 
-/// Makes one layer after another; what is made is verified while the next is.
+/// A blob of more raw bytes than this is verified while it is compressed, by a thread of its own that
+/// waits for it; a smaller one afterwards, when a thread of the pool has time.
+const FOLLOWED_BYTES: u64 = 1 << 20;
+
+/// Makes one layer after another, and verifies them meanwhile.
 fn make_layers(
     pair: &Pair<'_>,
     options: &CreateOptions,
@@ -100,33 +108,57 @@ fn make_layers(
 ) -> Result<Vec<DeltaLayer<TemporaryFile>>, V3Error> {
     let base = &pair.base_stream();
     let failures = &Failures::default();
+    let prove = |index, path: &Path, growth: &Growth| {
+        failures.note(verify::verify_layer(pair, base, index, path, growth, progress));
+    };
     let mut layers = Vec::with_capacity(pair.sources.len());
     let mut allowance = Allowance::of_images(pair.bytes());
-    rayon::scope(|scope| {
-        if options.verify {
-            verify::expect(pair, progress);
-            for index in 0..pair.base_layers.len() {
-                scope.spawn(move |_| failures.note(verify::verify_base_layer(pair, index)));
-            }
-        }
-        pair.encode(options.encoding, progress, |index, commands| {
-            check(progress)?;
-            let target = &pair.target_layers[index];
-            let (compression, encoding) = (options.compression, &options.encoding);
-            let out = scratch.new_file()?;
-            let blob = write_delta(target, commands, compression, encoding, &mut allowance, out)?;
-            let path = blob.out.path().to_owned();
-            layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
+    thread::scope(|threads| {
+        rayon::scope(|scope| {
             if options.verify {
-                scope.spawn(move |_| {
-                    failures.note(verify::verify_layer(pair, base, index, &path, progress));
-                });
+                verify::expect(pair, progress);
+                for index in 0..pair.base_layers.len() {
+                    scope.spawn(move |_| failures.note(verify::verify_base_layer(pair, index)));
+                }
             }
-            Ok::<_, V3Error>(())
+            pair.encode(options.encoding, progress, |index, commands| {
+                check(progress)?;
+                let (out, growth) = (scratch.new_file()?, Arc::new(Growth::default()));
+                let path = out.path().to_owned();
+                let follow = stream_len(commands) > FOLLOWED_BYTES;
+                if options.verify && follow {
+                    let (path, growth) = (path.clone(), growth.clone());
+                    threads.spawn(move || prove(index, &path, &growth));
+                }
+                let target = &pair.target_layers[index];
+                let blob = write_layer(target, commands, options, &mut allowance, out, &growth)?;
+                layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
+                if options.verify && !follow {
+                    scope.spawn(move |_| prove(index, &path, &growth));
+                }
+                Ok::<_, V3Error>(())
+            })
         })
     })?;
     failures.first()?;
     Ok(layers)
+}
+
+/// Writes the blob that makes `target` into `out`, and tells whoever follows it how far it is.
+fn write_layer(
+    target: &[u8],
+    commands: &[Command],
+    options: &CreateOptions,
+    allowance: &mut Allowance,
+    out: TemporaryFile,
+    growth: &Growth,
+) -> io::Result<Written<TemporaryFile>> {
+    let _end = growth.end_on_drop();
+    let out = Growing::new(out, growth);
+    let (compression, encoding) = (options.compression, &options.encoding);
+    let Written { out, id, diff_id } =
+        write_delta(target, commands, compression, encoding, allowance, out)?;
+    Ok(Written { out: out.into_inner(), id, diff_id })
 }
 
 /// What the verification that runs on the side has found.

@@ -17,6 +17,11 @@ const OCTAL_SIZES: u64 = 1 << 33;
 /// A tar ends with two blocks of zeros (POSIX pax, "ustar Interchange Format").
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
+/// How many bytes the tar of a delta of `len` bytes has.
+pub(super) fn tar_len(len: u64) -> u64 {
+    BLOCK as u64 + len.next_multiple_of(BLOCK as u64) + END.len() as u64
+}
+
 /// Writes the tar of a delta of `len` bytes that `write` writes.
 pub(super) fn write_tar<W: Write>(
     len: u64,
@@ -119,7 +124,7 @@ mod tests {
         for len in [0, 1, 511, 512, 513] {
             let content = vec![7; len];
             let tar = tar_of(&content);
-            assert_eq!(tar.len(), BLOCK + len.next_multiple_of(BLOCK) + 2 * BLOCK);
+            assert_eq!(tar.len() as u64, tar_len(len as u64));
             assert_eq!(read_start(&mut &tar[..]).expect("read"), Start::File(len as u64));
 
             let mut archive = tar::Archive::new(&tar[..]);

@@ -21,6 +21,7 @@ mod create;
 mod diff;
 mod error;
 mod file_costs;
+mod follow;
 mod inspect;
 mod labels;
 mod layer_tar;

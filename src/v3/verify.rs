@@ -1,10 +1,10 @@
 //! Proving a delta before anybody can fetch it: its blobs are read back, applied, and compared
 //! with the target's diff IDs.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::follow::{Follower, Growth};
 use super::pair::{Pair, Source};
 use super::rebuild::rebuild;
 use super::{LayerError, V3Error};
@@ -17,17 +17,19 @@ pub(super) fn expect(pair: &Pair<'_>, progress: &dyn Progress) {
     progress.expect(Stage::Verify, pair.target_layers.iter().map(|layer| layer.len() as u64).sum());
 }
 
-/// Checks that the delta in the file `blob` makes layer number `index` of the target.
+/// Checks that the delta in the file `blob`, which may still be growing, makes layer number `index` of
+/// the target.
 pub(super) fn verify_layer(
     pair: &Pair<'_>,
     base: &Base<'_>,
     index: usize,
     blob: &Path,
+    growth: &Growth,
     progress: &dyn Progress,
 ) -> Result<(), V3Error> {
     let layer = &pair.target_layers[index];
     let check = || {
-        let blob = File::open(blob).map_err(LayerError::of_read)?;
+        let blob = Follower::open(blob, growth).map_err(LayerError::of_read)?;
         let out = Reported::new(io::sink(), Stage::Verify, progress);
         let rebuilt = rebuild(blob, base, None, out, layer.len() as u64)?;
         expect_diff_id(layer.diff_id(), rebuilt.diff_id)
