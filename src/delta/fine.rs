@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::base_entries::BaseEntries;
 use super::cells::{Cell, cells, is_certain};
 use super::join::{Copy, join};
 use super::matches::{Cover, Match, Matcher};
-use super::pairing::{BaseEntries, Pairing, Span, pair};
+use super::pairing::{Pairing, Span, pair};
 use super::parse::{Piece, Ways, parse, parse_greedily};
 use super::prices::{DevicePrices, LiteralPrices};
 use super::sampling::stretches;
@@ -15,6 +16,12 @@ use super::seed_index::SeedIndex;
 use super::trial::{TrialStream, price_literals};
 use super::tuning::Tuning;
 use super::{Base, Command, Options};
+
+/// One in how many bytes of memory the entries of the base, the pairings and the index may take; the
+/// index gets what the others leave of its share. The rest is room to work in.
+const ENTRIES_SHARE: u64 = 4;
+const PAIRINGS_SHARE: u64 = 8;
+const INDEX_SHARE: u64 = 2;
 
 /// The encoder's state for one base and all its targets.
 pub(super) struct Fine<'a> {
@@ -34,11 +41,14 @@ impl<'a> Fine<'a> {
         advance: &(dyn Fn(u64) + Sync),
     ) -> Self {
         let tuning = Tuning::new(options);
-        let known = BaseEntries::new(base);
+        let known = BaseEntries::new(base, options.memory / ENTRIES_SHARE);
+        let each = options.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
         let pairings: Vec<Pairing> =
-            targets.par_iter().map(|target| pair(base, &known, target)).collect();
+            targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
+        let taken = known.bytes() + pairings.iter().map(Pairing::bytes).sum::<u64>();
         let stretches = stretches(base, &known, targets, &pairings, tuning.fine_step);
-        let index = SeedIndex::new(base, &stretches, options.memory / 2);
+        let index =
+            SeedIndex::new(base, &stretches, (options.memory / INDEX_SHARE).saturating_sub(taken));
         advance(targets.iter().map(|target| target.len() as u64).sum());
         Fine { base, targets, pairings, index, device: DevicePrices::new(&options.goal), tuning }
     }

@@ -7,6 +7,7 @@
 //! Source of the format: librsync's delta format as balena-engine reads it.
 
 mod base;
+mod base_entries;
 mod baseline;
 mod cells;
 mod command;

@@ -3,19 +3,16 @@
 //!
 //! Finds what is unchanged without any index, and for the rest a first guess where to look.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Base;
+use super::base_entries::{BaseEntries, Content};
 use super::extent::{common_prefix, common_suffix};
-use super::tar_entries::{TarEntry, tar_entries};
+use super::tar_entries::{BLOCK, TarEntry, tar_entries};
 
 /// How many base entries of one size are compared with a target entry of that size.
 const SAME_SIZE_CANDIDATES: usize = 8;
-/// Shorter contents are not looked for under other names: their header costs more than they do.
-const SAME_CONTENT_MIN: usize = 64;
 
 /// A stretch of the target that the base has unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +55,11 @@ pub(super) struct Pairing {
 }
 
 impl Pairing {
+    /// What it takes in memory, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        (size_of_val(&self.spans[..]) + size_of_val(&self.guesses[..])) as u64
+    }
+
     /// The spans that overlap `range`.
     pub(super) fn spans_in(&self, range: &Range<usize>) -> &[Span] {
         let first = self.spans.partition_point(|span| span.end() <= range.start);
@@ -79,59 +81,14 @@ impl Pairing {
     }
 }
 
-/// The entries of the base, found by path, by size and by path without version numbers.
-pub(super) struct BaseEntries {
-    entries: Vec<(usize, TarEntry)>,
-    by_path: HashMap<Vec<u8>, usize>,
-    by_size: HashMap<usize, Vec<usize>>,
-    by_stem: HashMap<Vec<u8>, usize>,
-}
-
-impl BaseEntries {
-    pub(super) fn new(base: &Base<'_>) -> Self {
-        let scanned: Vec<Vec<TarEntry>> =
-            base.slices().par_iter().map(|slice| tar_entries(slice)).collect();
-        let entries: Vec<(usize, TarEntry)> = scanned
-            .into_iter()
-            .enumerate()
-            .flat_map(|(slice, entries)| entries.into_iter().map(move |entry| (slice, entry)))
-            .collect();
-        let mut by_path = HashMap::with_capacity(entries.len());
-        let mut by_size: HashMap<usize, Vec<usize>> = HashMap::new();
-        let mut by_stem = HashMap::new();
-        // Later layers come later and win: theirs is the version the image shows.
-        for (index, (_, entry)) in entries.iter().enumerate() {
-            by_path.insert(entry.path.clone(), index);
-            by_stem.insert(stem(&entry.path), index);
-            if entry.content.len() >= SAME_CONTENT_MIN {
-                by_size.entry(entry.content.len()).or_default().push(index);
-            }
-        }
-        BaseEntries { entries, by_path, by_size, by_stem }
-    }
-
-    /// All entries, with the slice each is in.
-    pub(super) fn entries(&self) -> &[(usize, TarEntry)] {
-        &self.entries
-    }
-}
-
-/// A path with every run of digits replaced by one `#`: what stays when a version changes.
-fn stem(path: &[u8]) -> Vec<u8> {
-    let mut stem = Vec::with_capacity(path.len());
-    for &byte in path {
-        let byte = if byte.is_ascii_digit() { b'#' } else { byte };
-        if byte != b'#' || stem.last() != Some(&b'#') {
-            stem.push(byte);
-        }
-    }
-    stem
-}
-
-/// Pairs the entries of `target` with those of the base.
-pub(super) fn pair(base: &Base<'_>, known: &BaseEntries, target: &[u8]) -> Pairing {
+/// Pairs the entries of `target` with those of the base, until what is found takes `memory` bytes:
+/// what comes after that is left to the index.
+pub(super) fn pair(base: &Base<'_>, known: &BaseEntries, target: &[u8], memory: u64) -> Pairing {
     let mut pairer = Pairer { base, known, target, pairing: Pairing::default() };
     for entry in tar_entries(target) {
+        if pairer.pairing.bytes() >= memory {
+            break;
+        }
         pairer.pair_entry(&entry);
     }
     pairer.pairing
@@ -150,77 +107,58 @@ impl Pairer<'_> {
         if covered >= entry.end() {
             return;
         }
-        let named = self.named(entry);
-        let same = named.filter(|&index| self.same_content(entry, index));
-        match same.or_else(|| self.find_content(entry)) {
-            Some(index) => self.add_unchanged(entry, index),
+        let known = self.known;
+        let named = known.named(&entry.path);
+        let same = named.filter(|named| self.same_content(entry, named));
+        match same.or_else(|| self.find_content(entry)).cloned() {
+            Some(same) => self.add_unchanged(entry, &same),
             None => {
-                if let Some(index) = named {
-                    self.add_guesses(entry, index);
+                if let Some(named) = named {
+                    self.add_guesses(entry, named);
                 }
             }
         }
     }
 
-    /// The base entry of the same path, or of the same path but for digits.
-    fn named(&self, entry: &TarEntry) -> Option<usize> {
-        let by_path = self.known.by_path.get(&entry.path);
-        by_path.or_else(|| self.known.by_stem.get(&stem(&entry.path))).copied()
+    fn same_content(&self, entry: &TarEntry, known: &Content) -> bool {
+        known.bytes(self.base) == &self.target[entry.content.clone()]
     }
 
-    /// The bytes of a base entry's content.
-    fn content(&self, index: usize) -> &[u8] {
-        let (slice, entry) = &self.known.entries[index];
-        &self.base.slices()[*slice][entry.content.clone()]
+    fn find_content(&self, entry: &TarEntry) -> Option<&Content> {
+        let candidates = self.known.of_size(entry.content.len());
+        candidates.take(SAME_SIZE_CANDIDATES).find(|known| self.same_content(entry, known))
     }
 
-    fn same_content(&self, entry: &TarEntry, index: usize) -> bool {
-        self.content(index) == &self.target[entry.content.clone()]
-    }
-
-    fn find_content(&self, entry: &TarEntry) -> Option<usize> {
-        let candidates = self.known.by_size.get(&entry.content.len())?;
-        candidates
-            .iter()
-            .rev()
-            .take(SAME_SIZE_CANDIDATES)
-            .copied()
-            .find(|&index| self.same_content(entry, index))
-    }
-
-    /// The content is that of base entry `index`: a span from its start, grown both ways.
-    fn add_unchanged(&mut self, entry: &TarEntry, index: usize) {
-        let (slice, known) = &self.known.entries[index];
-        let base = self.base.slices()[*slice];
+    /// The content is what the base has as `known`: a span from its start, grown both ways.
+    fn add_unchanged(&mut self, entry: &TarEntry, known: &Content) {
+        let base = self.base.slices()[known.slice];
         let covered = self.pairing.spans.last().map_or(0, Span::end);
-        let (from, known_from) = (entry.content.start, known.content.start);
+        let (from, known_from) = (entry.content.start, known.range.start);
         let before = common_suffix(&self.target[covered.min(from)..from], &base[..known_from]);
         let start = from.max(covered) - if covered <= from { before } else { 0 };
         let offset = known_from as u64 + start as u64 - from as u64;
         let len = common_prefix(&self.target[start..], &base[offset as usize..]);
-        self.guess_header(entry, index);
+        self.guess_header(entry, known);
         if len > 0 {
-            let offset = self.base.start_of(*slice) + offset;
+            let offset = self.base.start_of(known.slice) + offset;
             self.pairing.spans.push(Span { start, len, offset });
         }
     }
 
-    fn add_guesses(&mut self, entry: &TarEntry, index: usize) {
-        self.guess_header(entry, index);
-        let (slice, known) = &self.known.entries[index];
-        let origin = self.base.start_of(*slice) as i64;
+    fn add_guesses(&mut self, entry: &TarEntry, known: &Content) {
+        self.guess_header(entry, known);
+        let origin = self.base.start_of(known.slice) as i64;
         let range = entry.content.start..entry.end();
-        let by_start = origin + known.content.start as i64 - entry.content.start as i64;
-        let by_end = origin + known.content.end as i64 - entry.content.end as i64;
+        let by_start = origin + known.range.start as i64 - entry.content.start as i64;
+        let by_end = origin + known.range.end as i64 - entry.content.end as i64;
         self.pairing.guesses.push(Guess { range: range.clone(), displacement: by_start });
         if by_end != by_start {
             self.pairing.guesses.push(Guess { range, displacement: by_end });
         }
     }
 
-    fn guess_header(&mut self, entry: &TarEntry, index: usize) {
-        let (slice, known) = &self.known.entries[index];
-        let displacement = (self.base.start_of(*slice) + known.content.start as u64) as i64
+    fn guess_header(&mut self, entry: &TarEntry, known: &Content) {
+        let displacement = (self.base.start_of(known.slice) + known.range.start as u64) as i64
             - entry.content.start as i64;
         self.pairing.guesses.push(Guess { range: entry.start..entry.content.start, displacement });
     }
@@ -236,11 +174,12 @@ pub(super) fn unclaimed(
     let claimed: HashSet<u64> = claimed_contents(base, known, pairings);
     let mut ranges: Vec<(usize, Range<usize>)> = Vec::new();
     let mut at_end = vec![0; base.slices().len()];
-    for (slice, entry) in known.entries() {
-        at_end[*slice] = entry.end();
-        let offset = base.start_of(*slice) + entry.content.start as u64;
-        if !base.keeps(*slice) && !entry.content.is_empty() && !claimed.contains(&offset) {
-            ranges.push((*slice, entry.content.clone()));
+    for content in known.contents() {
+        let Content { slice, range } = content;
+        at_end[*slice] = range.end.next_multiple_of(BLOCK);
+        let claimed = claimed.contains(&content.offset(base));
+        if !base.keeps(*slice) && !range.is_empty() && !claimed {
+            ranges.push((*slice, range.clone()));
         }
     }
     // What follows the last entry, or all of a slice that is no tar.
@@ -256,20 +195,15 @@ pub(super) fn unclaimed(
 
 /// Base stream positions of contents that lie whole inside some span.
 fn claimed_contents(base: &Base<'_>, known: &BaseEntries, pairings: &[Pairing]) -> HashSet<u64> {
-    let contents: Vec<Range<u64>> = known
-        .entries()
-        .iter()
-        .map(|(slice, entry)| {
-            let origin = base.start_of(*slice);
-            origin + entry.content.start as u64..origin + entry.content.end as u64
-        })
-        .collect();
+    let contents = known.contents();
     let mut claimed = HashSet::new();
     for span in pairings.iter().flat_map(|pairing| &pairing.spans) {
-        let first = contents.partition_point(|content| content.start < span.offset);
+        let first = contents.partition_point(|content| content.offset(base) < span.offset);
         let end = span.offset + span.len as u64;
-        let inside = contents[first..].iter().take_while(|content| content.end <= end);
-        claimed.extend(inside.map(|content| content.start));
+        let starts = contents[first..].iter().map(|content| (content.offset(base), content));
+        let inside =
+            starts.take_while(|(start, content)| start + content.range.len() as u64 <= end);
+        claimed.extend(inside.map(|(start, _)| start));
     }
     claimed
 }

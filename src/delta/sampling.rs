@@ -4,8 +4,9 @@
 use std::ops::Range;
 
 use super::Base;
+use super::base_entries::BaseEntries;
 use super::cells::is_certain;
-use super::pairing::{BaseEntries, Pairing, unclaimed};
+use super::pairing::{Pairing, unclaimed};
 use super::seed_index::Sampled;
 
 /// So many times fewer seeds are samples where the base did not change, at the densest.

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-const BLOCK: usize = 512;
+/// Entries begin at multiples of this.
+pub(super) const BLOCK: usize = 512;
 
 /// One entry of a tar, as ranges of the tar's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,35 +27,32 @@ impl TarEntry {
 }
 
 /// The entries of `tar`, in order, up to its end or to the first block that is no header.
-pub fn tar_entries(tar: &[u8]) -> Vec<TarEntry> {
-    let mut entries = Vec::new();
-    let mut at = 0;
-    let mut start = 0;
+pub fn tar_entries(tar: &[u8]) -> impl Iterator<Item = TarEntry> + '_ {
+    let (mut at, mut start) = (0, 0);
     let mut long_path: Option<Vec<u8>> = None;
-    while let Some(header) = tar.get(at..at + BLOCK) {
-        let Some(size) = checked_size(header) else { break };
-        let content_start = at + BLOCK;
-        let Some(content_end) = content_start.checked_add(size).filter(|&end| end <= tar.len())
-        else {
-            break;
-        };
-        let content = &tar[content_start..content_end];
-        match header[156] {
-            b'L' => long_path = Some(until_nul(content).to_vec()),
-            b'x' => long_path = pax_path(content).or(long_path),
-            b'K' | b'g' => {}
-            _ => {
-                let mut path = long_path.take().unwrap_or_else(|| ustar_path(header));
-                while path.last() == Some(&b'/') {
-                    path.pop();
+    std::iter::from_fn(move || {
+        loop {
+            let header = tar.get(at..at + BLOCK)?;
+            let content_start = at + BLOCK;
+            let content_end = content_start.checked_add(checked_size(header)?)?;
+            let content = tar.get(content_start..content_end)?;
+            at = content_end.next_multiple_of(BLOCK);
+            match header[156] {
+                b'L' => long_path = Some(until_nul(content).to_vec()),
+                b'x' => long_path = pax_path(content).or(long_path.take()),
+                b'K' | b'g' => {}
+                _ => {
+                    let mut path = long_path.take().unwrap_or_else(|| ustar_path(header));
+                    while path.last() == Some(&b'/') {
+                        path.pop();
+                    }
+                    let entry = TarEntry { start, content: content_start..content_end, path };
+                    start = at;
+                    return Some(entry);
                 }
-                entries.push(TarEntry { start, content: content_start..content_end, path });
-                start = content_end.next_multiple_of(BLOCK);
             }
         }
-        at = content_end.next_multiple_of(BLOCK);
-    }
-    entries
+    })
 }
 
 /// The content size that a header states, if its checksum holds. Types without content count as
@@ -138,7 +136,7 @@ mod tests {
     #[test]
     fn entries_cover_the_tar_without_gaps_and_carry_full_paths() {
         let tar = sample();
-        let entries = tar_entries(&tar);
+        let entries: Vec<TarEntry> = tar_entries(&tar).collect();
         let paths: Vec<String> =
             entries.iter().map(|e| String::from_utf8_lossy(&e.path).into_owned()).collect();
         assert_eq!(paths, ["a/b".to_owned(), format!("deep/{}/file", "n".repeat(150)), "z".into()]);
@@ -150,12 +148,12 @@ mod tests {
 
     #[test]
     fn what_is_no_tar_has_no_entries_and_a_cut_tar_those_that_are_whole() {
-        assert!(tar_entries(b"").is_empty());
-        assert!(tar_entries(&[0; 2048]).is_empty());
-        assert!(tar_entries(&[b'x'; 5000]).is_empty());
+        assert!(tar_entries(b"").next().is_none());
+        assert!(tar_entries(&[0; 2048]).next().is_none());
+        assert!(tar_entries(&[b'x'; 5000]).next().is_none());
         let tar = sample();
         for cut in 0..tar.len() {
-            assert!(tar_entries(&tar[..cut]).iter().all(|entry| entry.content.end <= cut));
+            assert!(tar_entries(&tar[..cut]).all(|entry| entry.content.end <= cut));
         }
     }
 

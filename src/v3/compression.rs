@@ -50,7 +50,7 @@ const XZ_MAX_LEVEL: u32 = 6;
 
 /// libdeflate's level for each effort, from 1 to 9. 10 takes five times as long as 6 or 7 and gains
 /// 2 %; 12 gains 0.1 % more.
-const GZIP_LEVELS: [i32; 9] = [6, 6, 6, 10, 10, 10, 12, 12, 12];
+const GZIP_LEVELS: [i32; 9] = [3, 6, 6, 10, 10, 10, 12, 12, 12];
 /// The level of what comes after an [`Allowance`] is used up.
 const GZIP_QUICK: i32 = 7;
 /// libdeflate's best level.

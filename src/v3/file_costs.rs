@@ -34,7 +34,7 @@ struct Cost {
 impl FileCosts {
     /// Adds the costs of one layer, `target`, that `commands` make.
     pub(super) fn add(&mut self, target: &[u8], commands: &[Command]) {
-        let entries = tar_entries(target);
+        let entries: Vec<TarEntry> = tar_entries(target).collect();
         let literal_bytes = spread(&entries, commands);
         for (entry, literal_bytes) in entries.into_iter().zip(literal_bytes) {
             let size = (entry.end() - entry.start) as u64;
