@@ -27,7 +27,7 @@ impl Layer {
         self.diff_id
     }
 
-    /// Reads the layer into the page cache and maps it ahead of its use.
+    /// Starts reading the layer into the page cache ahead of its use.
     pub fn read_ahead(&self) {
         self.map.read_ahead();
     }

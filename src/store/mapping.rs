@@ -25,11 +25,9 @@ impl Mapping {
         Ok(Mapping(map))
     }
 
-    /// Reads the file and maps all its pages ahead of their use: each of them as it is first touched
-    /// takes longer than looking at it. Only a hint: where the kernel can't (before Linux 5.14), it is
-    /// asked to read ahead, and failure changes nothing.
+    /// Starts reading the file ahead of its use. Only a hint: failure changes nothing.
     pub(super) fn read_ahead(&self) {
-        let _ = self.0.advise(Advice::PopulateRead).or_else(|_| self.0.advise(Advice::WillNeed));
+        let _ = self.0.advise(Advice::WillNeed);
     }
 }
 

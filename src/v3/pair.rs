@@ -1,8 +1,6 @@
 //! Base and target, side by side: their layers from the store, and for each layer of the target
 //! where its bytes are to come from.
 
-use rayon::prelude::*;
-
 use super::V3Error;
 use crate::delta::{Base, Command, Encoder, Options};
 use crate::image::{ChainId, DiffId, Image};
@@ -48,7 +46,7 @@ impl<'a> Pair<'a> {
         let mut layers = store.ensure_layers(&[base, target], progress)?;
         let target_layers = layers.pop().expect("one list for each image");
         let base_layers = layers.pop().expect("one list for each image");
-        base_layers.par_iter().chain(&target_layers).for_each(Layer::read_ahead);
+        base_layers.iter().chain(&target_layers).for_each(Layer::read_ahead);
         Ok(Pair { base, target, base_layers, target_layers, sources })
     }
 
