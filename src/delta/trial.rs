@@ -11,7 +11,7 @@ use super::stream_model::{History, HistoryTable, price_stream};
 const DISTURBANCE: u32 = 4 * BIT;
 /// The larger a COPY's price on the device, the more the choice drifts to them from round to round;
 /// this part of that price is added against it.
-const DRIFT: u32 = 5;
+const DRIFT: u32 = 2;
 /// What a COPY is presumed to take by nearness, without the lowest byte of its offset, and as how
 /// many COPYs that counts. From the tokens of deflate in real deltas.
 const PRESUMED_COPY: [u32; CLASSES] = [20 * BIT, 26 * BIT, 33 * BIT, 36 * BIT];

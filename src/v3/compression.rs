@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -55,6 +56,11 @@ const GZIP_LEVELS: [i32; 9] = [3, 6, 6, 10, 10, 10, 12, 12, 12];
 const GZIP_QUICK: i32 = 7;
 /// libdeflate's best level.
 const GZIP_BEST: i32 = 12;
+/// From this effort on zopfli is tried on small streams: it takes seconds for 1 or 2 % where only tar
+/// headers changed. On large streams it loses.
+const ZOPFLI_EFFORT: u8 = 9;
+/// With fewer it loses on small streams too.
+const ZOPFLI_ITERATIONS: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 
 /// How many more raw bytes of a delta may be compressed as hard as the effort says, where time counts
 /// too. The rest gets [`GZIP_QUICK`], so that compressing takes a bounded share of what reading and
@@ -189,6 +195,8 @@ impl<W: Write> Write for Pieces<W> {
 /// A format in which files may be put together from independent pieces.
 #[derive(Debug, Clone, Copy)]
 enum PieceMethod {
+    /// gzip by whatever makes it smallest, for streams up to [`SMALL_BYTES`].
+    SmallestGzip,
     Gzip {
         level: i32,
         piece_bytes: usize,
@@ -201,6 +209,7 @@ enum PieceMethod {
 impl PieceMethod {
     fn piece_bytes(self) -> usize {
         match self {
+            PieceMethod::SmallestGzip => SMALL_BYTES as usize,
             PieceMethod::Gzip { piece_bytes, .. } => piece_bytes,
             PieceMethod::Bzip2 => BZIP2_PIECE_BYTES,
         }
@@ -214,6 +223,11 @@ impl PieceMethod {
         compressors: &Compressors,
     ) -> io::Result<Vec<u8>> {
         match self {
+            PieceMethod::SmallestGzip => {
+                let quickly = compressors.gzip(piece, GZIP_BEST)?;
+                let slowly = zopfli_member(piece)?;
+                Ok(if slowly.len() < quickly.len() { slowly } else { quickly })
+            }
             PieceMethod::Gzip { level, thorough, .. } => {
                 compressors.gzip(piece, if index < thorough { level } else { GZIP_QUICK })
             }
@@ -232,6 +246,9 @@ fn gzip_method(options: &Options, len: u64, allowance: &mut Allowance) -> PieceM
     let (smallest, largest) = GZIP_PIECE_BYTES.into_inner();
     let level = GZIP_LEVELS[usize::from(options.effort.level()) - 1];
     let for_size = options.goal == Goal::Size && level > GZIP_QUICK;
+    if len <= SMALL_BYTES && options.effort.level() >= ZOPFLI_EFFORT {
+        return PieceMethod::SmallestGzip;
+    }
     if for_size || len <= SMALL_BYTES {
         let piece_bytes = largest as usize;
         return PieceMethod::Gzip { level: GZIP_BEST, piece_bytes, thorough: usize::MAX };
@@ -242,6 +259,15 @@ fn gzip_method(options: &Options, len: u64, allowance: &mut Allowance) -> PieceM
         _ => allowance.spend(len).div_ceil(piece_bytes as u64) as usize,
     };
     PieceMethod::Gzip { level, piece_bytes, thorough }
+}
+
+/// One gzip member by zopfli, without name or time.
+fn zopfli_member(piece: &[u8]) -> io::Result<Vec<u8>> {
+    let options =
+        zopfli::Options { iteration_count: ZOPFLI_ITERATIONS, ..zopfli::Options::default() };
+    let mut member = Vec::new();
+    zopfli::compress(options, zopfli::Format::Gzip, piece, &mut member)?;
+    Ok(member)
 }
 
 /// libdeflate's compressors between one piece and the next, by level: the larger ones take megabytes.
@@ -289,6 +315,7 @@ mod tests {
     use std::io::Read as _;
 
     use super::*;
+    use crate::delta::Effort;
     use crate::image::decompress;
 
     fn compress(compression: Compression, raw: &[u8], step: usize) -> Vec<u8> {
@@ -321,6 +348,30 @@ mod tests {
                 assert!(out == raw, "{compression:?} {len}");
             }
         }
+    }
+
+    #[test]
+    fn the_highest_effort_makes_small_streams_no_larger() {
+        let raw = raw(20_000);
+        let len_at = |effort| {
+            let effort = Effort::new(effort).expect("1 to 9");
+            let options = Options { effort, ..Options::default() };
+            let mut allowance = Allowance::of_images(0);
+            let mut encoder = Encoder::new(
+                Compression::Gzip,
+                &options,
+                raw.len() as u64,
+                &mut allowance,
+                Vec::new(),
+            );
+            encoder.write_all(&raw).expect("vec");
+            let blob = encoder.finish().expect("vec");
+            let mut out = Vec::new();
+            decompress(&blob[..]).and_then(|mut reader| reader.read_to_end(&mut out)).expect("ok");
+            assert!(out == raw);
+            blob.len()
+        };
+        assert!(len_at(9) <= len_at(8));
     }
 
     #[test]
