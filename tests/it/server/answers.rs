@@ -51,14 +51,19 @@ fn a_hundred_who_wait_cost_little_and_all_get_the_name() {
     scene.installation.proxy.until_a_layer_is_read();
     let before = scene.server.memory();
     let waiting: Vec<_> = (0..100).map(|_| begin()).collect();
-    while !scene.server.ask("GET", "/metrics", &[]).text().contains("remora_waiting 101\n") {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    until_metric(&scene, "remora_waiting 101");
     let grown = scene.server.memory().saturating_sub(before);
     assert!(grown < 100 * 200_000, "{grown} bytes");
     scene.fault(Fault::None);
     for exchange in waiting.into_iter().chain([first]) {
         assert_eq!(exchange.answer().name(), scene.usual_name());
+    }
+}
+
+/// Waits until the server's metrics have this line.
+fn until_metric(scene: &Scene, line: &str) {
+    while !scene.server.ask("GET", "/metrics", &[]).text().lines().any(|it| it == line) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 }
 
@@ -207,7 +212,7 @@ fn a_full_queue_is_503_with_a_time_to_come_back() {
     let first = begin(&(scene.base.clone(), scene.target.clone()));
     scene.installation.proxy.until_a_layer_is_read();
     let second = begin(&more[0]);
-    // Which of the next two comes first does not matter: one place in the queue is taken.
+    until_metric(&scene, "remora_queue 1");
     let third = begin(&more[1]).answer();
     assert_eq!(third.status, 503, "{}", third.text());
     assert!(third.header("retry-after").is_some_and(|after| after.parse::<u32>().is_ok()));
