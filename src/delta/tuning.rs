@@ -33,7 +33,7 @@ impl Tuning {
         let thorough = options.goal == Goal::Size;
         let level = options.effort.level();
         let (fine_step, rounds) = match (thorough, level) {
-            (_, 1) => (32, 0),
+            (_, 1) => (64, 0),
             (false, 2..=3) => (32, 1),
             (false, 4..=6) => (16, 1),
             (false, 7..=8) => (4, 2),
