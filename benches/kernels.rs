@@ -4,9 +4,8 @@ use std::hint::black_box;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use remora::delta::{
-    Base, Command, Effort, Encoder, Goal, Options, patch, tar_entries, write_stream,
-};
+use remora::delta::{Base, Command, Effort, Encoder, Goal, Options, tar_entries};
+use remora::librsync::{patch, write_stream};
 
 fn main() {
     divan::main();

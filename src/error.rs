@@ -3,43 +3,14 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{delta, image, rootfs, server, store, v2, v3};
-
-/// What kind of failure it was: decides the exit code and whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// A defect in Remora itself.
-    Internal,
-    /// The caller asked for something that makes no sense.
-    Usage,
-    /// The surroundings failed: network, registry, permissions, disk.
-    Environment,
-    /// The content is corrupt, refused, or not what it was said to be.
-    Content,
-    /// The caller told the work to stop.
-    Cancelled,
-}
-
-impl ErrorKind {
-    /// The exit code of the `remora` command for a failure of this kind.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            ErrorKind::Internal => 1,
-            ErrorKind::Usage => 2,
-            ErrorKind::Environment => 3,
-            ErrorKind::Content => 4,
-            // 128 and SIGINT, as for a command that was interrupted.
-            ErrorKind::Cancelled => 130,
-        }
-    }
-}
+use crate::{ErrorKind, image, librsync, rootfs, server, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A command stream could not be read or applied.
     #[error(transparent)]
-    Patch(#[from] delta::PatchError),
+    Patch(#[from] librsync::PatchError),
     /// An image could not be read or written.
     #[error(transparent)]
     Image(#[from] image::ImageError),

@@ -10,7 +10,10 @@
 pub mod delta;
 mod error;
 pub mod image;
+mod kind;
+pub mod librsync;
 mod measure;
+pub mod pack;
 pub mod progress;
 pub mod rootfs;
 pub mod server;
@@ -19,4 +22,5 @@ pub mod temporary;
 pub mod v2;
 pub mod v3;
 
-pub use error::{Error, ErrorKind};
+pub use error::Error;
+pub use kind::ErrorKind;

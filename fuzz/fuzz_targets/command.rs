@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remora::delta::{Command, CommandReader, MAGIC};
+use remora::delta::Command;
+use remora::librsync::{CommandReader, MAGIC, write_header};
 
 fn read_all(stream: &[u8]) -> Option<Vec<Command>> {
     let mut reader = CommandReader::new(stream).ok()?;
@@ -18,7 +19,7 @@ fuzz_target!(|stream: &[u8]| {
     let Some(commands) = read_all(stream) else { return };
     let mut written = MAGIC.to_vec();
     for command in &commands {
-        command.write_header(&mut written);
+        write_header(command, &mut written);
         if let Command::Literal { len } = command {
             // A literal that was read came with its bytes, so its length is below the input's.
             written.resize(written.len() + *len as usize, 0);

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remora::delta::{Base, patch};
+use remora::delta::Base;
+use remora::librsync::patch;
 
 const LIMIT: u64 = 1 << 20;
 

@@ -4,7 +4,8 @@
 use fast_rsync::{Signature, SignatureOptions, diff};
 use rayon::prelude::*;
 
-use super::{Base, Command, CommandReader};
+use super::{Base, Command};
+use crate::librsync::CommandReader;
 
 const BLOCK: usize = 512;
 /// The strong sum is MD4, 16 bytes; 8 of them keep the signature small and a false match would be

@@ -4,7 +4,8 @@ use libdeflater::{CompressionLvl, Compressor};
 
 use super::baseline::Baseline;
 use super::fine::Fine;
-use super::{Algorithm, Base, Command, Options, write_stream};
+use super::{Algorithm, Base, Command, Options};
+use crate::librsync::write_stream;
 
 /// Finds commands that make targets from a base. Built once for all targets, so that the base is
 /// searched and indexed once.

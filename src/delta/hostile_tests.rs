@@ -2,6 +2,7 @@
 
 use super::extent::COMPARED;
 use super::*;
+use crate::librsync::{patch, write_stream};
 
 const MIB: usize = 1 << 20;
 

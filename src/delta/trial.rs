@@ -6,6 +6,7 @@ use super::matches::Match;
 use super::parse::{Piece, refill};
 use super::prices::{BIT, CLASSES, CommandPrices, DevicePrices, LiteralPrices, nearness};
 use super::stream_model::{History, HistoryTable, price_stream};
+use crate::librsync::{header_len, write_header};
 
 /// What a COPY costs beside its own bytes: it breaks repeats and blurs the statistics around it.
 const DISTURBANCE: u32 = 4 * BIT;
@@ -72,16 +73,16 @@ impl TrialStream {
 
     pub(super) fn push_copy(&mut self, offset: u64, len: u64) {
         let class = nearness(self.last_offset, offset);
-        Command::Copy { offset, len }.write_header(&mut self.bytes);
+        write_header(&Command::Copy { offset, len }, &mut self.bytes);
         self.fields.resize(self.bytes.len(), Field::Copy(class as u8));
-        let after_offset = Command::Copy { offset: 0, len }.header_len() - 1;
+        let after_offset = header_len(&Command::Copy { offset: 0, len }) - 1;
         self.fields[self.bytes.len() - after_offset] = Field::OffsetLow;
         self.copies[class] += 1;
         self.last_offset = offset;
     }
 
     fn push_literal(&mut self, bytes: &[u8]) {
-        Command::Literal { len: bytes.len() as u64 }.write_header(&mut self.bytes);
+        write_header(&Command::Literal { len: bytes.len() as u64 }, &mut self.bytes);
         self.fields.resize(self.bytes.len(), Field::LiteralCommand);
         self.bytes.extend_from_slice(bytes);
         self.fields.resize(self.bytes.len(), Field::Literal);

@@ -6,16 +6,17 @@ use std::sync::atomic::AtomicU64;
 use flate2::write::GzEncoder;
 use rayon::prelude::*;
 
-use super::blob::{Hashed, Written};
 use super::labels::DeltaLabels;
-use super::manifest::{BlobId, image_manifest};
-use super::pair::{base_stream, refuse_without_layers, shared_layers};
 use super::rebuild::{RebuiltLayer, open_blob, rebuild};
+use super::refuse::refuse_without_layers;
 use super::verify::expect_diff_id;
-use super::{DeltaReport, LayerError, LayerReport, ManifestKind, V3Error};
+use super::{DeltaReport, LayerError, LayerReport, V3Error};
 use crate::delta::Base;
 use crate::image::{Image, ImageConfig, ImageContents, ImageReference};
 use crate::measure::Measure;
+use crate::pack::{
+    BlobId, Hashed, ManifestKind, Written, base_stream, image_manifest, shared_layers,
+};
 use crate::progress::Progress;
 use crate::store::{Store, Workspace};
 use crate::temporary::TemporaryFile;

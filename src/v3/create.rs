@@ -2,19 +2,20 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::thread;
 
-use super::blob::{Written, stream_len, write_delta};
-use super::compression::Allowance;
+use super::blob::{stream_len, write_delta};
 use super::config::delta_config;
-use super::follow::{Growing, Growth};
-use super::manifest::{BlobId, delta_manifest};
-use super::pair::{Pair, Source};
-use super::{Compression, DeltaReport, LayerReport, ManifestKind, V3Error, verify};
+use super::refuse::load_pair;
+use super::{ARTIFACT_TYPE, DeltaReport, LayerReport, V3Error, verify};
 use crate::delta::{Command, CommandStats, Options};
 use crate::image::{Digest, Image, ImageContents};
 use crate::measure::Measure;
+use crate::pack::{
+    Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, Pair, Source, Written,
+    artifact_manifest,
+};
 use crate::progress::{Progress, check};
 use crate::store::{Store, Workspace};
 use crate::temporary::TemporaryFile;
@@ -84,7 +85,7 @@ pub fn create(
     progress: &dyn Progress,
 ) -> Result<Delta, V3Error> {
     let measure = Measure::start();
-    let pair = Pair::load(base, target, store, progress)?;
+    let pair = load_pair(base, target, store, progress)?;
     let scratch = store.scratch()?;
     check(progress)?;
     let layers = make_layers(&pair, options, &scratch, progress)?;
@@ -107,7 +108,7 @@ fn make_layers(
     progress: &dyn Progress,
 ) -> Result<Vec<DeltaLayer<TemporaryFile>>, V3Error> {
     let base = &pair.base_stream();
-    let failures = &Failures::default();
+    let failures = &Failures::<V3Error>::default();
     let prove = |index, path: &Path, growth: &Growth| {
         failures.note(verify::verify_layer(pair, base, index, path, growth, progress));
     };
@@ -140,7 +141,7 @@ fn make_layers(
             })
         })
     })?;
-    failures.first()?;
+    failures.first().map_err(|error| V3Error::Unverified(Box::new(error)))?;
     Ok(layers)
 }
 
@@ -161,25 +162,6 @@ fn write_layer(
     Ok(Written { out: out.into_inner(), id, diff_id })
 }
 
-/// What the verification that runs on the side has found.
-#[derive(Default)]
-struct Failures(Mutex<Option<V3Error>>);
-
-impl Failures {
-    fn note(&self, result: Result<(), V3Error>) {
-        if let Err(error) = result {
-            self.0.lock().expect("nobody panics with it").get_or_insert(error);
-        }
-    }
-
-    fn first(&self) -> Result<(), V3Error> {
-        match self.0.lock().expect("nobody panics with it").take() {
-            Some(error) => Err(V3Error::Unverified(Box::new(error))),
-            None => Ok(()),
-        }
-    }
-}
-
 fn image_contents(
     pair: &Pair<'_>,
     options: &CreateOptions,
@@ -190,7 +172,9 @@ fn image_contents(
     let blobs: Vec<BlobId> = layers.iter().map(|layer| layer.blob.id).collect();
     let gzip = options.compression == Compression::Gzip;
     let target = pair.target.manifest();
-    let manifest = delta_manifest(options.manifest, BlobId::of(&config), &blobs, gzip, target);
+    let config_id = BlobId::of(&config);
+    let manifest =
+        artifact_manifest(options.manifest, config_id, &blobs, gzip, ARTIFACT_TYPE, target);
     Ok(ImageContents {
         manifest,
         manifest_media_type: options.manifest.media_type().to_owned(),

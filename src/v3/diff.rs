@@ -5,14 +5,14 @@ use std::io;
 use serde::Serialize;
 
 use super::blob::write_delta;
-use super::compression::Allowance;
 use super::create::{DeltaLayer, report};
 use super::file_costs::{FileCost, FileCosts};
-use super::pair::Pair;
-use super::{Compression, DeltaReport, V3Error};
+use super::refuse::load_pair;
+use super::{DeltaReport, V3Error};
 use crate::delta::{Goal, Options};
 use crate::image::Image;
 use crate::measure::Measure;
+use crate::pack::{Allowance, Compression};
 use crate::progress::Progress;
 use crate::store::Store;
 
@@ -55,7 +55,7 @@ pub fn diff(
     progress: &dyn Progress,
 ) -> Result<DiffReport, V3Error> {
     let measure = Measure::start();
-    let pair = Pair::load(base, target, store, progress)?;
+    let pair = load_pair(base, target, store, progress)?;
     let mut costs = FileCosts::default();
     let mut layers = Vec::new();
     let mut allowance = Allowance::of_images(pair.bytes());

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::ErrorKind;
-use crate::delta::{CommandError, PatchError};
 use crate::image::{DiffId, ImageError, ImageId};
+use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
 

@@ -15,29 +15,25 @@
 
 mod apply;
 mod blob;
-mod compression;
 mod config;
 mod create;
 mod diff;
 mod error;
 mod file_costs;
-mod follow;
 mod inspect;
 mod labels;
-mod layer_tar;
-mod manifest;
-mod pair;
 mod rebuild;
+mod refuse;
 mod report;
 mod verify;
 
 pub use apply::{ApplyOptions, Rebuilt, apply};
-pub use compression::Compression;
 pub use create::{CreateOptions, Delta, create};
 pub use diff::{DiffOptions, DiffReport, diff};
 pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;
 pub use inspect::inspect;
-pub use labels::{BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
-pub use manifest::{ARTIFACT_TYPE, ManifestKind};
+pub use labels::{ARTIFACT_TYPE, BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
 pub use report::{DeltaReport, LayerReport, Total};
+
+pub use crate::pack::{Compression, ManifestKind};

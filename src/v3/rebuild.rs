@@ -4,10 +4,11 @@ use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::LayerError;
-use super::blob::Hashed;
-use super::layer_tar::{Start, read_start};
-use crate::delta::{Base, Command, CommandReader, CommandStats, PatchError, patch};
+use crate::delta::{Base, Command, CommandStats};
 use crate::image::{Compression, DiffId, Image, decompress};
+use crate::librsync::{CommandReader, PatchError, patch};
+use crate::pack::Hashed;
+use crate::pack::layer_tar::{Start, read_start};
 use crate::progress::{Progress, Reported, Stage};
 
 /// Enough of a blob to tell how it is compressed.

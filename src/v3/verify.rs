@@ -4,12 +4,11 @@
 use std::io;
 use std::path::Path;
 
-use super::follow::{Follower, Growth};
-use super::pair::{Pair, Source};
 use super::rebuild::rebuild;
 use super::{LayerError, V3Error};
 use crate::delta::Base;
 use crate::image::{DiffId, Digest};
+use crate::pack::{Follower, Growth, Pair, Source};
 use crate::progress::{Progress, Reported, Stage};
 
 /// Says how much [`verify_layer`] will have to do for all layers of `pair`.

@@ -7,8 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use remora::ErrorKind;
-use remora::delta::{Base, patch};
+use remora::delta::Base;
 use remora::image::{Digest, Image};
+use remora::librsync::patch;
 use remora::progress::Silent;
 use remora::v3::{self, V3Error};
 

@@ -1,11 +1,9 @@
-//! Manifests of the images that this room makes.
+//! Manifests of the images that are made.
 
 use serde::Serialize;
 
-use crate::image::{Descriptor, Digest, ImageReference, Manifest, media_type};
-
-/// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
-pub const ARTIFACT_TYPE: &str = "application/vnd.remora.delta.v3";
+use super::blob::BlobId;
+use crate::image::{Descriptor, ImageReference, Manifest, media_type};
 
 /// Which manifest an image gets. Engines read both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,7 +31,7 @@ impl ManifestKind {
     }
 
     /// The media type of the manifest itself.
-    pub(super) fn media_type(self) -> &'static str {
+    pub(crate) fn media_type(self) -> &'static str {
         match self {
             ManifestKind::Docker => media_type::DOCKER_MANIFEST,
             ManifestKind::Oci => media_type::OCI_MANIFEST,
@@ -57,30 +55,6 @@ impl ManifestKind {
     }
 }
 
-/// Digest and length of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BlobId {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-}
-
-impl BlobId {
-    pub(super) fn of(bytes: &[u8]) -> Self {
-        BlobId { digest: Digest::of(bytes), size: bytes.len() as u64 }
-    }
-
-    fn descriptor(self, media_type: &str) -> Descriptor {
-        Descriptor {
-            media_type: media_type.to_owned(),
-            digest: self.digest,
-            size: self.size,
-            urls: Vec::new(),
-            annotations: None,
-            platform: None,
-        }
-    }
-}
-
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -96,7 +70,7 @@ struct Document {
 
 /// The manifest of an image of `config` and `layers`, which are gzip or else said to be plain tars:
 /// no media type exists for others, and engines look at the content.
-pub(super) fn image_manifest(
+pub(crate) fn image_manifest(
     kind: ManifestKind,
     config: BlobId,
     layers: &[BlobId],
@@ -105,17 +79,19 @@ pub(super) fn image_manifest(
     write(&document(kind, config, layers, gzip))
 }
 
-/// Like [`image_manifest`], for a delta that makes the image whose manifest is `target`.
-pub(super) fn delta_manifest(
+/// Like [`image_manifest`], for an image of which an OCI manifest says that it is an artifact of
+/// `artifact_type` about the image whose manifest is `target`.
+pub(crate) fn artifact_manifest(
     kind: ManifestKind,
     config: BlobId,
     layers: &[BlobId],
     gzip: bool,
+    artifact_type: &'static str,
     target: Option<&Manifest>,
 ) -> Vec<u8> {
     let mut document = document(kind, config, layers, gzip);
     if kind == ManifestKind::Oci {
-        document.artifact_type = Some(ARTIFACT_TYPE);
+        document.artifact_type = Some(artifact_type);
         document.subject =
             target.map(|manifest| BlobId::of(manifest.bytes()).descriptor(manifest.media_type()));
     }

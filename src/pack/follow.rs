@@ -7,7 +7,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// How far a file has been written.
 #[derive(Debug, Default)]
-pub(super) struct Growth {
+pub(crate) struct Growth {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -36,7 +36,7 @@ impl Growth {
     }
 
     /// Says when it is dropped that the file is as long as it gets, so that nobody waits for ever.
-    pub(super) fn end_on_drop(&self) -> impl Drop + '_ {
+    pub(crate) fn end_on_drop(&self) -> impl Drop + '_ {
         struct End<'a>(&'a Growth);
         impl Drop for End<'_> {
             fn drop(&mut self) {
@@ -48,17 +48,17 @@ impl Growth {
 }
 
 /// Writes through to a file that is followed.
-pub(super) struct Growing<'a, W> {
+pub(crate) struct Growing<'a, W> {
     out: W,
     growth: &'a Growth,
 }
 
 impl<'a, W: Write> Growing<'a, W> {
-    pub(super) fn new(out: W, growth: &'a Growth) -> Self {
+    pub(crate) fn new(out: W, growth: &'a Growth) -> Self {
         Growing { out, growth }
     }
 
-    pub(super) fn into_inner(self) -> W {
+    pub(crate) fn into_inner(self) -> W {
         self.out
     }
 }
@@ -76,14 +76,14 @@ impl<W: Write> Write for Growing<'_, W> {
 }
 
 /// Reads a file up to where it has been written, and waits there until there is more.
-pub(super) struct Follower<'a> {
+pub(crate) struct Follower<'a> {
     file: File,
     read: u64,
     growth: &'a Growth,
 }
 
 impl<'a> Follower<'a> {
-    pub(super) fn open(path: &Path, growth: &'a Growth) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, growth: &'a Growth) -> io::Result<Self> {
         Ok(Follower { file: File::open(path)?, read: 0, growth })
     }
 }

@@ -1,25 +1,24 @@
 //! Base and target, side by side: their layers from the store, and for each layer of the target
 //! where its bytes are to come from.
 
-use super::V3Error;
 use crate::delta::{Base, Command, Encoder, Options};
 use crate::image::{ChainId, DiffId, Image};
 use crate::progress::{Progress, Stage};
-use crate::store::{Layer, Store};
+use crate::store::{Layer, Store, StoreError};
 
 /// A base and a target whose layers are at hand.
-pub(super) struct Pair<'a> {
-    pub(super) base: &'a Image,
-    pub(super) target: &'a Image,
-    pub(super) base_layers: Vec<Layer>,
-    pub(super) target_layers: Vec<Layer>,
+pub(crate) struct Pair<'a> {
+    pub(crate) base: &'a Image,
+    pub(crate) target: &'a Image,
+    pub(crate) base_layers: Vec<Layer>,
+    pub(crate) target_layers: Vec<Layer>,
     /// For each layer of the target, where it comes from.
-    pub(super) sources: Vec<Source>,
+    pub(crate) sources: Vec<Source>,
 }
 
 /// Where the bytes of a target layer come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// The same layer at the same place, on top of the same layers.
     Shared,
     /// The same layer at another place in the base.
@@ -29,19 +28,13 @@ pub(super) enum Source {
 }
 
 impl<'a> Pair<'a> {
-    /// Fetches what the store does not have, and refuses what no device can apply.
-    pub(super) fn load(
+    /// Fetches what the store does not have.
+    pub(crate) fn load(
         base: &'a Image,
         target: &'a Image,
         store: &Store,
         progress: &dyn Progress,
-    ) -> Result<Self, V3Error> {
-        refuse_without_layers(base)?;
-        let os = target.config().os();
-        if !["", "linux"].contains(&os) {
-            let reference = target.reference().to_string();
-            return Err(V3Error::NotLinux { reference, os: os.to_owned() });
-        }
+    ) -> Result<Self, StoreError> {
         let sources = sources(base.diff_ids()?, target.diff_ids()?);
         let mut layers = store.ensure_layers(&[base, target], progress)?;
         let target_layers = layers.pop().expect("one list for each image");
@@ -51,12 +44,12 @@ impl<'a> Pair<'a> {
     }
 
     /// The base's layers as one stream.
-    pub(super) fn base_stream(&self) -> Base<'_> {
+    pub(crate) fn base_stream(&self) -> Base<'_> {
         base_stream(&self.base_layers)
     }
 
     /// The bytes of both images' layers, unpacked.
-    pub(super) fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.base_layers.iter().chain(&self.target_layers).map(|layer| layer.len() as u64).sum()
     }
 
@@ -80,7 +73,7 @@ impl<'a> Pair<'a> {
 
     /// Finds the commands of one target layer after another and hands them to `each`, with the
     /// layer's index. The commands of a layer are freed before the next is begun.
-    pub(super) fn encode<E>(
+    pub(crate) fn encode<E>(
         &self,
         options: Options,
         progress: &dyn Progress,
@@ -119,16 +112,8 @@ impl<'a> Pair<'a> {
 }
 
 /// The layers, bottom first, as one stream.
-pub(super) fn base_stream(layers: &[Layer]) -> Base<'_> {
+pub(crate) fn base_stream(layers: &[Layer]) -> Base<'_> {
     Base::new(layers.iter().map(|layer| &layer[..]).collect())
-}
-
-/// Devices take the blobs of a delta from an image without layers for plain layers.
-pub(super) fn refuse_without_layers(base: &Image) -> Result<(), V3Error> {
-    match base.layer_count() {
-        0 => Err(V3Error::BaseWithoutLayers { reference: base.reference().to_string() }),
-        _ => Ok(()),
-    }
 }
 
 fn sources(base: &[DiffId], target: &[DiffId]) -> Vec<Source> {
@@ -144,7 +129,7 @@ fn sources(base: &[DiffId], target: &[DiffId]) -> Vec<Source> {
 
 /// How many layers the two share: the same chain ID at the same index. If they share a layer they
 /// share all below it, so it is a number.
-pub(super) fn shared_layers(base: &[DiffId], target: &[DiffId]) -> usize {
+pub(crate) fn shared_layers(base: &[DiffId], target: &[DiffId]) -> usize {
     let chains = ChainId::of_stack(base).into_iter().zip(ChainId::of_stack(target));
     chains.take_while(|(base, target)| base == target).count()
 }

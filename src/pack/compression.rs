@@ -65,11 +65,11 @@ const ZOPFLI_ITERATIONS: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
 /// How many more raw bytes of a delta may be compressed as hard as the effort says, where time counts
 /// too. The rest gets [`GZIP_QUICK`], so that compressing takes a bounded share of what reading and
 /// comparing the images takes, however much of them changed.
-pub(super) struct Allowance(u64);
+pub(crate) struct Allowance(u64);
 
 impl Allowance {
     /// For a delta between images of `bytes` in all.
-    pub(super) fn of_images(bytes: u64) -> Self {
+    pub(crate) fn of_images(bytes: u64) -> Self {
         Allowance(bytes.saturating_sub(ALLOWANCE_FROM) / ALLOWANCE_SHARE)
     }
 
@@ -82,7 +82,7 @@ impl Allowance {
 }
 
 /// Compresses what is written to it into `out`.
-pub(super) enum Encoder<W: Write> {
+pub(crate) enum Encoder<W: Write> {
     Pieces(Pieces<W>),
     Xz(XzEncoder<W>),
     None(W),
@@ -90,7 +90,7 @@ pub(super) enum Encoder<W: Write> {
 
 impl<W: Write> Encoder<W> {
     /// For a stream of `len` raw bytes. `allowance` is what the delta's streams before it have left.
-    pub(super) fn new(
+    pub(crate) fn new(
         compression: Compression,
         options: &Options,
         len: u64,
@@ -110,7 +110,7 @@ impl<W: Write> Encoder<W> {
     }
 
     /// Writes what is left, and gives `out` back.
-    pub(super) fn finish(self) -> io::Result<W> {
+    pub(crate) fn finish(self) -> io::Result<W> {
         match self {
             Encoder::Pieces(pieces) => pieces.finish(),
             Encoder::Xz(encoder) => encoder.finish(),
@@ -134,7 +134,7 @@ impl<W: Write> Write for Encoder<W> {
 }
 
 /// Cuts what is written to it into pieces, compresses each by itself and writes them in order.
-pub(super) struct Pieces<W> {
+pub(crate) struct Pieces<W> {
     method: PieceMethod,
     out: W,
     /// All but the last are full.

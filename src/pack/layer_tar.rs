@@ -18,12 +18,12 @@ const OCTAL_SIZES: u64 = 1 << 33;
 const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// How many bytes the tar of a delta of `len` bytes has.
-pub(super) fn tar_len(len: u64) -> u64 {
+pub(crate) fn tar_len(len: u64) -> u64 {
     BLOCK as u64 + len.next_multiple_of(BLOCK as u64) + END.len() as u64
 }
 
 /// Writes the tar of a delta of `len` bytes that `write` writes.
-pub(super) fn write_tar<W: Write>(
+pub(crate) fn write_tar<W: Write>(
     len: u64,
     out: &mut W,
     write: impl FnOnce(&mut W) -> io::Result<()>,
@@ -67,7 +67,7 @@ fn checksum(header: &[u8; BLOCK]) -> u32 {
 
 /// How a layer's tar begins.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// With a regular file of so many bytes, which come next.
     File(u64),
     /// With the end of the tar.
@@ -79,7 +79,7 @@ pub(super) enum Start {
 }
 
 /// Reads the first header of a tar.
-pub(super) fn read_start(tar: &mut impl Read) -> io::Result<Start> {
+pub(crate) fn read_start(tar: &mut impl Read) -> io::Result<Start> {
     let mut bytes = [0; BLOCK];
     let len = read_up_to(tar, &mut bytes)?;
     let header = Header::from_byte_slice(&bytes);

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read, Write};
 
-use super::command::LiteralError;
-use super::{Base, Command, CommandError, CommandReader, CommandStats};
+use super::stream::LiteralError;
+use super::{CommandError, CommandReader};
 use crate::ErrorKind;
+use crate::delta::{Base, Command, CommandStats};
 
 /// Why a delta could not be applied, and where in it.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::delta::{Algorithm, Base, Command, Encoder, Goal, Options};
 
 /// An edit of a base that makes a target.
 #[derive(Debug, Clone)]

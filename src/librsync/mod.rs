@@ -1,0 +1,14 @@
+//! The librsync room: the delta stream of librsync, and the patch that undoes one.
+//!
+//! Here live how commands are written and read, and how a stream is applied to a base. Everything is
+//! pure. Not here: how commands are found (`delta`), and what carries a stream.
+//!
+//! Source of the format: librsync's delta format as balena-engine reads it.
+
+#[cfg(test)]
+mod encoder_tests;
+mod patch;
+mod stream;
+
+pub use patch::{PatchError, patch};
+pub use stream::{CommandError, CommandReader, MAGIC, header_len, write_header, write_stream};

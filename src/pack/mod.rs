@@ -1,0 +1,24 @@
+//! The pack room: images in the making.
+//!
+//! Here live the pair of images that a delta is made between, blobs written and hashed, read while
+//! they grow, their compression with its allowance, the tar around one file, manifests, and failures of
+//! work on the side. Not here: any format of deltas (its own room), how commands are found (`delta`),
+//! and where images are read and written (`image`).
+
+mod blob;
+pub(crate) mod compression;
+mod failures;
+mod follow;
+pub(crate) mod layer_tar;
+mod manifest;
+mod pair;
+
+pub use compression::Compression;
+pub use manifest::ManifestKind;
+
+pub(crate) use blob::{BlobId, Hashed, Written};
+pub(crate) use compression::Allowance;
+pub(crate) use failures::Failures;
+pub(crate) use follow::{Follower, Growing, Growth};
+pub(crate) use manifest::{artifact_manifest, image_manifest};
+pub(crate) use pair::{Pair, Source, base_stream, shared_layers};
