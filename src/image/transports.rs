@@ -128,6 +128,15 @@ impl Transports {
         self.registries.reach(host)
     }
 
+    /// Asks the registry whether it takes a push to the reference's repository, before anything is
+    /// made for it: an upload is begun and cancelled.
+    ///
+    /// # Errors
+    /// What a push would fail with: no such repository, no leave, no writing at all.
+    pub fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
+        self.registries.probe_push(image)
+    }
+
     /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
     /// index last, files under a temporary name until they are whole. Gives the manifest's digest.
     ///

@@ -495,6 +495,42 @@ fn the_manifest_comes_last_and_not_at_all_if_a_blob_fails() {
     assert_eq!(failing.requests_to("PUT", "/manifests/").len(), 0);
 }
 
+fn probe(server: &ScriptedServer) -> Result<(), ImageError> {
+    let image = format!("{}/app:1", server.address());
+    let image = image.parse().expect("a reference");
+    client(&json!({})).0.probe_push(&image)
+}
+
+#[test]
+fn a_push_is_asked_for_before_the_work_and_leaves_nothing_behind() {
+    let server = ScriptedServer::taking_everything(|request| {
+        (request.method == "DELETE").then(|| Reply::status(204))
+    });
+    probe(&server).expect("welcome");
+    let cancelled = server.requests_to("DELETE", "/upload/1?state=x");
+    assert_eq!(cancelled.len(), 1);
+    assert_eq!(server.requests_to("PUT", "").len(), 0);
+    // A registry that cannot cancel forgets the upload by itself.
+    for status in [404, 405, 500] {
+        let server = ScriptedServer::taking_everything(move |request| {
+            (request.method == "DELETE").then(|| Reply::status(status))
+        });
+        probe(&server).expect("welcome all the same");
+    }
+}
+
+#[test]
+fn a_push_that_a_registry_would_refuse_is_refused_when_asked_for() {
+    for status in [400, 401, 403, 404, 405, 413, 415, 501] {
+        let server = ScriptedServer::taking_everything(move |request| {
+            (request.method == "POST").then(|| Reply::status(status))
+        });
+        let error = probe(&server).expect_err("refused");
+        assert_eq!(error.kind(), ErrorKind::Environment, "{status}: {error}");
+        assert_eq!(server.requests_to("DELETE", "").len(), 0);
+    }
+}
+
 #[test]
 fn a_blob_that_changed_since_it_was_made_is_not_published() {
     let mut sample = sample();

@@ -18,6 +18,7 @@ mod error;
 mod http_client;
 mod limits;
 mod manifests;
+mod probe;
 mod push;
 mod referrers;
 mod retry;
@@ -84,6 +85,12 @@ impl Registries {
     pub(super) fn reach(&self, host: &str) -> Result<(), ImageError> {
         let host = self.host(host);
         Ok(runtime::run(async move { host.reach().await })?)
+    }
+
+    /// Whether the repository takes a push: begins one and cancels it.
+    pub(super) fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
+        let session = self.session(image, Access::Push);
+        Ok(runtime::run(async move { probe::push(&session).await })?)
     }
 
     /// Pushes the image: blobs first, the manifest last.

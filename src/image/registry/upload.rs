@@ -91,7 +91,8 @@ impl Upload {
             match session.call(&call).await {
                 Ok(response) if response.status() == StatusCode::CREATED => return Mount::Done,
                 Ok(response) if response.status() == StatusCode::ACCEPTED => {
-                    return self.location(&response).map_or(Mount::Impossible, Mount::Upload);
+                    return location(&session, &response)
+                        .map_or(Mount::Impossible, Mount::Upload);
                 }
                 _ => {}
             }
@@ -106,7 +107,7 @@ impl Upload {
         loop {
             let target = match location.take() {
                 Some(location) => location,
-                None => self.begin().await?,
+                None => begin(&self.session).await?,
             };
             let (error, pause) = match self.put(target).await {
                 Ok(response) if response.status().is_success() => return Ok(()),
@@ -130,28 +131,6 @@ impl Upload {
         }
     }
 
-    async fn begin(&self) -> Result<Url, RegistryError> {
-        let url = self.session.url("blobs/uploads/").await?;
-        let mut call = Call::new(Method::POST, url, "beginning an upload");
-        call.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        let response = self.session.call(&call).await?;
-        match response.status() {
-            StatusCode::ACCEPTED => self.location(&response),
-            _ => Err(self.session.failure(response, call.action).await),
-        }
-    }
-
-    /// Where the registry wants the blob; the URL may be relative, and may lead to another host.
-    fn location(&self, response: &Response) -> Result<Url, RegistryError> {
-        let text = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let url = text.and_then(|text| response.url().join(text).ok());
-        let url = url.ok_or_else(|| self.session.protocol("it gave no place to upload to"))?;
-        if !self.session.host.http.may_follow(response.url(), &url) {
-            return Err(RegistryError::PlainHttp(url.host_str().unwrap_or_default().to_owned()));
-        }
-        Ok(url)
-    }
-
     async fn put(&self, mut location: Url) -> Result<Response, RegistryError> {
         location.query_pairs_mut().append_pair("digest", &self.blob.digest.to_string());
         let mut call = Call::new(Method::PUT, location, "uploading a blob");
@@ -170,6 +149,29 @@ impl Upload {
             tls: false,
         }
     }
+}
+
+/// Begins an upload: where the registry wants the blob.
+pub(super) async fn begin(session: &Session) -> Result<Url, RegistryError> {
+    let url = session.url("blobs/uploads/").await?;
+    let mut call = Call::new(Method::POST, url, "beginning an upload");
+    call.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    let response = session.call(&call).await?;
+    match response.status() {
+        StatusCode::ACCEPTED => location(session, &response),
+        _ => Err(session.failure(response, call.action).await),
+    }
+}
+
+/// The URL that an answer to a beginning names; it may be relative, and may lead to another host.
+fn location(session: &Session, response: &Response) -> Result<Url, RegistryError> {
+    let text = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let url = text.and_then(|text| response.url().join(text).ok());
+    let url = url.ok_or_else(|| session.protocol("it gave no place to upload to"))?;
+    if !session.host.http.may_follow(response.url(), &url) {
+        return Err(RegistryError::PlainHttp(url.host_str().unwrap_or_default().to_owned()));
+    }
+    Ok(url)
 }
 
 enum Mount {
