@@ -3,11 +3,14 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{ErrorKind, image, librsync, rootfs, server, store, v2, v3};
+use crate::{ErrorKind, api, image, librsync, rootfs, server, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// A delta server could not be asked.
+    #[error(transparent)]
+    Api(#[from] api::ApiError),
     /// A command stream could not be read or applied.
     #[error(transparent)]
     Patch(#[from] librsync::PatchError),
@@ -35,6 +38,7 @@ impl Error {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Error::Api(error) => error.kind(),
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
@@ -48,6 +52,7 @@ impl Error {
     /// One line that says what to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Error::Api(error) => error.hint(),
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),

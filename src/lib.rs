@@ -7,6 +7,7 @@
 //!
 //! `docs/architecture.md` draws the rooms and says what each one never does.
 
+pub mod api;
 pub mod delta;
 mod error;
 pub mod image;

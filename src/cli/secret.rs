@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use remora::server::Secret;
+use remora::api::Secret;
 
 use super::failure::Failure;
 

@@ -63,46 +63,16 @@ pub enum ServerError {
     /// The system refuses threads, signals or randomness.
     #[error("the system refuses what a server needs: {0}")]
     System(io::Error),
-    /// What is to be a delta server's URL is none.
-    #[error("{0:?} is not the URL of a server")]
-    ServerUrl(String),
-    /// A delta server cannot be reached, or makes no sense.
-    #[error("cannot ask the delta server {server}: {reason}")]
-    Unreachable {
-        /// Its host.
-        server: String,
-        /// What happened.
-        reason: String,
-    },
-    /// A delta server refuses.
-    #[error("the delta server {server} answered {status}: {}", reason.trim())]
-    Answer {
-        /// Its host.
-        server: String,
-        /// The HTTP status.
-        status: u16,
-        /// What it says.
-        reason: String,
-    },
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
 }
 
 impl ServerError {
-    /// Whether a delta server that answers so may answer otherwise a while later.
-    pub(super) fn may_pass(&self) -> bool {
-        match self {
-            ServerError::Unreachable { .. } => true,
-            ServerError::Answer { status, .. } => *status >= 500,
-            _ => false,
-        }
-    }
-
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            ServerError::Access(_) | ServerError::ServerUrl(_) => ErrorKind::Usage,
+            ServerError::Access(_) => ErrorKind::Usage,
             ServerError::Image(error) => error.kind(),
             ServerError::Store(error) => error.kind(),
             _ => ErrorKind::Environment,
@@ -134,14 +104,7 @@ impl ServerError {
             ServerError::Listen { .. } => {
                 "choose another with --listen; ports below 1024 may take a privilege".into()
             }
-            ServerError::ServerUrl(_) => "write http://HOST[:PORT] or https://HOST[:PORT]".into(),
-            ServerError::Answer { status: 401 | 403, .. } => {
-                "give the builder credential of that server with --token-file".into()
-            }
-            ServerError::Unreachable { .. } => "check the server's name and the network".into(),
-            ServerError::Answer { .. } | ServerError::System(_) | ServerError::Stopping => {
-                return None;
-            }
+            ServerError::System(_) | ServerError::Stopping => return None,
         })
     }
 }

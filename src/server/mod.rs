@@ -9,7 +9,6 @@
 mod access;
 mod artifacts;
 mod build;
-mod client;
 mod error;
 mod folder_lock;
 mod housekeeping;
@@ -25,12 +24,10 @@ mod settings;
 mod start;
 mod tls;
 
-pub use client::{Client, Seen, WantedPair};
 pub use error::ServerError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
-pub use routes::{PairState, PairStatus};
 pub use run::run;
 pub use settings::{
-    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, Secret,
-    ServerSettings, TlsFiles, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, ServerSettings,
+    TlsFiles, WorkSettings,
 };

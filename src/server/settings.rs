@@ -1,13 +1,13 @@
 //! Everything that can be set, resolved and typed. Where a setting comes from (flag, environment,
 //! file, default) and the reasons for the defaults are the command line's matter.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::api::Secret;
 use crate::delta::{Effort, Goal};
 use crate::image::Platform;
 
@@ -138,38 +138,4 @@ pub struct DataSettings {
     pub artifacts_plain_http: bool,
     /// Bytes that layers and v2 deltas may take together.
     pub budget: u64,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Keeps `text` to itself.
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    /// The text, for whom it is meant.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("(secret)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_does_not_show() {
-        let secret = Secret::new("hush");
-        assert_eq!(format!("{secret:?}"), "(secret)");
-        assert_eq!(secret.reveal(), "hush");
-    }
 }

@@ -1,6 +1,6 @@
 //! What a person sees while deltas are made elsewhere.
 
-use remora::server::{PairState, PairStatus};
+use remora::api::{PairState, PairStatus};
 
 use super::line;
 use crate::cli::progress::Tally;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use remora::ErrorKind;
-use remora::server::{Client, PairState, PairStatus, WantedPair};
+use remora::api::{Client, PairState, PairStatus, WantedPair};
 use serde::Serialize;
 
 use self::board::Board;

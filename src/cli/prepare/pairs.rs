@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use remora::server::WantedPair;
+use remora::api::WantedPair;
 
 use crate::cli::failure::Failure;
 

@@ -63,7 +63,7 @@ fn image_error(error: &Error) -> Option<&ImageError> {
         Error::Store(error) => in_store(error),
         Error::V2(error) => in_v2(error),
         Error::V3(error) => in_v3(error),
-        Error::Patch(_) | Error::Rootfs(_) | Error::Server(_) => None,
+        Error::Api(_) | Error::Patch(_) | Error::Rootfs(_) | Error::Server(_) => None,
     }
 }
 

@@ -13,8 +13,8 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::answer::refusal;
 use super::asked::Asked;
-use super::pair_status::PairStatus;
 use super::service::Service;
+use crate::api::PairStatus;
 use crate::server::jobs::JobEvent;
 
 /// How often a stream without events gives a sign of life: proxies cut what is silent for a minute.

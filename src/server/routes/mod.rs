@@ -23,7 +23,5 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use pair_status::{PairState, PairStatus};
-pub(crate) use prepare::Prepared;
 pub(crate) use router::router;
 pub(crate) use service::Service;

@@ -7,14 +7,12 @@ use axum::Json;
 use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use super::answer::{Answer, refusal};
 use super::asked::Asked;
 use super::delta;
-use super::pair_status::PairStatus;
 use super::service::Service;
+use crate::api::{PairStatus, Prepare, Prepared, WantedPair};
 use crate::server::jobs::Origin;
 use crate::server::pair::DeltaFormat;
 use crate::server::query::DeltaQuery;
@@ -27,36 +25,6 @@ const AT_ONCE: usize = 16;
 
 /// How long a list may take to come.
 const BODY_TIME: Duration = Duration::from_secs(60);
-
-/// What is to be made.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Prepare {
-    /// The pairs.
-    pairs: Vec<PreparePair>,
-    /// Whose turn they take [default: each its target repository's].
-    #[serde(default)]
-    fleet: Option<String>,
-}
-
-/// A delta that is to be made.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct PreparePair {
-    /// The image that devices have.
-    src: String,
-    /// The image that they are to get.
-    dest: String,
-    /// `v2` or `v3` [default: v3].
-    #[serde(default)]
-    format: Option<String>,
-}
-
-/// What has become of the pairs, in their order.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub(crate) struct Prepared {
-    pub(crate) pairs: Vec<PairStatus>,
-}
 
 /// Queue deltas ahead of the devices.
 ///
@@ -103,7 +71,7 @@ fn bad(text: String) -> Response {
     Answer::BadQuery(text).into_response()
 }
 
-async fn queue(service: &Service, wanted: PreparePair, fleet: Option<String>) -> PairStatus {
+async fn queue(service: &Service, wanted: WantedPair, fleet: Option<String>) -> PairStatus {
     let format = wanted.format.as_deref().unwrap_or(DeltaFormat::V3.name());
     let status = match try_queue(service, format, &wanted, fleet).await {
         Ok(status) => status,
@@ -115,7 +83,7 @@ async fn queue(service: &Service, wanted: PreparePair, fleet: Option<String>) ->
 async fn try_queue(
     service: &Service,
     format: &str,
-    wanted: &PreparePair,
+    wanted: &WantedPair,
     fleet: Option<String>,
 ) -> Result<PairStatus, Answer> {
     let format = format.parse();

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use super::answer::Answer;
 use super::asked::Asked;
 use super::delta;
-use super::pair_status::PairStatus;
 use super::service::Service;
+use crate::api::PairStatus;
 use crate::server::pair::DeltaFormat;
 use crate::server::query::{DeltaQuery, QueryError};
 

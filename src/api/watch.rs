@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::events::Events;
-use super::{Client, WantedPair};
-use crate::server::ServerError;
-use crate::server::routes::PairStatus;
+use super::{ApiError, Client, PairStatus, WantedPair};
 
 /// The pause before a server that went away is asked again; it may be starting anew.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -25,7 +23,7 @@ impl Client {
         pairs: &[WantedPair],
         fleet: Option<&str>,
         seen: &mut Seen<'_>,
-    ) -> Result<Vec<PairStatus>, ServerError> {
+    ) -> Result<Vec<PairStatus>, ApiError> {
         self.runtime.block_on(async {
             let mut failures = 0;
             let mut was_there = false;
@@ -59,7 +57,7 @@ impl Client {
         fleet: Option<&str>,
         statuses: &mut Vec<PairStatus>,
         seen: &mut Seen<'_>,
-    ) -> Result<bool, ServerError> {
+    ) -> Result<bool, ApiError> {
         // The stream comes first, so that no change falls between the two.
         let mut stream = self.send(self.http.get(self.url("api/v3/events"))).await?;
         *statuses = self.post(pairs, fleet).await?;

@@ -1,24 +1,14 @@
-//! The other end of the server's API: asking for deltas ahead, and watching them come about.
-//!
-//! Door: [`Client`], which blocks. Its texts never hold the credential.
-
-mod events;
-mod watch;
-
-pub use watch::Seen;
+//! Asking a delta server for deltas ahead. Blocks; its texts never hold the credential.
 
 use std::future::Future;
 use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url};
-use serde_json::json;
 use tokio::runtime::Runtime;
 
-use super::ServerError;
-use super::error::io_error;
-use super::routes::{PairStatus, Prepared};
-use super::settings::Secret;
+use super::wire::{Prepare, Prepared};
+use super::{ApiError, PairStatus, Secret, WantedPair};
 
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
@@ -29,26 +19,13 @@ const MAX_REASON_CHARS: usize = 300;
 /// The user that a builder credential belongs to.
 const USER: &str = "builder";
 
-/// A delta that is asked for.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WantedPair {
-    /// The image that devices have, as references name it.
-    pub src: String,
-    /// The image that they are to get.
-    pub dest: String,
-    /// `v2` or `v3`; nothing is v3.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub format: Option<String>,
-}
-
 /// A server's client.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     base: Url,
     token: Option<Secret>,
-    runtime: Runtime,
+    pub(super) runtime: Runtime,
 }
 
 impl Client {
@@ -58,15 +35,14 @@ impl Client {
         server: &str,
         token: Option<Secret>,
         ca_file: Option<&Path>,
-    ) -> Result<Self, ServerError> {
+    ) -> Result<Self, ApiError> {
         // Fails only if the process has a provider already, which then serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(&format!("{}/", server.trim_end_matches('/')));
         let base = base.ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-        let base =
-            base.ok_or_else(|| ServerError::ServerUrl(server.chars().take(200).collect()))?;
+        let base = base.ok_or_else(|| ApiError::ServerUrl(server.chars().take(200).collect()))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(ServerError::System)?;
+        let runtime = runtime.map_err(ApiError::System)?;
         Ok(Client { http: http_client(ca_file)?, base, token, runtime })
     }
 
@@ -76,18 +52,19 @@ impl Client {
         &self,
         pairs: &[WantedPair],
         fleet: Option<&str>,
-    ) -> Result<Vec<PairStatus>, ServerError> {
+    ) -> Result<Vec<PairStatus>, ApiError> {
         self.runtime.block_on(self.post(pairs, fleet))
     }
 
-    async fn post(
+    pub(super) async fn post(
         &self,
         pairs: &[WantedPair],
         fleet: Option<&str>,
-    ) -> Result<Vec<PairStatus>, ServerError> {
-        let body = json!({ "pairs": pairs, "fleet": fleet });
+    ) -> Result<Vec<PairStatus>, ApiError> {
+        let body = Prepare { pairs: pairs.to_vec(), fleet: fleet.map(str::to_owned) };
+        let body = serde_json::to_string(&body).expect("plain data");
         let request = self.http.post(self.url("api/v3/prepare")).timeout(ANSWER_TIME);
-        let request = request.header("content-type", "application/json").body(body.to_string());
+        let request = request.header("content-type", "application/json").body(body);
         let response = self.send(request).await?;
         let bytes = self.told(response.bytes()).await?;
         let prepared: Prepared =
@@ -99,7 +76,7 @@ impl Client {
     }
 
     /// Sends a request; an answer without success is an error.
-    async fn send(&self, request: RequestBuilder) -> Result<Response, ServerError> {
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
         let request = match &self.token {
             Some(token) => request.basic_auth(USER, Some(token.reveal())),
             None => request,
@@ -110,7 +87,7 @@ impl Client {
             status => {
                 let reason = response.text().await.unwrap_or_default();
                 let reason = reason.chars().take(MAX_REASON_CHARS).collect();
-                Err(ServerError::Answer { server: self.name(), status: status.as_u16(), reason })
+                Err(ApiError::Answer { server: self.name(), status: status.as_u16(), reason })
             }
         }
     }
@@ -118,14 +95,14 @@ impl Client {
     async fn told<T>(
         &self,
         answer: impl Future<Output = Result<T, reqwest::Error>>,
-    ) -> Result<T, ServerError> {
+    ) -> Result<T, ApiError> {
         answer.await.map_err(|error| {
             let reason = root_cause(&error).chars().take(MAX_REASON_CHARS).collect();
-            ServerError::Unreachable { server: self.name(), reason }
+            ApiError::Unreachable { server: self.name(), reason }
         })
     }
 
-    fn url(&self, path: &str) -> Url {
+    pub(super) fn url(&self, path: &str) -> Url {
         self.base.join(path).expect("a path below the server")
     }
 
@@ -134,9 +111,9 @@ impl Client {
         self.base.host_str().unwrap_or_default().to_owned()
     }
 
-    fn nonsense(&self, what: &str) -> ServerError {
+    pub(super) fn nonsense(&self, what: &str) -> ApiError {
         let reason = format!("its answer has {what}; is it a delta server?");
-        ServerError::Unreachable { server: self.name(), reason }
+        ApiError::Unreachable { server: self.name(), reason }
     }
 }
 
@@ -149,17 +126,18 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
-fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ServerError> {
+fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ApiError> {
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("remora/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIME)
         // The credential is for this server.
         .redirect(reqwest::redirect::Policy::none());
     if let Some(path) = ca_file {
-        let pem = std::fs::read(path).map_err(io_error("read", path))?;
+        let pem = std::fs::read(path)
+            .map_err(|source| ApiError::CaFile { path: path.to_owned(), source })?;
         let certificates = Certificate::from_pem_bundle(&pem)
-            .map_err(|error| ServerError::System(std::io::Error::other(error)))?;
+            .map_err(|error| ApiError::System(std::io::Error::other(error)))?;
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|error| ServerError::System(std::io::Error::other(error)))
+    builder.build().map_err(|error| ApiError::System(std::io::Error::other(error)))
 }

@@ -1,0 +1,76 @@
+//! What can go wrong with asking a delta server.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::ErrorKind;
+
+/// Why a delta server could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// The certificates to trust could not be read.
+    #[error("cannot read {}: {source}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The system refuses what a client needs.
+    #[error("the system refuses what a client needs: {0}")]
+    System(io::Error),
+    /// What is to be a delta server's URL is none.
+    #[error("{0:?} is not the URL of a server")]
+    ServerUrl(String),
+    /// A delta server cannot be reached, or makes no sense.
+    #[error("cannot ask the delta server {server}: {reason}")]
+    Unreachable {
+        /// Its host.
+        server: String,
+        /// What happened.
+        reason: String,
+    },
+    /// A delta server refuses.
+    #[error("the delta server {server} answered {status}: {}", reason.trim())]
+    Answer {
+        /// Its host.
+        server: String,
+        /// The HTTP status.
+        status: u16,
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl ApiError {
+    /// Whether a delta server that answers so may answer otherwise a while later.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            ApiError::Unreachable { .. } => true,
+            ApiError::Answer { status, .. } => *status >= 500,
+            _ => false,
+        }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            ApiError::ServerUrl(_) => ErrorKind::Usage,
+            _ => ErrorKind::Environment,
+        }
+    }
+
+    /// One line that says what to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            ApiError::CaFile { .. } => "see that the file is there and may be read",
+            ApiError::ServerUrl(_) => "write http://HOST[:PORT] or https://HOST[:PORT]",
+            ApiError::Answer { status: 401 | 403, .. } => {
+                "give the builder credential of that server with --token-file"
+            }
+            ApiError::Unreachable { .. } => "check the server's name and the network",
+            ApiError::Answer { .. } | ApiError::System(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+}

@@ -1,0 +1,19 @@
+//! The api room: how one talks to a delta server.
+//!
+//! Here live what requests and answers hold, for both ends, and [`Client`], the other end, which asks
+//! for deltas ahead and watches them come about. Not here: the server.
+
+mod client;
+mod error;
+mod events;
+mod secret;
+mod watch;
+mod wire;
+
+pub use client::Client;
+pub use error::ApiError;
+pub use secret::Secret;
+pub use watch::Seen;
+pub use wire::{PairState, PairStatus, WantedPair};
+
+pub(crate) use wire::{Prepare, Prepared};

@@ -1,0 +1,157 @@
+//! What requests and answers hold. Field names are what builders and pages read; they stay.
+
+use serde::{Deserialize, Serialize};
+
+/// A list of deltas that are to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Prepare {
+    /// The pairs.
+    pub(crate) pairs: Vec<WantedPair>,
+    /// Whose turn they take [default: each its target repository's].
+    #[serde(default)]
+    pub(crate) fleet: Option<String>,
+}
+
+/// A delta that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = PreparePair))]
+#[serde(deny_unknown_fields)]
+pub struct WantedPair {
+    /// The image that devices have.
+    pub src: String,
+    /// The image that they are to get.
+    pub dest: String,
+    /// `v2` or `v3` [default: v3].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+}
+
+/// What has become of the pairs, in their order.
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub(crate) struct Prepared {
+    pub(crate) pairs: Vec<PairStatus>,
+}
+
+/// How it stands with a delta.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum PairState {
+    /// Nobody asked for it yet, or it was forgotten.
+    #[default]
+    Unknown,
+    /// It waits for its turn, for memory, or for the registry to come back.
+    Pending,
+    /// It is being made.
+    Preparing,
+    /// It is there, or not worth it.
+    Ready,
+    /// It cannot be made.
+    Failed,
+}
+
+/// What is known of a delta.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+pub struct PairStatus {
+    /// The image that devices have, as it was asked for; not in events.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub src: String,
+    /// The image that they are to get, as it was asked for; not in events.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub dest: String,
+    /// `v2` or `v3`.
+    pub format: String,
+    /// The repository and digest that `src` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The repository and digest that `dest` stands for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// How it stands.
+    pub status: PairState,
+    /// The image that devices are told to pull, of a v3 delta that is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What a device downloads, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What it would download without the delta, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_size: Option<u64>,
+    /// Commands that the device carries out. 0 of a delta that was found in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<u64>,
+    /// How long it took to make. 0 of a delta that was found in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
+    /// Why it failed, or waits, or is not worth it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many deltas are before it in the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// What is being done: `fetch`, `index`, `encode`, `verify` or `push`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// How far that is altogether, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+}
+
+impl PairStatus {
+    /// Whether nothing more will become of it by itself.
+    pub fn is_done(&self) -> bool {
+        matches!(self.status, PairState::Ready | PairState::Failed)
+    }
+
+    /// Whether both are about the delta between the same two images.
+    pub(crate) fn is_same_job(&self, other: &PairStatus) -> bool {
+        let job =
+            |it: &PairStatus| Some((it.source.clone()?, it.target.clone()?, it.format.clone()));
+        job(self).is_some_and(|own| job(other) == Some(own))
+    }
+
+    /// Takes over what `newer` says, which does not know what was asked for.
+    pub(crate) fn take_over(&mut self, newer: &PairStatus) {
+        let (src, dest) = (std::mem::take(&mut self.src), std::mem::take(&mut self.dest));
+        *self = PairStatus { src, dest, ..newer.clone() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_survives_json_and_keeps_what_was_asked_for() {
+        let asked = PairStatus {
+            src: "r/a".into(),
+            dest: "r/b".into(),
+            format: "v3".into(),
+            source: Some("a@1".into()),
+            target: Some("b@2".into()),
+            ..PairStatus::default()
+        };
+        let event = PairStatus {
+            src: String::new(),
+            dest: String::new(),
+            status: PairState::Preparing,
+            percent: Some(40),
+            ..asked.clone()
+        };
+        let text = serde_json::to_string(&event).expect("plain data");
+        let expected =
+            r#"{"format":"v3","source":"a@1","target":"b@2","status":"preparing","percent":40}"#;
+        assert_eq!(text, expected);
+        let read: PairStatus = serde_json::from_str(&text).expect("what was written");
+        assert_eq!(read, event);
+        let mut status = asked.clone();
+        assert!(status.is_same_job(&read) && !PairStatus::default().is_same_job(&read));
+        status.take_over(&read);
+        assert_eq!(status, PairStatus { status: PairState::Preparing, percent: Some(40), ..asked });
+    }
+}
