@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::jobs::BuildProgress;
 use super::pair::Pair;
 use crate::image::Digest;
+use crate::progress::Progress;
 
 /// Makes deltas. Its calls block; they come from threads made for them, never from those that answer
 /// requests. It may be called for several pairs at once, never for one pair twice at the same time.
@@ -15,7 +15,7 @@ pub(crate) trait Builder: Send + Sync + 'static {
     /// Makes the delta, proves it, and puts it where devices find it. Looks at
     /// [`cancelled`](crate::progress::Progress::cancelled) now and then, and stops with
     /// [`Cause::Cancelled`] when it is set. Finds what an earlier call already made.
-    fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError>;
+    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError>;
 }
 
 /// What a build will take.

@@ -3,9 +3,10 @@ use std::path::Path;
 
 use super::*;
 use crate::image::{DiffId, Digest};
+use crate::progress::Progress;
 use crate::server::artifacts::ArtifactPlace;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
-use crate::server::jobs::{BuildProgress, JobSettings, Origin, Outcome};
+use crate::server::jobs::{JobSettings, Origin, Outcome};
 use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -18,7 +19,7 @@ impl Builder for Publisher {
         Ok(Estimate { memory: 0 })
     }
 
-    fn build(&self, pair: &Pair, _progress: &BuildProgress) -> Result<Built, BuildError> {
+    fn build(&self, pair: &Pair, _progress: &dyn Progress) -> Result<Built, BuildError> {
         let mut file = self.0.new_file().expect("created");
         file.write_all(format!("{:1000}", pair.target.repository).as_bytes()).expect("written");
         let place = Place::File { key: self.0.publish(file).expect("published") };

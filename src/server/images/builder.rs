@@ -13,7 +13,6 @@ use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::server::artifacts::Artifacts;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
-use crate::server::jobs::BuildProgress;
 use crate::server::pair::{DeltaFormat, Pair};
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
@@ -153,7 +152,7 @@ impl Builder for RegistryBuilder {
         Ok(Estimate { memory: opened.memory(self.encoding.memory) })
     }
 
-    fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError> {
+    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
         let built = self.rounds(pair, |opened| match pair.format {
             DeltaFormat::V3 => self.build_v3(pair, opened, progress),
             DeltaFormat::V2 => self.build_v2(opened, progress),

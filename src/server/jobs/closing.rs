@@ -1,9 +1,9 @@
 //! The end of the server: nobody waits any more, and everything is as the next start needs it.
 
-use super::database::Written;
 use super::job::{Job, Phase};
 use super::table::Table;
 use super::ticket::Outcome;
+use super::writer::Written;
 
 impl Table {
     /// Begins nothing more, and lets everybody go who waits.

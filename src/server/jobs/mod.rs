@@ -15,9 +15,11 @@
 //!
 //! Not here: who may ask, what is answered, where deltas are kept.
 
+mod backlog;
 mod closing;
 mod database;
 mod job;
+mod ledger;
 mod priority;
 mod progress;
 mod queue;
@@ -32,6 +34,8 @@ mod table;
 mod tests;
 mod ticket;
 mod work;
+mod write_health;
+mod writer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,15 +45,16 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub(crate) use self::progress::BuildProgress;
 pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
 pub(crate) use self::ticket::{Outcome, Ticket};
 
-use self::database::{Database, Writer};
+use self::database::Database;
+use self::ledger::Ledger;
 use self::shared::Shared;
 use self::table::{Asked, Table};
 use self::ticket::Waiter;
+use self::writer::Writer;
 use super::ServerError;
 use super::build::Builder;
 use super::folder_lock::FolderLock;
@@ -80,10 +85,19 @@ impl Jobs {
         builder: Arc<dyn Builder>,
     ) -> Result<Arc<Self>, ServerError> {
         let lock = FolderLock::take(&settings.folder)?;
-        let mut database = Database::open(&settings.folder).await?;
-        let records = database.load().await?;
+        let database = Database::open(&settings.folder).await?;
+        Self::over(database, settings, builder, lock).await
+    }
+
+    async fn over(
+        mut ledger: impl Ledger,
+        settings: JobSettings,
+        builder: Arc<dyn Builder>,
+        lock: FolderLock,
+    ) -> Result<Arc<Self>, ServerError> {
+        let records = ledger.load().await?;
         priority::start_computing_threads();
-        let (writer, write) = Writer::new(database);
+        let (writer, write) = Writer::new(ledger);
         let mut table = Table::new(settings, writer);
         table.restore(records);
         let shared = Arc::new(Shared::new(table, builder));
@@ -142,6 +156,11 @@ impl Jobs {
     pub(crate) async fn check(&self) -> Result<(), ServerError> {
         let written = self.shared.table().writer.check();
         written.await.map_err(|_| ServerError::Stopping)
+    }
+
+    /// For how long no change could be written down; `None` while changes are.
+    pub(crate) fn unwritten_for(&self) -> Option<Duration> {
+        self.shared.table().writer.failing_for()
     }
 
     /// The keys of the artifacts that jobs ended with, and when somebody last asked for them.

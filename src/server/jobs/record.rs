@@ -55,9 +55,14 @@ pub(super) const REMOVE: &str = "\
     DELETE FROM jobs WHERE format = ? AND source_repository = ? AND source_digest = ?
         AND target_repository = ? AND target_digest = ?";
 
+/// A job that waits is prepared from now on.
+pub(super) const CLAIM: &str = "\
+    UPDATE jobs SET state = 'preparing' WHERE format = ? AND source_repository = ?
+        AND source_digest = ? AND target_repository = ? AND target_digest = ? AND state = 'pending'";
+
 pub(super) const LOAD: &str = "SELECT * FROM jobs ORDER BY id";
 
-type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
+pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
 
 /// Puts the five columns of the pair into a statement.
 pub(super) fn bind_pair<'q>(statement: Statement<'q>, pair: &Pair) -> Statement<'q> {

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::database::Written;
 use super::job::{End, Finished, Job};
 use super::record::{Record, RecordState};
 use super::table::Table;
+use super::writer::Written;
 use crate::server::pair::Pair;
 
 impl Table {

@@ -5,12 +5,13 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::database::Written;
 use super::job::{End, Finished, Job, Phase};
 use super::progress::BuildProgress;
 use super::record::RecordState;
 use super::status::{JobEvent, JobState, JobStatus};
 use super::table::{Table, Timer};
+use super::ticket::Outcome;
+use super::writer::{Claimed, Written};
 use crate::server::build::{BuildError, Built, Cause, Place};
 use crate::server::pair::Pair;
 
@@ -50,15 +51,27 @@ impl Table {
         })
     }
 
-    /// The job has its memory and begins.
-    pub(super) fn started(&mut self, pair: &Arc<Pair>) {
-        let Some(active) = self.active(pair) else { return };
+    /// The job has its memory and begins, if the claim is granted.
+    pub(super) fn started(&mut self, pair: &Arc<Pair>) -> Claimed {
+        let claimed = self.writer.claim(Arc::clone(pair));
+        let Some(active) = self.active(pair) else { return claimed };
         if let Phase::Running { started, .. } = &mut active.phase {
             *started = true;
         }
-        let (record, status) = (active.record(pair), active.status());
-        self.note(record);
+        let status = active.status();
         self.tell(pair, Some(status));
+        claimed
+    }
+
+    /// Another server has the job: what comes of it is that server's to say, and whoever waits here
+    /// asks again.
+    pub(super) fn lost(&mut self, pair: &Arc<Pair>) {
+        self.running -= 1;
+        if let Some(active) = self.active(pair) {
+            active.outcome.send_replace(Some(Outcome::Parked));
+        }
+        self.take_out(pair);
+        self.tell(pair, None);
     }
 
     /// The job was tried. If that is its end, it has to be written down before anybody is told:

@@ -10,13 +10,13 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use super::database::{Writer, Written};
 use super::job::{Active, End, Job, Phase};
 use super::queue::FairQueue;
 use super::record::{Record, RecordState};
 use super::settings::JobSettings;
 use super::status::{JobCounts, JobEvent, JobStatus, Origin};
 use super::ticket::Outcome;
+use super::writer::{Writer, Written};
 use crate::server::pair::Pair;
 
 /// How exactly the disk knows when a delta was last asked for. It decides what is forgotten after
@@ -200,9 +200,14 @@ impl Table {
 
     /// Takes a job out of the table and off the disk.
     pub(super) fn remove(&mut self, pair: &Arc<Pair>) -> Written {
+        self.take_out(pair);
+        self.writer.remove(Arc::clone(pair))
+    }
+
+    /// Takes a job out of the table and leaves the disk as it is.
+    pub(super) fn take_out(&mut self, pair: &Arc<Pair>) {
         let before = self.jobs.remove(pair);
         self.counts.remembered -= usize::from(matches!(before, Some(Job::Finished(_))));
-        self.writer.remove(Arc::clone(pair))
     }
 
     pub(super) fn active(&mut self, pair: &Pair) -> Option<&mut Active> {

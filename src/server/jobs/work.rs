@@ -19,9 +19,16 @@ use crate::server::build::{BuildError, Built, Cause};
 pub(super) async fn run(shared: Arc<Shared>, turn: Turn) {
     let span = tracing::info_span!("job", job = turn.job, pair = %turn.pair);
     async {
-        let result = attempt(&shared, &turn).await;
-        log(&result);
-        conclude(&shared, &turn, result).await;
+        match attempt(&shared, &turn).await {
+            Ok(Some(built)) => conclude(&shared, &turn, Ok(built)).await,
+            Err(error) => conclude(&shared, &turn, Err(error)).await,
+            Ok(None) => {
+                tracing::info!("another server has the job");
+                shared.table().lost(&turn.pair);
+            }
+        }
+        shared.wake.notify_one();
+        shared.ended.notify_waiters();
     }
     .instrument(span)
     .await;
@@ -38,17 +45,17 @@ fn log(result: &Result<Built, BuildError>) {
 }
 
 async fn conclude(shared: &Shared, turn: &Turn, result: Result<Built, BuildError>) {
+    log(&result);
     let end = shared.table().conclude(&turn.pair, result, Instant::now());
     if let Some((written, end)) = end {
         // It fails where the server stops; what was made is found again by the next one.
         let _ = written.await;
         shared.table().finish(&turn.pair, end, Instant::now());
     }
-    shared.wake.notify_one();
-    shared.ended.notify_waiters();
 }
 
-async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Built, BuildError> {
+/// Returns what was made, `None` if the job is another server's.
+async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Option<Built>, BuildError> {
     let (builder, pair) = (Arc::clone(&shared.builder), Arc::clone(&turn.pair));
     let estimate = on_thread(move || builder.estimate(&pair)).await?;
     let bytes = if turn.alone { u64::MAX } else { estimate.memory };
@@ -56,11 +63,15 @@ async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Built, BuildError>
     if turn.progress.cancelled() {
         return Err(cancelled());
     }
-    shared.table().started(&turn.pair);
+    let claimed = shared.table().started(&turn.pair);
+    // The claim fails where the server stops: the job waits for the next start.
+    if !claimed.await.map_err(|_| cancelled())? {
+        return Ok(None);
+    }
     let (builder, pair) = (Arc::clone(&shared.builder), Arc::clone(&turn.pair));
     let progress = Arc::clone(&turn.progress);
-    let result = on_thread(move || builder.build(&pair, &progress)).await;
-    result.map_err(|error| blame(error, turn.progress.cancelled()))
+    let result = on_thread(move || builder.build(&pair, &*progress)).await;
+    result.map(Some).map_err(|error| blame(error, turn.progress.cancelled()))
 }
 
 /// Waits for room.

@@ -12,6 +12,10 @@ use super::service::Service;
 /// How long a check may take: those who ask give up after a few seconds.
 const CHECK_TIME: Duration = Duration::from_secs(4);
 
+/// For how long no job could be written down before the server counts as sick: a full disk, or a
+/// database that a restart may mend. Whoever restarts the server for that must not do so at once.
+const MAX_UNWRITTEN: Duration = Duration::from_secs(180);
+
 /// The least free space that a build or a database is left to work with.
 const MIN_FREE_BYTES: u64 = 64 << 20;
 
@@ -20,10 +24,23 @@ const MIN_FREE_BYTES: u64 = 64 << 20;
     get,
     path = "/healthz",
     tag = "operation",
-    responses((status = 200, description = "It is", body = String, content_type = "text/plain")),
+    responses(
+        (status = 200, description = "It is", body = String, content_type = "text/plain"),
+        (status = 503, description = "No job could be written down for minutes", body = String, content_type = "text/plain"),
+    ),
 )]
-pub(super) async fn healthz() -> &'static str {
-    "ok\n"
+pub(super) async fn healthz(State(service): State<Arc<Service>>) -> Response {
+    health(service.jobs.unwritten_for())
+}
+
+fn health(unwritten: Option<Duration>) -> Response {
+    match unwritten.filter(|time| *time >= MAX_UNWRITTEN) {
+        None => "ok\n".into_response(),
+        Some(time) => {
+            let minutes = time.as_secs() / 60;
+            unready(format!("database: no job could be written down for {minutes} minutes\n"))
+        }
+    }
 }
 
 /// Whether the server can work: the registry answers, the database takes writes, the disk has room.
@@ -68,5 +85,18 @@ fn disk(service: &Service) -> Option<String> {
         Ok(space) if space.f_bavail.saturating_mul(space.f_frsize) >= MIN_FREE_BYTES => None,
         Ok(_) => Some(format!("disk: {} is full", folder.display())),
         Err(error) => Some(format!("disk: cannot look at {}: {error}", folder.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_writes_nothing_down_for_minutes_is_sick() {
+        let second = Duration::from_secs(1);
+        assert_eq!(health(None).status(), StatusCode::OK);
+        assert_eq!(health(Some(MAX_UNWRITTEN - second)).status(), StatusCode::OK);
+        assert_eq!(health(Some(MAX_UNWRITTEN)).status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }

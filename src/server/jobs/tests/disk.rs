@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::server::jobs::JobSettings;
-use crate::server::jobs::database::{Change, What, Writer};
-use crate::server::jobs::record::Record;
+use crate::server::jobs::record::{Record, RecordState};
 use crate::server::jobs::table::Table;
+use crate::server::jobs::writer::{Change, What, Writer};
 use crate::server::pair::Pair;
 
 pub(super) struct Disk {
@@ -33,6 +33,13 @@ impl Disk {
                     None => self.records.push(record),
                 },
                 What::Remove(pair) => self.records.retain(|record| record.pair != pair),
+                What::Claim(pair, answer) => {
+                    let place = self.place(&pair).expect("it waits on the disk");
+                    assert_eq!(self.records[place].state, RecordState::Pending);
+                    self.records[place].state = RecordState::Preparing;
+                    // A test may not care.
+                    let _ = answer.send(true);
+                }
                 What::Check | What::End => {}
             }
         }

@@ -5,9 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::built;
-use crate::progress::{Progress as _, Stage};
+use crate::progress::{Progress, Stage};
 use crate::server::build::{BuildError, Builder, Built, Cause, Estimate};
-use crate::server::jobs::BuildProgress;
 use crate::server::pair::Pair;
 
 #[derive(Default)]
@@ -108,7 +107,7 @@ impl Fake {
     }
 
     /// Waits to be let go; `false` if the build is to stop before.
-    fn wait(&self, pair: &Pair, progress: &BuildProgress) -> bool {
+    fn wait(&self, pair: &Pair, progress: &dyn Progress) -> bool {
         let mut state = self.state();
         while state.held && !state.let_go.contains(pair) {
             if progress.cancelled() {
@@ -126,7 +125,7 @@ impl Builder for Fake {
         Ok(Estimate { memory: self.state().memory.get(pair).copied().unwrap_or(0) })
     }
 
-    fn build(&self, pair: &Pair, progress: &BuildProgress) -> Result<Built, BuildError> {
+    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
         self.begin(pair);
         progress.expect(Stage::Encode, 2);
         progress.advance(Stage::Encode, 1);

@@ -2,6 +2,7 @@
 
 mod disk;
 mod fake;
+mod full_disk;
 mod in_time;
 mod interleavings;
 mod restart;
