@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use clap::Args;
 use remora::delta::Goal;
 use remora::image::ImageReference;
-use remora::v3::{self, DiffOptions, DiffReport, FileCost};
+use remora::v3::{self, DiffOptions, DiffReport, FileCost, Links};
 use serde::Serialize;
 
 use super::access::{self, AccessArguments};
@@ -57,7 +57,8 @@ impl Diff {
         };
         let store = self.access.store()?;
         let report = v3::diff(&base, &target, &store, &options, session.progress())?;
-        session.answer(&Compared { report, device: options.device })
+        let links = Links::new(&report.delta, &options.device);
+        session.answer(&Compared { report, links, device: options.device })
     }
 }
 
@@ -66,6 +67,8 @@ impl Diff {
 struct Compared {
     #[serde(flatten)]
     report: DiffReport,
+    #[serde(flatten)]
+    links: Option<Links>,
     #[serde(skip)]
     device: Goal,
 }
@@ -75,7 +78,7 @@ impl Display for Compared {
         let delta = &self.report.delta;
         report::write_images(out, &delta.base_id, &delta.target_id)?;
         write!(out, "\n{}\n", report::layer_table(delta))?;
-        report::write_totals(out, delta, &self.device)?;
+        report::write_totals(out, delta, &self.device, self.links.as_ref())?;
         report::write_effort(out, delta.total.seconds, delta.total.peak_memory)?;
         if !self.report.files.is_empty() {
             write!(out, "\n{}", file_table(&self.report.files))?;

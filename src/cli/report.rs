@@ -4,7 +4,7 @@ use std::fmt::{self, Formatter, Write as _};
 
 use remora::delta::Goal;
 use remora::image::ImageId;
-use remora::v3::{DeltaReport, LayerReport};
+use remora::v3::{DeltaReport, LayerReport, LinkEstimate, Links};
 
 use super::table::{Align, Table};
 use super::units;
@@ -32,6 +32,7 @@ pub(super) fn write_totals(
     out: &mut Formatter<'_>,
     report: &DeltaReport,
     device: &Goal,
+    links: Option<&Links>,
 ) -> fmt::Result {
     writeln!(out, "layers:  {}", describe_layers(&report.layers))?;
     let mut fetch = units::bytes(report.total.delta_bytes);
@@ -46,7 +47,32 @@ pub(super) fn write_totals(
     }
     let commands = units::count(report.total.commands);
     writeln!(out, "device:  {time}, with {commands} commands to run")?;
+    if let Some(links) = links {
+        write_links(out, links)?;
+    }
     write_unpaid(out, report)
+}
+
+/// The update on slow and fast links, and where a plain pull begins to be quicker.
+fn write_links(out: &mut Formatter<'_>, links: &Links) -> fmt::Result {
+    let times: Vec<_> = links.links.iter().map(describe_link).collect();
+    writeln!(out, "links:   {}", times.join("; "))?;
+    match links.break_even_rate {
+        None => Ok(()),
+        Some(0.0) => writeln!(out, "note:    a plain pull is quicker on any link"),
+        Some(rate) => {
+            writeln!(out, "note:    above {} a plain pull is quicker", units::rate(rate))
+        }
+    }
+}
+
+fn describe_link(link: &LinkEstimate) -> String {
+    let rate = units::rate(link.bits_per_second.into());
+    let update = units::seconds(link.update_seconds);
+    match link.pull_seconds.map(units::seconds) {
+        Some(pull) => format!("{update} instead of {pull} at {rate}"),
+        None => format!("{update} at {rate}"),
+    }
 }
 
 /// What the work took here: seconds, and bytes of memory.

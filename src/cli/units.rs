@@ -113,6 +113,17 @@ pub(super) fn bytes(bytes: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// A link's rate for a person, from bits a second: `500 kbit/s`, `1 Mbit/s`, `14.2 Mbit/s`.
+pub(super) fn rate(bits_per_second: f64) -> String {
+    let (value, unit) = match bits_per_second {
+        rate if rate < 999.5e3 => (rate / 1e3, "kbit/s"),
+        rate if rate < 999.5e6 => (rate / 1e6, "Mbit/s"),
+        rate => (rate / 1e9, "Gbit/s"),
+    };
+    let decimals = if value < 99.95 && (value - value.round()).abs() >= 0.05 { 1 } else { 0 };
+    format!("{value:.decimals$} {unit}")
+}
+
 /// Seconds for a person: `40 ms`, `1.5 s`, `35 s`, `2 min 5 s`, `1 h 3 min`.
 pub(super) fn seconds(seconds: f64) -> String {
     if seconds < 0.9995 {
@@ -145,6 +156,21 @@ pub(super) fn count(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rates_are_short_and_keep_the_digits_that_matter() {
+        let cases = [
+            (500e3, "500 kbit/s"),
+            (999.6e3, "1 Mbit/s"),
+            (1e6, "1 Mbit/s"),
+            (14.23e6, "14.2 Mbit/s"),
+            (100e6, "100 Mbit/s"),
+            (1.26e9, "1.3 Gbit/s"),
+        ];
+        for (bits, text) in cases {
+            assert_eq!(rate(bits), text);
+        }
+    }
 
     #[test]
     fn sizes_are_read_with_every_unit() {

@@ -48,6 +48,18 @@ impl Goal {
     }
 }
 
+impl Goal {
+    /// The same device on a link of `rate` bytes a second; the goal of size knows no link.
+    pub fn on_link(&self, rate: f64) -> Self {
+        match *self {
+            Goal::Size => Goal::Size,
+            Goal::UpdateTime { copy_seconds, literal_seconds, .. } => {
+                Goal::UpdateTime { bytes_per_second: rate, copy_seconds, literal_seconds }
+            }
+        }
+    }
+}
+
 impl Default for Goal {
     /// A 1 Mbit/s link and a device between an x86 server and a small board.
     fn default() -> Self {

@@ -22,6 +22,7 @@ mod error;
 mod file_costs;
 mod inspect;
 mod labels;
+mod links;
 mod rebuild;
 mod refuse;
 mod report;
@@ -34,6 +35,7 @@ pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;
 pub use inspect::inspect;
 pub use labels::{ARTIFACT_TYPE, BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
+pub use links::{LinkEstimate, Links};
 pub use report::{DeltaReport, LayerReport, Total};
 
 pub use crate::pack::{Compression, ManifestKind};

@@ -111,14 +111,18 @@ impl DeltaReport {
     /// bytes over link rate, and a price for each command. `None` where `device` has no model of
     /// time.
     pub fn update_seconds(&self, device: &Goal) -> Option<f64> {
-        let &Goal::UpdateTime { bytes_per_second, copy_seconds, literal_seconds } = device else {
-            return None;
-        };
+        let &Goal::UpdateTime { bytes_per_second, .. } = device else { return None };
+        Some(self.total.delta_bytes as f64 / bytes_per_second + self.command_seconds(device)?)
+    }
+
+    /// How long a device runs the delta's commands, beside moving their bytes, in seconds. `None` if
+    /// `device` has no model of time.
+    pub(super) fn command_seconds(&self, device: &Goal) -> Option<f64> {
+        let &Goal::UpdateTime { copy_seconds, literal_seconds, .. } = device else { return None };
         let sum =
             |count: fn(&LayerReport) -> u64| self.layers.iter().map(count).sum::<u64>() as f64;
         Some(
-            self.total.delta_bytes as f64 / bytes_per_second
-                + sum(|layer| layer.copies) * copy_seconds
+            sum(|layer| layer.copies) * copy_seconds
                 + sum(|layer| layer.literals) * literal_seconds,
         )
     }

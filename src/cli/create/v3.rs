@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use clap::{Args, ValueEnum};
 use remora::delta::Goal;
 use remora::image::{ImageError, ImageReference};
-use remora::v3::{self, Compression, CreateOptions, DeltaReport, ManifestKind};
+use remora::v3::{self, Compression, CreateOptions, DeltaReport, Links, ManifestKind};
 use serde::Serialize;
 
 use super::Create;
@@ -92,7 +92,10 @@ impl Create {
         }
         let output = (!self.dry_run).then(|| output.to_string());
         let (report, device) = (delta.report(), self.encoding.device());
-        session.summary(&Summary { format: "v3", output, report, device }, to_stdout)
+        session.summary(
+            &Summary { format: "v3", output, report, links: Links::new(report, &device), device },
+            to_stdout,
+        )
     }
 }
 
@@ -104,6 +107,8 @@ struct Summary<'a> {
     output: Option<String>,
     #[serde(flatten)]
     report: &'a DeltaReport,
+    #[serde(flatten)]
+    links: Option<Links>,
     #[serde(skip)]
     device: Goal,
 }
@@ -115,7 +120,7 @@ impl Display for Summary<'_> {
             writeln!(out, "digest:  {digest}")?;
         }
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
-        report::write_totals(out, self.report, &self.device)?;
+        report::write_totals(out, self.report, &self.device, self.links.as_ref())?;
         report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)
     }
 }
