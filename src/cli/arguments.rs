@@ -7,6 +7,7 @@ use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
 use super::inspect::Inspect;
+use super::list::List;
 use super::man::Man;
 use super::prepare::Prepare;
 use super::progress::Mode;
@@ -70,6 +71,7 @@ pub(super) enum Command {
     Apply(Apply),
     Diff(Diff),
     Inspect(Inspect),
+    List(List),
     Store(Store),
     Serve(Box<Serve>),
     Prepare(Box<Prepare>),
@@ -85,6 +87,7 @@ impl Command {
             Command::Apply(_) => "apply",
             Command::Diff(_) => "diff",
             Command::Inspect(_) => "inspect",
+            Command::List(_) => "list",
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
             Command::Prepare(_) => "prepare",

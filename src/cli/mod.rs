@@ -13,6 +13,7 @@ mod encoding;
 mod failure;
 mod inspect;
 mod interrupt;
+mod list;
 mod log;
 mod man;
 mod plain;
@@ -62,6 +63,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Apply(apply) => apply.run(session),
         Command::Diff(diff) => diff.run(session),
         Command::Inspect(inspect) => inspect.run(session),
+        Command::List(list) => list.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output),
         Command::Prepare(prepare) => prepare.run(session),

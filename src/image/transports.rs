@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
+    ArchiveFile, Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
     RegistryReference, docker_archive, oci_archive, oci_layout,
 };
 use crate::progress::Progress;
@@ -118,6 +118,21 @@ impl Transports {
     /// is none of that name. Nothing but headers is fetched.
     pub fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
         self.registries.find(image)
+    }
+
+    /// The tags of the image's repository, in the registry's order; none if there is no such repository.
+    pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
+        self.registries.tags(image)
+    }
+
+    /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
+    /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
+    pub fn referrers(
+        &self,
+        image: &RegistryReference,
+        subject: Digest,
+    ) -> Result<Vec<Descriptor>, ImageError> {
+        self.registries.referrers(image, subject)
     }
 
     /// Asks the registry `host` for nothing but a sign of life.

@@ -17,6 +17,7 @@ mod endpoint;
 mod error;
 mod http_client;
 mod limits;
+mod listing;
 mod manifests;
 mod probe;
 mod push;
@@ -79,6 +80,22 @@ impl Registries {
     pub(super) fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
         let (session, wanted) = (self.session(image, Access::Pull), image.clone());
         runtime::run(async move { manifests::find(&session, &wanted).await })
+    }
+
+    /// The tags of the image's repository.
+    pub(super) fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
+        let session = self.session(image, Access::Pull);
+        runtime::run(async move { listing::tags(&session).await })
+    }
+
+    /// What refers to the manifest `subject` of the image's repository.
+    pub(super) fn referrers(
+        &self,
+        image: &RegistryReference,
+        subject: Digest,
+    ) -> Result<Vec<Descriptor>, ImageError> {
+        let session = self.session(image, Access::Pull);
+        runtime::run(async move { listing::referrers(&session, subject).await })
     }
 
     /// Waits for a sign of life of the registry `host`.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::manifests;
 use super::session::Session;
 use crate::image::index_edit::edit_index;
-use crate::image::{Descriptor, ImageError, Manifest, media_type};
+use crate::image::{Descriptor, Digest, ImageError, Manifest, media_type};
 
 /// The header by which a registry says that it will list the manifest itself.
 const SUBJECT_HEADER: &str = "oci-subject";
@@ -48,7 +48,7 @@ pub(super) async fn list(
     if answer.contains_key(SUBJECT_HEADER) {
         return Ok(());
     }
-    let tag = format!("sha256-{}", subject.digest.hex());
+    let tag = tag(subject.digest);
     let existing = manifests::fetch(session, &tag).await?.map(|(_, bytes)| bytes);
     let entry = serde_json::to_value(entry(manifest, referrer)).map_err(wrong)?;
     let mut listed = false;
@@ -64,6 +64,11 @@ pub(super) async fn list(
         manifests::put_bytes(session, &tag, &index, media_type::OCI_INDEX).await?;
     }
     Ok(())
+}
+
+/// The tag under which clients list what refers to the manifest `subject`.
+pub(super) fn tag(subject: Digest) -> String {
+    format!("sha256-{}", subject.hex())
 }
 
 fn entry(manifest: &Manifest, referrer: Referrer) -> Entry {

@@ -4,6 +4,7 @@ mod answers;
 mod errors;
 mod help;
 mod interrupt;
+mod list;
 mod progress;
 mod round_trip;
 mod sandbox;

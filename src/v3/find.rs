@@ -1,0 +1,104 @@
+//! Finding the deltas that a registry has for an image.
+
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer};
+
+use super::{V3Error, delta_images};
+use crate::ErrorKind;
+use crate::image::{
+    Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
+};
+
+/// What tags of deltas begin with, Remora's server's and open-balena-delta's alike. Other tags are not
+/// looked at: a repository may have thousands.
+const TAG_PREFIX: &str = "delta-";
+
+/// A delta that a repository has.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct FoundDelta {
+    /// A name of it: with its tag if one begins with `delta-`, or else with its digest.
+    #[serde(serialize_with = "as_text")]
+    pub reference: RegistryReference,
+    /// The digest of its manifest.
+    pub digest: Digest,
+    /// The image that it applies to.
+    pub base_id: ImageId,
+    /// The image that it makes.
+    pub target_id: ImageId,
+    /// Bytes of its blobs, config included.
+    pub delta_bytes: u64,
+}
+
+fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(reference)
+}
+
+/// The deltas in the repository of `image` that make it or apply to it, those that make it first and
+/// smaller ones first. Found among the manifests that refer to the image's, and behind tags that begin with
+/// `delta-`. `opened` is `image`, opened.
+///
+/// # Errors
+/// Whatever keeps the registry from answering. A manifest that is no delta, or is gone, is passed over.
+pub fn find_deltas(
+    transports: &Transports,
+    image: &RegistryReference,
+    opened: &Image,
+) -> Result<Vec<FoundDelta>, V3Error> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for candidate in candidates(transports, image, opened)? {
+        let Some(delta) = look(transports, candidate)? else { continue };
+        let is_about = [delta.base_id, delta.target_id].contains(&opened.id());
+        if is_about && seen.insert(delta.digest) {
+            found.push(delta);
+        }
+    }
+    let id = opened.id();
+    found.sort_by_key(|delta| (delta.target_id != id, delta.delta_bytes, delta.digest));
+    Ok(found)
+}
+
+/// What may be a delta, tags first so that a delta is known by a name that people can read.
+fn candidates(
+    transports: &Transports,
+    image: &RegistryReference,
+    opened: &Image,
+) -> Result<Vec<RegistryReference>, V3Error> {
+    let mut names: Vec<String> = Vec::new();
+    let tags = transports.tags(image)?;
+    names
+        .extend(tags.iter().filter(|tag| tag.starts_with(TAG_PREFIX)).map(|tag| format!(":{tag}")));
+    if let Some(manifest) = opened.manifest() {
+        let referrers = transports.referrers(image, manifest.digest())?;
+        names.extend(referrers.iter().map(|referrer| format!("@{}", referrer.digest)));
+    }
+    let named = |name: &String| {
+        RegistryReference::in_registry(image.host(), &format!("{}{name}", image.repository()))
+    };
+    // A tag that breaks the rules for tags can't be asked for.
+    Ok(names.iter().filter_map(|name| named(name).ok()).collect())
+}
+
+fn look(
+    transports: &Transports,
+    reference: RegistryReference,
+) -> Result<Option<FoundDelta>, V3Error> {
+    let opened = transports
+        .open(&ImageReference::Registry(reference.clone()), &Platform::host())
+        .map_err(V3Error::from)
+        .and_then(|image| delta_images(&image).map(|images| (image, images)));
+    let (delta, (base_id, target_id)) = match opened {
+        Ok(opened) => opened,
+        Err(V3Error::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
+            return Ok(None);
+        }
+        Err(error) if error.kind() == ErrorKind::Content => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(manifest) = delta.manifest() else { return Ok(None) };
+    let layers = manifest.layers().iter().map(|layer| layer.size);
+    let delta_bytes = layers.fold(manifest.config().size, u64::saturating_add);
+    Ok(Some(FoundDelta { reference, digest: manifest.digest(), base_id, target_id, delta_bytes }))
+}
