@@ -6,11 +6,17 @@ use std::ops::Deref;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::SystemTime;
 
+use sha2::{Digest as _, Sha256};
+
 use super::error::io_error;
 use super::folder::open_if_there;
 use super::mapping::Mapping;
 use super::{Store, StoreError};
-use crate::image::DiffId;
+use crate::image::{DiffId, Digest};
+use crate::progress::{Cancelled, Progress, check};
+
+/// Bytes hashed before it is asked again whether to stop.
+const HASHED_BYTES: usize = 16 << 20;
 
 /// The uncompressed tar of a layer, mapped into memory: its bytes as a slice. While it lives it
 /// holds a shared lock, so that no process collects the layer.
@@ -25,6 +31,17 @@ impl Layer {
     /// The digest under which the bytes are stored.
     pub fn diff_id(&self) -> DiffId {
         self.diff_id
+    }
+
+    /// Whether the bytes hash to the diff ID, as they did when they came in: disks and people change
+    /// files. Fails if `progress` says that the work is to stop.
+    pub(crate) fn is_intact(&self, progress: &dyn Progress) -> Result<bool, Cancelled> {
+        let mut hasher = Sha256::new();
+        for piece in self.chunks(HASHED_BYTES) {
+            check(progress)?;
+            hasher.update(piece);
+        }
+        Ok(DiffId(Digest::from_hasher(hasher)) == self.diff_id)
     }
 
     /// Starts reading the layer into the page cache ahead of its use.

@@ -1,7 +1,10 @@
 //! Making a v2 delta.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
+
+use rayon::prelude::*;
 
 use super::metadata::metadata;
 use super::plan::Plan;
@@ -55,9 +58,40 @@ pub fn create(
     let base_slices: Vec<&[u8]> = base_layers.iter().map(|layer| &layer[..]).collect();
     let target_slices: Vec<&[u8]> = target_layers.iter().map(slice).collect();
     let layers = Layers { base: &base_slices, target: &target_slices, config: target.config() };
-    let sizes = create_from_layers(&layers, options, out, progress)?;
+    let check = || match options.verify {
+        true => refuse_damaged(&base_layers, &target_layers, progress),
+        false => Ok(()),
+    };
+    let make = || create_from_layers(&layers, options, out, progress);
+    let (intact, sizes) = rayon::join(check, make);
+    // Damage comes first: whatever else went wrong may come from it.
+    intact?;
+    let sizes = sizes?;
     let pull_bytes = (0..target.layer_count()).map(|layer| target.pull_size(layer)).sum();
     Ok(DeltaReport::new(base.id(), target.id(), pull_bytes, sizes, &measure))
+}
+
+/// Refuses layers of the store that are not what they were when they came in. The proof that follows
+/// reads the same bytes and cannot notice: a device would get a wrong file, or none at all.
+fn refuse_damaged(
+    base: &[Layer],
+    target: &[Layer],
+    progress: &dyn Progress,
+) -> Result<(), V2Error> {
+    let mut seen = HashSet::new();
+    let sided = [("base", base), ("target", target)];
+    let numbered = sided.into_iter().flat_map(|(side, layers)| {
+        layers.iter().enumerate().map(move |(index, layer)| (side, index + 1, layer))
+    });
+    let distinct: Vec<_> = numbered.filter(|(.., layer)| seen.insert(layer.diff_id())).collect();
+    let refuse = |(side, number, layer): (&'static str, usize, &Layer)| {
+        let diff_id = layer.diff_id();
+        match layer.is_intact(progress)? {
+            true => Ok(()),
+            false => Err(V2Error::DamagedLayer { side, layer: number, diff_id }),
+        }
+    };
+    distinct.into_par_iter().try_for_each(refuse)
 }
 
 /// Makes a v2 delta from layers that are at hand; otherwise the same as [`create`].

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::ErrorKind;
-use crate::image::ImageError;
+use crate::image::{DiffId, ImageError};
 use crate::progress::Cancelled;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
@@ -25,6 +25,17 @@ pub enum V2Error {
     /// The store failed.
     #[error(transparent)]
     Store(Box<StoreError>),
+    /// A layer in the store is not what its name says: a delta made from it would give devices
+    /// other files than the target's.
+    #[error("{side} layer {layer} in the store does not hash to its diff ID {diff_id}")]
+    DamagedLayer {
+        /// Which image's layer, `base` or `target`.
+        side: &'static str,
+        /// Number of the layer, counted from 1 at the bottom.
+        layer: usize,
+        /// Its diff ID.
+        diff_id: DiffId,
+    },
     /// The metadata is longer than devices read.
     #[error("the target's config takes {bytes} bytes, and devices read {limit} at most")]
     ConfigTooLong {
@@ -74,7 +85,7 @@ impl V2Error {
         match self {
             V2Error::Image(error) => error.kind(),
             V2Error::Store(error) => error.kind(),
-            V2Error::Output(_) => ErrorKind::Environment,
+            V2Error::DamagedLayer { .. } | V2Error::Output(_) => ErrorKind::Environment,
             V2Error::Unverified(_) => ErrorKind::Internal,
             _ => ErrorKind::Content,
         }
@@ -86,6 +97,9 @@ impl V2Error {
             V2Error::Batch(BatchError { problem: BatchProblem::Metadata, .. }) => {
                 Some("a docker archive is named docker-archive:FILE".to_owned())
             }
+            V2Error::DamagedLayer { .. } => Some(
+                "run remora store verify, which drops damaged layers, and try again".to_owned(),
+            ),
             V2Error::Layers { source, .. } => source.hint(),
             V2Error::Image(error) => error.hint(),
             V2Error::Store(error) => error.hint(),

@@ -1,9 +1,14 @@
 //! v2 deltas of images: layers from a store, configs in front.
 
+use std::fs;
 use std::io::{Read as _, Seek as _};
+use std::os::unix::fs::PermissionsExt as _;
 
+use remora::ErrorKind;
+use remora::image::DiffId;
 use remora::progress::Silent;
-use remora::v2::{self, CreateOptions};
+use remora::store::Store;
+use remora::v2::{self, CreateOptions, ListScope};
 
 use super::assert_applies;
 use super::layers::Unpacked;
@@ -58,4 +63,46 @@ fn the_same_images_make_the_same_delta_with_any_number_of_threads() {
     };
     let alone = with(1);
     assert!(alone == with(2) && alone == with(16));
+}
+
+/// Changes one byte of a stored layer, whose modes keep others from doing so by accident.
+fn damage(store: &Store, diff_id: DiffId, at: usize) {
+    let path = store.path().join("layers").join(diff_id.0.hex());
+    let mut bytes = fs::read(&path).expect("stored");
+    bytes[at] ^= 1;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("ours");
+    fs::write(&path, bytes).expect("ours");
+}
+
+#[test]
+fn a_damaged_stored_layer_makes_no_delta_whichever_image_has_it() {
+    let bench = Bench::new();
+    let [system, old, new] = ["system", "old", "new"].map(|name| {
+        Tree::new().file(name, name.repeat(500).as_bytes()).file("changes", name.as_bytes()).tar()
+    });
+    let base = bench.put("base", &image().layer(&system).layer(&old).build());
+    let target = bench.put("target", &image().layer(&system).layer(&new).build());
+    let file = || tempfile::tempfile().expect("a file");
+    let create = |options| v2::create(&base, &target, &bench.store, &options, &file(), &Silent);
+    let diff_ids = [base.config().diff_ids(), target.config().diff_ids()];
+    for (side, layer, diff_id) in
+        [("base", 1, diff_ids[0][0]), ("base", 2, diff_ids[0][1]), ("target", 2, diff_ids[1][1])]
+    {
+        create(CreateOptions::default()).expect("sound");
+        // In content, in what nothing reads (the end of the tar), and in a header.
+        for at in [2100, 0, 150] {
+            damage(&bench.store, diff_id, at);
+            for list in [ListScope::Pruned, ListScope::Full] {
+                let error = create(CreateOptions { list, ..CreateOptions::default() });
+                let error = error.expect_err("damaged");
+                let expected = format!(
+                    "{side} layer {layer} in the store does not hash to its diff ID {diff_id}"
+                );
+                assert_eq!(error.to_string(), expected);
+                assert_eq!(error.kind(), ErrorKind::Environment);
+            }
+            assert_eq!(bench.store.verify().expect("verified").damaged, [diff_id]);
+            create(CreateOptions::default()).expect("fetched anew");
+        }
+    }
 }
