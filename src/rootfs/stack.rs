@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::entries::{Body, Entries, Entry};
 use super::error::{Problem, RootfsError, shown};
 use super::path::{MAX_NAME, MAX_PATH, components};
-use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
+use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Mtime, Tree};
 
 /// More entries than any image has; keeps a hostile stack from taking all memory.
 const MAX_ENTRIES: usize = 2_000_000;
@@ -98,7 +98,8 @@ impl<'t, 'a> Stacking<'t, 'a> {
             return Err(Problem::RootReplaced);
         }
         let root = self.tree.root();
-        self.tree.inode_mut(root).attributes = entry.attributes;
+        let old = self.tree.inode(root).attributes;
+        self.tree.inode_mut(root).attributes = owned(entry.attributes, old);
         self.tree.inode_mut(root).xattrs = entry.xattrs;
         if entry.opaque {
             self.clear(root);
@@ -153,8 +154,9 @@ impl<'t, 'a> Stacking<'t, 'a> {
         let doubt = match kind {
             // What overlay itself keeps in place of a name that is removed.
             Kind::CharDevice(Device { major: 0, minor: 0 }) => Doubt::Everything,
-            _ => doubt_of_time(&kind, &attributes),
+            _ => doubt_of_attributes(&kind, &attributes),
         };
+        let attributes = owned(attributes, ROOT_OWNED);
         self.tree.add(Inode { kind, attributes, doubt, xattrs })
     }
 
@@ -164,8 +166,8 @@ impl<'t, 'a> Stacking<'t, 'a> {
         let inode = match old {
             Some(old) => {
                 let inode = self.tree.inode_mut(old);
-                let doubt = doubt_of_time(&inode.kind, &entry.attributes);
-                inode.attributes = entry.attributes;
+                let doubt = doubt_of_attributes(&inode.kind, &entry.attributes);
+                inode.attributes = owned(entry.attributes, inode.attributes);
                 inode.xattrs = entry.xattrs;
                 inode.doubt = match inode.doubt {
                     Doubt::Everything => Doubt::Everything,
@@ -331,8 +333,8 @@ impl<'t, 'a> Stacking<'t, 'a> {
 
     /// A directory that a layer has something in but no entry for.
     fn implied(&mut self) -> InodeId {
-        let attributes = Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Default::default() };
         let kind = Kind::Directory(Directory::default());
+        let attributes = ROOT_OWNED;
         self.tree.add(Inode { kind, attributes, doubt: Doubt::Attributes, xattrs: false })
     }
 
@@ -344,11 +346,28 @@ impl<'t, 'a> Stacking<'t, 'a> {
     }
 }
 
-/// The doubt that an entry's own time brings.
-fn doubt_of_time(kind: &Kind<'_>, attributes: &Attributes) -> Doubt {
+/// What an unpacker that runs as root gives a directory of its own making.
+const ROOT_OWNED: Attributes =
+    Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Mtime { seconds: 0, nanoseconds: 0 } };
+
+/// The user and group number that stands for nobody: chown(2) takes it for "leave as it is", so that
+/// no unpacker, and no rsync, can give it to a file.
+const NOBODY: u32 = u32::MAX;
+
+/// `attributes` as they are on disk, over something that has `before`: where the entry names nobody
+/// as owner or group, those of before stay.
+fn owned(attributes: Attributes, before: Attributes) -> Attributes {
+    let keep = |id, old| if id == NOBODY { old } else { id };
+    let (uid, gid) = (keep(attributes.uid, before.uid), keep(attributes.gid, before.gid));
+    Attributes { uid, gid, ..attributes }
+}
+
+/// The doubt that an entry's own time, and an owner that stands for nobody, bring.
+fn doubt_of_attributes(kind: &Kind<'_>, attributes: &Attributes) -> Doubt {
+    let unowned = [attributes.uid, attributes.gid].contains(&NOBODY);
     let before_1970 = attributes.mtime.seconds < 0 && !matches!(kind, Kind::Symlink(_));
     let fraction = attributes.mtime.nanoseconds != 0 && matches!(kind, Kind::File(_));
-    match before_1970 || fraction {
+    match before_1970 || fraction || unowned {
         true => Doubt::Attributes,
         false => Doubt::None,
     }

@@ -208,6 +208,26 @@ fn attributes_come_from_headers_and_pax_records() {
 }
 
 #[test]
+fn an_owner_that_stands_for_nobody_leaves_what_unpacking_gives() {
+    let nobody = u32::MAX.to_string();
+    let tar = layer().pax(&[("uid", "7"), ("gid", "8")]).dir("d").pax(&[("uid", &nobody)]).dir("d");
+    let tar = tar.pax(&[("uid", &nobody), ("gid", "33")]).file("u", "").pax(&[("gid", &nobody)]);
+    let tar = tar.symlink("g", "u").pax(&[("uid", "4294967294")]).file("last", "");
+    let tars = [&tar.0[..]];
+    let tree = Tree::from_layers(&tars).expect("valid");
+    for (name, owner, doubt) in [
+        ("d", (7, 0), Doubt::Attributes),
+        ("u", (0, 33), Doubt::Attributes),
+        ("g", (0, 0), Doubt::Attributes),
+        ("last", (u32::MAX - 1, 0), Doubt::None),
+    ] {
+        let inode = tree.inode(tree.child(tree.root(), name.as_bytes()).expect("there"));
+        assert_eq!((inode.attributes.uid, inode.attributes.gid), owner, "{name}");
+        assert_eq!(inode.doubt, doubt, "{name}");
+    }
+}
+
+#[test]
 fn long_names_come_from_gnu_and_pax_headers() {
     let long = "n".repeat(150);
     let gnu = layer().entry(b'L', "long", "", format!("{long}\0").as_bytes()).file("short", "1");

@@ -99,7 +99,8 @@ pub enum Doubt {
     /// Mode, owner or time may differ: an entry below a directory whose own entry the layer lacks
     /// (overlay2 makes it anew), a hard link whose entry says other attributes than the file's
     /// (overlay2 applies them), a time before 1970 (engines set 1970) or with a fraction of a second
-    /// (a device's copy of an image may have lost it).
+    /// (a device's copy of an image may have lost it), an owner or group 4294967295 (which leaves
+    /// those that unpacking gave: root, or a setgid directory's group).
     Attributes,
     /// Anything may be there: a character device 0:0 (overlay2's own whiteout), something reached
     /// through a symbolic link of a lower layer (overlay2 puts a directory in the link's place), or

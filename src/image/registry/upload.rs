@@ -91,8 +91,7 @@ impl Upload {
             match session.call(&call).await {
                 Ok(response) if response.status() == StatusCode::CREATED => return Mount::Done,
                 Ok(response) if response.status() == StatusCode::ACCEPTED => {
-                    return location(&session, &response)
-                        .map_or(Mount::Impossible, Mount::Upload);
+                    return location(&session, &response).map_or(Mount::Impossible, Mount::Upload);
                 }
                 _ => {}
             }

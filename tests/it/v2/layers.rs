@@ -171,6 +171,14 @@ fn stacks_add_up_to_what_umoci_unpacks() {
         let layers: Vec<Vec<u8>> = stack.iter().map(|layer| tar(layer)).collect();
         assert!(assert_same(&layers, true), "{stack:?}");
     }
+    let nobody = Attributes { uid: u32::MAX, gid: u32::MAX, ..PLAIN };
+    let unowned = [("d/", Kind::Directory), ("d/f", Kind::File(b"1".to_vec())), ("p", Kind::Fifo)]
+        .iter()
+        .fold(Tree::new().dir("d"), |mut tree, (path, kind)| {
+            tree.put(path.trim_end_matches('/').as_bytes(), kind.clone(), nobody);
+            tree
+        });
+    assert!(assert_same(&[unowned.tar()], true));
     let implied = [lower(), vec![file("l/through", "2"), file("new/parents/x", "2")]];
     assert!(assert_same(&implied.map(|layer| tar(&layer)), false));
 }

@@ -339,3 +339,33 @@ fn protected_files_of_the_base_stay_as_they_are() {
         assert!(differences.is_empty(), "{differences:?}");
     }
 }
+
+#[test]
+fn owners_and_times_at_the_ends_of_their_ranges_are_transferred_or_left_out() {
+    let with = |tree: Tree, attributes| {
+        tree.file_with("a", b"2", attributes).file_with("unchanged", b"1", attributes)
+    };
+    let base = tree().file("a", b"1").file("unchanged", b"1");
+    let largest = u32::MAX - 1;
+    for attributes in [
+        Attributes { uid: u32::MAX, ..PLAIN },
+        Attributes { gid: u32::MAX, ..PLAIN },
+        Attributes { uid: u32::MAX, gid: u32::MAX, ..PLAIN },
+        Attributes { uid: largest, gid: largest, ..PLAIN },
+        Attributes { uid: 1 << 31, gid: 1 << 16, ..PLAIN },
+        Attributes { seconds: i64::from(i32::MAX), ..PLAIN },
+        Attributes { seconds: i64::from(i32::MAX) + 1, ..PLAIN },
+        Attributes { seconds: i64::from(i32::MIN) - 1, ..PLAIN },
+        Attributes { seconds: 1 << 33, ..PLAIN },
+        Attributes { seconds: 1 << 40, ..PLAIN },
+        Attributes { mode: 0o7777, ..PLAIN },
+        Attributes { mode: 0, ..PLAIN },
+    ] {
+        for (old, new) in
+            [(base.clone(), with(tree(), attributes)), (with(tree(), attributes), base.clone())]
+        {
+            assert_transfers(&old, &new);
+        }
+        assert_transfers(&with(tree(), attributes).file("gone", b""), &with(tree(), attributes));
+    }
+}
