@@ -5,7 +5,7 @@ use std::hint::black_box;
 use divan::Bencher;
 use divan::counter::BytesCount;
 use remora::delta::{Base, Command, Effort, Encoder, Goal, Options, tar_entries};
-use remora::librsync::{patch, write_stream};
+use remora::librsync::{Prices, patch, write_stream};
 
 fn main() {
     divan::main();
@@ -78,7 +78,8 @@ fn options(goal: Goal, level: u8) -> Options {
 
 fn commands(base: &[u8], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(vec![base]);
-    Encoder::new(&base, &[target], options, &|_| {}).encode(0, &|_| {})
+    Encoder::new(&base, &[target], &Prices::of_goal(&options.goal), options.search(), &|_| {})
+        .encode(0, &|_| {})
 }
 
 #[divan::bench(args = KINDS, sample_count = 5)]
@@ -86,7 +87,13 @@ fn index(bencher: Bencher<'_, '_>, kind: Kind) {
     let (base, target) = pair(kind);
     let (base, targets) = (Base::new(vec![&base]), [&target[..]]);
     bencher.counter(BytesCount::new(LEN)).bench_local(|| {
-        black_box(Encoder::new(&base, &targets, Options::default(), &|_| {}));
+        black_box(Encoder::new(
+            &base,
+            &targets,
+            &Prices::of_goal(&Goal::default()),
+            Options::default().search(),
+            &|_| {},
+        ));
     });
 }
 
@@ -108,7 +115,8 @@ fn encode_fast(bencher: Bencher<'_, '_>, kind: Kind) {
 fn encode(bencher: Bencher<'_, '_>, kind: Kind, options: Options) {
     let (base, target) = pair(kind);
     let (base, targets) = (Base::new(vec![&base]), [&target[..]]);
-    let encoder = Encoder::new(&base, &targets, options, &|_| {});
+    let prices = Prices::of_goal(&options.goal);
+    let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {});
     bencher.counter(BytesCount::new(LEN)).bench_local(|| black_box(encoder.encode(0, &|_| {})));
 }
 

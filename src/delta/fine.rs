@@ -10,12 +10,12 @@ use super::join::{Copy, join};
 use super::matches::{Cover, Match, Matcher};
 use super::pairing::{Pairing, Span, pair};
 use super::parse::{Piece, Ways, parse, parse_greedily};
-use super::prices::{DevicePrices, LiteralPrices};
+use super::prices::LiteralPrices;
 use super::sampling::stretches;
 use super::seed_index::SeedIndex;
-use super::trial::{TrialStream, price_literals};
+use super::trial::{Teacher, TrialStream, price_literals};
 use super::tuning::Tuning;
-use super::{Base, Command, Options};
+use super::{Base, Command, Pricing, Search};
 
 /// One in how many bytes of memory the entries of the base, the pairings and the index may take; the
 /// index gets what the others leave of its share. The rest is room to work in.
@@ -29,7 +29,7 @@ pub(super) struct Fine<'a> {
     targets: &'a [&'a [u8]],
     pairings: Vec<Pairing>,
     index: SeedIndex,
-    device: DevicePrices,
+    teacher: Teacher<'a>,
     tuning: Tuning,
 }
 
@@ -37,20 +37,23 @@ impl<'a> Fine<'a> {
     pub(super) fn new(
         base: &'a Base<'a>,
         targets: &'a [&'a [u8]],
-        options: &Options,
+        pricing: &'a dyn Pricing,
+        search: &Search,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Self {
-        let tuning = Tuning::new(options);
-        let known = BaseEntries::new(base, options.memory / ENTRIES_SHARE);
-        let each = options.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
+        let figures = pricing.figures();
+        let tuning = Tuning::new(search, &figures);
+        let known = BaseEntries::new(base, search.memory / ENTRIES_SHARE);
+        let each = search.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
         let pairings: Vec<Pairing> =
             targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
         let taken = known.bytes() + pairings.iter().map(Pairing::bytes).sum::<u64>();
         let stretches = stretches(base, &known, targets, &pairings, tuning.fine_step);
         let index =
-            SeedIndex::new(base, &stretches, (options.memory / INDEX_SHARE).saturating_sub(taken));
+            SeedIndex::new(base, &stretches, (search.memory / INDEX_SHARE).saturating_sub(taken));
         advance(targets.iter().map(|target| target.len() as u64).sum());
-        Fine { base, targets, pairings, index, device: DevicePrices::new(&options.goal), tuning }
+        let teacher = Teacher::new(pricing, figures);
+        Fine { base, targets, pairings, index, teacher, tuning }
     }
 
     pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
@@ -116,12 +119,12 @@ impl<'a> Fine<'a> {
         let mut places = Vec::with_capacity(parts.len());
         for part in parts.iter() {
             if let Some(span) = part.before {
-                stream.push_copy(span.offset, span.len as u64);
+                stream.push_copy(&self.teacher, span.offset, span.len as u64);
             }
-            places.push(stream.push_segment(part.origin, part.bytes, &part.pieces));
+            places.push(stream.push_segment(&self.teacher, part.origin, part.bytes, &part.pieces));
         }
-        let (value, commands) = stream.learn(&self.device);
-        let mut history = stream.history();
+        let (value, commands) = stream.learn(&self.teacher);
+        let mut history = stream.history(self.teacher.repeats());
         let mut displacement = 0;
         for (part, places) in parts.iter_mut().zip(&places) {
             displacement = part.before.map_or(displacement, |span| span.displacement());

@@ -2,7 +2,7 @@
 
 use super::extent::COMPARED;
 use super::*;
-use crate::librsync::{patch, write_stream};
+use crate::librsync::{Prices, patch, write_stream};
 
 const MIB: usize = 1 << 20;
 
@@ -73,8 +73,9 @@ fn work_per_byte(base: &[u8], target: &[u8], goal: Goal) -> u64 {
         COMPARED.set(0);
         let base = Base::new(vec![base]);
         let targets = [target];
-        let options = Options { goal, ..Options::default() };
-        let commands = Encoder::new(&base, &targets, options, &|_| {}).encode(0, &|_| {});
+        let (options, prices) = (Options::default(), Prices::of_goal(&goal));
+        let commands =
+            Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).encode(0, &|_| {});
         (commands, COMPARED.get())
     };
     let (commands, compared) =

@@ -2,12 +2,11 @@
 //!
 //! Here live the commands themselves, the base as one stream, the search for what a target shares
 //! with it, and the choice of commands. Everything is pure: no files, no network, no async, no image
-//! formats beyond recognising tar headers as structure. Not here: how commands are written and
-//! applied (`librsync`).
+//! formats beyond recognising tar headers as structure. Not here: how commands are written, what they
+//! cost there (a dialect's [`Pricing`]), and how they are applied (`librsync`).
 
 mod base;
 mod base_entries;
-mod baseline;
 mod cells;
 mod command;
 mod encode;
@@ -21,6 +20,7 @@ mod options;
 mod pairing;
 mod parse;
 mod prices;
+mod pricing;
 mod sampling;
 mod seed_index;
 mod stats;
@@ -32,6 +32,7 @@ mod tuning;
 pub use base::Base;
 pub use command::Command;
 pub use encode::Encoder;
-pub use options::{Algorithm, Effort, Goal, Options};
+pub use options::{Algorithm, Effort, Goal, Options, Search};
+pub use pricing::{Figures, NEARNESS_CLASSES, Pricing, Repeats, Rival};
 pub use stats::CommandStats;
 pub use tar_entries::{TarEntry, tar_entries};

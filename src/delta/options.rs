@@ -93,7 +93,19 @@ impl Default for Effort {
     }
 }
 
-/// Everything an [`Encoder`](super::Encoder) can be told.
+/// How an [`Encoder`](super::Encoder) looks for matches. What they cost is the dialect's to say
+/// ([`Pricing`](super::Pricing)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Search {
+    /// Which method finds matches.
+    pub algorithm: Algorithm,
+    /// How much time to spend.
+    pub effort: Effort,
+    /// The most anonymous memory the encoder may take for its indexes and work space, in bytes.
+    pub memory: u64,
+}
+
+/// Everything about how commands are to be found and chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Options {
     /// Which method finds matches.
@@ -104,6 +116,14 @@ pub struct Options {
     pub effort: Effort,
     /// The most anonymous memory the encoder may take for its indexes and work space, in bytes.
     pub memory: u64,
+}
+
+impl Options {
+    /// Returns the part of it that the search needs to know.
+    pub fn search(&self) -> Search {
+        let Options { algorithm, effort, memory, goal: _ } = *self;
+        Search { algorithm, effort, memory }
+    }
 }
 
 impl Default for Options {

@@ -1,42 +1,40 @@
-//! What commands and literal bytes cost in the end: bytes after deflate, plus the device's time
-//! expressed in bytes.
+//! What commands and literal bytes cost in the end: bits of the compressed stream, plus what the
+//! dialect adds, expressed in bits.
 //!
 //! All prices are in units of 1/32 bit, as integers, so that they add up alike everywhere.
 
-use super::Goal;
+use super::pricing::{Figures, NEARNESS_CLASSES};
 
 /// Units in one bit.
 pub(super) const BIT: u32 = 32;
-/// The least that a COPY and the LITERAL it splits off take in the stream.
-const CHEAPEST_COMMANDS: u32 = 40 * BIT;
 /// Prices above this mean that a command never pays; kept far from overflow.
 const PRICE_MAX: f64 = 1e6;
 
-/// What commands cost the device beside their bytes.
+/// What commands cost beside their bytes in the stream.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct DevicePrices {
+pub(super) struct ExtraPrices {
     pub(super) copy: u32,
     pub(super) literal: u32,
 }
 
-impl DevicePrices {
-    pub(super) fn new(goal: &Goal) -> Self {
-        let of_bytes =
-            |bytes: f64| (bytes * 8.0 * f64::from(BIT)).round().clamp(0.0, PRICE_MAX) as u32;
-        DevicePrices { copy: of_bytes(goal.copy_bytes()), literal: of_bytes(goal.literal_bytes()) }
+impl ExtraPrices {
+    pub(super) fn new(figures: &Figures) -> Self {
+        let of_bits = |bits: f64| (bits * f64::from(BIT)).round().clamp(0.0, PRICE_MAX) as u32;
+        ExtraPrices { copy: of_bits(figures.copy_extra), literal: of_bits(figures.literal_extra) }
     }
 
-    /// The shortest COPY that can pay: it costs no more than its bytes would as bare literals.
-    pub(super) fn shortest_copy(&self) -> usize {
-        ((self.copy + self.literal + CHEAPEST_COMMANDS) / (8 * BIT)) as usize
+    /// Returns the shortest COPY that can pay: it costs no more than its bytes would as bare
+    /// literals.
+    pub(super) fn shortest_copy(&self, figures: &Figures) -> usize {
+        ((self.copy + self.literal + figures.cheapest_commands * BIT) / (8 * BIT)) as usize
     }
 }
 
 /// How many classes of nearness there are.
-pub(super) const CLASSES: usize = 4;
+pub(super) const CLASSES: usize = NEARNESS_CLASSES;
 
 /// How many of the high bytes of an offset are not those of the offset before it: what is the same
-/// is cheap, because deflate sees it again and again.
+/// is cheap, because the compressor sees it again and again.
 pub(super) fn nearness(before: u64, offset: u64) -> usize {
     match before ^ offset {
         0..=0xff => 0,

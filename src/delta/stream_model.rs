@@ -1,18 +1,15 @@
-//! What deflate will make of a delta stream: a look ahead that prices every byte.
+//! What a compressor will make of a delta stream: a look ahead that prices every byte.
 //!
-//! A greedy search for repeats, as deflate's own, and an order-0 model of what no repeat covers.
+//! A greedy search for repeats, as deflate's and zstd's own, and an order-0 model of what no repeat covers.
 //! Far from exact, but it sees what decides: which bytes are rare, what repeats, and how much a
 //! command costs among the others.
 
 use super::extent::common_prefix;
 use super::prices::BIT;
+use super::pricing::Repeats;
 
 /// Positions of four-byte words seen, by hash.
 const TABLE_BITS: u32 = 13;
-/// The window of deflate.
-const WINDOW: usize = 32 << 10;
-/// The longest match of deflate.
-const LONGEST: usize = 258;
 /// The shortest repeat looked for.
 const SHORTEST: usize = 4;
 /// How often each byte value counts before any is seen.
@@ -22,13 +19,14 @@ const PRIOR: u32 = 2;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Repeat {
     pub(super) len: usize,
-    /// What deflate pays for it.
+    /// What the compressor pays for it.
     pub(super) price: u32,
 }
 
 /// Where words of a stream were last seen, up to some position.
 pub(super) struct History<'a> {
     stream: &'a [u8],
+    repeats: Repeats,
     table: &'a mut [u32],
     seen: usize,
 }
@@ -44,9 +42,9 @@ impl Default for HistoryTable {
 
 impl<'a> History<'a> {
     /// Nothing seen yet.
-    pub(super) fn new(stream: &'a [u8], table: &'a mut HistoryTable) -> Self {
+    pub(super) fn new(stream: &'a [u8], repeats: Repeats, table: &'a mut HistoryTable) -> Self {
         table.0.fill(0);
-        History { stream, table: &mut table.0, seen: 0 }
+        History { stream, repeats, table: &mut table.0, seen: 0 }
     }
 
     /// Takes in the stream up to `position`.
@@ -65,12 +63,14 @@ impl<'a> History<'a> {
         }
         let at = (self.table[slot(bytes)] as usize).checked_sub(1)?;
         let distance = position.saturating_sub(at).max(1);
-        if distance > WINDOW {
+        if distance > self.repeats.window {
             return None;
         }
-        let len = common_prefix(&bytes[..bytes.len().min(LONGEST)], &self.stream[at..]);
+        let len =
+            common_prefix(&bytes[..bytes.len().min(self.repeats.longest)], &self.stream[at..]);
         let distance_bits = usize::BITS - distance.leading_zeros();
-        (len >= SHORTEST).then_some(Repeat { len, price: (9 + distance_bits) * BIT })
+        let price = (self.repeats.token_bits + distance_bits) * BIT;
+        (len >= SHORTEST).then_some(Repeat { len, price })
     }
 }
 
@@ -90,12 +90,13 @@ pub(super) struct StreamPrices {
 /// Prices `stream`, in the memory that `share` has.
 pub(super) fn price_stream(
     stream: &[u8],
+    costs: Repeats,
     table: &mut HistoryTable,
     mut share: Vec<u32>,
 ) -> StreamPrices {
     let mut counts = [PRIOR; 256];
     let mut repeats: Vec<(usize, Repeat)> = Vec::new();
-    let mut history = History::new(stream, table);
+    let mut history = History::new(stream, costs, table);
     let mut at = 0;
     while at < stream.len() {
         history.advance(at);

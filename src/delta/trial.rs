@@ -4,23 +4,15 @@
 use super::Command;
 use super::matches::Match;
 use super::parse::{Piece, refill};
-use super::prices::{BIT, CLASSES, CommandPrices, DevicePrices, LiteralPrices, nearness};
+use super::prices::{BIT, CLASSES, CommandPrices, ExtraPrices, LiteralPrices, nearness};
+use super::pricing::{Figures, Pricing, Repeats};
 use super::stream_model::{History, HistoryTable, price_stream};
-use crate::librsync::{header_len, write_header};
 
-/// What a COPY costs beside its own bytes: it breaks repeats and blurs the statistics around it.
-const DISTURBANCE: u32 = 4 * BIT;
-/// The larger a COPY's price on the device, the more the choice drifts to them from round to round;
+/// The larger a COPY's price beside the stream, the more the choice drifts to them from round to round;
 /// this part of that price is added against it.
 const DRIFT: u32 = 2;
-/// What a COPY is presumed to take by nearness, without the lowest byte of its offset, and as how
-/// many COPYs that counts. From the tokens of deflate in real deltas.
-const PRESUMED_COPY: [u32; CLASSES] = [20 * BIT, 26 * BIT, 33 * BIT, 36 * BIT];
+/// As how many COPYs it counts what a COPY is presumed to take.
 const PRESUMED_COUNT: u32 = 4;
-/// The least that a LITERAL command takes.
-const LITERAL_MIN: u32 = 2 * BIT;
-/// What a second length byte takes.
-const LONG: u32 = 6 * BIT;
 
 /// A COPY of more bytes than this stays one, at whatever price its bytes could be had as literals,
 const LONG_COPY: usize = 96;
@@ -28,6 +20,25 @@ const LONG_COPY: usize = 96;
 const COPY_EDGE: usize = 8;
 /// So many bytes before a match, repeats are looked for that reach into it.
 const LEAD: usize = 16;
+
+/// What is known of the stream's dialect.
+#[derive(Debug)]
+pub(super) struct Teacher<'a> {
+    pricing: &'a dyn Pricing,
+    figures: Figures,
+    extra: ExtraPrices,
+}
+
+impl<'a> Teacher<'a> {
+    pub(super) fn new(pricing: &'a dyn Pricing, figures: Figures) -> Self {
+        Teacher { pricing, figures, extra: ExtraPrices::new(&figures) }
+    }
+
+    /// Returns what repeats cost in the stream.
+    pub(super) fn repeats(&self) -> Repeats {
+        self.figures.repeats
+    }
+}
 
 /// What a byte of the stream is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,18 +82,21 @@ impl TrialStream {
         self.last_offset = 0;
     }
 
-    pub(super) fn push_copy(&mut self, offset: u64, len: u64) {
+    pub(super) fn push_copy(&mut self, teacher: &Teacher<'_>, offset: u64, len: u64) {
         let class = nearness(self.last_offset, offset);
-        write_header(&Command::Copy { offset, len }, &mut self.bytes);
+        let copy = Command::Copy { offset, len };
+        let offset_low = teacher.pricing.write_command(&copy, &mut self.bytes);
         self.fields.resize(self.bytes.len(), Field::Copy(class as u8));
-        let after_offset = header_len(&Command::Copy { offset: 0, len }) - 1;
-        self.fields[self.bytes.len() - after_offset] = Field::OffsetLow;
+        if let Some(place) = offset_low {
+            self.fields[place] = Field::OffsetLow;
+        }
         self.copies[class] += 1;
         self.last_offset = offset;
     }
 
-    fn push_literal(&mut self, bytes: &[u8]) {
-        write_header(&Command::Literal { len: bytes.len() as u64 }, &mut self.bytes);
+    fn push_literal(&mut self, teacher: &Teacher<'_>, bytes: &[u8]) {
+        let literal = Command::Literal { len: bytes.len() as u64 };
+        teacher.pricing.write_command(&literal, &mut self.bytes);
         self.fields.resize(self.bytes.len(), Field::LiteralCommand);
         self.bytes.extend_from_slice(bytes);
         self.fields.resize(self.bytes.len(), Field::Literal);
@@ -93,6 +107,7 @@ impl TrialStream {
     /// Returns where in the stream each is.
     pub(super) fn push_segment(
         &mut self,
+        teacher: &Teacher<'_>,
         origin: usize,
         bytes: &[u8],
         pieces: &[Piece],
@@ -101,7 +116,7 @@ impl TrialStream {
         let mut at = 0;
         let mut literal = |stream: &mut Self, from: usize, to: usize| {
             if from < to {
-                stream.push_literal(&bytes[from..to]);
+                stream.push_literal(teacher, &bytes[from..to]);
                 let start = stream.bytes.len() - (to - from);
                 places.push(Place { at: from, stream: start, literal: true });
             }
@@ -111,7 +126,7 @@ impl TrialStream {
             let (start, end) = (piece.start as usize, piece.end as usize);
             literal(self, at, start);
             let offset = (origin + start) as i64 + piece.displacement;
-            self.push_copy(offset as u64, (end - start) as u64);
+            self.push_copy(teacher, offset as u64, (end - start) as u64);
             at = end;
         }
         literal(self, at, bytes.len());
@@ -119,11 +134,13 @@ impl TrialStream {
     }
 
     /// The prices that this stream teaches: of literal bytes by value, and of commands.
-    pub(super) fn learn(&mut self, device: &DevicePrices) -> ([u32; 256], CommandPrices) {
+    pub(super) fn learn(&mut self, teacher: &Teacher<'_>) -> ([u32; 256], CommandPrices) {
+        let Teacher { figures, extra, .. } = teacher;
         let share = std::mem::take(&mut self.share);
-        let stream = price_stream(&self.bytes, &mut self.table, share);
+        let stream = price_stream(&self.bytes, figures.repeats, &mut self.table, share);
         let mut literal_sum = 0;
-        let mut copy_sums = PRESUMED_COPY.map(|price| u64::from(price * PRESUMED_COUNT));
+        let mut copy_sums =
+            figures.presumed_copy.map(|bits| u64::from(bits * BIT * PRESUMED_COUNT));
         let mut low_sums = stream.value.map(|price| u64::from(price * PRESUMED_COUNT));
         let mut low_counts = [u64::from(PRESUMED_COUNT); 256];
         for ((&byte, field), &share) in self.bytes.iter().zip(&self.fields).zip(&stream.share) {
@@ -138,23 +155,23 @@ impl TrialStream {
             }
         }
         let literal = (literal_sum / u64::from(self.literals.max(1))) as u32;
-        let extra = DISTURBANCE + device.copy + device.copy / DRIFT;
+        let beside = figures.disturbance * BIT + extra.copy + extra.copy / DRIFT;
         let commands = CommandPrices {
-            literal: literal.max(LITERAL_MIN) + device.literal,
+            literal: literal.max(figures.literal_min * BIT) + extra.literal,
             copy: std::array::from_fn(|class| {
                 let count = u64::from(self.copies[class] + PRESUMED_COUNT);
-                (copy_sums[class] / count) as u32 + extra
+                (copy_sums[class] / count) as u32 + beside
             }),
             offset_low: std::array::from_fn(|byte| (low_sums[byte] / low_counts[byte]) as u32),
-            long: LONG,
+            long: figures.long_copy * BIT,
         };
         self.share = stream.share;
         (stream.value, commands)
     }
 
     /// What has been seen of this stream: nothing yet.
-    pub(super) fn history(&mut self) -> History<'_> {
-        History::new(&self.bytes, &mut self.table)
+    pub(super) fn history(&mut self, repeats: Repeats) -> History<'_> {
+        History::new(&self.bytes, repeats, &mut self.table)
     }
 }
 

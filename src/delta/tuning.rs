@@ -1,9 +1,10 @@
-//! What goal and effort mean in figures: how hard to look, how long to think.
+//! What prices and effort mean in figures: how hard to look, how long to think.
 //!
 //! All of it was chosen by measuring; `docs/encoder.md` has the figures.
 
-use super::prices::DevicePrices;
-use super::{Goal, Options};
+use super::Search;
+use super::prices::ExtraPrices;
+use super::pricing::Figures;
 
 /// The figures behind an encoder's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +29,10 @@ pub(super) struct Tuning {
 const GREEDY_RUNS: usize = 3;
 
 impl Tuning {
-    pub(super) fn new(options: &Options) -> Self {
-        let shortest_run = DevicePrices::new(&options.goal).shortest_copy();
-        let thorough = options.goal == Goal::Size;
-        let level = options.effort.level();
+    pub(super) fn new(search: &Search, figures: &Figures) -> Self {
+        let shortest_run = ExtraPrices::new(figures).shortest_copy(figures);
+        let thorough = figures.only_size;
+        let level = search.effort.level();
         let (fine_step, rounds) = match (thorough, level) {
             (_, 1) => (64, 0),
             (false, 2..=3) => (32, 1),

@@ -65,7 +65,8 @@ fn content(max: usize) -> impl Strategy<Value = Vec<u8>> {
 fn encode(base: &[&[u8]], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(base.to_vec());
     let targets = [target];
-    Encoder::new(&base, &targets, options, &|_| {}).encode(0, &|_| {})
+    let prices = Prices::of_goal(&options.goal);
+    Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).encode(0, &|_| {})
 }
 
 fn rebuild(base: &[&[u8]], target: &[u8], commands: &[Command]) -> Vec<u8> {

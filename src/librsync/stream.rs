@@ -85,6 +85,18 @@ pub fn write_stream(target: &[u8], commands: &[Command], out: &mut impl Write) -
     out.write_all(&[END])
 }
 
+/// Returns how many bytes the delta stream of `commands` has: magic, commands, END.
+pub fn stream_len(commands: &[Command]) -> u64 {
+    let len = |command: &Command| {
+        let literal = match *command {
+            Command::Literal { len } => len,
+            Command::Copy { .. } => 0,
+        };
+        header_len(command) as u64 + literal
+    };
+    MAGIC.len() as u64 + commands.iter().map(len).sum::<u64>() + 1
+}
+
 /// What is wrong with a delta stream, before any base is looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {

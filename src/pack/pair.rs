@@ -1,7 +1,7 @@
 //! Base and target, side by side: their layers from the store, and for each layer of the target
 //! where its bytes are to come from.
 
-use crate::delta::{Base, Command, Encoder, Options};
+use crate::delta::{Base, Command, Encoder, Pricing, Search};
 use crate::image::{ChainId, DiffId, Image};
 use crate::progress::{Progress, Stage};
 use crate::store::{Layer, Store, StoreError};
@@ -75,7 +75,8 @@ impl<'a> Pair<'a> {
     /// layer's index. The commands of a layer are freed before the next is begun.
     pub(crate) fn encode<E>(
         &self,
-        options: Options,
+        pricing: &dyn Pricing,
+        search: Search,
         progress: &dyn Progress,
         mut each: impl FnMut(usize, &[Command]) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -83,8 +84,9 @@ impl<'a> Pair<'a> {
         let bytes = searched.iter().map(|layer| layer.len() as u64).sum();
         progress.expect(Stage::Index, bytes);
         progress.expect(Stage::Encode, bytes);
-        let encoder =
-            Encoder::new(&base, &searched, options, &|bytes| progress.advance(Stage::Index, bytes));
+        let encoder = Encoder::new(&base, &searched, pricing, search, &|bytes| {
+            progress.advance(Stage::Index, bytes)
+        });
         let mut next = 0;
         for (index, source) in self.sources.iter().enumerate() {
             let commands = match *source {

@@ -12,7 +12,7 @@ use super::record::matching;
 use super::report::{DeltaReport, Sizes};
 use super::writer::write_delta;
 use super::{CreateOptions, V2Error, verify};
-use crate::delta::Options as Matching;
+use crate::delta::Search;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
 use crate::progress::{Progress, Stage, Stoppable, check};
@@ -126,7 +126,7 @@ pub fn create_from_layers(
 fn write(
     plan: &Plan<'_>,
     metadata: &[u8],
-    matching: &Matching,
+    matching: &Search,
     out: &File,
     progress: &dyn Progress,
 ) -> io::Result<Sizes> {

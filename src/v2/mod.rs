@@ -25,6 +25,7 @@ mod metadata;
 mod numbers;
 mod options;
 mod plan;
+mod prices;
 mod reader;
 mod record;
 mod report;

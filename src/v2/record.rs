@@ -5,10 +5,11 @@ use super::CreateOptions;
 use super::deflate::{self, Deflater};
 use super::numbers::{push_int, push_short};
 use super::plan::Transfer;
+use super::prices::TokenPrices;
 use super::report::Sizes;
 use super::steps::{Blocks, Step, choose};
 use super::tokens::{self, push_data, push_run};
-use crate::delta::{Base, Command, Effort, Encoder, Goal, Options as Matching};
+use crate::delta::{Algorithm, Base, Command, Effort, Encoder, Search};
 
 /// The flag of a record that carries content.
 pub(super) const TRANSFER: u16 = 0x8000;
@@ -18,8 +19,6 @@ pub(super) const IS_NEW: u16 = 0x2000;
 /// How much of the new file one part of a record makes, about: the unit of parallel work.
 const PART: usize = 1 << 20;
 
-/// What a literal costs here more than in a v3 delta, in bytes: it is a deflate stream of its own.
-const LITERAL_BYTES: f64 = 3.0;
 /// Shorter middles are not searched for in the old file.
 const MATCHED_MIN: usize = 16;
 /// What a literal byte takes with fixed codes, in bits.
@@ -44,7 +43,7 @@ pub(super) struct Part<'r> {
 
 impl<'a> Record<'a> {
     /// Finds what the new file shares with the old one.
-    pub(super) fn new(transfer: &'a Transfer<'a>, matching: &Matching) -> Self {
+    pub(super) fn new(transfer: &'a Transfer<'a>, matching: &Search) -> Self {
         let (base, target) = (transfer.base.unwrap_or_default(), transfer.target);
         let commands = match_files(base, target, matching);
         let byte_bits = literal_bits(&commands, target);
@@ -148,7 +147,7 @@ pub(super) fn push_blocks(out: &mut Vec<u8>, blocks: Blocks) {
 }
 
 /// What the new file shares with the old one, as commands.
-fn match_files(base: &[u8], target: &[u8], matching: &Matching) -> Vec<Command> {
+fn match_files(base: &[u8], target: &[u8], matching: &Search) -> Vec<Command> {
     let literal = |len: usize| Command::Literal { len: len as u64 };
     if base.is_empty() || target.is_empty() {
         return vec![literal(target.len())];
@@ -163,8 +162,8 @@ fn match_files(base: &[u8], target: &[u8], matching: &Matching) -> Vec<Command> 
         commands.push(literal(middle.len()));
     } else {
         let whole = Base::new(vec![base]);
-        let targets = [middle];
-        let encoder = Encoder::new(&whole, &targets, *matching, &|_| ());
+        let (targets, prices) = ([middle], TokenPrices::new());
+        let encoder = Encoder::new(&whole, &targets, &prices, *matching, &|_| ());
         commands.extend(encoder.encode(0, &|_| ()));
     }
     commands.push(copy(base.len() - suffix, suffix));
@@ -176,16 +175,10 @@ fn common<'b>(a: impl Iterator<Item = &'b u8>, b: impl Iterator<Item = &'b u8>) 
     a.zip(b).take_while(|(a, b)| a == b).count()
 }
 
-/// How matches are found for records: by what they cost here.
-pub(super) fn matching(options: &CreateOptions) -> Matching {
-    // One byte a second makes seconds bytes.
-    let goal = Goal::UpdateTime {
-        bytes_per_second: 1.0,
-        copy_seconds: 0.0,
-        literal_seconds: LITERAL_BYTES,
-    };
+/// How matches are looked for.
+pub(super) fn matching(options: &CreateOptions) -> Search {
     let CreateOptions { effort, memory, .. } = *options;
-    Matching { goal, effort, memory, ..Matching::default() }
+    Search { algorithm: Algorithm::default(), effort, memory }
 }
 
 /// What a literal byte will take, in bits: the entropy of those that `commands` leave literal.

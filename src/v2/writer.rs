@@ -13,7 +13,7 @@ use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
 use super::steps::Blocks;
 use super::tokens;
-use crate::delta::{Effort, Options as Matching};
+use crate::delta::{Effort, Search};
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
@@ -25,7 +25,7 @@ const PARTS_BYTES: u64 = 32 << 20;
 pub(super) fn write_delta(
     metadata: &[u8],
     plan: &Plan<'_>,
-    matching: &Matching,
+    matching: &Search,
     out: impl Write,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<Sizes> {

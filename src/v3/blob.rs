@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Write};
 
 use crate::delta::{Command, Options};
 use crate::image::DiffId;
-use crate::librsync::{MAGIC, header_len, write_stream};
+use crate::librsync::{stream_len, write_stream};
 use crate::pack::compression::{Allowance, Compression, Encoder};
 use crate::pack::layer_tar::{tar_len, write_tar};
 use crate::pack::{Hashed, Written};
@@ -27,16 +27,4 @@ pub(super) fn write_delta<W: Write>(
     let (encoder, tar) = tar.into_inner().map_err(|error| error.into_error())?.finish();
     let (out, id) = encoder.finish()?.finish();
     Ok(Written { out, id, diff_id: DiffId(tar.digest) })
-}
-
-/// How many bytes the delta stream of `commands` has: magic, commands, END.
-pub(super) fn stream_len(commands: &[Command]) -> u64 {
-    let len = |command: &Command| {
-        let literal = match *command {
-            Command::Literal { len } => len,
-            Command::Copy { .. } => 0,
-        };
-        header_len(command) as u64 + literal
-    };
-    MAGIC.len() as u64 + commands.iter().map(len).sum::<u64>() + 1
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use super::blob::{stream_len, write_delta};
+use super::blob::write_delta;
 use super::config::delta_config;
 use super::refuse::load_pair;
 use super::{ARTIFACT_TYPE, DeltaReport, LayerReport, V3Error, verify};
 use crate::delta::{Command, CommandStats, Options};
 use crate::image::{Digest, Image, ImageContents};
+use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
 use crate::pack::{
     Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, Pair, Source, Written,
@@ -112,6 +113,7 @@ fn make_layers(
     let prove = |index, path: &Path, growth: &Growth| {
         failures.note(verify::verify_layer(pair, base, index, path, growth, progress));
     };
+    let prices = Prices::of_goal(&options.encoding.goal);
     let mut layers = Vec::with_capacity(pair.sources.len());
     let mut allowance = Allowance::of_images(pair.bytes());
     thread::scope(|threads| {
@@ -122,7 +124,7 @@ fn make_layers(
                     scope.spawn(move |_| failures.note(verify::verify_base_layer(pair, index)));
                 }
             }
-            pair.encode(options.encoding, progress, |index, commands| {
+            pair.encode(&prices, options.encoding.search(), progress, |index, commands| {
                 check(progress)?;
                 let (out, growth) = (scratch.new_file()?, Arc::new(Growth::default()));
                 let path = out.path().to_owned();

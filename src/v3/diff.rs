@@ -11,6 +11,7 @@ use super::refuse::load_pair;
 use super::{DeltaReport, V3Error};
 use crate::delta::{Goal, Options};
 use crate::image::Image;
+use crate::librsync::Prices;
 use crate::measure::Measure;
 use crate::pack::{Allowance, Compression};
 use crate::progress::Progress;
@@ -56,10 +57,11 @@ pub fn diff(
 ) -> Result<DiffReport, V3Error> {
     let measure = Measure::start();
     let pair = load_pair(base, target, store, progress)?;
+    let prices = Prices::of_goal(&options.encoding.goal);
     let mut costs = FileCosts::default();
     let mut layers = Vec::new();
     let mut allowance = Allowance::of_images(pair.bytes());
-    pair.encode(options.encoding, progress, |index, commands| {
+    pair.encode(&prices, options.encoding.search(), progress, |index, commands| {
         let target = &pair.target_layers[index];
         let (compression, encoding) = (options.compression, &options.encoding);
         let blob =

@@ -4,8 +4,8 @@
 use fast_rsync::{Signature, SignatureOptions, diff};
 use rayon::prelude::*;
 
-use super::{Base, Command};
-use crate::librsync::CommandReader;
+use super::CommandReader;
+use crate::delta::{Base, Command, Rival};
 
 const BLOCK: usize = 512;
 /// The strong sum is MD4, 16 bytes; 8 of them keep the signature small and a false match would be
@@ -34,8 +34,10 @@ impl Baseline {
         let signature = Signature::deserialize(joined).expect("made of whole signatures");
         Baseline { signature }
     }
+}
 
-    pub(super) fn encode(&self, target: &[u8], advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
+impl Rival for Baseline {
+    fn encode(&self, target: &[u8], advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
         let index = self.signature.index();
         let pieces: Vec<Vec<Command>> = target
             .par_chunks(PIECE)
@@ -77,7 +79,7 @@ fn commands_of(stream: &[u8]) -> Vec<Command> {
 }
 
 /// Joins the commands of neighbouring pieces: what continues across a seam becomes one command.
-pub(super) fn join(pieces: Vec<Vec<Command>>) -> Vec<Command> {
+fn join(pieces: Vec<Vec<Command>>) -> Vec<Command> {
     let mut joined: Vec<Command> = Vec::with_capacity(pieces.iter().map(Vec::len).sum());
     for command in pieces.into_iter().flatten() {
         match (joined.last_mut(), command) {
