@@ -9,6 +9,7 @@
 
 pub mod api;
 pub mod delta;
+mod dialect;
 mod error;
 pub mod image;
 mod kind;
@@ -23,5 +24,6 @@ pub mod temporary;
 pub mod v2;
 pub mod v3;
 
+pub use dialect::{Dialect, UnknownDialect};
 pub use error::Error;
 pub use kind::ErrorKind;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
+use remora::Dialect;
 use remora::image::{ImageReference, ReferenceError};
 use remora::rootfs::Tree;
 use remora::v2::{self, Inspection};
@@ -68,14 +69,14 @@ impl Inspect {
                 let transports = self.access.transports()?;
                 let delta = transports.open(reference, &self.access.platform())?;
                 let report = v3::inspect(&delta, session.progress())?;
-                session.answer(&InspectedV3 { format: "v3", report })
+                session.answer(&InspectedV3 { format: Dialect::V3, report })
             }
             Place::File(path) => {
                 let file = File::open(path).map_err(|error| {
                     Failure::io(format!("cannot open {}", path.display()), &error)
                 })?;
                 let report = self.inspect_v2(file, session)?;
-                session.answer(&InspectedV2 { format: "v2", report })
+                session.answer(&InspectedV2 { format: Dialect::V2, report })
             }
         }
     }
@@ -93,7 +94,7 @@ impl Inspect {
 /// What a v3 delta is made of.
 #[derive(Serialize)]
 struct InspectedV3 {
-    format: &'static str,
+    format: Dialect,
     #[serde(flatten)]
     report: DeltaReport,
 }
@@ -111,7 +112,7 @@ impl Display for InspectedV3 {
 /// What a v2 delta is made of.
 #[derive(Serialize)]
 struct InspectedV2 {
-    format: &'static str,
+    format: Dialect,
     #[serde(flatten)]
     report: Inspection,
 }

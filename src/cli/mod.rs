@@ -8,6 +8,7 @@ mod arguments;
 mod completions;
 mod create;
 mod defect;
+mod dialect;
 mod diff;
 mod encoding;
 mod failure;

@@ -19,7 +19,7 @@ use tokio::sync::broadcast::error::RecvError;
 use super::build::{Built, Cause, Place};
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
-use super::pair::DeltaFormat;
+use crate::Dialect;
 
 /// Seconds that answers take: what is ready in milliseconds, the rest as long as polls are held.
 const ANSWER_BUCKETS: [f64; 12] =
@@ -146,7 +146,7 @@ impl Metrics {
     }
 
     /// Counts how long a delta took that was made.
-    fn built(&self, format: DeltaFormat, built: &Built) {
+    fn built(&self, format: Dialect, built: &Built) {
         let format = format.name();
         self.build_seconds.get_or_create(&FormatLabels { format }).observe(built.seconds);
     }
@@ -215,7 +215,7 @@ mod tests {
             commands: 1,
             seconds: 2.0,
         };
-        metrics.built(DeltaFormat::V2, &built);
+        metrics.built(Dialect::V2, &built);
         metrics.delivered(&built);
         let failed = [0, 0, 0, 3, 0, 0];
         let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };

@@ -1,43 +1,9 @@
 //! What a delta is between: two images by their digests, and the format.
 
 use std::fmt;
-use std::str::FromStr;
 
-use serde::Serialize;
-
+use crate::Dialect;
 use crate::image::Digest;
-
-/// Which kind of delta.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DeltaFormat {
-    /// A file with an rsync batch.
-    V2,
-    /// An image in the target's repository.
-    V3,
-}
-
-impl DeltaFormat {
-    /// `v2` or `v3`.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            DeltaFormat::V2 => "v2",
-            DeltaFormat::V3 => "v3",
-        }
-    }
-}
-
-impl FromStr for DeltaFormat {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "v2" => Ok(DeltaFormat::V2),
-            "v3" => Ok(DeltaFormat::V3),
-            _ => Err(()),
-        }
-    }
-}
 
 /// An image of the configured registry, by the digest of its manifest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +18,7 @@ pub(crate) struct PinnedImage {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Pair {
     /// Which kind of delta.
-    pub(crate) format: DeltaFormat,
+    pub(crate) format: Dialect,
     /// The image that devices have.
     pub(crate) source: PinnedImage,
     /// The image that they are to get.
@@ -82,11 +48,8 @@ mod tests {
             repository: format!("v2/{name}"),
             digest: Digest::of(name.as_bytes()),
         };
-        let pair = Pair { format: DeltaFormat::V3, source: image("a"), target: image("b") };
+        let pair = Pair { format: Dialect::V3, source: image("a"), target: image("b") };
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         assert_eq!(pair.to_string(), format!("v3 v2/a@{a} v2/b@{b}"));
-        for format in [DeltaFormat::V2, DeltaFormat::V3] {
-            assert_eq!(format.name().parse(), Ok(format));
-        }
     }
 }

@@ -19,6 +19,7 @@ use super::metrics::Metrics;
 use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, ServerSettings};
 use super::{ServerError, memory};
+use crate::Dialect;
 use crate::store::Store;
 use crate::temporary::TemporaryFile;
 
@@ -30,7 +31,10 @@ const KEY_FILE: &str = "download.key";
 const STORE_FOLDER: &str = "store";
 /// The folder of the data folder that keeps v2 deltas, or where they are written before they are sent
 /// elsewhere.
-const FILES_FOLDER: &str = "v2";
+const FILES_FOLDER: &str = match Dialect::V2.files_folder() {
+    Some(folder) => folder,
+    None => panic!("a batch is a file"),
+};
 
 /// Puts the server together. It does not listen yet; jobs that were left go on.
 pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, ServerError> {

@@ -1,10 +1,11 @@
 //! The two labels that make an image a delta.
 
 use super::V3Error;
+use crate::Dialect;
 use crate::image::{Image, ImageConfig, ImageError, ImageId, parse_config};
 
 /// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
-pub const ARTIFACT_TYPE: &str = "application/vnd.remora.delta.v3";
+pub const ARTIFACT_TYPE: &str = Dialect::V3.media_type();
 /// Label that holds the image ID of the base.
 pub const BASE_LABEL: &str = "io.resin.delta.base";
 /// Label that holds the target's config, byte for byte; its digest is the target's image ID.

@@ -3,13 +3,15 @@
 mod v2;
 mod v3;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+use remora::Dialect;
 use remora::image::{Image, ImageReference, Transports};
 use remora::store::Store;
 
 use self::v2::V2Arguments;
 use self::v3::V3Arguments;
 use super::access::{self, AccessArguments};
+use super::dialect::Format;
 use super::encoding::EncodingArguments;
 use super::failure::Failure;
 use super::session::Session;
@@ -41,7 +43,7 @@ pub(super) struct Create {
     /// Where the delta goes: a reference, for v2 a file
     #[arg(short, long, value_name = "WHERE")]
     output: String,
-    /// What kind of delta
+    /// What kind of delta. Of the encoder options --effort, --memory and --threads count for v2
     #[arg(long, value_enum, default_value_t)]
     format: Format,
     /// Publish without applying the delta first
@@ -60,27 +62,18 @@ pub(super) struct Create {
     access: AccessArguments,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum Format {
-    /// A small image that balena-engine pulls
-    #[default]
-    V3,
-    /// A file that older devices apply with their rsync; of the encoder options --effort, --memory
-    /// and --threads count
-    V2,
-}
-
 impl Create {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.base, &self.target])?;
         self.encoding.use_threads()?;
-        match self.format {
-            Format::V3 => {
-                refuse_foreign(self.v2.given(), "v3")?;
+        let Format(dialect) = self.format;
+        match dialect {
+            Dialect::V3 => {
+                refuse_foreign(self.v2.given(), dialect)?;
                 self.create_v3(session)
             }
-            Format::V2 => {
-                refuse_foreign(self.v3.given(), "v2")?;
+            Dialect::V2 => {
+                refuse_foreign(self.v3.given(), dialect)?;
                 self.create_v2(session)
             }
         }
@@ -104,7 +97,7 @@ struct Opened {
 }
 
 /// Refuses an option of the other format, which would be without effect.
-fn refuse_foreign(option: Option<&str>, format: &str) -> Result<(), Failure> {
+fn refuse_foreign(option: Option<&str>, format: Dialect) -> Result<(), Failure> {
     match option {
         None => Ok(()),
         Some(option) => Err(Failure::usage(

@@ -4,6 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
+use remora::Dialect;
 use remora::image::ImageReference;
 use remora::temporary::TemporaryFile;
 use remora::v2::{self, CreateOptions, DeltaReport, ListScope};
@@ -69,7 +70,7 @@ impl Create {
             file.publish(path).map_err(cannot_write)?;
         }
         let output = (!self.dry_run).then_some(self.output.as_str());
-        session.summary(&Summary { format: "v2", output, report: &report }, false)
+        session.summary(&Summary { format: Dialect::V2, output, report: &report }, false)
     }
 }
 
@@ -88,7 +89,7 @@ fn refuse_image(output: &str) -> Result<(), Failure> {
 /// What was made.
 #[derive(Serialize)]
 struct Summary<'a> {
-    format: &'static str,
+    format: Dialect,
     /// The file; none after a dry run.
     output: Option<&'a str>,
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use clap::{Args, ValueEnum};
+use remora::Dialect;
 use remora::delta::Goal;
 use remora::image::{ImageError, ImageReference};
 use remora::v3::{self, Compression, CreateOptions, DeltaReport, Links, ManifestKind};
@@ -93,7 +94,13 @@ impl Create {
         let output = (!self.dry_run).then(|| output.to_string());
         let (report, device) = (delta.report(), self.encoding.device());
         session.summary(
-            &Summary { format: "v3", output, report, links: Links::new(report, &device), device },
+            &Summary {
+                format: Dialect::V3,
+                output,
+                report,
+                links: Links::new(report, &device),
+                device,
+            },
             to_stdout,
         )
     }
@@ -102,7 +109,7 @@ impl Create {
 /// What was made.
 #[derive(Serialize)]
 struct Summary<'a> {
-    format: &'static str,
+    format: Dialect,
     /// Where the delta is; nowhere after a dry run.
     output: Option<String>,
     #[serde(flatten)]

@@ -6,12 +6,13 @@ mod pairs;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use remora::ErrorKind;
 use remora::api::{Client, PairState, PairStatus, WantedPair};
 use serde::Serialize;
 
 use self::board::Board;
+use super::dialect::Format;
 use super::failure::Failure;
 use super::secret::secret;
 use super::session::Session;
@@ -49,7 +50,7 @@ pub(super) struct Prepare {
     token_file: Option<PathBuf>,
     /// What kind of delta, where the file does not say
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
-    format: FormatName,
+    format: Format,
     /// Whose turn they take: those of one fleet wait for each other [default: a turn for each DEST]
     #[arg(long, value_name = "NAME")]
     fleet: Option<String>,
@@ -59,15 +60,6 @@ pub(super) struct Prepare {
     /// Trust the certificates in this PEM file beside the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
-enum FormatName {
-    /// An image that balena-engine pulls
-    #[default]
-    V3,
-    /// A file that older devices apply with their rsync
-    V2,
 }
 
 impl Prepare {
@@ -102,12 +94,9 @@ impl Prepare {
         if let Some(file) = &self.file {
             wanted.extend(pairs::read(file)?);
         }
-        let format = match self.format {
-            FormatName::V3 => "v3",
-            FormatName::V2 => "v2",
-        };
+        let Format(dialect) = self.format;
         for pair in &mut wanted {
-            pair.format.get_or_insert_with(|| format.to_owned());
+            pair.format.get_or_insert_with(|| dialect.name().to_owned());
         }
         match wanted.is_empty() {
             true => Err(Failure::usage("there are no pairs", "write SRC=DEST, or name a --file")),

@@ -2,12 +2,13 @@ use std::io::Write as _;
 use std::path::Path;
 
 use super::*;
+use crate::Dialect;
 use crate::image::{DiffId, Digest};
 use crate::progress::Progress;
 use crate::server::artifacts::ArtifactPlace;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
 use crate::server::jobs::{JobSettings, Origin, Outcome};
-use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use crate::server::pair::{Pair, PinnedImage};
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -53,8 +54,7 @@ impl House {
             repository: repository.to_owned(),
             digest: Digest::of(b""),
         };
-        let pair =
-            Pair { format: DeltaFormat::V2, source: image("v2/source"), target: image(name) };
+        let pair = Pair { format: Dialect::V2, source: image("v2/source"), target: image(name) };
         let origin = Origin { fleet: String::new(), release: false };
         let mut ticket = self.jobs.request(pair, origin).await.expect("room");
         match ticket.outcome().await {

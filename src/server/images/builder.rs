@@ -7,13 +7,14 @@ use super::cause::{is_missing_blob, may_push_again};
 use super::opened::Opened;
 use super::tag::Tag;
 use super::transport_settings;
+use crate::Dialect;
 use crate::Error;
 use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::server::artifacts::Artifacts;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
-use crate::server::pair::{DeltaFormat, Pair};
+use crate::server::pair::Pair;
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
 use crate::v2;
@@ -154,8 +155,8 @@ impl Builder for RegistryBuilder {
 
     fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
         let built = self.rounds(pair, |opened| match pair.format {
-            DeltaFormat::V3 => self.build_v3(pair, opened, progress),
-            DeltaFormat::V2 => self.build_v2(opened, progress),
+            Dialect::V3 => self.build_v3(pair, opened, progress),
+            Dialect::V2 => self.build_v2(opened, progress),
         });
         Ok(built?)
     }

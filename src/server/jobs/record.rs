@@ -9,9 +9,10 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Error, Sqlite};
 
+use crate::Dialect;
 use crate::image::Digest;
 use crate::server::build::{BuildError, Built, Cause, Place};
-use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use crate::server::pair::{Pair, PinnedImage};
 
 /// What is kept of a job from one start of the server to the next.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,7 +117,7 @@ impl Record {
             })
         };
         let pair = Pair {
-            format: parsed::<DeltaFormat>(row, "format")?,
+            format: parsed::<Dialect>(row, "format")?,
             source: image("source_repository", "source_digest")?,
             target: image("target_repository", "target_digest")?,
         };

@@ -9,10 +9,11 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::Answer;
 use super::asked::Asked;
 use super::service::Service;
+use crate::Dialect;
 use crate::server::build::{BuildError, Built, Cause, Place};
 use crate::server::images::RegistryAway;
 use crate::server::jobs::{Origin, Outcome};
-use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use crate::server::pair::{Pair, PinnedImage};
 use crate::server::query::{DeltaQuery, NamedImage};
 
 /// How often a delta that was made is looked for in vain before the device is told to ask again.
@@ -44,7 +45,7 @@ const LOOKS: usize = 3;
     security(("token" = [])),
 )]
 pub(super) async fn get_v3(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
-    answer(&service, DeltaFormat::V3, &asked).await
+    answer(&service, Dialect::V3, &asked).await
 }
 
 /// The delta file between two images, for older devices.
@@ -73,10 +74,10 @@ pub(super) async fn get_v3(State(service): State<Arc<Service>>, asked: Asked) ->
     security(("token" = [])),
 )]
 pub(super) async fn get_v2(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
-    answer(&service, DeltaFormat::V2, &asked).await
+    answer(&service, Dialect::V2, &asked).await
 }
 
-async fn answer(service: &Service, format: DeltaFormat, asked: &Asked) -> Answer {
+async fn answer(service: &Service, format: Dialect, asked: &Asked) -> Answer {
     let query = match DeltaQuery::parse(&asked.query, service.registry()) {
         Ok(query) => query,
         Err(error) => return Answer::BadQuery(error.to_string()),
@@ -95,12 +96,7 @@ async fn answer(service: &Service, format: DeltaFormat, asked: &Asked) -> Answer
 }
 
 /// Waits until the delta is there and says where.
-async fn deliver(
-    service: &Service,
-    format: DeltaFormat,
-    asked: &Asked,
-    query: &DeltaQuery,
-) -> Answer {
+async fn deliver(service: &Service, format: Dialect, asked: &Asked, query: &DeltaQuery) -> Answer {
     let pair = match pin(service, format, query).await {
         Ok(pair) => pair,
         Err(answer) => return answer,
@@ -129,7 +125,7 @@ async fn deliver(
 /// The pair of images that a query means at this moment.
 pub(super) async fn pin(
     service: &Service,
-    format: DeltaFormat,
+    format: Dialect,
     query: &DeltaQuery,
 ) -> Result<Pair, Answer> {
     let (source, target) = (pinned(service, &query.source), pinned(service, &query.target));

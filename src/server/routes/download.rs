@@ -18,6 +18,7 @@ use futures_util::TryStreamExt as _;
 use super::asked::Asked;
 use super::range::{Part, part};
 use super::service::Service;
+use crate::Dialect;
 use crate::server::artifacts::Artifact;
 
 /// What a download's path begins with; the key follows.
@@ -163,7 +164,7 @@ fn constant(key: &str) -> [(axum::http::HeaderName, String); 4] {
     [
         (ACCEPT_RANGES, "bytes".to_owned()),
         (CACHE_CONTROL, CACHING.to_owned()),
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_TYPE, Dialect::V2.media_type().to_owned()),
         (ETAG, etag(key)),
     ]
 }

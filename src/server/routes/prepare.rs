@@ -14,8 +14,8 @@ use super::delta;
 use super::service::Service;
 use crate::api::{PairStatus, Prepare, Prepared, WantedPair};
 use crate::server::jobs::Origin;
-use crate::server::pair::DeltaFormat;
 use crate::server::query::DeltaQuery;
+use crate::{Dialect, UnknownDialect};
 
 /// Pairs that one request may name: a release of a dozen services from some hundred earlier ones.
 const MAX_PAIRS: usize = 5_000;
@@ -72,7 +72,7 @@ fn bad(text: String) -> Response {
 }
 
 async fn queue(service: &Service, wanted: WantedPair, fleet: Option<String>) -> PairStatus {
-    let format = wanted.format.as_deref().unwrap_or(DeltaFormat::V3.name());
+    let format = wanted.format.as_deref().unwrap_or(Dialect::default().name());
     let status = match try_queue(service, format, &wanted, fleet).await {
         Ok(status) => status,
         Err(answer) => PairStatus::refused(&answer),
@@ -87,7 +87,7 @@ async fn try_queue(
     fleet: Option<String>,
 ) -> Result<PairStatus, Answer> {
     let format = format.parse();
-    let format = format.map_err(|()| Answer::BadQuery("format is neither v2 nor v3".to_owned()))?;
+    let format = format.map_err(|error: UnknownDialect| Answer::BadQuery(error.to_string()))?;
     let query = DeltaQuery::of(&wanted.src, &wanted.dest, service.registry());
     let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
     let pair = delta::pin(service, format, &query).await?;

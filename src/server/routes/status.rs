@@ -11,8 +11,8 @@ use super::asked::Asked;
 use super::delta;
 use super::service::Service;
 use crate::api::PairStatus;
-use crate::server::pair::DeltaFormat;
 use crate::server::query::{DeltaQuery, QueryError};
+use crate::{Dialect, UnknownDialect};
 
 /// What has become of a delta.
 #[utoipa::path(
@@ -54,8 +54,8 @@ async fn status(service: &Service, asked: &Asked) -> Result<PairStatus, Answer> 
 }
 
 /// The `format` of a query, v3 where there is none.
-fn format(query: &str) -> Result<DeltaFormat, Answer> {
+fn format(query: &str) -> Result<Dialect, Answer> {
     let mut given = query.split('&').filter_map(|part| part.strip_prefix("format="));
-    let format = given.next().map_or(Ok(DeltaFormat::V3), str::parse);
-    format.map_err(|()| Answer::BadQuery("format is neither v2 nor v3".to_owned()))
+    let format = given.next().map_or(Ok(Dialect::default()), str::parse);
+    format.map_err(|error: UnknownDialect| Answer::BadQuery(error.to_string()))
 }

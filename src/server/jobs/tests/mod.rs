@@ -13,9 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{JobSettings, Jobs, Origin, Ticket};
+use crate::Dialect;
 use crate::image::Digest;
 use crate::server::build::{Built, Place};
-use crate::server::pair::{DeltaFormat, Pair, PinnedImage};
+use crate::server::pair::{Pair, PinnedImage};
 use fake::Fake;
 
 /// The pair number `number`.
@@ -24,7 +25,7 @@ pub(super) fn pair(number: u64) -> Pair {
         repository: format!("v2/{role}{number}"),
         digest: Digest::of(format!("{role}{number}").as_bytes()),
     };
-    Pair { format: DeltaFormat::V3, source: image("source"), target: image("target") }
+    Pair { format: Dialect::V3, source: image("source"), target: image("target") }
 }
 
 /// What the fake makes of a pair.
