@@ -3,7 +3,7 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{ErrorKind, api, image, librsync, rootfs, server, store, v2, v3};
+use crate::{ErrorKind, Remedy, api, image, librsync, rootfs, server, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +46,18 @@ impl Error {
             Error::Store(error) => error.kind(),
             Error::V2(error) => error.kind(),
             Error::V3(error) => error.kind(),
+        }
+    }
+
+    /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            Error::Api(_) | Error::Patch(_) | Error::Image(_) => None,
+            Error::Rootfs(error) => error.remedy(),
+            Error::Server(error) => error.remedy(),
+            Error::Store(error) => error.remedy(),
+            Error::V2(error) => error.remedy(),
+            Error::V3(error) => error.remedy(),
         }
     }
 

@@ -6,9 +6,9 @@
 //! `.remora-*.tmp`; it is never taken for anything else.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -61,6 +61,11 @@ impl TemporaryFile {
         &self.path
     }
 
+    /// Closes the file; it stays under its temporary name until what is returned is dropped.
+    pub fn close(mut self) -> TemporaryPath {
+        TemporaryPath(std::mem::take(&mut self.path))
+    }
+
     /// Makes the file durable and gives it its name `path` (same file system), replacing what was
     /// there. On failure the temporary file is gone and `path` as it was.
     pub fn publish(self, path: &Path) -> io::Result<()> {
@@ -74,6 +79,29 @@ impl TemporaryFile {
         live.files.remove(&self.path);
         Ok(())
     }
+}
+
+/// Whether a file of this name is one that somebody was still writing.
+pub fn is_temporary_name(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Creates the folder `path` and those above it with the mode `mode`, where they are missing, and
+/// makes their names durable: otherwise a power cut may take a folder with all that was synced in it.
+pub fn create_folders(path: &Path, mode: u32) -> io::Result<()> {
+    for folder in missing_folders(path).iter().rev() {
+        match DirBuilder::new().mode(mode).create(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => sync_folder_of(folder)?,
+        }
+    }
+    if path.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
+/// `path` and the folders above it, as far as they are missing, the deepest first.
+fn missing_folders(path: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
+    above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
 }
 
 /// Makes the entries of the folder that holds `path` durable.
@@ -94,11 +122,33 @@ impl Write for TemporaryFile {
 
 impl Drop for TemporaryFile {
     fn drop(&mut self) {
-        let mut live = live();
-        if live.files.remove(&self.path) {
-            // Nobody is left to tell: the file is under a name that nothing reads.
-            let _ = fs::remove_file(&self.path);
-        }
+        remove_if_live(&self.path);
+    }
+}
+
+/// A temporary file that is not open, removed when dropped.
+#[derive(Debug)]
+pub struct TemporaryPath(PathBuf);
+
+impl TemporaryPath {
+    /// Its temporary path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryPath {
+    fn drop(&mut self) {
+        remove_if_live(&self.0);
+    }
+}
+
+/// Removes a temporary file, unless it has been published or discarded.
+fn remove_if_live(path: &Path) {
+    let mut live = live();
+    if live.files.remove(path) {
+        // Nobody is left to tell: the file is under a name that nothing reads.
+        let _ = fs::remove_file(path);
     }
 }
 
@@ -115,12 +165,10 @@ impl Provisional {
     /// Creates the folder `path` and those above it, where they are missing.
     pub fn create_folders(&mut self, path: &Path) -> io::Result<()> {
         let mut live = live();
-        let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
-        let missing: Vec<PathBuf> =
-            above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+        let missing = missing_folders(path);
         live.folders.extend(missing.iter().cloned());
         self.folders = [missing, std::mem::take(&mut self.folders)].concat();
-        fs::create_dir_all(path)
+        create_folders(path, 0o777)
     }
 
     /// Publishes `file` as [`TemporaryFile::publish`] does, for as long as all of it stays.

@@ -4,6 +4,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use remora::image::{ArchiveFile, ImageReference, Platform, TransportSettings, Transports};
 use remora::store::Store;
 
@@ -35,6 +36,7 @@ pub(super) struct AccessArguments {
 pub(super) struct StoreArguments {
     /// The folder that keeps uncompressed layers [default: remora in the user's cache]
     #[arg(long, env = "REMORA_STORE", hide_env_values = true, global = true, value_name = "DIR")]
+    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     store: Option<PathBuf>,
 }
 
@@ -64,7 +66,9 @@ impl AccessArguments {
 impl StoreArguments {
     /// The store, opened.
     pub(super) fn open(&self) -> Result<Store, Failure> {
-        let path = self.store.clone().map_or_else(Store::default_path, Ok)?;
+        // An empty variable is one that is not set.
+        let named = self.store.clone().filter(|path| !path.as_os_str().is_empty());
+        let path = named.map_or_else(Store::default_path, Ok)?;
         Ok(Store::open(path)?)
     }
 }

@@ -80,6 +80,15 @@ pub(super) enum Command {
 }
 
 impl Command {
+    /// How many threads are to compute, if somebody said.
+    pub(super) fn threads(&self) -> Option<u16> {
+        match self {
+            Command::Create(create) => create.threads(),
+            Command::Diff(diff) => diff.threads(),
+            _ => None,
+        }
+    }
+
     /// The command's name as it is typed.
     pub(super) fn name(&self) -> &'static str {
         match self {

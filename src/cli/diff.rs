@@ -43,9 +43,13 @@ pub(super) struct Diff {
 }
 
 impl Diff {
+    /// How many threads are to work, if somebody said.
+    pub(super) fn threads(&self) -> Option<u16> {
+        self.encoding.threads()
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.base, &self.target])?;
-        self.encoding.use_threads()?;
         let transports = self.access.transports()?;
         let base = transports.open(&self.base, &self.access.platform())?;
         let target = transports.open(&self.target, &self.access.platform())?;

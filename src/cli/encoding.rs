@@ -2,10 +2,8 @@
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
-use remora::ErrorKind;
 use remora::delta::{Algorithm, Effort, Goal, Options};
 
-use super::failure::Failure;
 use super::units;
 
 /// How the delta is made.
@@ -119,14 +117,9 @@ impl EncodingArguments {
         }
     }
 
-    /// Sets how many threads work in this process, if somebody said. To be called before any does.
-    pub(super) fn use_threads(&self) -> Result<(), Failure> {
-        let Some(threads) = self.threads else { return Ok(()) };
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.into());
-        pool.build_global().map_err(|error| {
-            let what = format!("cannot start {threads} threads: {error}");
-            Failure::new(ErrorKind::Environment, what, "ask for fewer with --threads")
-        })
+    /// How many threads are to work, if somebody said.
+    pub(super) fn threads(&self) -> Option<u16> {
+        self.threads
     }
 }
 

@@ -9,6 +9,7 @@ use remora::{Error, ErrorKind};
 use serde::Serialize;
 
 use super::plain::plain;
+use super::remedies::{Asked, in_words};
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -16,12 +17,14 @@ pub(super) struct Failure {
     kind: ErrorKind,
     message: String,
     hint: String,
+    /// What the command found all the same, for the JSON answer.
+    answer: Option<Box<serde_json::Value>>,
 }
 
 impl Failure {
     /// A failure that the command itself finds.
     pub(super) fn new(kind: ErrorKind, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Failure { kind, message: what.into(), hint: hint.into() }
+        Failure { kind, message: what.into(), hint: hint.into(), answer: None }
     }
 
     /// The command line asks for something that makes no sense.
@@ -58,15 +61,30 @@ impl Failure {
             ErrorKind::Content => "content",
             ErrorKind::Cancelled => "cancelled",
         };
-        Record { error: ErrorRecord { kind, message: &self.message, hint: &self.hint } }
+        let error = ErrorRecord { kind, message: &self.message, hint: &self.hint };
+        Record { answer: self.answer.as_deref(), error }
+    }
+
+    /// The same failure, of a command that has found `answer` all the same: both are one JSON answer.
+    pub(super) fn with_answer(mut self, answer: &impl Serialize) -> Self {
+        self.answer = serde_json::to_value(answer).ok().map(Box::new);
+        self
     }
 }
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         let error = error.into();
-        let hint = error.hint().unwrap_or_else(|| general_hint(error.kind()).to_owned());
-        Failure { kind: error.kind(), message: error.to_string(), hint }
+        let remedy = error.remedy().map(|remedy| {
+            let asked = match error {
+                Error::Server(_) => Asked::Server,
+                _ => Asked::Command,
+            };
+            in_words(remedy, asked).to_owned()
+        });
+        let hint = remedy.or_else(|| error.hint());
+        let hint = hint.unwrap_or_else(|| general_hint(error.kind()).to_owned());
+        Failure::new(error.kind(), error.to_string(), hint)
     }
 }
 
@@ -84,6 +102,8 @@ pub(super) fn general_hint(kind: ErrorKind) -> &'static str {
 /// The part of a JSON answer that tells of a failure.
 #[derive(Debug, Serialize)]
 pub(super) struct Record<'a> {
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    answer: Option<&'a serde_json::Value>,
     error: ErrorRecord<'a>,
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use super::failure::Failure;
 use super::progress::Screen;
 use super::serve::LogFormat;
 
@@ -13,7 +14,7 @@ use super::serve::LogFormat;
 const FILTER_VARIABLE: &str = "REMORA_LOG";
 
 /// Starts the log: warnings by default, more with each `-v`, errors only when quiet.
-pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) {
+pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) -> Result<(), Failure> {
     let default = match verbose {
         _ if quiet => "error",
         0 => "warn",
@@ -21,7 +22,7 @@ pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) {
         2 => "info,remora=debug",
         _ => "debug,remora=trace",
     };
-    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| default.into());
+    let filter = filter(default)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(screen.color())
@@ -30,18 +31,19 @@ pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) {
         .with_writer(ScreenWriter(screen));
     // Only a second call could fail, and there is none.
     let _ = subscriber.try_init();
+    Ok(())
 }
 
 /// Starts a server's log: what it does by default, more with each `-v`, errors only when quiet. Every
 /// line has its time, and the request that it is about.
-pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) {
+pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) -> Result<(), Failure> {
     let default = match verbose {
         _ if quiet => "error",
         0 => "warn,remora=info",
         1 => "info,remora=debug",
         _ => "debug,remora=trace",
     };
-    let filter = EnvFilter::try_from_env(FILTER_VARIABLE).unwrap_or_else(|_| default.into());
+    let filter = filter(default)?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // What panics says so in the log, in the log's format.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
@@ -53,6 +55,20 @@ pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) {
         }
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
+    Ok(())
+}
+
+/// What is logged: what the variable says, or the default where it is unset or empty.
+fn filter(default: &str) -> Result<EnvFilter, Failure> {
+    let text = std::env::var_os(FILTER_VARIABLE).unwrap_or_default();
+    if text.is_empty() {
+        return Ok(EnvFilter::new(default));
+    }
+    let parsed = text.to_str().and_then(|text| EnvFilter::try_new(text).ok());
+    parsed.ok_or_else(|| {
+        let what = format!("{FILTER_VARIABLE} is no filter for the log: {}", text.display());
+        Failure::usage(what, "write levels like debug, or remora=debug,hyper=info")
+    })
 }
 
 /// Writes log lines to the screen, around the bars.

@@ -20,7 +20,9 @@ mod man;
 mod plain;
 mod prepare;
 mod progress;
+mod remedies;
 mod report;
+mod resources;
 mod secret;
 mod serve;
 mod session;
@@ -46,12 +48,17 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return usage::answer(&error),
     };
     let screen = Arc::new(Screen::new(output.progress, output.quiet));
+    resources::prepare();
+    let session = Session::new(command.name(), Arc::clone(&screen), output.json, output.quiet);
     // A server has a log and a way to stop of its own.
     if !matches!(command, Command::Serve(_)) {
-        log::install(Arc::clone(&screen), output.verbose, output.quiet);
-        interrupt::install(Arc::clone(&screen));
+        if let Err(failure) = log::install(Arc::clone(&screen), output.verbose, output.quiet) {
+            return session.fail(&failure);
+        }
+        defect::install();
+        interrupt::install(screen);
+        resources::start_computing(command.threads());
     }
-    let session = Session::new(command.name(), screen, output.json, output.quiet);
     match defect::guard(|| run(command, &output, &session)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => session.fail(&failure),

@@ -80,6 +80,20 @@ impl Session {
         }
     }
 
+    /// Gives what was found by a command that `failure` ends: as text now, as JSON together with the
+    /// failure, so that stdout is one document.
+    pub(super) fn answer_with<T: fmt::Display + Serialize>(
+        &self,
+        answer: &T,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return Err(failure.with_answer(answer));
+        }
+        self.answer(answer)?;
+        Err(failure)
+    }
+
     /// Tells of a failure on stderr, and as JSON on stdout where JSON was asked for. Gives the exit
     /// code for it.
     pub(super) fn fail(&self, failure: &Failure) -> ExitCode {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use remora::ErrorKind;
-use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, VerifyReport};
+use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble, VerifyReport};
 use serde::Serialize;
 
 use super::access::StoreArguments;
@@ -68,23 +68,51 @@ impl Store {
         match &self.action {
             Action::Info => session.answer(&Info(store.info()?)),
             Action::Verify => verify(&store, session),
-            Action::Gc(gc) => session.summary(&Collected(store.gc(gc.limits())?), false),
+            Action::Gc(gc) => collect(&store, gc.limits(), session),
         }
     }
 }
 
 fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
     let report = store.verify()?;
-    let damaged = report.damaged.len();
-    session.answer(&Verified(report))?;
-    match damaged {
-        0 => Ok(()),
-        _ => Err(Failure::new(
+    let failure = match report.damaged.len() {
+        0 => trouble(&report.troubles, "checked"),
+        damaged => Some(Failure::new(
             ErrorKind::Content,
             format!("{} in the store did not match their digests", layers(damaged as u64)),
             "they have been dropped and will be fetched again; check the disk",
         )),
+    };
+    let answer = Verified(report);
+    match failure {
+        None => session.answer(&answer),
+        Some(failure) => session.answer_with(&answer, failure),
     }
+}
+
+fn collect(store: &LayerStore, limits: GcLimits, session: &Session) -> Result<(), Failure> {
+    let report = store.gc(limits)?;
+    let failure = trouble(&report.troubles, "removed");
+    let answer = Collected(report);
+    match failure {
+        None => session.summary(&answer, false),
+        Some(failure) => session.answer_with(&answer, failure),
+    }
+}
+
+/// That not all could be done.
+fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
+    let first = troubles.first()?;
+    let more = match troubles.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", units::count(count as u64 - 1)),
+    };
+    let what = format!("not all of the store could be {done}: {first}{more}");
+    Some(Failure::new(
+        ErrorKind::Environment,
+        what,
+        "move it away or mend its rights, then try again",
+    ))
 }
 
 impl Gc {
@@ -123,7 +151,8 @@ impl Display for Verified {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = &self.0;
         writeln!(out, "checked: {}, {}", layers(report.layers), units::bytes(report.bytes))?;
-        report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))
+        report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
+        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))
     }
 }
 
@@ -141,7 +170,7 @@ impl Display for Collected {
         if report.in_use_layers > 0 {
             writeln!(out, "kept because in use: {}", layers(report.in_use_layers))?;
         }
-        Ok(())
+        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not removed: {trouble}"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use sha2::{Digest as _, Sha256};
 
 use crate::image::{Blob, BlobData, Descriptor, DiffId, Digest};
-use crate::temporary::TemporaryFile;
+use crate::temporary::TemporaryPath;
 
 /// Digest and length of a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) struct Written<W> {
     pub(crate) diff_id: DiffId,
 }
 
-impl Written<TemporaryFile> {
+impl Written<TemporaryPath> {
     /// The blob for an image that is to be written; the file must live until then.
     pub(crate) fn to_blob(&self) -> Blob {
         Blob {

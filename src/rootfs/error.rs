@@ -1,6 +1,6 @@
 //! What can be wrong with a stack of layers.
 
-use crate::ErrorKind;
+use crate::{ErrorKind, Remedy};
 
 /// A layer that cannot be part of a tree, and where in it the reason lies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -83,12 +83,15 @@ impl RootfsError {
         ErrorKind::Content
     }
 
+    /// What to do about it, where it is more than a text.
+    pub fn remedy(&self) -> Option<Remedy> {
+        let may_be_damage = matches!(self.problem, Problem::Checksum | Problem::Truncated);
+        may_be_damage.then_some(Remedy::VerifyStore)
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self.problem {
-            Problem::Checksum | Problem::Truncated => {
-                "the stored layer may be damaged; `remora store verify` checks it"
-            }
             Problem::UnknownType { .. } | Problem::Sparse(_) => {
                 "rebuild the image with a tool that writes plain layers"
             }

@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::AccessError;
-use crate::ErrorKind;
 use crate::image::ImageError;
 use crate::store::StoreError;
+use crate::{ErrorKind, Remedy};
 
 /// Why the server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +76,14 @@ impl ServerError {
             ServerError::Image(error) => error.kind(),
             ServerError::Store(error) => error.kind(),
             _ => ErrorKind::Environment,
+        }
+    }
+
+    /// What to do about it, where a room below knows.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ServerError::Store(error) => error.remedy(),
+            _ => None,
         }
     }
 

@@ -1,14 +1,16 @@
 //! Checking everything that is stored against its name.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::error::io_error;
-use super::folder::open_if_there;
+use super::error::{io_error, is_unreadable};
+use super::files::{gone, open_layer, remove_obstacle};
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
 
@@ -21,42 +23,90 @@ pub struct VerifyReport {
     pub layers: u64,
     /// How many bytes they have together.
     pub bytes: u64,
-    /// The layers that did not hash to their names; they have been deleted and will be fetched
-    /// again when next needed.
+    /// The layers that did not hash to their names, that the disk could not give back, or in whose
+    /// place something else stood; they have been dropped and will be fetched again when next needed.
     pub damaged: Vec<DiffId>,
+    /// What could not be checked or dropped, and why.
+    pub troubles: Vec<Trouble>,
+}
+
+/// Something in the store that could not be dealt with. Work on everything else went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Trouble {
+    /// Where.
+    pub path: PathBuf,
+    /// What is the matter.
+    pub problem: String,
+}
+
+impl Trouble {
+    pub(super) fn at(path: &Path, problem: impl Display) -> Self {
+        Trouble { path: path.to_owned(), problem: problem.to_string() }
+    }
+}
+
+impl Display for Trouble {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self.problem.contains(&*self.path.to_string_lossy()) {
+            true => write!(out, "{}", self.problem),
+            false => write!(out, "{}: {}", self.path.display(), self.problem),
+        }
+    }
 }
 
 impl Store {
-    /// Hashes every stored layer, several at a time, and deletes those that are damaged.
+    /// Hashes every stored layer, several at a time, and drops those that are damaged. What cannot be
+    /// checked is told in the report and keeps nothing else from being checked.
     pub fn verify(&self) -> Result<VerifyReport, StoreError> {
-        let checked: Vec<(DiffId, Option<Checked>)> = self
-            .list()?
-            .into_par_iter()
-            .map(|diff_id| Ok((diff_id, self.check(diff_id)?)))
-            .collect::<Result<_, StoreError>>()?;
+        let layers = self.list()?;
+        let checked: Vec<_> =
+            layers.into_par_iter().map(|diff_id| (diff_id, self.check(diff_id))).collect();
         let mut report = VerifyReport::default();
         for (diff_id, checked) in checked {
-            let Some(checked) = checked else { continue };
-            report.layers += 1;
-            report.bytes += checked.bytes;
-            if !checked.sound {
-                report.damaged.push(diff_id);
+            match checked {
+                Ok(None) => {}
+                Ok(Some(checked)) => report.add(diff_id, &checked),
+                Err(error) => {
+                    report.troubles.push(Trouble::at(&self.layer_path(&diff_id), error));
+                }
             }
         }
         Ok(report)
     }
 
-    /// Checks one layer and deletes it if it is damaged; `None` if it is not there any more.
+    /// Checks one layer and drops it if it is damaged; `None` if it is not there any more.
     fn check(&self, diff_id: DiffId) -> Result<Option<Checked>, StoreError> {
         let path = self.layer_path(&diff_id);
-        let Some(file) = open_if_there(&path)? else { return Ok(None) };
-        let (bytes, digest) = hash(&file).map_err(io_error("read", &path))?;
-        let sound = DiffId(digest) == diff_id;
-        if !sound {
+        let file = match open_layer(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            Err(obstacle @ StoreError::Obstacle { .. }) => {
+                let removed = remove_obstacle(&path).map_err(io_error("remove", &path))?;
+                return if removed { Ok(Some(Checked::DAMAGED)) } else { Err(obstacle) };
+            }
+            Err(error) => return Err(error),
+        };
+        let checked = match hash(&file) {
+            Ok((bytes, digest)) => Checked { bytes, sound: DiffId(digest) == diff_id },
+            Err(error) if is_unreadable(&error) => Checked::DAMAGED,
+            Err(error) => return Err(io_error("read", &path)(error)),
+        };
+        if !checked.sound {
             // A process that has it mapped keeps the bytes it has; nobody else gets them.
-            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+            gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
         }
-        Ok(Some(Checked { bytes, sound }))
+        Ok(Some(checked))
+    }
+}
+
+impl VerifyReport {
+    fn add(&mut self, diff_id: DiffId, checked: &Checked) {
+        self.layers += 1;
+        self.bytes += checked.bytes;
+        if !checked.sound {
+            self.damaged.push(diff_id);
+        }
     }
 }
 
@@ -65,19 +115,25 @@ struct Checked {
     sound: bool,
 }
 
+impl Checked {
+    const DAMAGED: Self = Checked { bytes: 0, sound: false };
+}
+
 /// Length and digest of the whole file. It is read, not mapped, so that a bad disk is an error and
 /// not a signal.
-fn hash(mut file: &File) -> io::Result<(u64, Digest)> {
+pub(super) fn hash(mut file: &File) -> io::Result<(u64, Digest)> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     let mut bytes = 0;
     loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok((bytes, Digest::from_hasher(hasher))),
-            len => {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok((bytes, Digest::from_hasher(hasher))),
+            Ok(len) => {
                 hasher.update(&chunk[..len]);
                 bytes += len as u64;
             }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

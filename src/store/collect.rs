@@ -2,14 +2,19 @@
 
 use std::fs::{self, TryLockError};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
+use super::check::Trouble;
 use super::error::io_error;
-use super::folder::{file_names, open_if_there};
-use super::{Store, StoreError, workspace};
+use super::error::lock_error;
+use super::files::{gone, open_layer, remove_obstacle};
+use super::folder::file_names;
+use super::workspace::{self, Leftovers};
+use super::{Store, StoreError};
 use crate::image::DiffId;
 
 /// What to keep; without limits everything stays.
@@ -22,7 +27,7 @@ pub struct GcLimits {
 }
 
 /// What [`Store::gc`] did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct GcReport {
     /// Layers deleted.
     pub removed_layers: u64,
@@ -36,6 +41,8 @@ pub struct GcReport {
     pub in_use_layers: u64,
     /// Bytes freed that killed processes had left half-done.
     pub leftover_bytes: u64,
+    /// What could not be opened or removed, and why.
+    pub troubles: Vec<Trouble>,
 }
 
 /// What the store holds.
@@ -95,8 +102,8 @@ impl Store {
     /// Deletes what `limits` says, but never a layer that a process uses, and what killed
     /// processes left half-done.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
-        let leftover_bytes = self.remove_leftovers()?;
-        let mut report = GcReport { leftover_bytes, ..GcReport::default() };
+        let Leftovers { bytes: leftover_bytes, troubles } = self.remove_leftovers();
+        let mut report = GcReport { leftover_bytes, troubles, ..GcReport::default() };
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
         let now = SystemTime::now();
@@ -104,15 +111,13 @@ impl Store {
         for entry in &entries {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
             let too_much = limits.max_bytes.is_some_and(|max| left > max);
-            if (too_old || too_much) && self.remove_unless_in_use(entry.diff_id)? {
-                left -= entry.bytes;
-                report.removed_layers += 1;
-                report.removed_bytes += entry.bytes;
-            } else {
-                report.kept_layers += 1;
-                report.kept_bytes += entry.bytes;
-                report.in_use_layers += u64::from(too_old || too_much);
-            }
+            let removal = match too_old || too_much {
+                true => self.remove_unless_in_use(entry.diff_id),
+                false => Ok(Removal::Kept),
+            };
+            let gone = matches!(removal, Ok(Removal::Removed | Removal::Gone));
+            left -= if gone { entry.bytes } else { 0 };
+            report.add(entry.bytes, removal, &self.layer_path(&entry.diff_id));
         }
         Ok(report)
     }
@@ -121,7 +126,7 @@ impl Store {
         let mut entries = Vec::new();
         for diff_id in self.list()? {
             let path = self.layer_path(&diff_id);
-            let metadata = match fs::metadata(&path) {
+            let metadata = match fs::symlink_metadata(&path) {
                 Ok(metadata) => metadata,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(io_error("read", &path)(error)),
@@ -132,17 +137,57 @@ impl Store {
         Ok(entries)
     }
 
-    /// Deletes a layer; `false` if somebody uses it.
-    fn remove_unless_in_use(&self, diff_id: DiffId) -> Result<bool, StoreError> {
+    /// Deletes a layer, unless somebody uses it.
+    fn remove_unless_in_use(&self, diff_id: DiffId) -> Result<Removal, StoreError> {
         let path = self.layer_path(&diff_id);
-        let Some(file) = open_if_there(&path)? else { return Ok(true) };
+        let file = match open_layer(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(Removal::Gone),
+            Err(obstacle @ StoreError::Obstacle { .. }) => {
+                let removed = remove_obstacle(&path).map_err(io_error("remove", &path))?;
+                return if removed { Ok(Removal::Removed) } else { Err(obstacle) };
+            }
+            Err(error) => return Err(error),
+        };
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(false),
-            Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
+            Err(TryLockError::WouldBlock) => return Ok(Removal::InUse),
+            Err(TryLockError::Error(error)) => return Err(lock_error(&path)(error)),
         }
-        fs::remove_file(&path).map_err(io_error("remove", &path))?;
-        Ok(true)
+        if file.metadata().map_err(io_error("read", &path))?.nlink() == 0 {
+            // Another collection was first; what has the name now has just come in.
+            return Ok(Removal::Gone);
+        }
+        gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
+        Ok(Removal::Removed)
+    }
+}
+
+/// What came of a layer that was to be collected.
+enum Removal {
+    Removed,
+    /// Somebody else had removed it.
+    Gone,
+    InUse,
+    /// Nothing asked for its removal.
+    Kept,
+}
+
+impl GcReport {
+    fn add(&mut self, bytes: u64, removal: Result<Removal, StoreError>, path: &Path) {
+        match removal {
+            Ok(Removal::Removed) => {
+                self.removed_layers += 1;
+                self.removed_bytes += bytes;
+                return;
+            }
+            Ok(Removal::Gone) => return,
+            Ok(Removal::InUse) => self.in_use_layers += 1,
+            Ok(Removal::Kept) => {}
+            Err(error) => self.troubles.push(Trouble::at(path, error)),
+        }
+        self.kept_layers += 1;
+        self.kept_bytes += bytes;
     }
 }
 

@@ -3,11 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::ErrorKind;
+use rustix::io::Errno;
+
 use crate::image::{DiffId, ImageError};
+use crate::{ErrorKind, Remedy};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StoreError {
     /// No home directory to put the store under.
     #[error("no folder for the store: neither XDG_CACHE_HOME nor HOME is set")]
@@ -21,6 +24,40 @@ pub enum StoreError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The file system cannot lock files, and without locks processes would harm each other.
+    #[error("cannot lock {}: {source}", path.display())]
+    NoLocks {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The folder holds other things than a store.
+    #[error("{} holds {name:?} and is no store of layers", path.display())]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// One of the names in the folder that no store has.
+        name: String,
+    },
+    /// The store was made by a newer version, or its format cannot be told.
+    #[error("the store {} has the format {found:?}; this version knows formats up to {known}", path.display())]
+    UnknownFormat {
+        /// The folder.
+        path: PathBuf,
+        /// The format that the store says it has, shortened.
+        found: String,
+        /// The newest format that this version knows.
+        known: u32,
+    },
+    /// Something stands where a file or folder of the store belongs.
+    #[error("{} is in the way: it is a {kind}", path.display())]
+    Obstacle {
+        /// Where.
+        path: PathBuf,
+        /// What kind of file stands there.
+        kind: &'static str,
     },
     /// The bytes of a layer could not be had from where the image lives.
     #[error("cannot read layer {diff_id}: {source}")]
@@ -40,6 +77,12 @@ pub enum StoreError {
         expected: DiffId,
         /// The digest of what came in.
         actual: DiffId,
+    },
+    /// A stored layer is not what it was when it came in. It is not in the store any more.
+    #[error("the layer {diff_id} in the store was damaged and has been dropped")]
+    Damaged {
+        /// The layer.
+        diff_id: DiffId,
     },
     /// A layer unpacks to more than the store takes.
     #[error("layer {diff_id} unpacks to more than {limit} bytes")]
@@ -61,26 +104,39 @@ impl StoreError {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            StoreError::NoDefaultPath | StoreError::Io { .. } => ErrorKind::Environment,
+            StoreError::NoDefaultPath
+            | StoreError::Io { .. }
+            | StoreError::NoLocks { .. }
+            | StoreError::NotAStore { .. }
+            | StoreError::UnknownFormat { .. }
+            | StoreError::Obstacle { .. }
+            | StoreError::Damaged { .. } => ErrorKind::Environment,
             StoreError::Source { source, .. } | StoreError::Image(source) => source_kind(source),
             StoreError::WrongDiffId { .. } | StoreError::TooLarge { .. } => ErrorKind::Content,
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
-    pub fn hint(&self) -> Option<String> {
+    /// What to do about it, where that is known.
+    pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {
-            StoreError::NoDefaultPath => "name a folder with --store or REMORA_STORE".into(),
-            StoreError::Io { source, .. } => return io_hint(source),
-            StoreError::Source { source, .. } | StoreError::Image(source) => return source.hint(),
-            StoreError::WrongDiffId { .. } => {
-                "the image is damaged or was put together wrongly: push it again from its source"
-                    .into()
-            }
-            StoreError::TooLarge { .. } => {
-                "if the layer is really that large, raise the limit on layer size".into()
-            }
+            StoreError::NoDefaultPath => Remedy::NameStore,
+            StoreError::Io { source, .. } => return io_remedy(source),
+            StoreError::NoLocks { .. } => Remedy::LocalStore,
+            StoreError::NotAStore { .. } | StoreError::UnknownFormat { .. } => Remedy::OtherStore,
+            StoreError::Obstacle { .. } => Remedy::ClearStore,
+            StoreError::Damaged { .. } => Remedy::VerifyStore,
+            StoreError::Source { .. } | StoreError::Image(_) => return None,
+            StoreError::WrongDiffId { .. } => Remedy::RebuildImage,
+            StoreError::TooLarge { .. } => Remedy::LargerLayers,
         })
+    }
+
+    /// One line that says what to do about an image that cannot be read.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            StoreError::Source { source, .. } | StoreError::Image(source) => source.hint(),
+            _ => None,
+        }
     }
 }
 
@@ -97,21 +153,40 @@ fn source_kind(error: &ImageError) -> ErrorKind {
     }
 }
 
-fn io_hint(error: &io::Error) -> Option<String> {
+fn io_remedy(error: &io::Error) -> Option<Remedy> {
+    if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
+        return Some(Remedy::MoreOpenFiles);
+    }
     Some(match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "free some space, for instance with remora store gc, or name another folder with --store"
-                .into()
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Remedy::FreeStoreSpace,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "name a folder that you may write to with --store or REMORA_STORE".into()
+            Remedy::WritableStore
         }
+        _ if is_unreadable(error) => Remedy::VerifyStore,
         _ => return None,
     })
+}
+
+/// Whether the disk, not the program's rights, kept a file from being read.
+pub(super) fn is_unreadable(error: &io::Error) -> bool {
+    // EHWPOISON, EUCLEAN and EBADMSG are what file systems say about pages that are lost.
+    const LOST: [Errno; 5] =
+        [Errno::IO, Errno::HWPOISON, Errno::UCLEAN, Errno::BADMSG, Errno::FAULT];
+    Errno::from_io_error(error).is_some_and(|errno| LOST.contains(&errno))
 }
 
 /// Makes a [`StoreError::Io`] of an I/O error: `.map_err(io_error("write", path))`.
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::Io { action, path, source }
+}
+
+/// Makes an error of a lock that was not to be had.
+pub(super) fn lock_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    const UNSUPPORTED: [Errno; 4] = [Errno::NOTSUP, Errno::NOLCK, Errno::NOSYS, Errno::INVAL];
+    let path = path.to_owned();
+    move |source| match Errno::from_io_error(&source) {
+        Some(errno) if UNSUPPORTED.contains(&errno) => StoreError::NoLocks { path, source },
+        _ => StoreError::Io { action: "lock", path, source },
+    }
 }

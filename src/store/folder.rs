@@ -1,13 +1,14 @@
 //! The folder itself: where things are in it, how it is opened.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
-use super::{StoreError, Workspace, workspace};
+use super::workspace::{self, Leftovers};
+use super::{StoreError, Workspace};
 use crate::image::DiffId;
+use crate::temporary::create_folders;
 
 /// The largest uncompressed layer that a store takes unless told otherwise: 16 GiB. Real layers are
 /// far smaller; a few megabytes of zstd can claim to unpack to terabytes.
@@ -26,16 +27,13 @@ impl Store {
     /// and removes what killed processes left half-done in it, as far as that can be removed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let store = Store { root: path.into(), max_layer_bytes: MAX_LAYER_BYTES };
+        store.refuse_foreign()?;
         for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
-            let mut builder = DirBuilder::new();
-            builder
-                .recursive(true)
-                .mode(0o700)
-                .create(&folder)
-                .map_err(io_error("create", &folder))?;
+            create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         }
-        if let Err(error) = store.remove_leftovers() {
-            tracing::warn!("{error}");
+        store.mark_format();
+        for trouble in store.remove_leftovers().troubles {
+            tracing::warn!("{trouble}");
         }
         Ok(store)
     }
@@ -68,10 +66,16 @@ impl Store {
         Workspace::unique(&self.scratch_parent())
     }
 
-    /// Removes what killed processes left half-done, and says how many bytes that freed.
-    pub(super) fn remove_leftovers(&self) -> Result<u64, StoreError> {
-        let parents = [self.incoming(), self.scratch_parent()];
-        parents.iter().map(|parent| workspace::remove_leftovers(parent)).sum()
+    /// Removes what killed processes left half-done, as far as that can be removed.
+    pub(super) fn remove_leftovers(&self) -> Leftovers {
+        let mut leftovers = Leftovers::default();
+        workspace::remove_leftovers(&self.incoming(), is_layer_name, &mut leftovers);
+        workspace::remove_leftovers(
+            &self.scratch_parent(),
+            workspace::is_unique_name,
+            &mut leftovers,
+        );
+        leftovers
     }
 
     pub(super) fn layers(&self) -> PathBuf {
@@ -99,8 +103,7 @@ impl Store {
     pub(super) fn list(&self) -> Result<Vec<DiffId>, StoreError> {
         let folder = self.layers();
         let names = file_names(&folder).map_err(io_error("list", &folder))?;
-        let mut layers: Vec<DiffId> =
-            names.iter().filter_map(|name| format!("sha256:{name}").parse().ok()).collect();
+        let mut layers: Vec<DiffId> = names.iter().filter_map(|name| layer_named(name)).collect();
         layers.sort_unstable();
         Ok(layers)
     }
@@ -115,11 +118,11 @@ pub(super) fn file_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// The file or folder `path`, opened for reading, or `None` where there is none.
-pub(super) fn open_if_there(path: &Path) -> Result<Option<File>, StoreError> {
-    match File::open(path) {
-        Ok(file) => Ok(Some(file)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(io_error("open", path)(error)),
-    }
+/// The layer whose file or folder has the name `name`.
+fn layer_named(name: &str) -> Option<DiffId> {
+    format!("sha256:{name}").parse().ok()
+}
+
+fn is_layer_name(name: &str) -> bool {
+    layer_named(name).is_some()
 }

@@ -4,11 +4,13 @@
 //! layer, thread or process, waits there instead of fetching it again. The lock goes with the
 //! process that holds it.
 
+use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 
 use sha2::{Digest as _, Sha256};
 
@@ -41,15 +43,33 @@ impl Store {
                 }
             }
         }
-        // Held until they are handed out, so that none is collected in between.
-        let _held =
-            in_threads(&wanted, |(image, index, _)| self.ensure_layer(image, *index, progress))?;
+        let layers =
+            in_threads(&wanted, |(image, index, _)| self.ensure_whole(image, *index, progress))?;
+        let layers: HashMap<DiffId, Layer> =
+            layers.into_iter().map(|layer| (layer.diff_id(), layer)).collect();
         let layers_of = |image: &&Image| {
-            (0..image.layer_count())
-                .map(|index| self.ensure_layer(image, index, progress))
-                .collect()
+            Ok(image.diff_ids()?.iter().map(|diff_id| layers[diff_id].clone()).collect())
         };
         images.iter().map(layers_of).collect()
+    }
+
+    /// As [`ensure_layer`](Self::ensure_layer); a layer of which the disk has lost pages is fetched
+    /// again.
+    fn ensure_whole(
+        &self,
+        image: &Image,
+        index: usize,
+        progress: &dyn Progress,
+    ) -> Result<Layer, StoreError> {
+        let layer = self.ensure_layer(image, index, progress)?;
+        let Err(error) = layer.populate() else { return Ok(layer) };
+        tracing::warn!(diff_id = %layer.diff_id(), "the disk has lost a page: {error}");
+        layer.drop_from_store();
+        let path = self.layer_path(&layer.diff_id());
+        drop(layer);
+        let layer = self.ensure_layer(image, index, progress)?;
+        layer.populate().map_err(io_error("read", &path))?;
+        Ok(layer)
     }
 
     /// Layer number `index` (from 0, the bottom) of `image`: mapped if the store has it, otherwise
@@ -82,8 +102,8 @@ impl Store {
             }
             let Some(workspace) = Workspace::claim(self.incoming_path(&diff_id))? else { continue };
             // Whoever held the workspace before may have brought the layer in.
-            if self.layer_path(&diff_id).exists() {
-                continue;
+            if let Some(layer) = self.layer(diff_id)? {
+                return Ok(layer);
             }
             let mut bytes = open().map_err(source_error(diff_id))?;
             self.bring_in(diff_id, &mut bytes, &workspace)?;
@@ -149,6 +169,9 @@ fn in_threads<T: Sync, R: Send>(
     let results = Mutex::new(Ok(Vec::new()));
     let worker = || {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if results.lock().unwrap_or_else(PoisonError::into_inner).is_err() {
+                return;
+            }
             let result = work(item);
             let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
             match (&mut *results, result) {
@@ -159,7 +182,15 @@ fn in_threads<T: Sync, R: Send>(
         }
     };
     std::thread::scope(|scope| {
-        (0..FETCHES.min(items.len())).for_each(|_| drop(scope.spawn(worker)));
+        // This thread works too: the system may have no other to give.
+        for _ in 1..FETCHES.min(items.len()) {
+            let thread = Builder::new().name("fetch".to_owned());
+            if let Err(error) = thread.spawn_scoped(scope, worker) {
+                tracing::debug!("fetching fewer layers at a time: {error}");
+                break;
+            }
+        }
+        worker();
     });
     results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -8,6 +8,7 @@
 //! several processes may use one at once.
 //!
 //! ```text
+//! format                             the number of the format that the folder has
 //! layers/<64 hex digits>             an uncompressed layer, mode 0400; its modification time is when it was last used
 //! incoming/<64 hex digits>/          a layer on its way in
 //! scratch/<random>/                  temporary files of somebody who makes or applies a delta
@@ -18,15 +19,18 @@
 mod check;
 mod collect;
 mod error;
+mod files;
 mod folder;
+mod format;
 mod ingest;
 mod layer;
 mod mapping;
 mod workspace;
 
-pub use check::VerifyReport;
+pub use check::{Trouble, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::{MAX_LAYER_BYTES, Store};
-pub use layer::Layer;
+pub use layer::{Layer, verify_layers};
+pub use mapping::{LastWords, report_lost_pages};
 pub use workspace::Workspace;

@@ -7,8 +7,10 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::error::io_error;
-use super::folder::{file_names, open_if_there};
+use super::check::Trouble;
+use super::error::{io_error, lock_error};
+use super::files::{gone, open_folder};
+use super::folder::file_names;
 use crate::temporary::TemporaryFile;
 
 /// A folder that is ours while this lives, and gone afterwards with everything in it.
@@ -27,7 +29,8 @@ impl Workspace {
     /// A folder in `parent` that nobody else has or waits for.
     pub(super) fn unique(parent: &Path) -> Result<Self, StoreError> {
         loop {
-            let unnamed = tempfile::Builder::new().prefix("").tempdir_in(parent);
+            let unnamed =
+                tempfile::Builder::new().prefix("").rand_bytes(UNIQUE_NAME_LEN).tempdir_in(parent);
             let path = unnamed.map_err(io_error("create a folder in", parent))?.keep();
             if let Some(workspace) = Workspace::try_claim(path)? {
                 return Ok(workspace);
@@ -44,18 +47,26 @@ impl Workspace {
             }
             _ => {}
         }
-        let Some(lock) = open_if_there(&path)? else { return Ok(None) };
-        lock.lock().map_err(io_error("lock", &path))?;
+        let lock = match open_folder(&path) {
+            Ok(None) => return Ok(None),
+            Ok(Some(lock)) => lock,
+            Err(StoreError::Obstacle { .. }) if !path.is_dir() => {
+                fs::remove_file(&path).map_err(io_error("remove", &path))?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        lock.lock().map_err(lock_error(&path))?;
         Workspace::locked(path, lock)
     }
 
     /// Takes the folder `path` if it is there and nobody has it.
     fn try_claim(path: PathBuf) -> Result<Option<Self>, StoreError> {
-        let Some(lock) = open_if_there(&path)? else { return Ok(None) };
+        let Some(lock) = open_folder(&path)? else { return Ok(None) };
         match lock.try_lock() {
             Ok(()) => Workspace::locked(path, lock),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
+            Err(TryLockError::Error(error)) => Err(lock_error(&path)(error)),
         }
     }
 
@@ -69,8 +80,13 @@ impl Workspace {
     }
 
     fn clear(&self) -> io::Result<()> {
-        for name in file_names(&self.path)? {
-            fs::remove_file(self.path.join(name))?;
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            let is_folder = entry.file_type()?.is_dir();
+            gone(match is_folder {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            })?;
         }
         Ok(())
     }
@@ -84,18 +100,49 @@ impl Drop for Workspace {
     }
 }
 
-/// Removes the folders in `parent` that killed processes left; what somebody works on stays.
-/// Returns how many bytes that freed.
-pub(super) fn remove_leftovers(parent: &Path) -> Result<u64, StoreError> {
-    let names = file_names(parent).map_err(io_error("list", parent))?;
-    let mut freed = 0;
-    for path in names.iter().map(|name| parent.join(name)).filter(|path| path.is_dir()) {
+/// What killed processes had left half-done.
+#[derive(Debug, Default)]
+pub(super) struct Leftovers {
+    /// Bytes that were freed.
+    pub(super) bytes: u64,
+    /// What could not be removed, and why.
+    pub(super) troubles: Vec<Trouble>,
+}
+
+/// The length of the names that [`Workspace::unique`] makes.
+const UNIQUE_NAME_LEN: usize = 6;
+
+/// Whether [`Workspace::unique`] makes such names.
+pub(super) fn is_unique_name(name: &str) -> bool {
+    name.len() == UNIQUE_NAME_LEN && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+/// Removes the folders in `parent` that killed processes left, known by their names; what somebody
+/// works on stays.
+pub(super) fn remove_leftovers(
+    parent: &Path,
+    is_ours: impl Fn(&str) -> bool,
+    leftovers: &mut Leftovers,
+) {
+    let names = match file_names(parent) {
+        Ok(names) => names,
+        Err(error) => return leftovers.troubles.push(Trouble::at(parent, error)),
+    };
+    let ours = names.iter().filter(|name| is_ours(name)).map(|name| parent.join(name));
+    for path in ours.filter(|path| path.is_dir() && !path.is_symlink()) {
         let bytes = size_of_files(&path);
-        if Workspace::try_claim(path)?.is_some() {
-            freed += bytes;
+        match Workspace::try_claim(path.clone()) {
+            Ok(Some(workspace)) => {
+                drop(workspace);
+                match path.exists() {
+                    true => leftovers.troubles.push(Trouble::at(&path, "it stays")),
+                    false => leftovers.bytes += bytes,
+                }
+            }
+            Ok(None) => {}
+            Err(error) => leftovers.troubles.push(Trouble::at(&path, error)),
         }
     }
-    Ok(freed)
 }
 
 /// How many bytes the files in `folder` have; files that go away meanwhile have none.

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::ErrorKind;
 use crate::image::{DiffId, ImageError};
 use crate::progress::Cancelled;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
+use crate::{ErrorKind, Remedy};
 
 /// Why a v2 delta could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -86,8 +86,25 @@ impl V2Error {
             V2Error::Image(error) => error.kind(),
             V2Error::Store(error) => error.kind(),
             V2Error::DamagedLayer { .. } | V2Error::Output(_) => ErrorKind::Environment,
-            V2Error::Unverified(_) => ErrorKind::Internal,
+            V2Error::Batch(BatchError { problem: BatchProblem::Io(_), .. }) => {
+                ErrorKind::Environment
+            }
+            // Whatever else keeps a delta that was just made from being read back is a defect.
+            V2Error::Unverified(error) => match error.kind() {
+                ErrorKind::Content => ErrorKind::Internal,
+                kind => kind,
+            },
             _ => ErrorKind::Content,
+        }
+    }
+
+    /// What to do about it, where a room below knows.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            V2Error::Layers { source, .. } => source.remedy(),
+            V2Error::Store(error) => error.remedy(),
+            V2Error::DamagedLayer { .. } => Some(Remedy::VerifyStore),
+            _ => None,
         }
     }
 
@@ -97,9 +114,6 @@ impl V2Error {
             V2Error::Batch(BatchError { problem: BatchProblem::Metadata, .. }) => {
                 Some("a docker archive is named docker-archive:FILE".to_owned())
             }
-            V2Error::DamagedLayer { .. } => Some(
-                "run remora store verify, which drops damaged layers, and try again".to_owned(),
-            ),
             V2Error::Layers { source, .. } => source.hint(),
             V2Error::Image(error) => error.hint(),
             V2Error::Store(error) => error.hint(),

@@ -11,6 +11,7 @@ use super::rebuild::{RebuiltLayer, open_blob, rebuild};
 use super::refuse::refuse_without_layers;
 use super::verify::expect_diff_id;
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
+use crate::ErrorKind;
 use crate::delta::Base;
 use crate::image::{Image, ImageConfig, ImageContents, ImageReference};
 use crate::measure::Measure;
@@ -18,8 +19,8 @@ use crate::pack::{
     BlobId, Hashed, ManifestKind, Written, base_stream, image_manifest, shared_layers,
 };
 use crate::progress::Progress;
-use crate::store::{Store, Workspace};
-use crate::temporary::TemporaryFile;
+use crate::store::{Store, Workspace, verify_layers};
+use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How the rebuilt image is to be wrapped up. Its config, and so its image ID, are the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub struct Rebuilt {
     contents: ImageContents,
     report: DeltaReport,
     /// Declared before the folder that they are in.
-    _blobs: Vec<TemporaryFile>,
+    _blobs: Vec<TemporaryPath>,
     _scratch: Workspace,
 }
 
@@ -98,7 +99,11 @@ pub fn apply(
         plain_layers: options.plain_layers,
         progress,
     };
-    let layers = work.rebuild_all()?;
+    let layers = work.rebuild_all().map_err(|error| match error.kind() {
+        // Not the delta is to blame if the base's bytes are not what they were.
+        ErrorKind::Content => verify_layers(&base_layers).map_or_else(V3Error::from, |()| error),
+        _ => error,
+    })?;
     let contents = image_contents(&labels.target, options, &layers);
     let digest = delta.manifest().map(|manifest| manifest.digest());
     let reports = layers.iter().map(|layer| layer.report.clone()).collect();
@@ -122,7 +127,7 @@ struct Work<'a> {
 
 /// A layer that has been rebuilt and packed.
 struct PackedLayer {
-    blob: Written<TemporaryFile>,
+    blob: Written<TemporaryPath>,
     report: LayerReport,
 }
 
@@ -142,7 +147,7 @@ impl Work<'_> {
         let (out, id) = out.finish()?;
         let shared = index < self.shared.len();
         let report = LayerReport::new(diff_id, Some(shared), None, bytes.into_inner(), stats);
-        Ok(PackedLayer { blob: Written { out, id, diff_id }, report })
+        Ok(PackedLayer { blob: Written { out: out.close(), id, diff_id }, report })
     }
 
     fn rebuild(

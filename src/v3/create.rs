@@ -18,8 +18,8 @@ use crate::pack::{
     artifact_manifest,
 };
 use crate::progress::{Progress, check};
-use crate::store::{Store, Workspace};
-use crate::temporary::TemporaryFile;
+use crate::store::{Store, Workspace, verify_layers};
+use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How a delta is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ pub struct Delta {
     contents: ImageContents,
     report: DeltaReport,
     /// Declared before the folder that they are in.
-    _blobs: Vec<TemporaryFile>,
+    _blobs: Vec<TemporaryPath>,
     _scratch: Workspace,
 }
 
@@ -107,7 +107,7 @@ fn make_layers(
     options: &CreateOptions,
     scratch: &Workspace,
     progress: &dyn Progress,
-) -> Result<Vec<DeltaLayer<TemporaryFile>>, V3Error> {
+) -> Result<Vec<DeltaLayer<TemporaryPath>>, V3Error> {
     let base = &pair.base_stream();
     let failures = &Failures::<V3Error>::default();
     let prove = |index, path: &Path, growth: &Growth| {
@@ -128,13 +128,17 @@ fn make_layers(
                 check(progress)?;
                 let (out, growth) = (scratch.new_file()?, Arc::new(Growth::default()));
                 let path = out.path().to_owned();
-                let follow = stream_len(commands) > FOLLOWED_BYTES;
+                let mut follow = stream_len(commands) > FOLLOWED_BYTES;
                 if options.verify && follow {
                     let (path, growth) = (path.clone(), growth.clone());
-                    threads.spawn(move || prove(index, &path, &growth));
+                    let follower = thread::Builder::new().name("prove".to_owned());
+                    let spawned =
+                        follower.spawn_scoped(threads, move || prove(index, &path, &growth));
+                    follow = spawned.is_ok();
                 }
                 let target = &pair.target_layers[index];
                 let blob = write_layer(target, commands, options, &mut allowance, out, &growth)?;
+                let blob = Written { out: blob.out.close(), id: blob.id, diff_id: blob.diff_id };
                 layers.push(DeltaLayer { blob, stats: commands.iter().collect() });
                 if options.verify && !follow {
                     scope.spawn(move |_| prove(index, &path, &growth));
@@ -143,7 +147,8 @@ fn make_layers(
             })
         })
     })?;
-    failures.first().map_err(|error| V3Error::Unverified(Box::new(error)))?;
+    let all_layers = || pair.base_layers.iter().chain(&pair.target_layers);
+    failures.first().map_err(|error| error.of_proof(|| verify_layers(all_layers())))?;
     Ok(layers)
 }
 
@@ -167,7 +172,7 @@ fn write_layer(
 fn image_contents(
     pair: &Pair<'_>,
     options: &CreateOptions,
-    layers: &[DeltaLayer<TemporaryFile>],
+    layers: &[DeltaLayer<TemporaryPath>],
 ) -> Result<ImageContents, V3Error> {
     let diff_ids: Vec<_> = layers.iter().map(|layer| layer.blob.diff_id).collect();
     let config = delta_config(pair.base.id(), pair.target.config(), &diff_ids)?;

@@ -2,11 +2,11 @@
 
 use std::io;
 
-use crate::ErrorKind;
 use crate::image::{DiffId, ImageError, ImageId};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
+use crate::{ErrorKind, Remedy};
 
 /// Why a delta could not be made, read or applied.
 #[derive(Debug, thiserror::Error)]
@@ -78,14 +78,6 @@ pub enum V3Error {
         /// What is wrong with it.
         source: LayerError,
     },
-    /// A base layer in the store is not what its name says.
-    #[error("base layer {layer} in the store does not hash to its diff ID {diff_id}")]
-    DamagedBase {
-        /// Number of the layer, counted from 1 at the bottom.
-        layer: usize,
-        /// Its diff ID.
-        diff_id: DiffId,
-    },
     /// A delta that was just made does not make its target; it was not published.
     #[error("the delta just made does not rebuild the target and was discarded: {0}")]
     Unverified(#[source] Box<V3Error>),
@@ -138,12 +130,33 @@ impl V3Error {
             V3Error::Image(error) => error.kind(),
             V3Error::Store(error) => error.kind(),
             V3Error::Layer { source, .. } => source.kind(),
-            V3Error::DamagedBase { .. } | V3Error::Write(_) => ErrorKind::Environment,
-            V3Error::Unverified(error) => match **error {
-                V3Error::DamagedBase { .. } => ErrorKind::Environment,
-                _ => ErrorKind::Internal,
-            },
+            V3Error::Write(_) => ErrorKind::Environment,
+            V3Error::Unverified(_) => ErrorKind::Internal,
             _ => ErrorKind::Content,
+        }
+    }
+
+    /// What to do about it, where a room below knows.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            V3Error::Store(error) => error.remedy(),
+            V3Error::Write(_)
+            | V3Error::Layer { source: LayerError::Patch(PatchError::Output(_)), .. } => {
+                Some(Remedy::FreeStoreSpace)
+            }
+            _ => None,
+        }
+    }
+
+    /// What a proof found: a defect of what was made, unless disk or caller kept the proof from being
+    /// made, or a layer in the store is damaged.
+    pub(super) fn of_proof(self, check_layers: impl FnOnce() -> Result<(), StoreError>) -> Self {
+        if self.kind() != ErrorKind::Content {
+            return self;
+        }
+        match check_layers() {
+            Err(error) => error.into(),
+            Ok(()) => V3Error::Unverified(Box::new(self)),
         }
     }
 
@@ -156,12 +169,10 @@ impl V3Error {
             V3Error::NotADelta { .. } => "give a delta made by remora create or balena-engine",
             V3Error::WrongBase { .. } => "give the image that the delta was made from",
             V3Error::BaseWithoutLayers { .. } => "pull the target itself, it is no larger",
-            V3Error::DamagedBase { .. } | V3Error::Unverified(_) => {
-                "run remora store verify, which drops damaged layers, and try again"
-            }
+            V3Error::Unverified(_) => return None,
             V3Error::BaseLabel { .. } | V3Error::LayerCount { .. } => "make the delta again",
             V3Error::NotLinux { .. } | V3Error::ConfigNotText => return None,
-            V3Error::Write(_) => "see that the disk of the store has room",
+            V3Error::Write(_) => return None,
         };
         Some(hint.to_owned())
     }
@@ -185,9 +196,7 @@ impl LayerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             LayerError::Read(error) => error.hint(),
-            LayerError::Patch(PatchError::Output(_)) => {
-                Some("see that the disk of the store has room".to_owned())
-            }
+            LayerError::Patch(PatchError::Output(_)) => None,
             _ => Some("the delta is damaged or was made for something else: make it again".into()),
         }
     }
@@ -201,7 +210,7 @@ impl LayerError {
         };
         match error {
             PatchError::Stream { source: CommandError::Io(source), .. }
-                if source.get_ref().is_some_and(is_outside) =>
+                if source.raw_os_error().is_some() || source.get_ref().is_some_and(is_outside) =>
             {
                 LayerError::of_read(source)
             }

@@ -13,6 +13,7 @@ mod scripted_server;
 mod server;
 mod stopping;
 mod store;
+mod store_faults;
 mod token_server;
 mod tools;
 mod v2;

@@ -63,9 +63,13 @@ pub(super) struct Create {
 }
 
 impl Create {
+    /// How many threads are to work, if somebody said.
+    pub(super) fn threads(&self) -> Option<u16> {
+        self.encoding.threads()
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.base, &self.target])?;
-        self.encoding.use_threads()?;
         let Format(dialect) = self.format;
         match dialect {
             Dialect::V3 => {

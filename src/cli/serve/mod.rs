@@ -80,7 +80,7 @@ impl Serve {
             return print(&layered.to_toml());
         }
         let serve = layered.serve;
-        log::install_server(serve.log_format, output.verbose, output.quiet);
+        log::install_server(serve.log_format, output.verbose, output.quiet)?;
         Ok(server::run(serve.settings()?)?)
     }
 }

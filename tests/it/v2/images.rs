@@ -91,8 +91,8 @@ fn a_damaged_stored_layer_makes_no_delta_whichever_image_has_it() {
         create(CreateOptions::default()).expect("sound");
         // In content, in what nothing reads (the end of the tar), and in a header.
         for at in [2100, 0, 150] {
-            damage(&bench.store, diff_id, at);
             for list in [ListScope::Pruned, ListScope::Full] {
+                damage(&bench.store, diff_id, at);
                 let error = create(CreateOptions { list, ..CreateOptions::default() });
                 let error = error.expect_err("damaged");
                 let expected = format!(
@@ -100,9 +100,9 @@ fn a_damaged_stored_layer_makes_no_delta_whichever_image_has_it() {
                 );
                 assert_eq!(error.to_string(), expected);
                 assert_eq!(error.kind(), ErrorKind::Environment);
+                // It has been dropped.
+                create(CreateOptions::default()).expect("fetched anew");
             }
-            assert_eq!(bench.store.verify().expect("verified").damaged, [diff_id]);
-            create(CreateOptions::default()).expect("fetched anew");
         }
     }
 }

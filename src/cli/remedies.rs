@@ -1,0 +1,52 @@
+//! What the library says helps, in the words of the command line.
+
+use remora::Remedy;
+
+/// Who was asked to do what failed: they have other options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// A command that ends when it is done.
+    Command,
+    /// `remora serve`.
+    Server,
+}
+
+/// The line that says what to do.
+pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
+    use Asked::{Command, Server};
+    match (remedy, asked) {
+        (Remedy::NameStore, Command) => "name a folder with --store or REMORA_STORE",
+        (Remedy::FreeStoreSpace, Command) => {
+            "free some space, for instance with remora store gc, or name another folder with --store"
+        }
+        (Remedy::WritableStore, Command) => {
+            "name a folder that you may write to with --store or REMORA_STORE"
+        }
+        (Remedy::LocalStore, Command) => {
+            "files cannot be locked there: name a folder on a local disk with --store or REMORA_STORE"
+        }
+        (Remedy::OtherStore, Command) => {
+            "name an empty folder or a store of this version with --store or REMORA_STORE"
+        }
+        (Remedy::NameStore | Remedy::WritableStore, Server) => {
+            "name a folder that the server may write to with --data"
+        }
+        (Remedy::FreeStoreSpace, Server) => "free some space on the disk that --data is on",
+        (Remedy::LocalStore, Server) => {
+            "files cannot be locked there: name a folder on a local disk with --data"
+        }
+        (Remedy::OtherStore, Server) => {
+            "name an empty folder or one that a server of this version has used with --data"
+        }
+        (Remedy::VerifyStore, _) => {
+            "run remora store verify, which drops damaged layers, and try again; check the disk"
+        }
+        (Remedy::ClearStore, _) => "move it away and try again",
+        (Remedy::MoreOpenFiles, _) => "allow more open files, for instance with ulimit -n 4096",
+        (Remedy::RebuildImage, _) => {
+            "the image is damaged or was put together wrongly: push it again from its source"
+        }
+        (Remedy::LargerLayers, _) => "layers so large are not taken: split the layer",
+        _ => "check that it is there and may be used, then try again",
+    }
+}

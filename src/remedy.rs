@@ -1,0 +1,28 @@
+//! What to do about a failure, as a value. Whoever talks to a person puts a remedy into words: the
+//! library does not know what options a program has.
+
+/// What helps against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Remedy {
+    /// Name a folder for the store: there is no usual one.
+    NameStore,
+    /// Free space where the store is, or use a store elsewhere.
+    FreeStoreSpace,
+    /// Use a store that may be written to.
+    WritableStore,
+    /// Use a store on a local file system: files cannot be locked where the store is.
+    LocalStore,
+    /// Use another folder for the store: what is there is not to be touched.
+    OtherStore,
+    /// Check all of the store, which drops what is damaged, and try again.
+    VerifyStore,
+    /// Move away what stands where a file of the store belongs.
+    ClearStore,
+    /// Allow the process more open files.
+    MoreOpenFiles,
+    /// Make or push the image again from its source.
+    RebuildImage,
+    /// Allow larger layers.
+    LargerLayers,
+}

@@ -1,0 +1,84 @@
+//! Which format a store has, so that a newer one is refused instead of misread.
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use super::error::io_error;
+use super::files::open_layer;
+use super::{Store, StoreError};
+
+/// The format that this version writes. It reads all up to it; a store without the file has format 1,
+/// from before there was one.
+const FORMAT: u32 = 1;
+/// The name of the file that holds the format's number.
+const FILE: &str = "format";
+/// More than any number takes.
+const MAX_BYTES: u64 = 32;
+/// Everything that stands in the folder of a store. `lost+found` is the file system's own.
+const NAMES: [&str; 5] = ["layers", "incoming", "scratch", FILE, "lost+found"];
+
+impl Store {
+    /// Refuses a folder that is no store or has a newer format. What is in such a folder is not to be
+    /// touched: a folder `scratch` in it may be anybody's.
+    pub(super) fn refuse_foreign(&self) -> Result<(), StoreError> {
+        match self.read_format()? {
+            Some(found) if is_known(&found) => Ok(()),
+            Some(found) => {
+                let path = self.path().to_owned();
+                Err(StoreError::UnknownFormat { path, found, known: FORMAT })
+            }
+            None => self.refuse_other_names(),
+        }
+    }
+
+    fn read_format(&self) -> Result<Option<String>, StoreError> {
+        let path = self.path().join(FILE);
+        let Some(file) = open_layer(&path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io_error("read", &path))?;
+        Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+    }
+
+    fn refuse_other_names(&self) -> Result<(), StoreError> {
+        let path = self.path();
+        let entries = match fs::read_dir(path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // What a store cannot be made of says so when it is made.
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(()),
+            Err(error) => return Err(io_error("list", path)(error)),
+        };
+        for entry in entries {
+            let name = entry.map_err(io_error("list", path))?.file_name();
+            let name = name.to_string_lossy().into_owned();
+            if !NAMES.contains(&&*name) && !crate::temporary::is_temporary_name(&name) {
+                return Err(StoreError::NotAStore { path: path.to_owned(), name });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the format into a store that has none. A store that may only be read goes without.
+    pub(super) fn mark_format(&self) {
+        let path = self.path().join(FILE);
+        if path.exists() {
+            return;
+        }
+        if let Err(error) = self.write_format(&path) {
+            tracing::debug!("the store's format is not noted: {error}");
+        }
+    }
+
+    fn write_format(&self, path: &Path) -> Result<(), StoreError> {
+        // In a folder that is collected if the process is killed now.
+        let scratch = self.scratch()?;
+        let mut file = scratch.new_file()?;
+        writeln!(file, "{FORMAT}").map_err(io_error("write", path))?;
+        file.publish(path).map_err(io_error("write", path))
+    }
+}
+
+fn is_known(found: &str) -> bool {
+    found.parse::<u32>().is_ok_and(|format| (1..=FORMAT).contains(&format))
+}
