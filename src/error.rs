@@ -3,12 +3,17 @@
 //! Rooms have typed errors of their own; this type only joins them. Texts are one line without a
 //! closing full stop, so that the command line can print them as they are.
 
-use crate::{ErrorKind, Remedy, api, image, librsync, rootfs, server, store, v2, v3};
+#[cfg(feature = "api")]
+use crate::api;
+#[cfg(feature = "server")]
+use crate::server;
+use crate::{ErrorKind, Remedy, image, librsync, rootfs, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A delta server could not be asked.
+    #[cfg(feature = "api")]
     #[error(transparent)]
     Api(#[from] api::ApiError),
     /// A command stream could not be read or applied.
@@ -21,6 +26,7 @@ pub enum Error {
     #[error(transparent)]
     Rootfs(#[from] rootfs::RootfsError),
     /// The server failed.
+    #[cfg(feature = "server")]
     #[error(transparent)]
     Server(#[from] server::ServerError),
     /// The store failed.
@@ -38,10 +44,12 @@ impl Error {
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            #[cfg(feature = "api")]
             Error::Api(error) => error.kind(),
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
+            #[cfg(feature = "server")]
             Error::Server(error) => error.kind(),
             Error::Store(error) => error.kind(),
             Error::V2(error) => error.kind(),
@@ -52,8 +60,11 @@ impl Error {
     /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Error::Api(_) | Error::Patch(_) | Error::Image(_) => None,
+            Error::Patch(_) | Error::Image(_) => None,
+            #[cfg(feature = "api")]
+            Error::Api(_) => None,
             Error::Rootfs(error) => error.remedy(),
+            #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),
             Error::Store(error) => error.remedy(),
             Error::V2(error) => error.remedy(),
@@ -64,10 +75,12 @@ impl Error {
     /// One line that says what to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            #[cfg(feature = "api")]
             Error::Api(error) => error.hint(),
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
+            #[cfg(feature = "server")]
             Error::Server(error) => error.hint(),
             Error::Store(error) => error.hint(),
             Error::V2(error) => error.hint(),

@@ -7,6 +7,7 @@
 //!
 //! `docs/architecture.md` draws the rooms and says what each one never does.
 
+#[cfg(feature = "api")]
 pub mod api;
 pub mod delta;
 mod dialect;
@@ -19,6 +20,7 @@ pub mod pack;
 pub mod progress;
 mod remedy;
 pub mod rootfs;
+#[cfg(feature = "server")]
 pub mod server;
 pub mod store;
 pub mod temporary;

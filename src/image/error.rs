@@ -4,9 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::transfer::is_from_system;
-use super::{
-    ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError, RegistryError,
-};
+use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::ErrorKind;
 use crate::progress::Cancelled;
 
@@ -93,9 +91,16 @@ pub enum ImageError {
     /// A layer's compressed data cannot be decompressed.
     #[error("a layer's compressed data is damaged: {0}")]
     Compressed(#[source] io::Error),
+    /// The image is in a registry, and this build of the library reaches none.
+    #[error("{reference} is in a registry, and this build of Remora reads no registries")]
+    NoRegistries {
+        /// The image.
+        reference: String,
+    },
     /// A registry did not give or take something.
+    #[cfg(feature = "registry")]
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(#[from] super::RegistryError),
     /// The image to be written contradicts itself: a defect in Remora.
     #[error("the image to be written contradicts itself: {0}")]
     Contents(String),
@@ -149,10 +154,12 @@ impl ImageError {
             | ImageError::PlatformText(_)
             | ImageError::Unsuitable { .. }
             | ImageError::Ambiguous { .. } => ErrorKind::Usage,
-            ImageError::NotFound { .. }
-            | ImageError::Registry(_)
-            | ImageError::File { .. }
-            | ImageError::Stream { .. } => ErrorKind::Environment,
+            ImageError::NotFound { .. } | ImageError::File { .. } | ImageError::Stream { .. } => {
+                ErrorKind::Environment
+            }
+            ImageError::NoRegistries { .. } => ErrorKind::Usage,
+            #[cfg(feature = "registry")]
+            ImageError::Registry(_) => ErrorKind::Environment,
             ImageError::MissingPlatform { .. }
             | ImageError::Manifest { .. }
             | ImageError::Config { .. }
@@ -168,6 +175,8 @@ impl ImageError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ImageError::Reference(error) => return error.hint(),
+            ImageError::NoRegistries { .. } => "build it with the feature registry",
+            #[cfg(feature = "registry")]
             ImageError::Registry(error) => return error.hint(),
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
             ImageError::MissingPlatform { .. } => "choose one of those with --platform",

@@ -27,6 +27,7 @@ mod oci_image;
 mod oci_layout;
 mod platform;
 mod reference;
+#[cfg(feature = "registry")]
 mod registry;
 mod tar_index;
 mod tar_writer;
@@ -47,6 +48,7 @@ pub use platform::{Platform, PlatformError};
 pub use reference::{
     ArchiveFile, ArchivedImage, ImageReference, ReferenceError, RegistryReference,
 };
+#[cfg(feature = "registry")]
 pub use registry::{CredentialsError, RegistryError};
 pub use tar_index::TarIndexError;
 pub use transports::{RegistryLogin, TransportSettings, Transports};

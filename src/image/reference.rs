@@ -161,8 +161,9 @@ impl FromStr for RegistryReference {
             text: text.chars().take(300).collect(),
             reason,
         };
-        let parsed: oci_client::Reference =
-            text.parse().map_err(|error: oci_client::ParseError| refuse(error.to_string()))?;
+        let parsed: oci_spec::distribution::Reference = text
+            .parse()
+            .map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))?;
         let digest = parsed.digest().map(Digest::from_str).transpose();
         Ok(RegistryReference {
             host: parsed.registry().to_owned(),

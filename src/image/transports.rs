@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
+    ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
     RegistryReference, docker_archive, oci_archive, oci_layout,
 };
 use crate::progress::Progress;
@@ -71,6 +72,7 @@ impl Default for TransportSettings {
 #[derive(Debug)]
 pub struct Transports {
     spool_dir: PathBuf,
+    #[cfg(feature = "registry")]
     registries: Registries,
     stdin_taken: AtomicBool,
 }
@@ -78,18 +80,12 @@ pub struct Transports {
 impl Transports {
     /// Reads the files that `settings` name; contacts nobody.
     pub fn new(settings: TransportSettings) -> Result<Self, ImageError> {
-        let registries = Registries::new(&settings)?;
         Ok(Transports {
+            #[cfg(feature = "registry")]
+            registries: Registries::new(&settings)?,
             spool_dir: settings.spool_dir,
-            registries,
             stdin_taken: AtomicBool::new(false),
         })
-    }
-
-    /// Starts the threads that talk to registries now: they get the priority of the calling thread,
-    /// and not that of whoever needs them first.
-    pub(crate) fn start_threads(&self) -> Result<(), ImageError> {
-        Registries::start()
     }
 
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
@@ -100,7 +96,10 @@ impl Transports {
     ) -> Result<Image, ImageError> {
         let spool_dir = self.spool_dir.as_path();
         match reference {
+            #[cfg(feature = "registry")]
             ImageReference::Registry(image) => self.registries.open(reference, image, platform),
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => no_registries(image),
             ImageReference::OciLayout { dir, tag } => {
                 oci_layout::open(reference, dir, tag.as_deref(), platform)
             }
@@ -112,44 +111,6 @@ impl Transports {
                 docker_archive::open(reference, file, image.as_ref(), spool_dir)
             }
         }
-    }
-
-    /// The digest of the manifest or index that the reference names in its registry; `None` if there
-    /// is none of that name. Nothing but headers is fetched.
-    pub fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
-        self.registries.find(image)
-    }
-
-    /// The tags of the image's repository, in the registry's order; none if there is no such repository.
-    pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
-        self.registries.tags(image)
-    }
-
-    /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
-    /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
-    pub fn referrers(
-        &self,
-        image: &RegistryReference,
-        subject: Digest,
-    ) -> Result<Vec<Descriptor>, ImageError> {
-        self.registries.referrers(image, subject)
-    }
-
-    /// Asks the registry `host` for nothing but a sign of life.
-    ///
-    /// # Errors
-    /// What keeps it from answering. That it wants to know who asks is an answer.
-    pub fn reach(&self, host: &str) -> Result<(), ImageError> {
-        self.registries.reach(host)
-    }
-
-    /// Asks the registry whether it takes a push to the reference's repository, before anything is
-    /// made for it: an upload is begun and cancelled.
-    ///
-    /// # Errors
-    /// What a push would fail with: no such repository, no leave, no writing at all.
-    pub fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
-        self.registries.probe_push(image)
     }
 
     /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
@@ -176,9 +137,12 @@ impl Transports {
             ImageReference::OciArchive { file, tag } => {
                 oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
             }
+            #[cfg(feature = "registry")]
             ImageReference::Registry(image) => {
                 self.registries.write(image, contents, &manifest, progress)?;
             }
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => return no_registries(image),
             ImageReference::DockerArchive { .. } => {}
         }
         Ok(manifest.digest())
@@ -194,4 +158,57 @@ impl Transports {
         }
         Ok(())
     }
+}
+
+/// What only registries are asked.
+#[cfg(feature = "registry")]
+impl Transports {
+    /// Starts the threads that talk to registries now: they get the priority of the calling thread,
+    /// and not that of whoever needs them first.
+    pub(crate) fn start_threads(&self) -> Result<(), ImageError> {
+        Registries::start()
+    }
+
+    /// The digest of the manifest or index that the reference names in its registry; `None` if there
+    /// is none of that name. Nothing but headers is fetched.
+    pub fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
+        self.registries.find(image)
+    }
+
+    /// The tags of the image's repository, in the registry's order; none if there is no such repository.
+    pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
+        self.registries.tags(image)
+    }
+
+    /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
+    /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
+    pub fn referrers(
+        &self,
+        image: &RegistryReference,
+        subject: Digest,
+    ) -> Result<Vec<super::Descriptor>, ImageError> {
+        self.registries.referrers(image, subject)
+    }
+
+    /// Asks the registry `host` for nothing but a sign of life.
+    ///
+    /// # Errors
+    /// What keeps it from answering. That it wants to know who asks is an answer.
+    pub fn reach(&self, host: &str) -> Result<(), ImageError> {
+        self.registries.reach(host)
+    }
+
+    /// Asks the registry whether it takes a push to the reference's repository, before anything is
+    /// made for it: an upload is begun and cancelled.
+    ///
+    /// # Errors
+    /// What a push would fail with: no such repository, no leave, no writing at all.
+    pub fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
+        self.registries.probe_push(image)
+    }
+}
+
+#[cfg(not(feature = "registry"))]
+fn no_registries<T>(image: &RegistryReference) -> Result<T, ImageError> {
+    Err(ImageError::NoRegistries { reference: image.to_string() })
 }

@@ -29,7 +29,7 @@ pub enum Problem {
     /// An extended header that cannot be read.
     #[error("the extended header is malformed")]
     Pax,
-    /// An extended header longer than [`MAX_SPECIAL`](super::entries::MAX_SPECIAL).
+    /// An extended header longer than the room takes.
     #[error("the extended header is too long")]
     SpecialTooLong,
     /// A type of entry that no image may have.

@@ -20,6 +20,7 @@ mod create;
 mod diff;
 mod error;
 mod file_costs;
+#[cfg(feature = "registry")]
 mod find;
 mod inspect;
 mod labels;
@@ -34,6 +35,7 @@ pub use create::{CreateOptions, Delta, create};
 pub use diff::{DiffOptions, DiffReport, diff};
 pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;
+#[cfg(feature = "registry")]
 pub use find::{FoundDelta, find_deltas};
 pub use inspect::inspect;
 pub use labels::{ARTIFACT_TYPE, BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
