@@ -8,6 +8,7 @@ use remora::v3::{self, ApplyOptions, DeltaReport};
 use serde::Serialize;
 
 use super::access::{self, AccessArguments};
+use super::delta_place::DeltaPlace;
 use super::failure::Failure;
 use super::report;
 use super::session::Session;
@@ -30,7 +31,7 @@ pub(super) struct Apply {
     /// The image that the delta was made from
     base: ImageReference,
     /// The delta
-    delta: ImageReference,
+    delta: DeltaPlace,
     /// Where the rebuilt image goes
     #[arg(short, long, value_name = "REFERENCE")]
     output: ImageReference,
@@ -40,11 +41,12 @@ pub(super) struct Apply {
 
 impl Apply {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        access::refuse_stdin_twice([&self.base, &self.delta])?;
+        let delta = self.delta.image()?;
+        access::refuse_stdin_twice([&self.base, delta])?;
         let to_stdout = access::claim_stdout(&self.output, session)?;
         let transports = self.access.transports()?;
         let base = transports.open(&self.base, &self.access.platform())?;
-        let delta = transports.open(&self.delta, &self.access.platform())?;
+        let delta = transports.open(delta, &self.access.platform())?;
         let store = self.access.store()?;
         let options = ApplyOptions::for_destination(&self.output);
         let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;

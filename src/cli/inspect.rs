@@ -2,18 +2,17 @@
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::Args;
 use remora::Dialect;
-use remora::image::{ImageReference, ReferenceError};
+use remora::image::ImageReference;
 use remora::rootfs::Tree;
 use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
 
 use super::access::AccessArguments;
+use super::delta_place::DeltaPlace;
 use super::failure::Failure;
 use super::report;
 use super::session::Session;
@@ -30,7 +29,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Inspect {
     /// The delta, Remora's or another's: a reference, or the file of a v2 delta
-    delta: Place,
+    delta: DeltaPlace,
     /// The image that a v2 delta applies to: every file is rebuilt, to see whether it does
     #[arg(long, value_name = "REFERENCE")]
     base: Option<ImageReference>,
@@ -38,40 +37,20 @@ pub(super) struct Inspect {
     access: AccessArguments,
 }
 
-/// Where a delta of either kind may be.
-#[derive(Debug, Clone)]
-enum Place {
-    Image(ImageReference),
-    File(PathBuf),
-}
-
-impl FromStr for Place {
-    type Err = ReferenceError;
-
-    /// A name without a transport is a file's where there is such a file, otherwise a registry's.
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        let is_file = !text.starts_with("docker:") && Path::new(text).is_file();
-        match text.parse() {
-            Ok(ImageReference::Registry(_)) | Err(_) if is_file => Ok(Place::File(text.into())),
-            parsed => parsed.map(Place::Image),
-        }
-    }
-}
-
 impl Inspect {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         match &self.delta {
-            Place::Image(_) if self.base.is_some() => Err(Failure::usage(
+            DeltaPlace::Image(_) if self.base.is_some() => Err(Failure::usage(
                 "--base means nothing to a v3 delta",
                 "leave it out; remora apply checks a v3 delta with its base",
             )),
-            Place::Image(reference) => {
+            DeltaPlace::Image(reference) => {
                 let transports = self.access.transports()?;
                 let delta = transports.open(reference, &self.access.platform())?;
                 let report = v3::inspect(&delta, session.progress())?;
                 session.answer(&InspectedV3 { format: Dialect::V3, report })
             }
-            Place::File(path) => {
+            DeltaPlace::File(path) => {
                 let file = File::open(path).map_err(|error| {
                     Failure::io(format!("cannot open {}", path.display()), &error)
                 })?;

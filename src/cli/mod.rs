@@ -8,6 +8,7 @@ mod arguments;
 mod completions;
 mod create;
 mod defect;
+mod delta_place;
 mod dialect;
 mod diff;
 mod encoding;

@@ -22,6 +22,9 @@ const MAGIC_BYTES: usize = 10;
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// What follows the first byte, 0x50 to 0x5f, of a skippable frame (RFC 8878, section 3.1.2). pzstd
+/// begins every file with one.
+const ZSTD_SKIPPABLE: &[u8] = &[0x2a, 0x4d, 0x18];
 const XZ: &[u8] = &[0xfd, b'7', b'z', b'X', b'Z', 0];
 /// What follows `BZh` and a digit. A tar may begin with a file named `BZh1`, but hardly with this.
 const BZIP2_BLOCK: &[u8] = &[0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
@@ -46,7 +49,7 @@ impl Compression {
     pub fn of(start: &[u8]) -> Self {
         if start.starts_with(GZIP) {
             Compression::Gzip
-        } else if start.starts_with(ZSTD) {
+        } else if start.starts_with(ZSTD) || begins_skippable(start) {
             Compression::Zstd
         } else if start.starts_with(XZ) {
             Compression::Xz
@@ -58,6 +61,12 @@ impl Compression {
             Compression::None
         }
     }
+}
+
+/// Whether a zstd frame begins that decoders pass over.
+fn begins_skippable(start: &[u8]) -> bool {
+    let [first, rest @ ..] = start else { return false };
+    (0x50..=0x5f).contains(first) && rest.starts_with(ZSTD_SKIPPABLE)
 }
 
 /// The plain bytes of a blob that may be compressed with gzip, zstd, bzip2 or xz.
@@ -200,6 +209,17 @@ mod tests {
         for (compression, blob) in forms() {
             assert_eq!(Compression::of(&blob), compression);
             assert_eq!(plain(blob).expect("decompressed"), TEXT, "{compression:?}");
+        }
+    }
+
+    #[test]
+    fn a_zstd_layer_may_begin_with_frames_that_are_passed_over() {
+        let frame = zstd::encode_all(TEXT, 3).expect("in memory");
+        for first in 0x50..=0x5f {
+            let skippable = [&[first], ZSTD_SKIPPABLE, &[4, 0, 0, 0], b"size"].concat();
+            let blob = [&skippable[..], &skippable, &frame, &skippable, &frame].concat();
+            assert_eq!(Compression::of(&blob), Compression::Zstd);
+            assert_eq!(plain(blob).expect("decompressed"), [TEXT, TEXT].concat());
         }
     }
 

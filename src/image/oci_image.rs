@@ -12,6 +12,9 @@ use super::{
     ManifestError, Platform, parse_config, parse_manifest,
 };
 
+/// How the media types of encrypted layers end (ocicrypt).
+const ENCRYPTED: &str = "+encrypted";
+
 /// A place that gives out blobs by digest.
 pub(super) trait BlobSource: Send + Sync {
     /// A manifest's bytes, unchecked. Registries keep manifests apart from blobs.
@@ -126,6 +129,16 @@ impl LayerSource for BlobLayers {
 
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
         let descriptor = &self.blobs[index];
+        if descriptor.media_type.ends_with(ENCRYPTED) {
+            return Err(ImageError::Malformed {
+                reference: self.place.clone(),
+                reason: format!(
+                    "layer {} is encrypted ({}); the image must be decrypted first",
+                    index + 1,
+                    descriptor.media_type
+                ),
+            });
+        }
         let blob = self.source.open_blob(descriptor)?;
         Ok(Box::new(BlobReader::new(blob, descriptor.digest, descriptor.size, &*self.place)))
     }

@@ -97,3 +97,25 @@ fn what_is_no_delta_for_this_base_is_refused() {
     std::fs::write(&path, b"something else\0").expect("written");
     refused("inspect delta.v2", "docker-archive:FILE");
 }
+
+#[test]
+fn apply_refuses_a_v2_delta_by_what_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = layout();
+    succeed(
+        folder.path(),
+        &format!("create oci:{layout}:1.0 oci:{layout}:1.1 --format v2 -o delta.v2"),
+    );
+    std::fs::write(folder.path().join("other"), b"something").expect("written");
+    for (file, code, reason) in [
+        ("delta.v2", 4, "is a v2 delta: it makes files on a device"),
+        ("./delta.v2", 4, "is a v2 delta: it makes files on a device"),
+        ("other", 2, "it is not said what kind of archive"),
+    ] {
+        let output = remora(folder.path(), &format!("apply oci:{layout}:1.0 {file} -o oci:out:x"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains(reason) && said.contains(file), "{said}");
+        assert!(!folder.path().join("out").exists());
+    }
+}
