@@ -73,7 +73,7 @@ impl Progress for Silent {
     fn advance(&self, _stage: Stage, _units: u64) {}
 }
 
-/// A writer that fails with [`Cancelled`] when the work is to stop.
+/// A reader or writer that fails with [`Cancelled`] when the work is to stop.
 pub(crate) struct Stoppable<'a, W> {
     inner: W,
     progress: &'a dyn Progress,
@@ -112,10 +112,31 @@ impl<'a, R> Reported<'a, R> {
 
 impl<R: Read> Read for Reported<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        check(self.progress)?;
-        let len = self.inner.read(buffer)?;
+        let len = read_unless_stopped(&mut self.inner, buffer, self.progress)?;
         self.progress.advance(self.stage, len as u64);
         Ok(len)
+    }
+}
+
+impl<R: Read> Read for Stoppable<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        read_unless_stopped(&mut self.inner, buffer, self.progress)
+    }
+}
+
+/// Reads, and looks whether the work is to stop each time that the reader is interrupted: one that
+/// waits for a network is, a few times a second.
+fn read_unless_stopped(
+    reader: &mut impl Read,
+    buffer: &mut [u8],
+    progress: &dyn Progress,
+) -> io::Result<usize> {
+    loop {
+        check(progress)?;
+        match reader.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
     }
 }
 

@@ -111,7 +111,13 @@ impl<R: Read> Peeked<R> {
 impl<R: Read> Read for Peeked<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match (&self.start[self.given..]).read(buffer)? {
-            0 => self.rest.read(buffer),
+            // Decoders need not know what an interrupted read is.
+            0 => loop {
+                match self.rest.read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    done => return done,
+                }
+            },
             read => {
                 self.given += read;
                 Ok(read)

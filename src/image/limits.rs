@@ -1,5 +1,7 @@
 //! What this room will not exceed, whatever a registry or an archive says.
 
+use std::time::Duration;
+
 /// Bytes of a manifest or index. Registries must take 4 MiB (OCI distribution spec, "Pushing
 /// Manifests") and most refuse more.
 pub(super) const MAX_MANIFEST_BYTES: u64 = 4 << 20;
@@ -28,3 +30,10 @@ pub(super) const MAX_TAR_EXTENSION_BYTES: u64 = 64 << 10;
 
 /// Links from one archive entry to the next before a file must come.
 pub(super) const MAX_ARCHIVE_LINKS: usize = 8;
+
+/// How long a connection may be silent before it is given up. Registries that fetch a blob from
+/// elsewhere first, or check an uploaded one, take their time before they answer.
+pub(super) const SILENCE_TIME: Duration = Duration::from_secs(120);
+
+/// The longest `Retry-After` that is waited for; a longer one is reported.
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);

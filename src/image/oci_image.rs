@@ -11,6 +11,7 @@ use super::{
     ConfigError, Descriptor, Image, ImageError, ImageReference, Index, Manifest, ManifestDocument,
     ManifestError, Platform, parse_config, parse_manifest,
 };
+use crate::progress::{Progress, Stoppable};
 
 /// How the media types of encrypted layers end (ocicrypt).
 const ENCRYPTED: &str = "+encrypted";
@@ -18,27 +19,33 @@ const ENCRYPTED: &str = "+encrypted";
 /// A place that gives out blobs by digest.
 pub(super) trait BlobSource: Send + Sync {
     /// A manifest's bytes, unchecked. Registries keep manifests apart from blobs.
-    fn open_manifest(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+    fn open_manifest(
+        &self,
+        descriptor: &Descriptor,
+        _progress: &dyn Progress,
+    ) -> Result<Box<dyn Read + Send>, ImageError> {
         self.open_blob(descriptor)
     }
     /// A blob's bytes, unchecked.
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
 }
 
-/// Opens the image that `top` leads to.
+/// Opens the image that `top` leads to. Reading stops when `progress` says so.
 pub(super) fn open(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
     top: ManifestDocument,
     platform: &Platform,
+    progress: &dyn Progress,
 ) -> Result<Image, ImageError> {
-    let manifest = resolve(reference, source.as_ref(), top, platform)?;
+    let manifest = resolve(reference, source.as_ref(), top, platform, progress)?;
     let place = reference.to_string();
     let descriptor = manifest.config();
     if descriptor.size > MAX_CONFIG_BYTES {
         return Err(ImageError::Config { reference: place, source: ConfigError::TooLarge });
     }
-    let bytes = read_small(source.open_blob(descriptor)?, descriptor, &place)?;
+    let bytes =
+        read_small(Stoppable::new(source.open_blob(descriptor)?, progress), descriptor, &place)?;
     let config = parse_config(&bytes)
         .map_err(|source| ImageError::Config { reference: place.clone(), source })?;
     let layers = Arc::new(BlobLayers { source, place, blobs: manifest.layers().to_vec() });
@@ -50,13 +57,14 @@ pub(super) fn read_manifest(
     reference: &ImageReference,
     source: &dyn BlobSource,
     descriptor: &Descriptor,
+    progress: &dyn Progress,
 ) -> Result<ManifestDocument, ImageError> {
     let place = reference.to_string();
     let wrong = |source| ImageError::Manifest { reference: place.clone(), source };
     if descriptor.size > MAX_MANIFEST_BYTES {
         return Err(wrong(ManifestError::TooLarge));
     }
-    let bytes = read_small(source.open_manifest(descriptor)?, descriptor, &place)?;
+    let bytes = read_small(source.open_manifest(descriptor, progress)?, descriptor, &place)?;
     parse_manifest(&bytes, Some(&descriptor.media_type)).map_err(wrong)
 }
 
@@ -65,6 +73,7 @@ fn resolve(
     source: &dyn BlobSource,
     top: ManifestDocument,
     platform: &Platform,
+    progress: &dyn Progress,
 ) -> Result<Manifest, ImageError> {
     let mut document = top;
     for _ in 0..MAX_INDEX_DEPTH {
@@ -72,7 +81,7 @@ fn resolve(
             ManifestDocument::Image(manifest) => return Ok(*manifest),
             ManifestDocument::Index(index) => {
                 let chosen = choose(reference, &index, platform)?;
-                read_manifest(reference, source, chosen)?
+                read_manifest(reference, source, chosen, progress)?
             }
         };
     }

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::limits::{MAX_RETRY_AFTER, SILENCE_TIME};
 #[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
     ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
     RegistryReference, docker_archive, oci_archive, oci_layout,
 };
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// How images are reached.
 #[derive(Debug, Clone)]
@@ -29,6 +30,10 @@ pub struct TransportSettings {
     /// The pause before the second attempt; it doubles from one attempt to the next. A registry's
     /// `Retry-After` can make it longer.
     pub retry_pause: Duration,
+    /// How long a registry may be silent before a request is given up.
+    pub silence: Duration,
+    /// The longest pause that a registry may ask for with `Retry-After`; a longer one is an error.
+    pub longest_pause: Duration,
     /// Where archives that are compressed or come through a pipe are kept while they are read.
     pub spool_dir: PathBuf,
 }
@@ -61,6 +66,8 @@ impl Default for TransportSettings {
             ca_file: None,
             max_attempts: 6,
             retry_pause: Duration::from_millis(500),
+            silence: SILENCE_TIME,
+            longest_pause: MAX_RETRY_AFTER,
             spool_dir: std::env::temp_dir(),
         }
     }
@@ -94,12 +101,27 @@ impl Transports {
         reference: &ImageReference,
         platform: &Platform,
     ) -> Result<Image, ImageError> {
+        self.open_watched(reference, platform, &Silent)
+    }
+
+    /// The same. Waiting for a registry ends when `progress` says that the work is to stop.
+    pub fn open_watched(
+        &self,
+        reference: &ImageReference,
+        platform: &Platform,
+        progress: &dyn Progress,
+    ) -> Result<Image, ImageError> {
         let spool_dir = self.spool_dir.as_path();
         match reference {
             #[cfg(feature = "registry")]
-            ImageReference::Registry(image) => self.registries.open(reference, image, platform),
+            ImageReference::Registry(image) => {
+                self.registries.open(reference, image, platform, progress)
+            }
             #[cfg(not(feature = "registry"))]
-            ImageReference::Registry(image) => no_registries(image),
+            ImageReference::Registry(image) => {
+                let _ = progress;
+                no_registries(image)
+            }
             ImageReference::OciLayout { dir, tag } => {
                 oci_layout::open(reference, dir, tag.as_deref(), platform)
             }

@@ -8,6 +8,7 @@ mod installation;
 mod registry_faults;
 mod registry_logins;
 mod registry_server;
+mod registry_tokens;
 mod sample_image;
 mod scripted_server;
 mod server;

@@ -152,6 +152,74 @@ fn a_pause_of_a_day_is_reported_instead_of_waited_for() {
 }
 
 #[test]
+fn a_registry_that_asks_for_a_pause_is_left_alone_by_all() {
+    let server = ScriptedServer::with_image(&sample(), |request| {
+        request.is("GET", "/manifests/").then(|| Reply::status(429).header("Retry-After", 3600))
+    });
+    let (client, _folder) = client(&json!({}));
+    let platform: Platform = "linux/amd64".parse().expect("a platform");
+    for name in ["app:1", "app:2", "other:1"] {
+        let reference = format!("{}/{name}", server.address()).parse().expect("a reference");
+        let error = client.open(&reference, &platform).expect_err("busy").to_string();
+        assert!(error.contains("asks to come back in 3600 s (status 429)"), "{error}");
+    }
+    assert_eq!(server.requests_to("GET", "/manifests/").len(), 1);
+}
+
+#[test]
+fn a_registry_that_refuses_head_is_asked_with_get() {
+    for status in [400, 403, 405, 501] {
+        let sample = sample();
+        let server = ScriptedServer::with_image(&sample, move |request| {
+            request.is("HEAD", "/manifests/").then(|| Reply::status(status))
+        });
+        let image = format!("{}/app:1", server.address()).parse().expect("a reference");
+        let found = client(&json!({})).0.find(&image).expect("an answer");
+        assert_eq!(found, Some(sample.manifest_digest()), "{status}");
+    }
+}
+
+/// Tells the work to stop a moment after it began.
+struct StopsSoon(std::time::Instant);
+
+impl Progress for StopsSoon {
+    fn expect(&self, _stage: Stage, _units: u64) {}
+
+    fn advance(&self, _stage: Stage, _units: u64) {}
+
+    fn cancelled(&self) -> bool {
+        self.0.elapsed() > Duration::from_millis(500)
+    }
+}
+
+#[test]
+fn whatever_a_registry_stalls_at_work_that_is_told_to_stop_stops() {
+    let sample = sample();
+    let config = format!("/blobs/{}", sample.id());
+    for stalled in ["/manifests/1".to_owned(), config, layer_path(&sample)] {
+        let path = stalled.clone();
+        let server = ScriptedServer::with_image(&sample, move |request| {
+            if request.is("GET", &path) {
+                std::thread::sleep(Duration::from_secs(20));
+            }
+            None
+        });
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = remora::store::Store::open(folder.path()).expect("a store");
+        let progress = StopsSoon(std::time::Instant::now());
+        let platform: Platform = "linux/amd64".parse().expect("a platform");
+        let (client, _folder) = client(&json!({}));
+        let opened = client.open_watched(&reference(&server), &platform, &progress);
+        let kind = match opened {
+            Err(error) => error.kind(),
+            Ok(image) => store.ensure_layer(&image, 0, &progress).expect_err("stopped").kind(),
+        };
+        assert_eq!(kind, ErrorKind::Cancelled, "{stalled}");
+        assert!(progress.0.elapsed() < Duration::from_secs(3), "{stalled}");
+    }
+}
+
+#[test]
 fn a_registry_that_is_not_there_is_an_error_of_the_environment() {
     let address = format!("127.0.0.1:{}/app", crate::registry_server::free_port());
     let platform = "linux/amd64".parse().expect("a platform");

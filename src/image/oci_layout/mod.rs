@@ -16,6 +16,7 @@ use super::{
     Descriptor, Digest, Image, ImageError, ImageReference, Index, ManifestDocument, ManifestError,
     Platform, media_type, parse_manifest,
 };
+use crate::progress::Silent;
 
 /// The annotation that names an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -60,7 +61,7 @@ pub(super) fn open_layout(
     let index = parse_index(index_json)
         .map_err(|source| ImageError::Manifest { reference: reference.to_string(), source })?;
     let top = select(reference, index, tag, source.as_ref())?;
-    oci_image::open(reference, source, top, platform)
+    oci_image::open(reference, source, top, platform, &Silent)
 }
 
 fn parse_index(bytes: &[u8]) -> Result<Index, ManifestError> {
@@ -86,7 +87,7 @@ fn select(
     let one_image = tag.is_some() || names.is_empty();
     match entries.as_slice() {
         [] => Err(ImageError::NotFound { reference: reference.to_string(), names }),
-        [only] => oci_image::read_manifest(reference, source, only),
+        [only] => oci_image::read_manifest(reference, source, only, &Silent),
         many if one_image && many.iter().all(|entry| entry.platform.is_some()) => {
             Ok(ManifestDocument::Index(Index { manifests: entries }))
         }

@@ -103,7 +103,7 @@ impl Download {
             // A server that knows no ranges starts again from the beginning.
             _ => self.got,
         };
-        let host = self.session.host.name.clone();
+        let host = Arc::clone(&self.session.host);
         loop {
             let mut piece = match next_piece(&host, &mut response).await {
                 Ok(Some(piece)) => piece,

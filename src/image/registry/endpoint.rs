@@ -1,15 +1,19 @@
 //! One registry: where it is, and what is known about getting in.
 
-use std::sync::Arc;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::RegistryError;
 use super::authorization::Authorizer;
 use super::error::{is_passing, speaks_no_tls, tls_error};
-use super::http_client::{HttpClient, not_silent};
-use super::limits::{REACH_TIME, SILENCE_TIME};
+use super::http_client::HttpClient;
+use super::limits::{LONGEST_REST, NOTICE_TIME, REACH_TIME};
 
 /// A registry by the name that references use.
 #[derive(Debug)]
@@ -18,12 +22,23 @@ pub(super) struct Host {
     pub(super) http: Arc<HttpClient>,
     pub(super) authorizer: Authorizer,
     base: OnceCell<Url>,
+    /// Until when the registry asked to be left alone, and with which status.
+    busy: Mutex<Option<(Instant, StatusCode)>>,
+    /// When a long silence was last told.
+    noticed: Mutex<Option<Instant>>,
 }
 
 impl Host {
     pub(super) fn new(name: &str, http: Arc<HttpClient>) -> Self {
-        let authorizer = Authorizer::new(name);
-        Host { name: name.to_owned(), http, authorizer, base: OnceCell::new() }
+        let authorizer = Authorizer::default();
+        Host {
+            name: name.to_owned(),
+            http,
+            authorizer,
+            base: OnceCell::new(),
+            busy: Mutex::default(),
+            noticed: Mutex::default(),
+        }
     }
 
     /// The URL that everything is below.
@@ -35,7 +50,7 @@ impl Host {
     pub(super) async fn reach(&self) -> Result<(), RegistryError> {
         let base = self.base().await?;
         let request = self.http.for_url(base)?.get(base.clone()).send();
-        let answer = tokio::time::timeout(REACH_TIME, not_silent(&self.name, None, request)).await;
+        let answer = tokio::time::timeout(REACH_TIME, self.wait(None, request)).await;
         let silence = |_| Err(RegistryError::silence(&self.name, REACH_TIME));
         let response = answer.unwrap_or_else(silence)?;
         if !is_passing(response.status()) {
@@ -47,6 +62,73 @@ impl Host {
             action: "a request for a sign of life",
             message: String::new(),
         })
+    }
+
+    /// Waits for `future`, but not for a registry that is silent: `activity` is a count that moves
+    /// while there is something going on, for instance an upload.
+    pub(super) async fn wait<T>(
+        &self,
+        activity: Option<&AtomicU64>,
+        future: impl Future<Output = Result<T, reqwest::Error>>,
+    ) -> Result<T, RegistryError> {
+        let silence = self.http.silence;
+        let count = || activity.map_or(0, |activity| activity.load(Ordering::Relaxed));
+        let mut future = pin!(future);
+        let (mut before, mut since) = (count(), Instant::now());
+        loop {
+            let step = NOTICE_TIME.min(silence);
+            if let Ok(result) = tokio::time::timeout(step, &mut future).await {
+                return result.map_err(|error| RegistryError::network(&self.name, error));
+            }
+            match count() {
+                now if now != before => (before, since) = (now, Instant::now()),
+                _ if since.elapsed() >= silence => {
+                    return Err(RegistryError::silence(&self.name, silence));
+                }
+                _ => self.notice(since.elapsed()),
+            }
+        }
+    }
+
+    /// Tells a person that nothing comes, not for each of many requests.
+    fn notice(&self, silence: Duration) {
+        let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
+        if noticed.is_none_or(|noticed| noticed.elapsed() >= NOTICE_TIME) {
+            *noticed = Some(Instant::now());
+            let seconds = silence.as_secs();
+            tracing::warn!(host = self.name, "waiting: no sign of life for {seconds} s");
+        }
+    }
+
+    /// Keeps to the pause that the registry asked for with `status`; nobody else asks meanwhile.
+    pub(super) fn leave_alone(&self, status: StatusCode, pause: Duration) {
+        let until = Instant::now().checked_add(pause.min(LONGEST_REST));
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        *busy = until.map(|until| (until, status)).max(*busy);
+    }
+
+    /// Waits until the registry may be asked.
+    ///
+    /// # Errors
+    /// [`RegistryError::Busy`] where that takes longer than is waited for.
+    pub(super) async fn until_free(&self) -> Result<(), RegistryError> {
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((until, status)) = busy else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        if left <= self.http.longest_pause {
+            tokio::time::sleep(left).await;
+            return Ok(());
+        }
+        Err(RegistryError::Busy {
+            host: self.name.clone(),
+            status: status.as_u16(),
+            seconds: left.as_secs_f64().ceil() as u64,
+        })
+    }
+
+    /// The error of a registry, or its token server, that does not keep to the protocol.
+    pub(super) fn protocol(&self, problem: &str) -> RegistryError {
+        RegistryError::Protocol { place: self.name.clone(), problem: problem.to_owned() }
     }
 
     async fn find_base(&self) -> Result<Url, RegistryError> {
@@ -71,7 +153,7 @@ impl Host {
     /// has at least shaken hands.
     async fn speaks_tls(&self, url: &Url) -> Result<bool, RegistryError> {
         let request = self.http.for_url(url)?.head(url.clone()).send();
-        match tokio::time::timeout(SILENCE_TIME, request).await {
+        match tokio::time::timeout(self.http.silence, request).await {
             Ok(Err(error)) if error.is_connect() => {
                 Ok(tls_error(&error).is_some_and(|error| !speaks_no_tls(error)))
             }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::CredentialsError;
-use super::limits::{MAX_MESSAGE_CHARS, MAX_RETRY_AFTER};
+use super::limits::MAX_MESSAGE_CHARS;
 use crate::image::Digest;
 
 /// Why a registry did not give or take something.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum RegistryError {
     /// The HTTP client could not be set up.
     #[error("cannot set up the connection to registries: {0}")]
@@ -210,16 +210,4 @@ impl From<RegistryError> for std::io::Error {
     fn from(error: RegistryError) -> Self {
         crate::image::ImageError::from(error).into()
     }
-}
-
-/// The pause that `Retry-After` asks for (RFC 9110, section 10.2.3), if it is one worth waiting for.
-pub(super) fn check_retry_after(
-    host: &str,
-    status: StatusCode,
-    seconds: u64,
-) -> Result<(), RegistryError> {
-    if seconds <= MAX_RETRY_AFTER.as_secs() {
-        return Ok(());
-    }
-    Err(RegistryError::Busy { host: host.to_owned(), status: status.as_u16(), seconds })
 }

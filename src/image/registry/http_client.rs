@@ -1,17 +1,15 @@
 //! The HTTP client all registries share: TLS, redirects, time limits, and where plain HTTP may go.
 
-use std::future::Future;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use super::RegistryError;
-use super::limits::{CONNECT_TIME, MAX_REDIRECTS, SILENCE_TIME};
+use super::limits::{CONNECT_TIME, MAX_REDIRECTS};
 use super::retry::RetryPolicy;
 use crate::image::{ImageError, RegistryLogin, TransportSettings};
 
@@ -24,6 +22,10 @@ pub(super) struct HttpClient {
     pub(super) authfile: Option<PathBuf>,
     pub(super) login: Option<RegistryLogin>,
     pub(super) retry: RetryPolicy,
+    /// How long a connection may be silent.
+    pub(super) silence: Duration,
+    /// The longest pause that is waited for.
+    pub(super) longest_pause: Duration,
     plain_http: bool,
     authorities: Vec<Certificate>,
     /// Made when first needed: loading the system's certificates takes a while.
@@ -59,6 +61,8 @@ impl HttpClient {
                 max_attempts: settings.max_attempts.max(1),
                 first_pause: settings.retry_pause,
             },
+            silence: settings.silence,
+            longest_pause: settings.longest_pause,
             plain_http: settings.plain_http,
             authorities,
             clients: Mutex::default(),
@@ -108,7 +112,7 @@ impl HttpClient {
         let plain_http = self.plain_http;
         Client::builder()
             .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIME)
+            .connect_timeout(CONNECT_TIME.min(self.silence))
             // Where we come from is nobody's business, and upload URLs have secrets in them.
             .referer(false)
             // The Authorization header is dropped by reqwest when host, port or scheme change.
@@ -147,25 +151,6 @@ pub(super) fn same_origin(a: &Url, b: &Url) -> bool {
         (url.scheme().to_owned(), host, url.port_or_known_default())
     };
     origin(a) == origin(b)
-}
-
-/// Waits for `future`, but not for a peer that is silent: `activity` is a count that moves while there
-/// is something going on, for instance an upload.
-pub(super) async fn not_silent<T>(
-    host: &str,
-    activity: Option<&AtomicU64>,
-    future: impl Future<Output = Result<T, reqwest::Error>>,
-) -> Result<T, RegistryError> {
-    let count = || activity.map_or(0, |activity| activity.load(Ordering::Relaxed));
-    let mut future = pin!(future);
-    loop {
-        let before = count();
-        match tokio::time::timeout(SILENCE_TIME, &mut future).await {
-            Ok(result) => return result.map_err(|error| RegistryError::network(host, error)),
-            Err(_) if count() != before => {}
-            Err(_) => return Err(RegistryError::silence(host, SILENCE_TIME)),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,9 +23,11 @@ pub(super) const HELPER_TIME: Duration = Duration::from_secs(120);
 /// How long a connection may take to come about.
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(30);
 
-/// How long a connection may be silent before it is given up. Registries that fetch a blob from
-/// elsewhere first, or check an uploaded one, take their time before they answer.
-pub(super) const SILENCE_TIME: Duration = Duration::from_secs(120);
+/// How soon whoever waits for the network notices that the work is to stop.
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_millis(250);
+
+/// After how long a silence whoever waits is told of it, and how often at most.
+pub(super) const NOTICE_TIME: Duration = Duration::from_secs(10);
 
 /// How long a registry may take for a sign of life.
 pub(super) const REACH_TIME: Duration = Duration::from_secs(10);
@@ -37,8 +39,8 @@ pub(super) const MAX_KEPT: usize = 1_000;
 /// The longest pause between two attempts.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(30);
 
-/// The longest `Retry-After` that is waited for; a longer one is reported.
-pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// The longest pause that a registry is left alone for because it asked for that.
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(3600);
 
 /// Redirects followed for one request.
 pub(super) const MAX_REDIRECTS: usize = 10;
@@ -46,8 +48,12 @@ pub(super) const MAX_REDIRECTS: usize = 10;
 /// How often one blob's download is taken up again, however much came through each time.
 pub(super) const MAX_RESUMES: u32 = 1000;
 
-/// Lifetime of a token that does not say (Docker token authentication spec, `expires_in`).
-pub(super) const TOKEN_SECONDS: u64 = 60;
+/// Lifetime of a token that does not say (Docker token authentication spec, `expires_in`), and the
+/// shortest that one may have.
+pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(60);
+
+/// The longest time that a token is taken for good, whatever it says.
+pub(super) const MAX_TOKEN_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// A token is renewed this long before its end, for the way to the registry and clocks that differ.
 pub(super) const TOKEN_MARGIN: Duration = Duration::from_secs(10);

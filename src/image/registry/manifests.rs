@@ -50,7 +50,9 @@ pub(super) async fn find(
     match response.status() {
         StatusCode::NOT_FOUND => return Ok(None),
         StatusCode::OK => {}
-        _ => return Err(session.failure(response, call.action).await.into()),
+        // Some registries, and what guards them, refuse HEAD alone; to others it is an error. The
+        // answer to GET is the one that counts.
+        _ => return Ok(fetch(session, &name).await?.map(|(_, bytes)| Digest::of(&bytes))),
     }
     match image.digest().or_else(|| digest_header(response.headers())) {
         Some(digest) => Ok(Some(digest)),

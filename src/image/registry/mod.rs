@@ -25,6 +25,8 @@ mod referrers;
 mod retry;
 mod runtime;
 mod session;
+mod token_answer;
+mod token_request;
 mod upload;
 
 use std::collections::HashMap;
@@ -69,11 +71,13 @@ impl Registries {
         reference: &ImageReference,
         image: &RegistryReference,
         platform: &Platform,
+        progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
         let session = self.session(image, Access::Pull);
         let (get, wanted) = (Arc::clone(&session), image.clone());
-        let top = runtime::run(async move { manifests::get(&get, &wanted).await })?;
-        oci_image::open(reference, Arc::new(Repository { session }), top, platform)
+        let top =
+            runtime::run_watched(progress, async move { manifests::get(&get, &wanted).await })?;
+        oci_image::open(reference, Arc::new(Repository { session }), top, platform, progress)
     }
 
     /// The digest of what the reference names; `None` if there is nothing.
@@ -139,9 +143,14 @@ struct Repository {
 }
 
 impl BlobSource for Repository {
-    fn open_manifest(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
+    fn open_manifest(
+        &self,
+        descriptor: &Descriptor,
+        progress: &dyn Progress,
+    ) -> Result<Box<dyn Read + Send>, ImageError> {
         let (session, digest) = (Arc::clone(&self.session), descriptor.digest);
-        let bytes = runtime::run(async move { manifests::get_by_digest(&session, digest).await })?;
+        let get = async move { manifests::get_by_digest(&session, digest).await };
+        let bytes = runtime::run_watched(progress, get)?;
         Ok(Box::new(Cursor::new(bytes)))
     }
 

@@ -3,19 +3,15 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
-use super::limits::UPLOADS_AT_ONCE;
+use super::limits::{CHECK_INTERVAL, UPLOADS_AT_ONCE};
 use super::session::Session;
 use super::upload::Upload;
 use super::{RegistryError, manifests, referrers, runtime};
 use crate::image::{Blob, ImageContents, ImageError, ImageReference, Manifest, RegistryReference};
 use crate::progress::{Progress, Stage, check};
-
-/// How soon a push that is told to stop notices, when nothing moves.
-const CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// What the pushing tasks tell the thread that waits for them.
 pub(super) enum Event {

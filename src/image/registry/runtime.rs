@@ -3,14 +3,17 @@
 use std::future::Future;
 use std::io::{self, Read};
 use std::sync::OnceLock;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 
 use bytes::Bytes;
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::task::AbortHandle;
 
 use super::RegistryError;
-use super::limits::PIECES_IN_FLIGHT;
+use super::limits::{CHECK_INTERVAL, PIECES_IN_FLIGHT};
+use crate::image::ImageError;
+use crate::progress::{Progress, check};
 
 /// Threads for all connections; they only move bytes.
 const THREADS: usize = 2;
@@ -39,8 +42,31 @@ where
         // Nobody waits for the result only if the waiting thread is gone.
         let _ = sender.send(future.await);
     })?;
-    let gone = |_| RegistryError::Setup("a network task ended unexpectedly".to_owned());
-    receiver.recv().map_err(gone)?
+    receiver.recv().map_err(|_| gone())?
+}
+
+/// The same, given up when `progress` says that the work is to stop.
+pub(super) fn run_watched<T, F>(progress: &dyn Progress, future: F) -> Result<T, ImageError>
+where
+    F: Future<Output = Result<T, ImageError>> + Send + 'static,
+    T: Send + 'static,
+{
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let task = spawn(async move {
+        // Nobody waits for the result only if it was given up.
+        let _ = sender.send(future.await);
+    })?;
+    loop {
+        match receiver.recv_timeout(CHECK_INTERVAL) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => check(progress).inspect_err(|_| task.abort())?,
+            Err(RecvTimeoutError::Disconnected) => return Err(gone().into()),
+        }
+    }
+}
+
+fn gone() -> RegistryError {
+    RegistryError::Setup("a network task ended unexpectedly".to_owned())
 }
 
 /// Lets a future run on its own; it can be stopped with what is given back.
@@ -72,10 +98,26 @@ impl PieceReader {
     }
 }
 
+impl PieceReader {
+    /// The next piece. While none comes the read is interrupted now and then, so that whoever reads
+    /// can see that it is to stop: all of the standard library reads on.
+    fn next(&mut self) -> io::Result<Option<io::Result<Bytes>>> {
+        match self.receiver.try_recv() {
+            Ok(piece) => return Ok(Some(piece)),
+            Err(TryRecvError::Disconnected) => return Ok(None),
+            Err(TryRecvError::Empty) => {}
+        }
+        let runtime = runtime().map_err(io::Error::from)?;
+        let receiver = &mut self.receiver;
+        let next = async { tokio::time::timeout(CHECK_INTERVAL, receiver.recv()).await };
+        runtime.handle().block_on(next).map_err(|_| io::ErrorKind::Interrupted.into())
+    }
+}
+
 impl Read for PieceReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
-            match self.receiver.blocking_recv() {
+            match self.next()? {
                 Some(piece) => self.piece = piece?,
                 None => return Ok(0),
             }

@@ -11,8 +11,8 @@ use reqwest::{Body, Method, Response, StatusCode, Url};
 use super::RegistryError;
 use super::authorization::Subject;
 use super::endpoint::Host;
-use super::error::{self, check_retry_after, is_passing};
-use super::http_client::{not_silent, same_origin};
+use super::error::{self, is_passing};
+use super::http_client::same_origin;
 use super::limits::MAX_ERROR_ANSWER_BYTES;
 use super::retry::{RetryPolicy, retry_after};
 
@@ -120,10 +120,10 @@ impl Session {
             if response.status() != StatusCode::UNAUTHORIZED || !own {
                 return Ok(response);
             }
-            authorizer.learn(response.headers(), header.as_ref(), &subject).await;
+            authorizer.learn(response.headers(), header.as_ref(), &subject);
             refused = Some(header);
         }
-        let known = self.host.authorizer.has_credentials(&subject).await;
+        let known = self.host.authorizer.has_credentials(&subject);
         Err(RegistryError::Unauthorized { place: self.place(), known })
     }
 
@@ -132,6 +132,7 @@ impl Session {
         call: &Call,
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, RegistryError> {
+        self.host.until_free().await?;
         let client = self.host.http.for_url(&call.url)?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         request = request.headers(call.headers.clone());
@@ -141,7 +142,7 @@ impl Session {
         if let Some(body) = &call.body {
             request = request.body(body());
         }
-        not_silent(&self.host.name, call.activity.as_deref(), request.send()).await
+        self.host.wait(call.activity.as_deref(), request.send()).await
     }
 
     /// Gets a document, or its first `limit` bytes. `None` if it is not there.
@@ -159,7 +160,7 @@ impl Session {
                 _ => return Err(self.failure(response, call.action).await),
             }
             let headers = response.headers().clone();
-            match read_start(&self.host.name, response, limit).await {
+            match read_start(&self.host, response, limit).await {
                 Ok(body) => return Ok(Some((headers, body))),
                 Err(error) => attempts.failed(error, None).await?,
             }
@@ -169,7 +170,7 @@ impl Session {
     /// The error that an answer without success is.
     pub(super) async fn failure(&self, response: Response, action: &'static str) -> RegistryError {
         let status = response.status();
-        let body = read_start(&self.host.name, response, MAX_ERROR_ANSWER_BYTES).await;
+        let body = read_start(&self.host, response, MAX_ERROR_ANSWER_BYTES).await;
         let message = error::message(&body.unwrap_or_default());
         let place = self.place();
         match status {
@@ -185,7 +186,11 @@ impl Session {
     ) -> Result<Option<Duration>, RegistryError> {
         let asked = retry_after(response.headers());
         if let Some(pause) = asked {
-            check_retry_after(&self.host.name, response.status(), pause.as_secs())?;
+            self.host.leave_alone(response.status(), pause);
+            if pause > self.host.http.longest_pause {
+                let (host, status) = (self.host.name.clone(), response.status().as_u16());
+                return Err(RegistryError::Busy { host, status, seconds: pause.as_secs() });
+            }
         }
         Ok(asked)
     }
@@ -233,7 +238,7 @@ impl Attempts {
 
 /// The first bytes of an answer's body, at most `limit`.
 pub(super) async fn read_start(
-    host: &str,
+    host: &Host,
     mut response: Response,
     limit: usize,
 ) -> Result<Vec<u8>, RegistryError> {
@@ -248,10 +253,10 @@ pub(super) async fn read_start(
 
 /// The next bytes of an answer's body; `None` at its end.
 pub(super) fn next_piece<'a>(
-    host: &'a str,
+    host: &'a Host,
     response: &'a mut Response,
 ) -> impl Future<Output = Result<Option<bytes::Bytes>, RegistryError>> + 'a {
-    not_silent(host, None, response.chunk())
+    host.wait(None, response.chunk())
 }
 
 fn pull_scope(repository: &str) -> String {

@@ -10,6 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use auth_file::{AuthFile, Found};
 
@@ -46,7 +47,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// Why credentials could not be looked up.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CredentialsError {
     /// A file with credentials could not be read.
     #[error("cannot read the credentials in {}: {source}", path.display())]
@@ -54,7 +55,7 @@ pub enum CredentialsError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        source: Arc<io::Error>,
     },
     /// A file with credentials makes no sense.
     #[error("the credentials in {} make no sense: {reason}", path.display())]
@@ -157,7 +158,7 @@ fn read(place: &Place) -> Result<Option<Vec<u8>>, CredentialsError> {
         }),
         Ok(_) => Ok(Some(bytes)),
         Err(source) if place.named => {
-            Err(CredentialsError::Unreadable { path: place.path.clone(), source })
+            Err(CredentialsError::Unreadable { path: place.path.clone(), source: source.into() })
         }
         // In a container the home folder may well belong to somebody else.
         Err(source) => {
