@@ -77,6 +77,8 @@ pub(crate) enum Cause {
     Registry,
     /// The disk is full or broken: may pass, is tried again.
     Disk,
+    /// The registry takes no push: stays so until somebody lets us.
+    PushRefused,
     /// An image, or a part of one, is not there.
     Missing,
     /// The content: never works.
@@ -89,9 +91,10 @@ pub(crate) enum Cause {
 
 impl Cause {
     /// All of them.
-    pub(crate) const ALL: [Cause; 6] = [
+    pub(crate) const ALL: [Cause; 7] = [
         Cause::Registry,
         Cause::Disk,
+        Cause::PushRefused,
         Cause::Missing,
         Cause::Refused,
         Cause::Cancelled,
@@ -103,6 +106,7 @@ impl Cause {
         match self {
             Cause::Registry => "registry",
             Cause::Disk => "disk",
+            Cause::PushRefused => "push_refused",
             Cause::Missing => "missing",
             Cause::Refused => "refused",
             Cause::Cancelled => "cancelled",

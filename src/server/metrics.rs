@@ -217,7 +217,7 @@ mod tests {
         };
         metrics.built(Dialect::V2, &built);
         metrics.delivered(&built);
-        let failed = [0, 0, 0, 3, 0, 0];
+        let failed = [0, 0, 0, 0, 3, 0, 0];
         let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };
         let text = metrics.text(&jobs, DiskUse { layer_bytes: 5, ..DiskUse::default() });
         for line in [

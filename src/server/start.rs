@@ -42,7 +42,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     make_folder(&data.folder)?;
     let guard = guard(settings.access.as_ref(), &settings)?;
     let signer = signer(&settings)?;
-    let images = Images::new(&settings.registry)?;
+    let images = Images::new(&settings.registry, settings.work.registry_patience)?;
     let store = Store::open(data.folder.join(STORE_FOLDER))?;
     let artifacts = Arc::new(Artifacts::open(&artifact_place(data))?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cause::{is_missing_blob, may_push_again};
+use super::cause::{is_missing_blob, may_push_again, push_error};
 use super::opened::Opened;
 use super::tag::Tag;
 use super::transport_settings;
-use crate::Dialect;
-use crate::Error;
+use super::watch::{Budget, Watch};
 use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::server::artifacts::Artifacts;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
 use crate::server::pair::Pair;
@@ -19,6 +18,7 @@ use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
 use crate::v2;
 use crate::v3::{self, CreateOptions, DeltaReport};
+use crate::{Dialect, Error};
 
 /// How often something is done that a registry's garbage collection got in the way of.
 const ROUNDS: u32 = 3;
@@ -57,8 +57,8 @@ impl RegistryBuilder {
         Ok(RegistryBuilder { registry, transports, store, artifacts, encoding, worth_ratio })
     }
 
-    fn open(&self, pair: &Pair) -> Result<Opened, Error> {
-        Ok(Opened::open(&self.transports, &self.registry, pair)?)
+    fn open(&self, pair: &Pair, progress: &dyn Progress) -> Result<Opened, Error> {
+        Ok(Opened::open(&self.transports, &self.registry, pair, progress)?)
     }
 
     /// Makes what `make` makes of the opened pair. A blob that is not there although its manifest is
@@ -66,12 +66,14 @@ impl RegistryBuilder {
     fn rounds<T>(
         &self,
         pair: &Pair,
-        make: impl Fn(&Opened) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+        progress: &dyn Progress,
+        make: impl Fn(&Opened) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         let mut round = 1;
         loop {
-            match self.open(pair).and_then(|opened| make(&opened)) {
-                Err(error) if round < ROUNDS && is_missing_blob(&error) => {
+            let opened = self.open(pair, progress).map_err(Failed::Work);
+            match opened.and_then(|opened| make(&opened)) {
+                Err(Failed::Work(error)) if round < ROUNDS && is_missing_blob(&error) => {
                     tracing::warn!(%pair, %error, "trying again");
                     std::thread::sleep(ROUND_PAUSE);
                     round += 1;
@@ -86,15 +88,18 @@ impl RegistryBuilder {
         pair: &Pair,
         opened: &Opened,
         progress: &dyn Progress,
-    ) -> Result<Built, Error> {
+    ) -> Result<Built, Failed> {
         let tag = Tag::choose(&self.transports, &self.registry, pair, opened)?;
         if let Some(built) = tag.built {
             tracing::info!(%pair, tag = tag.name, "the registry has this delta already");
             return Ok(built);
         }
+        // A delta that cannot be put anywhere is not made.
+        self.transports.probe_push(&tag.reference).map_err(Failed::Push)?;
         let options = CreateOptions { encoding: self.encoding, ..CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
-        let delta = v3::create(base, target, &self.store, &options, progress)?;
+        let delta =
+            v3::create(base, target, &self.store, &options, progress).map_err(Error::from)?;
         let report = delta.report();
         if !self.is_worth_it(report) {
             return Ok(built(Place::NotWorth, report));
@@ -104,16 +109,17 @@ impl RegistryBuilder {
         Ok(built(Place::Tag { tag: tag.name, digest }, report))
     }
 
-    fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Error> {
+    fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Failed> {
         let Options { effort, memory, .. } = self.encoding;
         // What the tree of files takes comes on top of the indexes.
         let options =
             v2::CreateOptions { effort, memory: memory / 2, ..v2::CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
-        let file = self.artifacts.new_file()?;
-        let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)?;
+        let file = self.artifacts.new_file().map_err(Error::from)?;
+        let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)
+            .map_err(Error::from)?;
         Ok(Built {
-            place: Place::File { key: self.artifacts.publish(file)? },
+            place: Place::File { key: self.artifacts.publish(file).map_err(Error::from)? },
             bytes: report.delta_bytes,
             pull_bytes: Some(opened.pull_bytes()),
             commands: report.sizes.runs,
@@ -132,7 +138,7 @@ impl RegistryBuilder {
         reference: &ImageReference,
         delta: &v3::Delta,
         progress: &dyn Progress,
-    ) -> Result<crate::image::Digest, Error> {
+    ) -> Result<crate::image::Digest, Failed> {
         let mut round = 1;
         loop {
             match self.transports.write(reference, delta.contents(), progress) {
@@ -141,7 +147,7 @@ impl RegistryBuilder {
                     std::thread::sleep(ROUND_PAUSE);
                     round += 1;
                 }
-                done => return Ok(done?),
+                done => return done.map_err(Failed::Push),
             }
         }
     }
@@ -149,16 +155,41 @@ impl RegistryBuilder {
 
 impl Builder for RegistryBuilder {
     fn estimate(&self, pair: &Pair) -> Result<Estimate, BuildError> {
-        let opened = self.open(pair)?;
+        let watch = Watch::new(&Silent, Budget::OPEN);
+        let opened = self.open(pair, &watch).map_err(|error| watch.explain(error.into()))?;
         Ok(Estimate { memory: opened.memory(self.encoding.memory) })
     }
 
     fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
-        let built = self.rounds(pair, |opened| match pair.format {
-            Dialect::V3 => self.build_v3(pair, opened, progress),
-            Dialect::V2 => self.build_v2(opened, progress),
+        let watch = Watch::new(progress, Budget::BUILD);
+        let built = self.rounds(pair, &watch, |opened| match pair.format {
+            Dialect::V3 => self.build_v3(pair, opened, &watch),
+            Dialect::V2 => self.build_v2(opened, &watch),
         });
-        Ok(built?)
+        built.map_err(|failed| watch.explain(failed.into()))
+    }
+}
+
+/// What a build failed at.
+enum Failed {
+    /// Reading the images, or making the delta.
+    Work(Error),
+    /// Putting the delta where devices find it.
+    Push(ImageError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Failed::Work(error)
+    }
+}
+
+impl From<Failed> for BuildError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Work(error) => error.into(),
+            Failed::Push(error) => push_error(error),
+        }
     }
 }
 

@@ -12,6 +12,13 @@ use crate::{Error, ErrorKind};
 /// its garbage collection takes uploads in flight.
 const PUSH_STATUSES: [u16; 3] = [400, 404, 416];
 
+/// Statuses between 400 and 499 that tell of a state that passes: timeout, conflict with another
+/// push, too early, too many requests.
+const PASSING: [u16; 4] = [408, 409, 425, 429];
+
+/// What a cache that only reads answers to a push, where it does not say 405.
+const NOT_IMPLEMENTED: u16 = 501;
+
 impl From<Error> for BuildError {
     fn from(error: Error) -> Self {
         let cause = match image_error(&error) {
@@ -54,6 +61,27 @@ pub(super) fn is_missing_blob(error: &Error) -> bool {
 pub(super) fn may_push_again(error: &ImageError) -> bool {
     matches!(error, ImageError::Registry(RegistryError::Status { status, .. })
         if PUSH_STATUSES.contains(status))
+}
+
+/// What it means that a delta could not be pushed: a registry that refuses to take it does so until
+/// somebody changes that.
+pub(super) fn push_error(error: ImageError) -> BuildError {
+    let refused = matches!(&error, ImageError::Registry(error) if refuses(error));
+    let mut failure = BuildError::from(Error::from(error));
+    if refused {
+        failure.cause = Cause::PushRefused;
+    }
+    failure
+}
+
+fn refuses(error: &RegistryError) -> bool {
+    match error {
+        RegistryError::Unauthorized { .. } | RegistryError::Denied { .. } => true,
+        RegistryError::Status { status, .. } => {
+            (400..500).contains(status) && !PASSING.contains(status) || *status == NOT_IMPLEMENTED
+        }
+        _ => false,
+    }
 }
 
 /// The failure of an image that `error` tells of, however deep it is.
@@ -140,6 +168,21 @@ mod tests {
             let text = error.to_string();
             assert_eq!(BuildError::from(error).cause, cause, "{text}");
         }
+    }
+
+    #[test]
+    fn a_push_that_is_refused_is_not_waited_for() {
+        for code in [400, 403, 404, 405, 413, 415, 422, 451, 501] {
+            assert_eq!(push_error(status(code)).cause, Cause::PushRefused, "{code}");
+        }
+        for code in [408, 409, 425, 429, 500, 502, 503, 507] {
+            assert_eq!(push_error(status(code)).cause, Cause::Registry, "{code}");
+        }
+        let unauthorized = RegistryError::Unauthorized { place: "r/a".to_owned(), known: true };
+        assert_eq!(push_error(unauthorized.into()).cause, Cause::PushRefused);
+        let plain = RegistryError::PlainHttp("r".to_owned());
+        assert_eq!(push_error(plain.into()).cause, Cause::Registry);
+        assert!(!Cause::PushRefused.may_pass());
     }
 
     #[test]

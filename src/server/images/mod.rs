@@ -11,9 +11,11 @@ mod cause;
 mod lookup;
 mod opened;
 mod tag;
+mod trouble;
+mod watch;
 
 pub(crate) use builder::RegistryBuilder;
-pub(crate) use lookup::RegistryAway;
+pub(crate) use trouble::RegistryAway;
 
 use std::time::Duration;
 
@@ -25,9 +27,17 @@ use crate::image::{
     Digest, ImageError, RegistryLogin, RegistryReference, TransportSettings, Transports,
 };
 
-/// Attempts at a question that a request waits for; the device asks again anyway.
-const QUESTION_ATTEMPTS: u32 = 2;
-const QUESTION_PAUSE: Duration = Duration::from_millis(200);
+/// How long a registry may be silent when a request waits for its answer.
+const QUESTION_SILENCE: Duration = Duration::from_secs(10);
+
+/// How long it may be silent during a build, which holds one of few places.
+const BUILD_SILENCE: Duration = Duration::from_secs(45);
+
+/// Attempts during a build. The job tries all of it again later, without holding a place meanwhile.
+const BUILD_ATTEMPTS: u32 = 3;
+
+/// The longest pause that a registry may ask for during a build.
+const BUILD_PAUSE: Duration = Duration::from_secs(5);
 
 /// Answers about images in the registry.
 pub(crate) struct Images {
@@ -36,14 +46,17 @@ pub(crate) struct Images {
 }
 
 impl Images {
-    /// Reads the CA file, if there is one; contacts nobody.
-    pub(crate) fn new(settings: &RegistrySettings) -> Result<Self, ImageError> {
+    /// Reads the CA file, if there is one; contacts nobody. Trouble with the registry that lasts longer
+    /// than `patience` is not waited for.
+    pub(crate) fn new(settings: &RegistrySettings, patience: Duration) -> Result<Self, ImageError> {
         let transports = Transports::new(TransportSettings {
-            max_attempts: QUESTION_ATTEMPTS,
-            retry_pause: QUESTION_PAUSE,
+            // When to ask again is known better by who has all questions.
+            max_attempts: 1,
+            silence: QUESTION_SILENCE,
+            longest_pause: Duration::ZERO,
             ..transport_settings(settings)
         })?;
-        Ok(Images { host: settings.host.clone(), lookup: Lookup::new(transports) })
+        Ok(Images { host: settings.host.clone(), lookup: Lookup::new(transports, patience) })
     }
 
     /// The image that `image` means: its own digest, or what its tag stood for in the last few
@@ -63,13 +76,14 @@ impl Images {
         Ok(digest.map(|digest| PinnedImage { repository, digest }))
     }
 
-    /// The digest that `tag` stands for in `repository` at this moment.
-    pub(crate) async fn tagged(
+    /// Whether `tag` stands for `digest` in `repository`, or did a moment ago.
+    pub(crate) async fn is_tagged(
         &self,
         repository: &str,
         tag: &str,
-    ) -> Result<Option<Digest>, RegistryAway> {
-        self.lookup.find(&self.tag_of(repository, tag)?).await
+        digest: Digest,
+    ) -> Result<bool, RegistryAway> {
+        self.lookup.is(&self.tag_of(repository, tag)?, digest).await
     }
 
     /// How devices name `tag` of `repository`.
@@ -79,7 +93,7 @@ impl Images {
 
     fn tag_of(&self, repository: &str, tag: &str) -> Result<RegistryReference, RegistryAway> {
         let image = RegistryReference::in_registry(&self.host, &format!("{repository}:{tag}"));
-        image.map_err(|error| RegistryAway(error.to_string()))
+        image.map_err(RegistryAway::passing)
     }
 
     /// Whether the registry gives a sign of life.
@@ -99,6 +113,9 @@ fn transport_settings(settings: &RegistrySettings) -> TransportSettings {
         login,
         plain_http: settings.plain_http,
         ca_file: settings.ca_file.clone(),
+        max_attempts: BUILD_ATTEMPTS,
+        silence: BUILD_SILENCE,
+        longest_pause: BUILD_PAUSE,
         ..TransportSettings::default()
     }
 }

@@ -1,6 +1,7 @@
 //! The two images of a pair, opened.
 
 use crate::image::{Image, ImageError, ImageReference, Platform, RegistryReference, Transports};
+use crate::progress::Progress;
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::RegistrySettings;
 
@@ -23,11 +24,12 @@ impl Opened {
         transports: &Transports,
         settings: &RegistrySettings,
         pair: &Pair,
+        progress: &dyn Progress,
     ) -> Result<Self, ImageError> {
         let open = |image: &PinnedImage| {
             let name = format!("{}@{}", image.repository, image.digest);
             let image = RegistryReference::in_registry(&settings.host, &name)?;
-            open_image(transports, settings.platform.as_ref(), &image)
+            open_image(transports, settings.platform.as_ref(), &image, progress)
         };
         Ok(Opened { base: open(&pair.source)?, target: open(&pair.target)? })
     }
@@ -53,15 +55,16 @@ pub(super) fn open_image(
     transports: &Transports,
     platform: Option<&Platform>,
     image: &RegistryReference,
+    progress: &dyn Progress,
 ) -> Result<Image, ImageError> {
     let reference = ImageReference::Registry(image.clone());
     if let Some(platform) = platform {
-        return transports.open(&reference, platform);
+        return transports.open_watched(&reference, platform, progress);
     }
     let nowhere = Platform { os: "any".into(), architecture: "any".into(), variant: None };
-    match transports.open(&reference, &nowhere) {
+    match transports.open_watched(&reference, &nowhere, progress) {
         Err(ImageError::MissingPlatform { available, .. }) if available.len() == 1 => {
-            transports.open(&reference, &available[0])
+            transports.open_watched(&reference, &available[0], progress)
         }
         Err(ImageError::MissingPlatform { reference, available, .. }) => {
             let names: Vec<String> = available.iter().map(ToString::to_string).collect();

@@ -2,6 +2,7 @@
 
 use super::opened::{Opened, open_image, stored_bytes};
 use crate::image::{Digest, Image, ImageError, RegistryReference, Transports};
+use crate::progress::Silent;
 use crate::server::build::{Built, Place};
 use crate::server::pair::Pair;
 use crate::server::settings::RegistrySettings;
@@ -65,7 +66,7 @@ fn state(
     opened: &Opened,
 ) -> Result<State, Error> {
     let Some(digest) = transports.find(reference)? else { return Ok(State::Nothing) };
-    match open_image(transports, None, reference).map_err(Error::from) {
+    match open_image(transports, None, reference, &Silent).map_err(Error::from) {
         Ok(delta) if is_of(&delta, opened) => Ok(State::Ours(reused(&delta, opened, name, digest))),
         Ok(_) => Ok(State::Something),
         Err(error) if error.kind() == ErrorKind::Content => Ok(State::Something),

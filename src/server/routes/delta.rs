@@ -1,7 +1,7 @@
 //! The two endpoints that devices ask for deltas.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
 use tokio::time::{Instant, timeout_at};
@@ -15,6 +15,9 @@ use crate::server::images::RegistryAway;
 use crate::server::jobs::{Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::query::{DeltaQuery, NamedImage};
+
+/// How long what a pair means is looked for, for whoever is not held.
+const PIN_TIME: Duration = Duration::from_secs(10);
 
 /// How often a delta that was made is looked for in vain before the device is told to ask again.
 const LOOKS: usize = 3;
@@ -133,6 +136,16 @@ pub(super) async fn pin(
     Ok(Pair { format, source, target })
 }
 
+/// The same, for whoever is not held while the registry is in trouble.
+pub(super) async fn pin_soon(
+    service: &Service,
+    format: Dialect,
+    query: &DeltaQuery,
+) -> Result<Pair, Answer> {
+    let pinned = tokio::time::timeout(PIN_TIME, pin(service, format, query)).await;
+    pinned.unwrap_or(Err(Answer::RegistryAway))
+}
+
 async fn pinned(service: &Service, image: &NamedImage) -> Result<PinnedImage, Answer> {
     let found = service.images.pin(image).await.map_err(|error| away(&error))?;
     found.ok_or_else(|| Answer::Missing(format!("{} is not in the registry", image.text)))
@@ -150,7 +163,7 @@ async fn found(
         Place::NotWorth => Ok(Some(Answer::Name(query.target.text.clone()))),
         Place::Tag { tag, digest } => {
             let repository = &pair.target.repository;
-            let there = service.images.tagged(repository, tag).await? == Some(*digest);
+            let there = service.images.is_tagged(repository, tag, *digest).await?;
             Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
         }
         Place::File { key } => Ok(location(service, asked, key).await),
@@ -183,16 +196,20 @@ async fn forget(service: &Service, pair: &Pair) {
     service.jobs.forget(pair).await;
 }
 
+/// Trouble that lasts is no longer waited for: the device pulls in full, perhaps from elsewhere.
 fn away(error: &RegistryAway) -> Answer {
-    tracing::warn!(%error, "the registry cannot be asked");
-    Answer::RegistryAway
+    tracing::debug!(%error, "the registry cannot be asked");
+    match error.lasting {
+        true => Answer::Impossible("the registry has not been well for too long".to_owned()),
+        false => Answer::RegistryAway,
+    }
 }
 
 fn failed(BuildError { cause, message }: BuildError) -> Answer {
     match cause {
         Cause::Missing => Answer::Missing(message),
         Cause::Cancelled => Answer::StillBuilding,
-        Cause::Registry | Cause::Refused | Cause::Disk | Cause::Defect => {
+        Cause::Registry | Cause::PushRefused | Cause::Refused | Cause::Disk | Cause::Defect => {
             Answer::Impossible(message)
         }
     }

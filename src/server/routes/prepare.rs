@@ -90,7 +90,7 @@ async fn try_queue(
     let format = format.map_err(|error: UnknownDialect| Answer::BadQuery(error.to_string()))?;
     let query = DeltaQuery::of(&wanted.src, &wanted.dest, service.registry());
     let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
-    let pair = delta::pin(service, format, &query).await?;
+    let pair = delta::pin_soon(service, format, &query).await?;
     let fleet = fleet.unwrap_or_else(|| pair.target.repository.clone());
     let origin = Origin { fleet, release: true };
     // Nobody waits: a release's job goes on all the same.

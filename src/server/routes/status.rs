@@ -48,7 +48,7 @@ async fn status(service: &Service, asked: &Asked) -> Result<PairStatus, Answer> 
     let repositories = [query.source.repository.as_str(), &query.target.repository];
     service.guard.authorize_watcher(&asked.headers, asked.peer, &repositories)?;
     let format = format(&asked.query)?;
-    let pair = delta::pin(service, format, &query).await?;
+    let pair = delta::pin_soon(service, format, &query).await?;
     let status = PairStatus::now(service, &pair);
     Ok(status.of(format.name(), &query.source.text, &query.target.text))
 }

@@ -32,6 +32,8 @@ pub(crate) enum Fault {
     RedirectBlobs,
     /// Downloads of layers are held while this lasts.
     HoldLayers,
+    /// Pushes are answered with this status.
+    RefusePushes(u16),
 }
 
 /// A proxy on a free port, for as long as the process runs.
@@ -149,11 +151,9 @@ impl Shared {
         }
         match self.fault() {
             Fault::Down => client.shutdown(Shutdown::Both),
-            Fault::Status(status) => {
-                let answer = format!(
-                    "HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-                );
-                client.write_all(answer.as_bytes())
+            Fault::Status(status) => client.write_all(empty(status).as_bytes()),
+            Fault::RefusePushes(status) if first.starts_with("POST ") => {
+                client.write_all(empty(status).as_bytes())
             }
             Fault::RedirectBlobs if blob => client.write_all(self.redirect(&first).as_bytes()),
             Fault::CutBlobs(bytes) if blob => self.relay(client, input, &head, Some(bytes)),
@@ -202,6 +202,11 @@ impl Shared {
         };
         client.shutdown(Shutdown::Both)
     }
+}
+
+/// An answer that says nothing but its status.
+fn empty(status: u16) -> String {
+    format!("HTTP/1.1 {status} x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
 }
 
 fn read_head(input: &mut BufReader<TcpStream>) -> io::Result<Vec<String>> {

@@ -149,7 +149,8 @@ fn an_image_that_is_not_there_is_404() {
             "{src} {dest}"
         );
     }
-    // A release that comes later is found: this is not remembered.
+    // A release that comes later is found: this is not remembered for long.
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
     let image = SampleImage::new(Style::Docker, "late");
     scene.installation.push(&missing, "latest", &image);
     let dest = format!("{host}/{missing}:latest");

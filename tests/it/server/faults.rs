@@ -1,7 +1,9 @@
 //! A registry that goes wrong. Devices see nothing of that but 504.
 
-use super::{SIZE, Scene, ask_on, assert_applies};
-use crate::installation::{Fault, Pair};
+use std::time::{Duration, Instant};
+
+use super::{SEEN_LIFE, SIZE, Scene, ask_on, assert_applies};
+use crate::installation::{Fault, Pair, Pushed};
 
 const QUICK: (&str, &str) = ("REMORA_LONG_POLL", "1s");
 
@@ -27,6 +29,7 @@ fn a_delta_that_is_ready_is_not_named_while_the_registry_cannot_say_that_it_is_t
     let name = scene.ask_on(3).name();
     for fault in [Fault::Down, Fault::Status(502), Fault::Stall] {
         scene.fault(fault);
+        std::thread::sleep(SEEN_LIFE);
         assert_eq!(scene.ask(3).status, 504, "{fault:?}");
     }
     scene.fault(Fault::None);
@@ -60,6 +63,70 @@ fn a_registry_that_goes_down_in_the_middle_delays_every_job_and_fails_none() {
         let name = ask_on(&scene.server, 3, (base, target), token).name();
         assert_applies(&scene.installation, &name, base, target);
     }
+}
+
+#[test]
+fn a_registry_in_trouble_is_left_alone_and_devices_fall_back_in_the_end() {
+    for fault in [Fault::Down, Fault::Status(401), Fault::Status(403), Fault::Status(429)] {
+        let scene = Scene::new(&[QUICK, ("REMORA_REGISTRY_PATIENCE", "4s")]);
+        // By tag: what is meant has to be asked first.
+        let host = scene.installation.registry_host();
+        let latest = |image: &Pushed| format!("{host}/{}:latest", image.repository);
+        let (base, target) = (latest(&scene.base), latest(&scene.target));
+        let ask = || scene.server.delta(3, &base, &target, &scene.token).status;
+        scene.fault(fault);
+        let before = scene.installation.proxy.requests().len();
+        let begun = Instant::now();
+        let mut answers = Vec::new();
+        // A device that loops.
+        while begun.elapsed() < Duration::from_secs(6) {
+            answers.push(ask());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // Held for a second each while there is hope, and then told to pull in full.
+        let held = answers.iter().take_while(|status| **status == 504).count();
+        assert!((2..=6).contains(&held), "{fault:?}: {answers:?}");
+        assert!(answers[held..].iter().all(|status| *status == 422), "{fault:?}: {answers:?}");
+        let asked = scene.installation.proxy.requests().len() - before;
+        assert!(asked < 30, "{fault:?}: {asked} requests");
+        scene.fault(Fault::None);
+        let until = Instant::now() + Duration::from_secs(20);
+        while ask() != 200 {
+            assert!(Instant::now() < until, "{fault:?}:\n{}", scene.server.log());
+        }
+    }
+}
+
+#[test]
+fn a_push_that_is_refused_fails_before_the_work_and_is_remembered() {
+    for status in [400, 401, 403, 405, 413, 415] {
+        let scene = Scene::new(&[QUICK]);
+        scene.fault(Fault::RefusePushes(status));
+        assert_eq!(scene.ask_on(3).status, 422, "{status}");
+        let proxy = &scene.installation.proxy;
+        assert_eq!(proxy.layer_reads(), 0, "{status}");
+        let asked = proxy.count("POST /v2/");
+        assert_eq!(scene.ask(3).status, 422);
+        assert_eq!(proxy.count("POST /v2/"), asked, "{status}");
+        // The other format is not pushed.
+        assert_eq!(scene.ask_on(2).status, 302);
+    }
+}
+
+#[test]
+fn a_delta_that_was_seen_a_moment_ago_costs_no_request() {
+    let scene = Scene::new(&[]);
+    let name = scene.ask_on(3).name();
+    scene.ask(3);
+    let before = scene.installation.proxy.requests().len();
+    let begun = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(scene.ask(3).name(), name);
+    }
+    // Twice at most in three seconds: what the two tags mean, and whether the delta is there.
+    let most = 3 * (1 + begun.elapsed().as_secs() as usize / 3);
+    let asked = scene.installation.proxy.requests().len() - before;
+    assert!(asked <= most, "{asked} requests");
 }
 
 #[test]

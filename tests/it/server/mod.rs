@@ -13,12 +13,17 @@ mod references;
 mod tags;
 mod trials;
 
+use std::time::Duration;
+
 use remora::image::Image;
 use remora::progress::Silent;
 use remora::store::Store;
 use remora::v3::{self, ApplyOptions, ManifestKind};
 
 use crate::installation::{Answer, Fault, Installation, Pair, Pushed, ServerProcess};
+
+/// After how long a delta that was seen is looked for again, and what a tag means.
+const SEEN_LIFE: Duration = Duration::from_millis(5_200);
 
 /// A size at which a delta of a few bytes is worth it, and quickly made.
 const SIZE: usize = 40_000;

@@ -1,6 +1,6 @@
 //! Delta tags: whose they are, and what becomes of one that is deleted.
 
-use super::{SIZE, Scene, assert_applies};
+use super::{SEEN_LIFE, SIZE, Scene, assert_applies};
 use crate::installation::{Installation, Pair};
 use crate::sample_image::{SampleImage, Style};
 
@@ -51,6 +51,7 @@ fn a_delta_that_was_deleted_is_built_again_and_never_named_before() {
     let scene = Scene::new(&[]);
     let name = scene.ask_on(3).name();
     delete(&scene.installation, &name);
+    std::thread::sleep(SEEN_LIFE);
     let again = scene.ask_on(3).name();
     assert_applies(&scene.installation, &again, &scene.base, &scene.target);
 }
@@ -62,6 +63,7 @@ fn a_delta_that_somebody_replaced_is_not_given_out() {
     let tag = name.rsplit(':').next().expect("a tag");
     let foreign = SampleImage::new(Style::Docker, "no delta");
     scene.installation.push(&scene.target.repository, tag, &foreign);
+    std::thread::sleep(SEEN_LIFE);
     let again = scene.ask_on(3).name();
     assert_applies(&scene.installation, &again, &scene.base, &scene.target);
 }

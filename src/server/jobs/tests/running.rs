@@ -152,7 +152,7 @@ async fn trouble_that_passes_is_sat_out() {
     fake.plan(pair(0), trouble);
     assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
     assert_eq!(fake.begun().len(), 4);
-    assert_eq!(jobs.counts().failed, [2, 1, 0, 0, 0, 0]);
+    assert_eq!(jobs.counts().failed, [2, 1, 0, 0, 0, 0, 0]);
 }
 
 #[tokio::test]
