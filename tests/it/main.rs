@@ -5,6 +5,7 @@ mod image_places;
 mod image_registry;
 mod images;
 mod installation;
+mod needed_tools;
 mod registry_faults;
 mod registry_logins;
 mod registry_server;
