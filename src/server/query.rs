@@ -1,7 +1,7 @@
 //! The query of a delta request: which two images, and whether to wait to the end.
 //!
 //! Clients write references as they are, others percent-encode them; both are taken
-//! (formats/openbalena.md, "The request"). Only the configured registry may be named, or its
+//! (docs/openbalena.md, "The request"). Only the configured registry may be named, or its
 //! credentials would go to whoever names a host. What is not understood is refused before anything
 //! is contacted.
 

@@ -9,7 +9,7 @@ use sha2::Sha256;
 use super::AccessError;
 use super::token::TokenError;
 
-/// The name that goes with the builder credential (formats/openbalena.md, "Tokens").
+/// The name that goes with the builder credential (docs/openbalena.md, "Tokens").
 const BUILDER: &str = "builder";
 
 /// The credential of a request (RFC 9110, section 11.6.2).

@@ -1,5 +1,5 @@
 //! URLs of v2 downloads carry their own permission: devices fetch them without credentials
-//! (formats/openbalena.md, "v2 download"). It is an HMAC over the artifact's key and the time until
+//! (docs/openbalena.md, "v2 download"). It is an HMAC over the artifact's key and the time until
 //! which it holds, in the query parameters `expires` and `signature`.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

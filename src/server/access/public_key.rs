@@ -25,7 +25,7 @@ pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.1
 /// Shorter moduli are in reach of factoring (RFC 7518, section 3.3), longer ones are more than our
 /// RSA takes.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
-/// What of the hash a key's ID holds: 240 bits (formats/openbalena.md, "Tokens").
+/// What of the hash a key's ID holds: 240 bits (docs/openbalena.md, "Tokens").
 const KEY_ID_BYTES: usize = 30;
 
 /// A public key that tokens of the pinned algorithm can be verified with.

@@ -1,4 +1,4 @@
-//! Tokens of the API (formats/openbalena.md, "Tokens"): a JWT (RFC 7519) whose claim `access` says
+//! Tokens of the API (docs/openbalena.md, "Tokens"): a JWT (RFC 7519) whose claim `access` says
 //! what its holder may do at the registry (Docker token authentication, "JWT").
 //!
 //! Everybody can get a token that is validly signed and permits nothing, so a valid signature is no

@@ -37,7 +37,7 @@ fn entry(path: &str, mode: u16, seconds: i64, kind: EntryKind) -> Entry {
     Entry { path: path.into(), attributes: attributes(mode, seconds), kind, class: None }
 }
 
-/// The list of the format note's section 9, byte for byte, but for the root's owner and group:
+/// The list of docs/formats/v2.md, "An example", byte for byte, but for the root's owner and group:
 /// we say "as before" where rsync says 0.
 #[test]
 fn the_worked_example_comes_out() {

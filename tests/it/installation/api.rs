@@ -1,4 +1,4 @@
-//! The API's token endpoint, as formats/openbalena.md has it: ES256, a `kid` instead of a certificate
+//! The API's token endpoint, as docs/openbalena.md has it: ES256, a `kid` instead of a certificate
 //! in the token, and a validly signed token that permits nothing for whoever asks.
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,4 +1,4 @@
-//! The delta server from outside: everything that formats/openbalena.md says of clients and answers.
+//! The delta server from outside: everything that docs/openbalena.md says of clients and answers.
 
 mod access;
 mod answers;
