@@ -5,12 +5,14 @@
 
 #[cfg(feature = "api")]
 use crate::api;
+use crate::progress::Cancelled;
 #[cfg(feature = "server")]
 use crate::server;
 use crate::{ErrorKind, Remedy, image, librsync, rootfs, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A delta server could not be asked.
     #[cfg(feature = "api")]
@@ -86,5 +88,23 @@ impl Error {
             Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }
+    }
+}
+
+impl From<image::ReferenceError> for Error {
+    fn from(error: image::ReferenceError) -> Self {
+        Error::Image(error.into())
+    }
+}
+
+impl From<image::PlatformError> for Error {
+    fn from(error: image::PlatformError) -> Self {
+        Error::Image(error.into())
+    }
+}
+
+impl From<Cancelled> for Error {
+    fn from(error: Cancelled) -> Self {
+        Error::Image(error.into())
     }
 }

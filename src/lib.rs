@@ -5,6 +5,53 @@
 //! turns a base and a target layer into commands; [`v3`] wraps the commands as a delta image and
 //! proves that it rebuilds the target; [`image`] writes it where it was asked to go.
 //!
+//! # Example
+//!
+//! Two references in, a delta out, and the delta applied:
+//!
+//! ```
+//! use remora::image::{ImageReference, Platform, TransportSettings, Transports};
+//! use remora::progress::Silent;
+//! use remora::store::Store;
+//! use remora::v3::{self, ApplyOptions, CreateOptions};
+//!
+//! fn main() -> Result<(), remora::Error> {
+//! #   let folder = tempfile::tempdir().expect("a folder");
+//! #   let here = folder.path().display().to_string();
+//! #   let folder = folder.path();
+//!     let transports = Transports::new(TransportSettings::default())?;
+//!     let platform = Platform::host();
+//!     let base = transports.open(&"oci:fixtures/thermostat:1.0".parse()?, &platform)?;
+//!     let target = transports.open(&"oci:fixtures/thermostat:1.1".parse()?, &platform)?;
+//!
+//!     // The store keeps uncompressed layers; the next delta finds them there.
+//!     let store = Store::open(folder.join("store"))?;
+//!     let delta = v3::create(&base, &target, &store, &CreateOptions::default(), &Silent)?;
+//!     println!("{} bytes", delta.report().total.delta_bytes);
+//!     let place: ImageReference = format!("oci:{here}/images:delta").parse()?;
+//!     transports.write(&place, delta.contents(), &Silent)?;
+//!
+//!     // A device has the base, and gets the target.
+//!     let delta = transports.open(&place, &platform)?;
+//!     let options = ApplyOptions::for_destination(&place);
+//!     let rebuilt = v3::apply(&base, &delta, &store, options, &Silent)?;
+//!     assert_eq!(rebuilt.report().target_id, target.id());
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | on by default | gives |
+//! |---|---|---|
+//! | `registry` | yes | images in registries |
+//! | `api` | yes | a client of the delta server |
+//! | `server` | yes | the delta server |
+//! | `cli` | yes | the program `remora` |
+//!
+//! Without any, the library reads and writes OCI layouts and archives, and makes and applies deltas between
+//! images in them.
+//!
 //! `docs/architecture.md` draws the rooms and says what each one never does.
 
 #[cfg(feature = "api")]

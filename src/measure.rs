@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::progress::Progress;
+
 /// Often enough to see an index being built, rarely enough to cost nothing.
 const INTERVAL: Duration = Duration::from_millis(10);
 
@@ -12,6 +14,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Measure {
     started: Instant,
+    watched: bool,
     shared: Arc<Shared>,
     sampler: Option<JoinHandle<()>>,
 }
@@ -23,8 +26,12 @@ struct Shared {
 }
 
 impl Measure {
-    pub(crate) fn start() -> Self {
+    /// Begins now. Memory is looked at only if `progress` wants to know of it.
+    pub(crate) fn start(progress: &dyn Progress) -> Self {
         let shared = Arc::new(Shared::default());
+        if !progress.measures_memory() {
+            return Measure { started: Instant::now(), watched: false, shared, sampler: None };
+        }
         shared.sample();
         let watched = Arc::clone(&shared);
         let sampler = thread::Builder::new().name("memory".into()).spawn(move || {
@@ -33,8 +40,8 @@ impl Measure {
                 thread::park_timeout(INTERVAL);
             }
         });
-        // Without a thread the figures are those of start and end.
-        Measure { started: Instant::now(), shared, sampler: sampler.ok() }
+        // If the thread can't be started, the figures are those of start and end.
+        Measure { started: Instant::now(), watched: true, shared, sampler: sampler.ok() }
     }
 
     /// Wall time so far, in seconds.
@@ -43,9 +50,12 @@ impl Measure {
     }
 
     /// The most anonymous memory that the whole process had resident since the start, in bytes,
-    /// looked at every 10 ms; mapped files don't count. `None` where the system doesn't say.
+    /// looked at every 10 ms; mapped files don't count. `None` if nobody wants to know, or the system
+    /// doesn't say.
     pub(crate) fn peak_memory(&self) -> Option<u64> {
-        self.shared.sample();
+        if self.watched {
+            self.shared.sample();
+        }
         Some(self.shared.peak.load(Ordering::Relaxed)).filter(|&peak| peak > 0)
     }
 }
@@ -81,6 +91,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::progress::{Silent, Stage};
 
     /// Tells the test that nothing else runs in its process.
     const ALONE: &str = "REMORA_TEST_ALONE";
@@ -103,8 +114,26 @@ mod tests {
         assert!(said.contains("1 passed"), "the child ran no test: {said}");
     }
 
+    /// Wants to know of memory.
+    struct Curious;
+
+    impl Progress for Curious {
+        fn expect(&self, _stage: Stage, _units: u64) {}
+        fn advance(&self, _stage: Stage, _units: u64) {}
+        fn measures_memory(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn nobody_who_does_not_ask_pays_for_a_thread() {
+        let measure = Measure::start(&Silent);
+        assert!(measure.sampler.is_none());
+        assert_eq!(measure.peak_memory(), None);
+    }
+
     fn touch_memory() {
-        let measure = Measure::start();
+        let measure = Measure::start(&Curious);
         let before = measure.peak_memory().expect("linux");
         let block = vec![1u8; 64 << 20];
         assert!(measure.peak_memory().expect("linux") >= before + (60 << 20));

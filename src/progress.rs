@@ -41,6 +41,11 @@ pub trait Progress: Send + Sync {
     fn cancelled(&self) -> bool {
         false
     }
+    /// Whether reports are to say how much memory the work took. If so, a thread looks at the process's
+    /// memory a hundred times a second while the work goes on.
+    fn measures_memory(&self) -> bool {
+        false
+    }
     /// Something worth a line to a person, for instance a retry.
     fn note(&self, line: &str) {
         tracing::info!("{line}");

@@ -7,6 +7,7 @@ use crate::ErrorKind;
 
 /// Why a delta server could not be asked.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ApiError {
     /// The certificates to trust could not be read.
     #[error("cannot read {}: {source}", path.display())]

@@ -20,6 +20,7 @@ pub struct ImageConfig {
 
 /// Why bytes are not an image config that can be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// More bytes than any config has.
     #[error("the image config is larger than {MAX_CONFIG_BYTES} bytes")]

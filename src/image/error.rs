@@ -10,6 +10,7 @@ use crate::progress::Cancelled;
 
 /// Why an image could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageError {
     /// The text names no image.
     #[error(transparent)]
@@ -129,6 +130,7 @@ pub enum ImageError {
 
 /// In what a blob differs from its descriptor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BlobProblem {
     /// The bytes have another digest.
     #[error("has the digest {0}")]

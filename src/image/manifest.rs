@@ -139,6 +139,7 @@ pub enum ManifestDocument {
 
 /// Why bytes are not a manifest that can be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ManifestError {
     /// More bytes than any manifest has.
     #[error("the manifest is larger than {MAX_MANIFEST_BYTES} bytes")]

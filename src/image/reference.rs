@@ -79,6 +79,7 @@ pub struct RegistryReference {
 
 /// A text that names no image, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum ReferenceError {
     /// Not of the form `host[:port]/repository[:tag][@digest]`.
     #[error("{text:?} is not an image reference: {reason}")]

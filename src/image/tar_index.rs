@@ -26,6 +26,7 @@ pub(super) struct Extent {
 
 /// Why an archive cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TarIndexError {
     /// Reading failed.
     #[error("cannot be read: {0}")]

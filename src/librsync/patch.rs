@@ -9,6 +9,7 @@ use crate::delta::{Base, Command, CommandStats};
 
 /// Why a delta could not be applied, and where in it.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PatchError {
     /// The delta stream itself is damaged.
     #[error("command {command} at byte {position}: the delta {source}")]

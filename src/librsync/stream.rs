@@ -99,6 +99,7 @@ pub fn stream_len(commands: &[Command]) -> u64 {
 
 /// What is wrong with a delta stream, before any base is looked at.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum CommandError {
     /// The stream does not begin with the magic number.
     #[error("starts with {0:02x?}, not with the magic number {MAGIC:02x?} of a librsync delta")]

@@ -5,6 +5,7 @@ use crate::{ErrorKind, Remedy};
 /// A layer that cannot be part of a tree, and where in it the reason lies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("layer {layer}, tar header at byte {offset}: {problem}")]
+#[non_exhaustive]
 pub struct RootfsError {
     /// Number of the layer, counted from 1 at the bottom.
     pub layer: usize,
@@ -16,6 +17,7 @@ pub struct RootfsError {
 
 /// What is wrong with one entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum Problem {
     /// The header's checksum does not match: damaged, or not a tar at all.
     #[error("the header's checksum is wrong")]

@@ -92,6 +92,7 @@ pub struct Mtime {
 /// The tree is what `umoci unpack` makes: one layer unpacked over the other. overlay2 unpacks each
 /// layer into a folder of its own and lays these over each other, which differs in corners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Doubt {
     /// It sees exactly this.
     #[default]

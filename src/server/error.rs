@@ -11,6 +11,7 @@ use crate::{ErrorKind, Remedy};
 
 /// Why the server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ServerError {
     /// Another server works in the data folder.
     #[error("another server uses the folder {}", .0.display())]

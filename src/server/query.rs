@@ -53,6 +53,7 @@ pub enum ImageVersion {
 
 /// Why a query is refused. The texts quote what was asked for in part and escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum QueryError {
     /// Longer than any honest one.
     #[error("the query is longer than {MAX_QUERY} bytes")]

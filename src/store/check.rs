@@ -18,6 +18,7 @@ const CHUNK: usize = 256 << 10;
 
 /// What [`Store::verify`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct VerifyReport {
     /// How many layers were read.
     pub layers: u64,

@@ -28,6 +28,7 @@ pub struct GcLimits {
 
 /// What [`Store::gc`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct GcReport {
     /// Layers deleted.
     pub removed_layers: u64,
@@ -47,6 +48,7 @@ pub struct GcReport {
 
 /// What the store holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct StoreInfo {
     /// The folder.
     pub path: PathBuf,
@@ -62,6 +64,7 @@ pub struct StoreInfo {
 
 /// How large a stored layer is and when it was last used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LayerUse {
     /// Its length in bytes.
     pub bytes: u64,

@@ -47,7 +47,7 @@ pub fn create(
     out: &File,
     progress: &dyn Progress,
 ) -> Result<DeltaReport, V2Error> {
-    let measure = Measure::start();
+    let measure = Measure::start(progress);
     let mut layers = store.ensure_layers(&[base, target], progress)?;
     let target_layers = layers.pop().expect("one list for each image");
     let base_layers = layers.pop().expect("one list for each image");

@@ -10,6 +10,7 @@ use crate::{ErrorKind, Remedy};
 
 /// Why a v2 delta could not be made or read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum V2Error {
     /// An image's layers are no valid file tree.
     #[error("the {side} image: {source}")]
@@ -146,6 +147,7 @@ impl From<StoreError> for V2Error {
 /// What is wrong with a batch, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {position}: {problem}")]
+#[non_exhaustive]
 pub struct BatchError {
     /// How many bytes of the delta had been read.
     pub position: u64,
@@ -155,6 +157,7 @@ pub struct BatchError {
 
 /// What is wrong with a batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BatchProblem {
     /// It stops too early.
     #[error("it ends too early")]

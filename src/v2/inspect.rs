@@ -18,6 +18,7 @@ const BUFFER: usize = 256 << 10;
 
 /// What a v2 delta is made of. Field names are part of the command line's answers and stay.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Inspection {
     /// Bytes of the delta.
     pub delta_bytes: u64,
@@ -53,6 +54,7 @@ pub struct Inspection {
 
 /// Names in a file list, by type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Counts {
     /// All together.
     pub total: u64,

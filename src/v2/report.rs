@@ -8,6 +8,7 @@ use crate::measure::Measure;
 
 /// A v2 delta that has been made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DeltaReport {
     /// The image that the delta applies to.
     pub base_id: ImageId,
@@ -23,12 +24,14 @@ pub struct DeltaReport {
     /// Wall time of the work, in seconds.
     pub seconds: f64,
     /// The most anonymous memory that the process had resident meanwhile, in bytes, looked at every
-    /// 10 ms; mapped files don't count. `None` where the system doesn't say.
+    /// 10 ms; mapped files don't count. `None` if the caller's
+    /// [`Progress`](crate::progress::Progress) does not ask for it, or the system doesn't say.
     pub peak_memory: Option<u64>,
 }
 
 /// What a v2 delta is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Sizes {
     /// Bytes of the metadata in front.
     pub metadata_bytes: u64,

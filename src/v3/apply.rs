@@ -78,7 +78,7 @@ pub fn apply(
     options: ApplyOptions,
     progress: &dyn Progress,
 ) -> Result<Rebuilt, V3Error> {
-    let measure = Measure::start();
+    let measure = Measure::start(progress);
     let labels = DeltaLabels::of(delta)?;
     if base.id() != labels.base {
         let reference = base.reference().to_string();

@@ -85,7 +85,7 @@ pub fn create(
     options: &CreateOptions,
     progress: &dyn Progress,
 ) -> Result<Delta, V3Error> {
-    let measure = Measure::start();
+    let measure = Measure::start(progress);
     let pair = load_pair(base, target, store, progress)?;
     let scratch = store.scratch()?;
     check(progress)?;

@@ -32,6 +32,7 @@ pub struct DiffOptions {
 
 /// What a delta would cost, and why.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DiffReport {
     /// The delta that would be made; it has no digest.
     #[serde(flatten)]
@@ -55,7 +56,7 @@ pub fn diff(
     options: &DiffOptions,
     progress: &dyn Progress,
 ) -> Result<DiffReport, V3Error> {
-    let measure = Measure::start();
+    let measure = Measure::start(progress);
     let pair = load_pair(base, target, store, progress)?;
     let prices = Prices::of_goal(&options.encoding.goal);
     let mut costs = FileCosts::default();

@@ -10,6 +10,7 @@ use crate::{ErrorKind, Remedy};
 
 /// Why a delta could not be made, read or applied.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum V3Error {
     /// An image could not be read.
     #[error(transparent)]
@@ -88,6 +89,7 @@ pub enum V3Error {
 
 /// What is wrong with one layer of a delta.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LayerError {
     /// Its bytes could not be read.
     #[error(transparent)]

@@ -9,6 +9,7 @@ use crate::delta::{Command, TarEntry, tar_entries};
 
 /// A path in the target and what it costs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct FileCost {
     /// The path, as the layer tars have it. Bytes that are not UTF-8 are replaced.
     pub path: String,

@@ -14,7 +14,7 @@ use crate::progress::Progress;
 
 /// Says what the delta image `delta` is made of, ours or balena-engine's. Reads all its blobs.
 pub fn inspect(delta: &Image, progress: &dyn Progress) -> Result<DeltaReport, V3Error> {
-    let measure = Measure::start();
+    let measure = Measure::start(progress);
     let labels = DeltaLabels::of(delta)?;
     let layers = (0..delta.layer_count())
         .into_par_iter()

@@ -9,6 +9,7 @@ use crate::measure::Measure;
 
 /// A delta, layer by layer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct DeltaReport {
     /// The image that the delta applies to.
     pub base_id: ImageId,
@@ -24,6 +25,7 @@ pub struct DeltaReport {
 
 /// One layer of the target and what its delta is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct LayerReport {
     /// The layer's diff ID.
     pub diff_id: DiffId,
@@ -52,6 +54,7 @@ pub struct LayerReport {
 
 /// All layers together.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Total {
     /// Sum over the layers, `None` where it is of any of them.
     pub pull_bytes: Option<u64>,
@@ -62,7 +65,8 @@ pub struct Total {
     /// Wall time of the work, in seconds.
     pub seconds: f64,
     /// The most anonymous memory that the process had resident meanwhile, in bytes, looked at every
-    /// 10 ms; mapped files don't count. `None` where the system doesn't say.
+    /// 10 ms; mapped files don't count. `None` if the caller's
+    /// [`Progress`](crate::progress::Progress) does not ask for it, or the system doesn't say.
     pub peak_memory: Option<u64>,
 }
 

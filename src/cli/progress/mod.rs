@@ -135,6 +135,10 @@ impl Progress for Screen {
         }
     }
 
+    fn measures_memory(&self) -> bool {
+        true
+    }
+
     fn note(&self, line: &str) {
         if self.notes {
             // A note that cannot be shown must not stop the work.

@@ -12,6 +12,7 @@ use crate::image::{
 
 /// Why a docker archive cannot be read.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DockerArchiveError {
     /// The tar itself is damaged.
     #[error("the archive {0}")]

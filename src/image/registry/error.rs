@@ -12,6 +12,7 @@ use crate::image::Digest;
 
 /// Why a registry did not give or take something.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum RegistryError {
     /// The HTTP client could not be set up.
     #[error("cannot set up the connection to registries: {0}")]

@@ -48,6 +48,7 @@ impl fmt::Debug for Credentials {
 
 /// Why credentials could not be looked up.
 #[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
 pub enum CredentialsError {
     /// A file with credentials could not be read.
     #[error("cannot read the credentials in {}: {source}", path.display())]
