@@ -58,6 +58,8 @@
 pub mod api;
 pub mod delta;
 mod dialect;
+#[cfg(any(feature = "cli", feature = "server"))]
+pub mod end_signals;
 mod error;
 pub mod image;
 mod kind;

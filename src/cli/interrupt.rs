@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
+use remora::end_signals::EndSignals;
 use remora::temporary;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::progress::Screen;
 
 /// The shell's convention for "ended by signal": 128 and the signal's number.
 const SIGNAL_EXIT: i32 = 128;
 
-/// From now on SIGINT and SIGTERM remove every temporary file and end the process.
+/// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT remove every temporary file and end the process.
 pub(super) fn install(screen: Arc<Screen>) {
     if let Err(error) = listen(screen) {
         tracing::warn!("Ctrl-C may leave temporary files behind: {error}");
@@ -22,23 +22,17 @@ pub(super) fn install(screen: Arc<Screen>) {
 fn listen(screen: Arc<Screen>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let entered = runtime.enter();
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = EndSignals::listen()?;
     drop(entered);
-    let wait = async move {
-        tokio::select! {
-            _ = interrupt.recv() => SignalKind::interrupt(),
-            _ = terminate.recv() => SignalKind::terminate(),
-        }
-    };
+    let wait = async move { signals.next().await };
     let thread = std::thread::Builder::new().name("interrupt".into());
     thread.spawn(move || end(runtime.block_on(wait), &screen)).map(drop)
 }
 
-fn end(signal: SignalKind, screen: &Screen) {
+fn end(signal: i32, screen: &Screen) {
     temporary::discard_all();
     screen.clear();
     // The process ends whether or not this can be read.
     let _ = screen.write(b"interrupted: nothing was left half-written\n");
-    std::process::exit(SIGNAL_EXIT + signal.as_raw_value());
+    std::process::exit(SIGNAL_EXIT + signal);
 }

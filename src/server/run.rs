@@ -10,11 +10,11 @@ use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::routes::{Service, router};
 use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
+use crate::end_signals::EndSignals;
 use crate::temporary;
 
 /// How long a client may take to send the head of a request. Devices are on slow links, but a head
@@ -29,7 +29,7 @@ const SIGNAL_EXIT: i32 = 128;
 
 /// Runs a server until a signal ends it.
 ///
-/// SIGINT or SIGTERM once: nobody new is let in, whoever waits is told to ask again, and deltas that
+/// SIGINT, SIGTERM, SIGHUP or SIGQUIT once: nobody new is let in, whoever waits is told to ask again, and deltas that
 /// are being made are finished, or left to the next start. A second time: at once.
 ///
 /// # Errors
@@ -44,7 +44,7 @@ pub fn run(settings: ServerSettings) -> Result<(), ServerError> {
 }
 
 async fn serve(settings: ServerSettings) -> Result<(), ServerError> {
-    let signals = Signals::listen().map_err(ServerError::System)?;
+    let signals = EndSignals::listen().map_err(ServerError::System)?;
     let certificate = match &settings.listen.tls {
         Some(files) => Some(tls::load(files).await?),
         None => None,
@@ -105,7 +105,7 @@ async fn announce(handle: Handle<SocketAddr>, tls: bool) {
 }
 
 /// Waits for a signal, and then stops everything in order.
-async fn stop(mut signals: Signals, service: Arc<Service>, handle: Handle<SocketAddr>) {
+async fn stop(mut signals: EndSignals, service: Arc<Service>, handle: Handle<SocketAddr>) {
     let stopping = service.stopping.clone();
     tokio::select! {
         signal = signals.next() => tracing::info!(signal, "stopping"),
@@ -127,26 +127,4 @@ fn end_at_once(signal: i32) -> ! {
     tracing::warn!(signal, "ending at once");
     temporary::discard_all();
     std::process::exit(SIGNAL_EXIT + signal)
-}
-
-/// The signals that end a server.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Signals { interrupt, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// The number of the next one.
-    async fn next(&mut self) -> i32 {
-        let kind = tokio::select! {
-            _ = self.interrupt.recv() => SignalKind::interrupt(),
-            _ = self.terminate.recv() => SignalKind::terminate(),
-        };
-        kind.as_raw_value()
-    }
 }

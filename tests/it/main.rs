@@ -6,6 +6,7 @@ mod image_registry;
 mod images;
 mod installation;
 mod needed_tools;
+mod outputs;
 mod registry_faults;
 mod registry_logins;
 mod registry_server;

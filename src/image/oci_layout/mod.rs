@@ -1,6 +1,7 @@
 //! A folder in the OCI image layout (OCI image spec, "Image Layout"), and what an archive of one has
 //! in common with it.
 
+mod journal;
 mod write;
 
 use std::fs::File;

@@ -4,12 +4,15 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME};
+use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME, journal};
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
-use crate::image::{Blob, Descriptor, ImageContents, ImageError, Manifest, ManifestError};
+use crate::image::{Blob, Descriptor, Digest, ImageContents, ImageError, Manifest, ManifestError};
 use crate::progress::{Progress, Stage};
-use crate::temporary::{Provisional, TemporaryFile};
+use crate::temporary::{self, Provisional, TemporaryFile};
+
+/// What errors call the list of the blobs that are being added.
+const JOURNAL: &str = "the list of new blobs";
 
 /// Writes the image under `tag`, in place of what had that name. Other images of the layout stay.
 /// Where it fails, what was added is taken away again.
@@ -21,27 +24,84 @@ pub(in crate::image) fn write(
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
     let layout = Layout { dir: dir.to_owned() };
-    let mut added = Provisional::default();
-    let blobs = dir.join("blobs/sha256");
-    added.create_folders(&blobs).map_err(ImageError::file("create", &blobs))?;
-    let _lock = lock(dir)?;
+    let mut blobs = contents.blobs();
+    blobs.push(Blob::from_bytes(contents.manifest.clone()));
+    let mut writing = Writing::begin(&layout)?;
     let index = layout.index_json()?;
     let index = index_with(index.as_deref(), manifest.descriptor(), tag)
         .map_err(|source| ImageError::Manifest { reference: dir.display().to_string(), source })?;
+    writing.announce(&layout, &blobs)?;
     if !dir.join(LAYOUT).exists() {
         let mark = Blob::from_bytes(LAYOUT_MARK.to_vec());
-        publish(&mut added, &mark, &dir.join(LAYOUT), |_| ())?;
+        publish(&mut writing.added, &mark, &dir.join(LAYOUT), |_| ())?;
     }
-    let mut blobs = contents.blobs();
-    blobs.push(Blob::from_bytes(contents.manifest.clone()));
     progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
     for blob in &blobs {
         let path = layout.blob_path(blob.digest);
-        publish(&mut added, blob, &path, |n| progress.advance(Stage::Push, n))?;
+        publish(&mut writing.added, blob, &path, |n| progress.advance(Stage::Push, n))?;
     }
     let path = dir.join(INDEX);
     let file = write_file(&path, |file| file.write_all(&index).map_err(CopyError::Write))?;
-    added.complete(file, &path).map_err(ImageError::file("write", &path))
+    std::mem::take(&mut writing.added)
+        .complete(file, &path)
+        .map_err(ImageError::file("write", &path))
+}
+
+/// A layout while it is written to.
+///
+/// The order of the fields is the order in which they are dropped: what was added goes while the lock
+/// still keeps out those who might count on it.
+struct Writing {
+    added: Provisional,
+    journal: Option<TemporaryFile>,
+    _lock: File,
+}
+
+impl Drop for Writing {
+    /// The note goes after the blobs that it names, and before the folder that it is in.
+    fn drop(&mut self) {
+        self.added.discard_files();
+        self.journal = None;
+    }
+}
+
+impl Writing {
+    /// Waits until nobody else writes into the layout, which is created where it is missing, and
+    /// removes what killed writers left in it.
+    fn begin(layout: &Layout) -> Result<Self, ImageError> {
+        let (dir, mut added) = (&layout.dir, Provisional::default());
+        let lock = loop {
+            added.create_folders(dir).map_err(ImageError::file("create", dir))?;
+            let lock = lock(dir)?;
+            // A writer that failed may have taken the folder away again while we waited for it.
+            if temporary::is_at(&lock, dir).map_err(ImageError::file("read", dir))? {
+                break lock;
+            }
+        };
+        let writing = Writing { added, journal: None, _lock: lock };
+        writing.prepare(layout)
+    }
+
+    fn prepare(mut self, layout: &Layout) -> Result<Self, ImageError> {
+        let blobs = layout.dir.join("blobs/sha256");
+        self.added.create_folders(&blobs).map_err(ImageError::file("create", &blobs))?;
+        journal::collect(layout);
+        Ok(self)
+    }
+
+    /// Notes which blobs will be new, so that the next writer can remove them if this process is
+    /// killed before the index names them.
+    fn announce(&mut self, layout: &Layout, blobs: &[Blob]) -> Result<(), ImageError> {
+        let missing = |digest: &Digest| !layout.blob_path(*digest).exists();
+        let new: Vec<Digest> = blobs.iter().map(|blob| blob.digest).filter(missing).collect();
+        let path = layout.dir.join(JOURNAL);
+        let file = write_file(&path, |file| {
+            let written = file.write_all(&journal::text(&new));
+            written.and_then(|()| file.as_file().sync_all()).map_err(CopyError::Write)
+        })?;
+        self.journal = Some(file);
+        Ok(())
+    }
 }
 
 /// The bytes of an `index.json` with one more image in it, replacing the one of that name. The rest of

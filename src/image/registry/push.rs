@@ -17,6 +17,8 @@ use crate::progress::{Progress, Stage, check};
 pub(super) enum Event {
     /// So many bytes more are there.
     Sent(u64),
+    /// Something went wrong that does not matter to whoever pulls the image.
+    Note(String),
     /// All is done, or nothing more will be.
     Done(Result<(), ImageError>),
 }
@@ -61,6 +63,7 @@ fn watch(events: &Receiver<Event>, progress: &dyn Progress) -> Result<(), ImageE
         check(progress)?;
         match events.recv_timeout(CHECK_INTERVAL) {
             Ok(Event::Sent(bytes)) => progress.advance(Stage::Push, bytes),
+            Ok(Event::Note(note)) => progress.note(&note),
             Ok(Event::Done(result)) => return result,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
@@ -89,7 +92,12 @@ impl Job {
         });
         stream::iter(uploads).buffer_unordered(UPLOADS_AT_ONCE).try_collect::<()>().await?;
         let answer = manifests::put(&session, &image, &manifest).await?;
-        referrers::list(&session, &manifest, &answer).await
+        // The image is there now, whatever becomes of the list that leads to it.
+        if let Err(error) = referrers::list(&session, &manifest, &answer).await {
+            let note = format!("{image} is pushed, but not listed with its target: {error}");
+            let _ = events.send(Event::Note(note));
+        }
+        Ok(())
     }
 }
 

@@ -3,7 +3,11 @@
 //!
 //! Whatever Remora writes to disk is written here first and appears under its name in one step,
 //! complete and synced. A process that dies without warning can leave a file named
-//! `.remora-*.tmp`; it is never taken for anything else.
+//! `.remora-*.tmp`; it is never taken for anything else. Each is locked (flock) while its process
+//! lives, so that whoever writes into the same folder next can tell it from one in use and remove it.
+
+mod leftovers;
+mod provisional;
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -11,6 +15,10 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use leftovers::is_at;
+pub use leftovers::{Leftover, leftovers, remove_leftovers};
+pub use provisional::Provisional;
 
 /// How the name of every temporary file starts.
 pub const PREFIX: &str = ".remora-";
@@ -41,14 +49,22 @@ impl TemporaryFile {
     /// mode is what the umask leaves of 0666.
     pub fn new_in(folder: &Path) -> io::Result<Self> {
         let mut live = live();
-        let (file, path) = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .suffix(SUFFIX)
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)?
-            .keep()?;
-        live.files.insert(path.clone());
-        Ok(TemporaryFile { file, path })
+        loop {
+            let (file, path) = tempfile::Builder::new()
+                .prefix(PREFIX)
+                .suffix(SUFFIX)
+                .rand_bytes(leftovers::RANDOM_CHARACTERS)
+                .permissions(Permissions::from_mode(0o666))
+                .tempfile_in(folder)?
+                .keep()?;
+            // Where there are no locks nobody else can claim the file either. Whoever collects
+            // leftovers may have seen it before it was locked: then it is gone.
+            let _ = file.try_lock();
+            if is_at(&file, &path)? {
+                live.files.insert(path.clone());
+                return Ok(TemporaryFile { file, path });
+            }
+        }
     }
 
     /// The open file, readable and writable.
@@ -149,71 +165,6 @@ fn remove_if_live(path: &Path) {
     if live.files.remove(path) {
         // Nobody is left to tell: the file is under a name that nothing reads.
         let _ = fs::remove_file(path);
-    }
-}
-
-/// Files and folders that only together are something, such as the blobs of a layout: unless it is
-/// completed, those that were not there before go again.
-#[derive(Debug, Default)]
-pub struct Provisional {
-    files: Vec<PathBuf>,
-    /// The deepest first.
-    folders: Vec<PathBuf>,
-}
-
-impl Provisional {
-    /// Creates the folder `path` and those above it, where they are missing.
-    pub fn create_folders(&mut self, path: &Path) -> io::Result<()> {
-        let mut live = live();
-        let missing = missing_folders(path);
-        live.folders.extend(missing.iter().cloned());
-        self.folders = [missing, std::mem::take(&mut self.folders)].concat();
-        create_folders(path, 0o777)
-    }
-
-    /// Publishes `file` as [`TemporaryFile::publish`] does, for as long as all of it stays.
-    pub fn publish(&mut self, file: TemporaryFile, path: &Path) -> io::Result<()> {
-        file.file.sync_all()?;
-        let mut live = live();
-        let is_new = !path.exists();
-        file.rename(path, &mut live)?;
-        if is_new {
-            live.files.insert(path.to_owned());
-            self.files.push(path.to_owned());
-        }
-        drop(live);
-        sync_folder_of(path)
-    }
-
-    /// Publishes `file`, which completes it: in the same step everything before it stays for good.
-    pub fn complete(mut self, file: TemporaryFile, path: &Path) -> io::Result<()> {
-        file.file.sync_all()?;
-        let mut live = live();
-        file.rename(path, &mut live)?;
-        for file in self.files.drain(..) {
-            live.files.remove(&file);
-        }
-        for folder in self.folders.drain(..) {
-            live.folders.remove(&folder);
-        }
-        drop(live);
-        sync_folder_of(path)
-    }
-}
-
-impl Drop for Provisional {
-    fn drop(&mut self) {
-        let mut live = live();
-        // The error that brought us here is the one to report. Folders that others have put
-        // something into meanwhile are not empty and stay.
-        for file in &self.files {
-            live.files.remove(file);
-            let _ = fs::remove_file(file);
-        }
-        for folder in &self.folders {
-            live.folders.remove(folder);
-            let _ = fs::remove_dir(folder);
-        }
     }
 }
 
