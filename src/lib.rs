@@ -72,6 +72,7 @@ pub mod rootfs;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;
+pub mod tar;
 pub mod temporary;
 pub mod v2;
 pub mod v3;
