@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remora::rootfs::{InodeId, Tree};
+use remora::rootfs::{InodeId, SparseFiles, Tree};
 
 /// A tar is made of blocks of so many bytes.
 const BLOCK: usize = 512;
@@ -22,7 +22,8 @@ fn walk(tree: &Tree<'_>, directory: InodeId) {
 fuzz_target!(|input: &[u8]| {
     let Some((&blocks, rest)) = input.split_first() else { return };
     let (lower, upper) = rest.split_at(rest.len().min(usize::from(blocks) * BLOCK));
-    if let Ok(tree) = Tree::from_layers(&[lower, upper]) {
+    let Ok(sparse) = SparseFiles::of_layers(&[lower, upper]) else { return };
+    if let Ok(tree) = Tree::from_layers(&[lower, upper], &sparse) {
         walk(&tree, tree.root());
     }
 });

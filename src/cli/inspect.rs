@@ -6,7 +6,7 @@ use std::fs::File;
 use clap::Args;
 use remora::Dialect;
 use remora::image::ImageReference;
-use remora::rootfs::Tree;
+use remora::rootfs::{SparseFiles, Tree};
 use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
@@ -66,7 +66,8 @@ impl Inspect {
         let store = self.access.store()?;
         let layers = store.ensure_layers(&[&base], session.progress())?.remove(0);
         let layers: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
-        Ok(v2::inspect(file, Some(&Tree::from_layers(&layers)?))?)
+        let sparse = SparseFiles::of_layers(&layers)?;
+        Ok(v2::inspect(file, Some(&Tree::from_layers(&layers, &sparse)?))?)
     }
 }
 

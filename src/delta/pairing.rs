@@ -9,7 +9,8 @@ use std::ops::Range;
 use super::Base;
 use super::base_entries::{BaseEntries, Content};
 use super::extent::{common_prefix, common_suffix};
-use super::tar_entries::{BLOCK, TarEntry, tar_entries};
+use super::tar_entries::{TarEntry, tar_entries};
+use crate::tar::BLOCK;
 
 /// How many base entries of one size are compared with a target entry of that size.
 const SAME_SIZE_CANDIDATES: usize = 8;

@@ -25,9 +25,6 @@ pub(super) const MAX_ARCHIVE_ENTRIES: usize = 1 << 18;
 /// Bytes of all names and link targets of an archive, which are kept in memory.
 pub(super) const MAX_ARCHIVE_NAME_BYTES: usize = 32 << 20;
 
-/// Bytes of one extended header (PAX or GNU long name) in an archive: names of layers are short.
-pub(super) const MAX_TAR_EXTENSION_BYTES: u64 = 64 << 10;
-
 /// Links from one archive entry to the next before a file must come.
 pub(super) const MAX_ARCHIVE_LINKS: usize = 8;
 

@@ -1,19 +1,11 @@
 //! What an image archive holds and where: one pass over the tar's headers, contents left alone.
-//!
-//! The `tar` crate's iterator reads extended headers of any length into memory; this reads bounded
-//! ones only. What is not a file or a link does not occur in image archives and is passed over.
+//! What is not a file or a link does not occur in image archives and is passed over.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek};
 
-use tar::{EntryType, Header, PaxExtensions};
-
-use super::limits::{
-    MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_ARCHIVE_NAME_BYTES, MAX_TAR_EXTENSION_BYTES,
-};
-
-/// The unit of a tar (POSIX.1-2017, pax, "ustar Interchange Format").
-const BLOCK: u64 = 512;
+use super::limits::{MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_ARCHIVE_NAME_BYTES};
+use crate::tar::{self, EntryType, ReadEntries, ReadError, Seeking, TarError};
 
 /// A file's place in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +23,26 @@ pub enum TarIndexError {
     /// Reading failed.
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// A header that is none.
-    #[error("is not a tar: no header at byte {0}")]
-    Header(u64),
-    /// The archive ends within an entry.
-    #[error("is cut short: the entry at byte {0} goes on after the end")]
-    Truncated(u64),
-    /// An extended header that is too long or cannot be read.
-    #[error("has a damaged extended header at byte {0}")]
-    Extension(u64),
+    /// The archive is no tar, or damaged.
+    #[error("is no tar, or is damaged: {0}")]
+    Tar(#[from] TarError),
+    /// A file is stored without its holes. Writers of image archives never do that.
+    #[error("has the sparse file {0:?}")]
+    Sparse(String),
     /// More entries, or longer names, than any image archive has.
     #[error(
         "has more than {MAX_ARCHIVE_ENTRIES} entries or {MAX_ARCHIVE_NAME_BYTES} bytes of names"
     )]
     TooMany,
+}
+
+impl From<ReadError> for TarIndexError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io(error) => TarIndexError::Io(error),
+            ReadError::Tar(error) => TarIndexError::Tar(error),
+        }
+    }
 }
 
 /// The files of an archive by name. Where a name occurs twice, the last counts, as when unpacking.
@@ -57,72 +55,62 @@ pub(super) struct TarIndex {
 #[derive(Debug)]
 enum Entry {
     File(Extent),
-    Link(String),
-}
-
-/// What extended headers say of the entry after them.
-#[derive(Default)]
-struct Extension {
-    path: Option<String>,
-    link: Option<String>,
-    size: Option<u64>,
+    /// Another name of the file with this name.
+    HardLink(String),
+    /// A path to go on with, from the root of the archive.
+    Symlink(String),
 }
 
 impl TarIndex {
     /// Reads the headers of a whole archive.
     pub(super) fn read<R: Read + Seek>(archive: &mut R) -> Result<Self, TarIndexError> {
-        let end = archive.seek(SeekFrom::End(0))?;
         let mut index = TarIndex::default();
-        let mut extension = Extension::default();
-        let mut position = 0;
-        while let Some(header) = header_at(archive, position, end)? {
-            let size = entry_size(&header, &extension, position)?;
-            let data = Extent { offset: position + BLOCK, len: size };
-            let next = data.offset.checked_add(size).filter(|next| *next <= end);
-            let next = next.ok_or(TarIndexError::Truncated(position))?;
-            if is_extension(header.entry_type()) {
-                extension.add(header.entry_type(), &read_extension(archive, data)?, position)?;
-            } else {
-                index.add(&header, std::mem::take(&mut extension), data)?;
-            }
-            position = next.next_multiple_of(BLOCK);
+        let mut entries = ReadEntries::new(Seeking::new(archive)?);
+        while let Some(entry) = entries.next_entry()? {
+            index.add(&entry)?;
         }
         Ok(index)
     }
 
-    /// Where the file `name` is; links are followed inside the archive.
+    /// Where the file `name` is. Links are followed inside the archive, those to folders too.
     pub(super) fn file(&self, name: &str) -> Option<Extent> {
         let mut name = normal(name)?;
-        for _ in 0..MAX_ARCHIVE_LINKS {
-            match self.entries.get(&name)? {
-                Entry::File(extent) => return Some(*extent),
-                Entry::Link(target) => name.clone_from(target),
+        for _ in 0..=MAX_ARCHIVE_LINKS {
+            match self.entries.get(&name) {
+                Some(Entry::File(extent)) => return Some(*extent),
+                Some(Entry::HardLink(target) | Entry::Symlink(target)) => name.clone_from(target),
+                None => name = self.through_folder(&name)?,
             }
         }
         None
     }
 
-    fn add(
-        &mut self,
-        header: &Header,
-        extension: Extension,
-        data: Extent,
-    ) -> Result<(), TarIndexError> {
-        let own_name = || String::from_utf8_lossy(&header.path_bytes()).into_owned();
-        let Some(name) = normal(&extension.path.unwrap_or_else(own_name)) else { return Ok(()) };
-        let own_link =
-            || header.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned());
-        let link = extension.link.or_else(own_link).unwrap_or_default();
-        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let entry = match header.entry_type() {
-            EntryType::Regular | EntryType::Continuous => Some(Entry::File(data)),
-            EntryType::Symlink => normal(&format!("{folder}/{link}")).map(Entry::Link),
-            EntryType::Link => normal(&link).map(Entry::Link),
+    /// `name` with the first folder on its way that is a symbolic link replaced by what that leads to.
+    fn through_folder(&self, name: &str) -> Option<String> {
+        name.match_indices('/').find_map(|(slash, _)| match self.entries.get(&name[..slash]) {
+            Some(Entry::Symlink(target)) => normal(&format!("{target}{}", &name[slash..])),
+            _ => None,
+        })
+    }
+
+    fn add(&mut self, entry: &tar::Entry<'_>) -> Result<(), TarIndexError> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let Some(name) = normal(&text(&entry.name.to_vec())) else { return Ok(()) };
+        let link = text(entry.link_name);
+        let found = match entry.entry_type {
+            EntryType::Regular | EntryType::Contiguous if entry.sparse.is_some() => {
+                return Err(TarIndexError::Sparse(name.chars().take(200).collect()));
+            }
+            EntryType::Regular | EntryType::Contiguous => {
+                Some(Entry::File(Extent { offset: entry.content.start, len: entry.size() }))
+            }
+            EntryType::Symlink => symlink_target(&name, &link).map(Entry::Symlink),
+            EntryType::HardLink => normal(&link).map(Entry::HardLink),
             _ => None,
         };
-        if let Some(entry) = entry {
+        if let Some(found) = found {
             self.name_bytes += name.len() + link.len();
-            self.entries.insert(name, entry);
+            self.entries.insert(name, found);
         }
         if self.entries.len() > MAX_ARCHIVE_ENTRIES || self.name_bytes > MAX_ARCHIVE_NAME_BYTES {
             return Err(TarIndexError::TooMany);
@@ -131,84 +119,16 @@ impl TarIndex {
     }
 }
 
-impl Extension {
-    fn add(&mut self, kind: EntryType, bytes: &[u8], position: u64) -> Result<(), TarIndexError> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned();
-        match kind {
-            EntryType::GNULongName => self.path = Some(text(bytes)),
-            EntryType::GNULongLink => self.link = Some(text(bytes)),
-            _ => {
-                for record in PaxExtensions::new(bytes) {
-                    let record = record.map_err(|_| TarIndexError::Extension(position))?;
-                    match record.key_bytes() {
-                        b"path" => self.path = Some(text(record.value_bytes())),
-                        b"linkpath" => self.link = Some(text(record.value_bytes())),
-                        b"size" => {
-                            let size = text(record.value_bytes()).parse();
-                            self.size = Some(size.map_err(|_| TarIndexError::Extension(position))?);
-                        }
-                        _ => {}
-                    }
-                }
-            }
+/// What the symbolic link `name` leads to. The root of an absolute target is that of the archive, as
+/// it is for engines, which unpack archives into a folder that they don't leave.
+fn symlink_target(name: &str, link: &str) -> Option<String> {
+    match link.starts_with('/') {
+        true => normal(link),
+        false => {
+            let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+            normal(&format!("{folder}/{link}"))
         }
-        Ok(())
     }
-}
-
-/// The header at `position`; `None` at the end of the archive, with or without its end mark.
-fn header_at<R: Read + Seek>(
-    archive: &mut R,
-    position: u64,
-    end: u64,
-) -> Result<Option<Header>, TarIndexError> {
-    if position >= end {
-        return Ok(None);
-    }
-    if end - position < BLOCK {
-        return Err(TarIndexError::Truncated(position));
-    }
-    archive.seek(SeekFrom::Start(position))?;
-    let mut header = Header::new_old();
-    archive.read_exact(header.as_mut_bytes())?;
-    let bytes = header.as_bytes();
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Ok(None);
-    }
-    // The checksum is the sum of the header's bytes with its own field (148..156) taken as spaces.
-    let sum: u32 = bytes.iter().map(|byte| u32::from(*byte)).sum();
-    let own: u32 = bytes[148..156].iter().map(|byte| u32::from(*byte)).sum();
-    match header.cksum() {
-        Ok(checksum) if checksum == sum - own + 8 * u32::from(b' ') => Ok(Some(header)),
-        _ => Err(TarIndexError::Header(position)),
-    }
-}
-
-fn entry_size(header: &Header, extension: &Extension, position: u64) -> Result<u64, TarIndexError> {
-    let kind = header.entry_type();
-    if !is_extension(kind)
-        && let Some(size) = extension.size
-    {
-        return Ok(size);
-    }
-    match kind {
-        EntryType::Symlink | EntryType::Link | EntryType::Directory => Ok(0),
-        _ => header.entry_size().map_err(|_| TarIndexError::Header(position)),
-    }
-}
-
-fn is_extension(kind: EntryType) -> bool {
-    matches!(kind, EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader)
-}
-
-fn read_extension<R: Read + Seek>(archive: &mut R, data: Extent) -> Result<Vec<u8>, TarIndexError> {
-    if data.len > MAX_TAR_EXTENSION_BYTES {
-        return Err(TarIndexError::Extension(data.offset));
-    }
-    archive.seek(SeekFrom::Start(data.offset))?;
-    let mut bytes = Vec::new();
-    archive.by_ref().take(data.len).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// A name without `.` and `..`; `None` for one that is empty or leads outside.
@@ -230,7 +150,10 @@ fn normal(name: &str) -> Option<String> {
 mod tests {
     use std::io::Cursor;
 
-    use super::*;
+    use tar::{EntryType, Header};
+
+    use super::{Extent, MAX_ARCHIVE_NAME_BYTES, TarIndex};
+    use crate::tar::test_archives;
 
     fn archive(build: impl FnOnce(&mut tar::Builder<Vec<u8>>)) -> Vec<u8> {
         let mut builder = tar::Builder::new(Vec::new());
@@ -288,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn absolute_links_and_links_to_folders_lead_inside_the_archive() {
+        let bytes = archive(|builder| {
+            add(builder, "a/layer.tar", b"layer");
+            link(builder, EntryType::Symlink, "deep/b/layer.tar", "/a/layer.tar");
+            link(builder, EntryType::Link, "c.tar", "/a/layer.tar");
+            link(builder, EntryType::Symlink, "deep/folder", "/a");
+            link(builder, EntryType::Symlink, "again", "deep/folder");
+            link(builder, EntryType::Symlink, "out", "/../../etc/passwd");
+        });
+        for name in ["deep/b/layer.tar", "/c.tar", "deep/folder/layer.tar", "again/layer.tar"] {
+            assert_eq!(content(&bytes, name), Some(&b"layer"[..]), "{name}");
+        }
+        assert_eq!(content(&bytes, "out"), None);
+    }
+
+    #[test]
     fn damage_is_told_by_its_place() {
         let whole = archive(|builder| add(builder, "a", &[7; 1000]));
         let error = |bytes: &[u8]| match TarIndex::read(&mut Cursor::new(bytes)) {
@@ -295,7 +234,7 @@ mod tests {
             Err(error) => error.to_string(),
         };
         let long = archive(|builder| {
-            builder.append_pax_extensions([("path", &[b'a'; 70_000][..])]).expect("in memory");
+            builder.append_pax_extensions([("path", &[b'a'; 1 << 20][..])]).expect("in memory");
         });
         let many = archive(|builder| {
             for number in 0..MAX_ARCHIVE_NAME_BYTES / 60_000 + 1 {
@@ -307,12 +246,17 @@ mod tests {
         assert!(error(&many).starts_with("has more than"));
         assert_eq!(error(&[]), "read");
         assert_eq!(error(&whole[..1536]), "read", "the end mark may be missing");
-        assert_eq!(
-            error(&whole[..1500]),
-            "is cut short: the entry at byte 0 goes on after the end"
-        );
-        assert_eq!(error(&whole[..100]), "is cut short: the entry at byte 0 goes on after the end");
-        assert_eq!(error(&[b'x'; 512]), "is not a tar: no header at byte 0");
-        assert_eq!(error(&long), "has a damaged extended header at byte 512");
+        let cut =
+            "is no tar, or is damaged: tar header at byte 0: the tar ends in the middle of it";
+        assert_eq!(error(&whole[..1500]), cut);
+        assert_eq!(error(&whole[..100]), cut);
+        let sum = "is no tar, or is damaged: tar header at byte 0: the header's checksum is wrong";
+        assert_eq!(error(&[b'x'; 512]), sum);
+        let tail = "the extended header is too long";
+        assert!(error(&long).ends_with(tail), "{}", error(&long));
+        let map = [("GNU.sparse.map", "0,1"), ("GNU.sparse.numblocks", "1")];
+        let header = test_archives::TestHeader::ustar("s", b'0', 1).sealed(false);
+        let sparse = test_archives::archive(&[&test_archives::pax(&map), &header, b"x"]);
+        assert_eq!(error(&sparse), "has the sparse file \"s\"");
     }
 }

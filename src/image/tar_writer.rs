@@ -1,22 +1,18 @@
-//! Writing image archives: plain ustar entries, the same bytes for the same image.
+//! Writing image archives: plain files, the same bytes for the same image.
 
 use std::io::{Read, Write};
 
-use tar::{EntryType, Header};
-
 use super::transfer::{self, CopyError};
-
-/// The unit of a tar (POSIX.1-2017, pax, "ustar Interchange Format").
-const BLOCK: u64 = 512;
+use crate::tar::{HeaderStyle, NewFile, Writer};
 
 /// Writes regular files, owned by nobody in particular and of no particular time, one after another.
 pub(super) struct TarWriter<W> {
-    output: W,
+    tar: Writer<W>,
 }
 
 impl<W: Write> TarWriter<W> {
     pub(super) fn new(output: W) -> Self {
-        TarWriter { output }
+        TarWriter { tar: Writer::new(output) }
     }
 
     /// Adds a file of `size` bytes, which `contents` must give exactly. `name` has at most 100 bytes.
@@ -27,23 +23,13 @@ impl<W: Write> TarWriter<W> {
         contents: &mut dyn Read,
         done: impl FnMut(u64),
     ) -> Result<(), CopyError> {
-        let mut header = Header::new_ustar();
-        header.set_path(name).map_err(CopyError::Write)?;
-        header.set_entry_type(EntryType::Regular);
-        header.set_mode(0o644);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_mtime(0);
-        header.set_size(size);
-        header.set_cksum();
-        self.output.write_all(header.as_bytes()).map_err(CopyError::Write)?;
-        transfer::copy(contents, &mut self.output, done)?;
-        let padding = size.next_multiple_of(BLOCK) - size;
-        self.output.write_all(&[0; BLOCK as usize][..padding as usize]).map_err(CopyError::Write)
+        let file = NewFile { name, size, style: HeaderStyle::Ustar };
+        self.tar.start(&file).map_err(CopyError::Write)?;
+        transfer::copy(contents, &mut self.tar, done).map(drop)
     }
 
     /// Writes the end mark.
-    pub(super) fn finish(mut self) -> Result<(), CopyError> {
-        self.output.write_all(&[0; 2 * BLOCK as usize]).map_err(CopyError::Write)
+    pub(super) fn finish(self) -> Result<(), CopyError> {
+        self.tar.finish().map(drop).map_err(CopyError::Write)
     }
 }

@@ -1,5 +1,6 @@
 //! What can be wrong with a stack of layers.
 
+use crate::tar::{TarError, TarProblem};
 use crate::{ErrorKind, Remedy};
 
 /// A layer that cannot be part of a tree, and where in it the reason lies.
@@ -9,8 +10,8 @@ use crate::{ErrorKind, Remedy};
 pub struct RootfsError {
     /// Number of the layer, counted from 1 at the bottom.
     pub layer: usize,
-    /// Byte offset of the entry's header in the layer's tar.
-    pub offset: usize,
+    /// Byte offset of the entry's first header in the layer's tar.
+    pub offset: u64,
     /// What is wrong.
     pub problem: Problem,
 }
@@ -19,21 +20,9 @@ pub struct RootfsError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
-    /// The header's checksum does not match: damaged, or not a tar at all.
-    #[error("the header's checksum is wrong")]
-    Checksum,
-    /// The layer stops inside a header or inside content.
-    #[error("the layer ends in the middle of it")]
-    Truncated,
-    /// A number that cannot be read, or that no file system can hold.
-    #[error("its {0} is not a number in range")]
-    Number(&'static str),
-    /// An extended header that cannot be read.
-    #[error("the extended header is malformed")]
-    Pax,
-    /// An extended header longer than the room takes.
-    #[error("the extended header is too long")]
-    SpecialTooLong,
+    /// The tar itself can't be read.
+    #[error(transparent)]
+    Tar(#[from] TarProblem),
     /// A type of entry that no image may have.
     #[error("{path:?} has the unknown entry type {flag:?}")]
     UnknownType {
@@ -42,9 +31,18 @@ pub enum Problem {
         /// The type flag.
         flag: char,
     },
-    /// A sparse file: its content is not one piece of the tar.
-    #[error("{0:?} is a sparse file, which layers do not use")]
-    Sparse(String),
+    /// Sparse files that are too large to be laid out.
+    #[error(
+        "the sparse file {path:?} has {bytes} bytes with its holes: all of them may have {limit}"
+    )]
+    SparseTooLarge {
+        /// The file.
+        path: String,
+        /// Its size with its holes, in bytes.
+        bytes: u64,
+        /// The most that all sparse files of an image may have together, in bytes.
+        limit: u64,
+    },
     /// A name that leads out of the tree.
     #[error("{0:?} leads out of the root folder")]
     Escape(String),
@@ -80,6 +78,10 @@ pub enum Problem {
 }
 
 impl RootfsError {
+    pub(super) fn of_tar(layer: usize, error: TarError) -> Self {
+        RootfsError { layer, offset: error.offset, problem: error.problem.into() }
+    }
+
     /// The kind of failure: always the content.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Content
@@ -87,14 +89,15 @@ impl RootfsError {
 
     /// What to do about it, where it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
-        let may_be_damage = matches!(self.problem, Problem::Checksum | Problem::Truncated);
+        let may_be_damage =
+            matches!(self.problem, Problem::Tar(TarProblem::Checksum | TarProblem::Truncated));
         may_be_damage.then_some(Remedy::VerifyStore)
     }
 
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         let hint = match self.problem {
-            Problem::UnknownType { .. } | Problem::Sparse(_) => {
+            Problem::UnknownType { .. } | Problem::SparseTooLarge { .. } => {
                 "rebuild the image with a tool that writes plain layers"
             }
             _ => return None,

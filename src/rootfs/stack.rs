@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::entries::{Body, Entries, Entry};
+use super::entries::{Body, Entry, entries};
 use super::error::{Problem, RootfsError, shown};
 use super::path::{MAX_NAME, MAX_PATH, components};
-use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Mtime, Tree};
+use super::sparse_files::SparseFiles;
+use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
+use crate::tar::Mtime;
 
 /// More entries than any image has; keeps a hostile stack from taking all memory.
 const MAX_ENTRIES: usize = 2_000_000;
@@ -16,16 +18,23 @@ const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 impl<'a> Tree<'a> {
-    /// The tree that `layers`, uncompressed tars from the bottom up, add up to.
+    /// The tree that `layers`, uncompressed tars from the bottom up, add up to. `sparse` has the sparse
+    /// files of the same layers.
     ///
     /// # Errors
     /// If a layer is damaged or holds what no image may hold.
-    pub fn from_layers(layers: &[&'a [u8]]) -> Result<Tree<'a>, RootfsError> {
+    ///
+    /// # Panics
+    /// If `sparse` is of other layers.
+    pub fn from_layers(
+        layers: &[&'a [u8]],
+        sparse: &'a SparseFiles,
+    ) -> Result<Tree<'a>, RootfsError> {
         let mut tree = Tree::empty();
         for (index, tar) in layers.iter().enumerate() {
             let layer = index + 1;
             let mut stacking = Stacking::new(&mut tree, layer);
-            for entry in Entries::new(layer, tar) {
+            for entry in entries(layer, tar, sparse) {
                 let entry = entry?;
                 let offset = entry.offset;
                 stacking.apply(entry).map_err(|problem| RootfsError { layer, offset, problem })?;

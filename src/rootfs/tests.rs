@@ -1,6 +1,7 @@
 //! What stacks of layers add up to. `tests/it` compares the same with `umoci unpack`.
 
 use super::*;
+use crate::tar::TarProblem;
 
 /// A layer under construction.
 #[derive(Default)]
@@ -53,10 +54,16 @@ fn record(key: &str, value: &str) -> String {
     format!("{len}{rest}")
 }
 
+/// Records of a sparse file of this size: a byte at 1 and one at 5.
+fn holes(size: &str) -> [(&str, &str); 3] {
+    [("GNU.sparse.size", size), ("GNU.sparse.numblocks", "2"), ("GNU.sparse.map", "1,1,5,1")]
+}
+
 /// Every name in the tree with what it is; doubtful ones get a `?` or `??`.
 fn show(layers: &[Layer]) -> Vec<String> {
     let tars: Vec<&[u8]> = layers.iter().map(|layer| &layer.0[..]).collect();
-    let tree = Tree::from_layers(&tars).expect("valid layers");
+    let sparse = SparseFiles::of_layers(&tars).expect("valid tars");
+    let tree = Tree::from_layers(&tars, &sparse).expect("valid layers");
     let mut lines = Vec::new();
     let mut todo = vec![(String::new(), tree.root())];
     while let Some((path, id)) = todo.pop() {
@@ -81,7 +88,11 @@ fn show(layers: &[Layer]) -> Vec<String> {
 
 fn problem(layers: &[Layer]) -> Problem {
     let tars: Vec<&[u8]> = layers.iter().map(|layer| &layer.0[..]).collect();
-    Tree::from_layers(&tars).expect_err("must be refused").problem
+    let sparse = match SparseFiles::of_layers(&tars) {
+        Ok(sparse) => sparse,
+        Err(error) => return error.problem,
+    };
+    Tree::from_layers(&tars, &sparse).expect_err("must be refused").problem
 }
 
 fn layer() -> Layer {
@@ -147,7 +158,8 @@ fn hard_links_work_within_and_across_layers_and_part_when_replaced() {
     let lower = layer().file("a", "1").link("b", "a").link("c", "./b");
     let upper = layer().link("d", "/a").file("a", "2");
     let tars = [&lower.0[..], &upper.0[..]];
-    let tree = Tree::from_layers(&tars).expect("valid");
+    let none = SparseFiles::default();
+    let tree = Tree::from_layers(&tars, &none).expect("valid");
     let inode = |name: &[u8]| tree.child(tree.root(), name).expect("there");
     assert_eq!(inode(b"b"), inode(b"c"));
     assert_eq!(inode(b"b"), inode(b"d"));
@@ -198,7 +210,8 @@ fn attributes_come_from_headers_and_pax_records() {
         .symlink("s", "t")
         .dir(".");
     let tars = [&tar.0[..]];
-    let tree = Tree::from_layers(&tars).expect("valid");
+    let none = SparseFiles::default();
+    let tree = Tree::from_layers(&tars, &none).expect("valid");
     let inode = |name: &[u8]| tree.inode(tree.child(tree.root(), name).expect("there"));
     let attributes = inode(b"f").attributes;
     assert_eq!(attributes.mtime, Mtime { seconds: -2, nanoseconds: 500_000_000 });
@@ -214,7 +227,8 @@ fn an_owner_that_stands_for_nobody_leaves_what_unpacking_gives() {
     let tar = tar.pax(&[("uid", &nobody), ("gid", "33")]).file("u", "").pax(&[("gid", &nobody)]);
     let tar = tar.symlink("g", "u").pax(&[("uid", "4294967294")]).file("last", "");
     let tars = [&tar.0[..]];
-    let tree = Tree::from_layers(&tars).expect("valid");
+    let none = SparseFiles::default();
+    let tree = Tree::from_layers(&tars, &none).expect("valid");
     for (name, owner, doubt) in [
         ("d", (7, 0), Doubt::Attributes),
         ("u", (0, 33), Doubt::Attributes),
@@ -239,8 +253,16 @@ fn long_names_come_from_gnu_and_pax_headers() {
 }
 
 #[test]
+fn sparse_files_are_laid_out_and_linked_like_others() {
+    let lower = layer().pax(&holes("8")).file("f", "xy").link("l", "f").file("g", "g");
+    let upper = layer().pax(&holes("6")).file("f", "zw");
+    let f = |text| format!("/f={text}");
+    assert_eq!(show(&[lower, upper]), [&*f("\0z\0\0\0w"), "/g=g", "/l=\0x\0\0\0y\0\0"]);
+}
+
+#[test]
 fn hostile_entries_are_refused() {
-    let cases: [(Layer, &str); 12] = [
+    let cases: [(Layer, &str); 13] = [
         (layer().file("../f", ""), "Escape"),
         (layer().file("a/../../f", ""), "Escape"),
         (layer().file("./", ""), "RootReplaced"),
@@ -250,8 +272,9 @@ fn hostile_entries_are_refused() {
         (layer().file("d/.wh.", ""), "BadWhiteout"),
         (layer().file("d/.wh...", ""), "BadWhiteout"),
         (layer().entry(b'7', "f", "", b""), "UnknownType"),
-        (layer().entry(b'S', "f", "", b""), "Sparse"),
-        (layer().pax(&[("GNU.sparse.major", "1")]).file("f", ""), "Sparse"),
+        (layer().pax(&holes("1073741825")).file("f", "xy"), "SparseTooLarge"),
+        (layer().pax(&holes("x")).file("f", "xy"), "Tar(Number"),
+        (layer().pax(&holes("3")).file("f", "xy"), "Tar(SparseMap"),
         (layer().symlink("l", ""), "NameTooLong"),
     ];
     for (layer, expected) in cases {
@@ -262,15 +285,20 @@ fn hostile_entries_are_refused() {
 
 #[test]
 fn damaged_layers_are_refused_without_a_panic() {
+    let read = |tar: &[u8]| {
+        if let Ok(sparse) = SparseFiles::of_layers(&[tar]) {
+            let _ = Tree::from_layers(&[tar], &sparse);
+        }
+    };
     let whole = layer().pax(&[("gid", "33")]).file("f", "content").dir("d").0;
     for len in 0..whole.len() {
-        let _ = Tree::from_layers(&[&whole[..len]]);
+        read(&whole[..len]);
     }
     for at in 0..whole.len() {
         let mut damaged = whole.clone();
         damaged[at] ^= 0x41;
-        let _ = Tree::from_layers(&[&damaged]);
+        read(&damaged);
     }
     let cut = Layer(layer().file("f", "content").0[..515].to_vec());
-    assert_eq!(problem(&[cut]), Problem::Truncated);
+    assert_eq!(problem(&[cut]), Problem::Tar(TarProblem::Truncated));
 }

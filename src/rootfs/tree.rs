@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-/// A whole file tree, in memory. Content stays where it is: in the layers' tars.
+use crate::tar::Mtime;
+
+/// A whole file tree, in memory. Content stays where it is: in the layers' tars,
+/// or in [`SparseFiles`](super::SparseFiles).
 #[derive(Debug, Clone)]
 pub struct Tree<'a> {
     inodes: Vec<Inode<'a>>,
@@ -30,7 +33,7 @@ pub struct Inode<'a> {
 pub enum Kind<'a> {
     /// A directory; [`Tree::children`] lists it.
     Directory(Directory<'a>),
-    /// A regular file: its content, a slice of its layer.
+    /// A regular file: its content, a slice of its layer unless the file is sparse.
     File(&'a [u8]),
     /// A symbolic link: its target, as it is written.
     Symlink(&'a [u8]),
@@ -76,15 +79,6 @@ pub struct Attributes {
     pub gid: u32,
     /// When the content was last changed.
     pub mtime: Mtime,
-}
-
-/// A time, counted from the start of 1970 (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Mtime {
-    /// Whole seconds, rounded down.
-    pub seconds: i64,
-    /// The rest, below one second.
-    pub nanoseconds: u32,
 }
 
 /// How far a device that unpacked the same layers may see something else than this tree.

@@ -179,6 +179,12 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The type flag in the header, which says more than the type: how old the header is, and whether
+    /// the file is sparse.
+    pub fn type_flag(&self) -> u8 {
+        self.header.type_flag()
+    }
+
     /// The mode: permission bits with setuid, setgid and sticky, and whatever else is written there.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::delta::Search;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
 use crate::progress::{Progress, Stage, Stoppable, check};
-use crate::rootfs::Tree;
+use crate::rootfs::{SparseFiles, Tree};
 use crate::store::{Layer, Store};
 
 /// How much of the delta is written at a time.
@@ -102,11 +102,14 @@ pub fn create_from_layers(
     progress: &dyn Progress,
 ) -> Result<Sizes, V2Error> {
     let metadata = metadata(layers.config.runtime())?;
-    let (base, target) = rayon::join(
-        || Tree::from_layers(layers.base).map_err(V2Error::layers("base")),
-        || Tree::from_layers(layers.target).map_err(V2Error::layers("target")),
-    );
-    let (base, target) = (base?, target?);
+    let (base_sparse, target_sparse) = both(
+        || SparseFiles::of_layers(layers.base).map_err(V2Error::layers("base")),
+        || SparseFiles::of_layers(layers.target).map_err(V2Error::layers("target")),
+    )?;
+    let (base, target) = both(
+        || Tree::from_layers(layers.base, &base_sparse).map_err(V2Error::layers("base")),
+        || Tree::from_layers(layers.target, &target_sparse).map_err(V2Error::layers("target")),
+    )?;
     check(progress)?;
     let plan = Plan::new(&base, &target, options)?;
     note_attributes(&plan, progress);
@@ -121,6 +124,15 @@ pub fn create_from_layers(
             .map_err(|error| V2Error::Unverified(Box::new(error)))?;
     }
     Ok(sizes)
+}
+
+/// Does two things at once. If both fail, the first one's error counts.
+fn both<A: Send, B: Send>(
+    first: impl FnOnce() -> Result<A, V2Error> + Send,
+    second: impl FnOnce() -> Result<B, V2Error> + Send,
+) -> Result<(A, B), V2Error> {
+    let (first, second) = rayon::join(first, second);
+    Ok((first?, second?))
 }
 
 fn write(

@@ -36,7 +36,8 @@ fn made() -> Vec<u8> {
 fn a_whole_delta_is_explained() {
     let delta = made();
     let tar = pair().0.tar();
-    let tree = rootfs::Tree::from_layers(&[&tar]).expect("a tree");
+    let none = rootfs::SparseFiles::default();
+    let tree = rootfs::Tree::from_layers(&[&tar], &none).expect("a tree");
     for base in [None, Some(&tree)] {
         let inspection = inspect(&delta[..], base).expect("whole");
         assert!(inspection.made_by_remora && inspection.sentinel && !inspection.pruned);
@@ -82,7 +83,8 @@ fn a_delta_for_another_base_is_refused_by_reader_and_device() {
     content[20] ^= 1;
     let other = base.clone().file("a", &content);
     let tar = other.tar();
-    let tree = rootfs::Tree::from_layers(&[&tar]).expect("a tree");
+    let none = rootfs::SparseFiles::default();
+    let tree = rootfs::Tree::from_layers(&[&tar], &none).expect("a tree");
     let error = inspect(&delta[..], Some(&tree)).expect_err("another base");
     assert!(error.to_string().contains("made from another old file"), "{error}");
     let (code, said) = Device::with(written(&other).path()).apply(&delta, 20);

@@ -95,7 +95,8 @@ fn directories(tree: &rootfs::Tree<'_>) -> Vec<Vec<u8>> {
 /// layer lacks entries for directories, umoci gives them and those around them times of its own.
 fn assert_same(layers: &[Vec<u8>], with_times: bool) -> bool {
     let slices: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
-    let Ok(tree) = rootfs::Tree::from_layers(&slices) else { return false };
+    let Ok(sparse) = rootfs::SparseFiles::of_layers(&slices) else { return false };
+    let Ok(tree) = rootfs::Tree::from_layers(&slices, &sparse) else { return false };
     let Some(unpacked) = Unpacked::new(&slices) else { return false };
     let ours = TempDir::new().expect("a folder");
     Tree::of(&tree).write(ours.path());
@@ -201,6 +202,7 @@ fn entries() -> impl Strategy<Value = Entry> {
 
 /// The layers of `stack` without the entries that we refuse.
 fn without_refused(stack: &[Vec<Entry>]) -> Vec<Vec<u8>> {
+    let none = rootfs::SparseFiles::default();
     let mut layers: Vec<Vec<u8>> = Vec::new();
     for entries in stack {
         layers.push(tar(&[]));
@@ -210,7 +212,7 @@ fn without_refused(stack: &[Vec<Entry>]) -> Vec<Vec<u8>> {
             let last = layers.len() - 1;
             let before = std::mem::replace(&mut layers[last], tar(&taken));
             let slices: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
-            if rootfs::Tree::from_layers(&slices).is_err() {
+            if rootfs::Tree::from_layers(&slices, &none).is_err() {
                 taken.pop();
                 layers[last] = before;
             }
