@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Seek};
 
 use super::limits::{MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_ARCHIVE_NAME_BYTES};
-use crate::tar::{self, EntryType, ReadEntries, ReadError, Seeking, TarError};
+use crate::tar::{self, EntryType, ReadEntries, ReadError, Seeking, TarError, TarProblem};
 
 /// A file's place in an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,11 @@ pub enum TarIndexError {
     #[error("cannot be read: {0}")]
     Io(#[from] io::Error),
     /// The archive is no tar, or damaged.
-    #[error("is no tar, or is damaged: {0}")]
-    Tar(#[from] TarError),
+    #[error("{}: {error}", damage(.error))]
+    Tar {
+        /// What is wrong, and where.
+        error: TarError,
+    },
     /// A file is stored without its holes. Writers of image archives never do that.
     #[error("has the sparse file {0:?}")]
     Sparse(String),
@@ -36,11 +39,20 @@ pub enum TarIndexError {
     TooMany,
 }
 
+/// What a tar that stops at `error` is called.
+fn damage(error: &TarError) -> &'static str {
+    match error.problem {
+        TarProblem::Truncated => "is cut short",
+        TarProblem::Checksum if error.offset == 0 => "is not a tar",
+        _ => "is a damaged tar",
+    }
+}
+
 impl From<ReadError> for TarIndexError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Io(error) => TarIndexError::Io(error),
-            ReadError::Tar(error) => TarIndexError::Tar(error),
+            ReadError::Tar(error) => TarIndexError::Tar { error },
         }
     }
 }

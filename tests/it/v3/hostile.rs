@@ -67,7 +67,8 @@ fn bad_blobs(whole: &[u8]) -> Vec<(Vec<u8>, &'static str)> {
         (zstd::encode_all(whole, 3).expect("vec"), "compressed with zstd"),
         (tar_with_type(tar::EntryType::Directory), entry_type),
         (tar_with_type(tar::EntryType::Symlink), entry_type),
-        (tar_with_type(tar::EntryType::GNULongName), entry_type),
+        // A long name that no entry follows names nothing.
+        (tar_with_type(tar::EntryType::GNULongName), "the tar is empty"),
         (empty_tar(), "the tar is empty"),
     ]
 }
