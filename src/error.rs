@@ -8,7 +8,7 @@ use crate::api;
 use crate::progress::Cancelled;
 #[cfg(feature = "server")]
 use crate::server;
-use crate::{ErrorKind, Remedy, image, librsync, rootfs, store, v2, v3};
+use crate::{ErrorKind, Remedy, image, librsync, output, rootfs, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,9 @@ pub enum Error {
     /// An image could not be read or written.
     #[error(transparent)]
     Image(#[from] image::ImageError),
+    /// A place can't take a result.
+    #[error(transparent)]
+    Output(#[from] output::OutputError),
     /// A stack of layers is no valid file tree.
     #[error(transparent)]
     Rootfs(#[from] rootfs::RootfsError),
@@ -50,6 +53,7 @@ impl Error {
             Error::Api(error) => error.kind(),
             Error::Patch(error) => error.kind(),
             Error::Image(error) => error.kind(),
+            Error::Output(error) => error.kind(),
             Error::Rootfs(error) => error.kind(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.kind(),
@@ -62,7 +66,7 @@ impl Error {
     /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Error::Patch(_) | Error::Image(_) => None,
+            Error::Patch(_) | Error::Image(_) | Error::Output(_) => None,
             #[cfg(feature = "api")]
             Error::Api(_) => None,
             Error::Rootfs(error) => error.remedy(),
@@ -81,6 +85,7 @@ impl Error {
             Error::Api(error) => error.hint(),
             Error::Patch(_) => None,
             Error::Image(error) => error.hint(),
+            Error::Output(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.hint(),

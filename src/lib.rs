@@ -65,6 +65,7 @@ pub mod image;
 mod kind;
 pub mod librsync;
 mod measure;
+pub mod output;
 pub mod pack;
 pub mod progress;
 mod remedy;

@@ -1,12 +1,14 @@
 //! How images are reached: the options of every command that reads or writes one.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use remora::image::{ArchiveFile, ImageReference, Platform, TransportSettings, Transports};
+use remora::ErrorKind;
+use remora::image::{ArchiveFile, Image, ImageReference, Platform, TransportSettings, Transports};
 use remora::store::Store;
+use remora::v3::{self, V3Error};
 
 use super::failure::Failure;
 use super::session::Session;
@@ -57,6 +59,17 @@ impl AccessArguments {
         self.platform.clone().unwrap_or_else(Platform::host)
     }
 
+    /// Refuses an output in the store, where nobody would look after it.
+    pub(super) fn refuse_in_store(&self, output: &Path) -> Result<(), Failure> {
+        match remora::output::is_within(output, &self.store.path()?) {
+            false => Ok(()),
+            true => Err(Failure::usage(
+                format!("the output {} is in the store, which holds layers only", output.display()),
+                "choose another place for the output",
+            )),
+        }
+    }
+
     /// The store, opened.
     pub(super) fn store(&self) -> Result<Store, Failure> {
         self.store.open()
@@ -66,10 +79,13 @@ impl AccessArguments {
 impl StoreArguments {
     /// The store, opened.
     pub(super) fn open(&self) -> Result<Store, Failure> {
+        Ok(Store::open(self.path()?)?)
+    }
+
+    fn path(&self) -> Result<PathBuf, Failure> {
         // An empty variable is one that is not set.
         let named = self.store.clone().filter(|path| !path.as_os_str().is_empty());
-        let path = named.map_or_else(Store::default_path, Ok)?;
-        Ok(Store::open(path)?)
+        Ok(named.map_or_else(Store::default_path, Ok)?)
     }
 }
 
@@ -87,9 +103,18 @@ pub(super) fn refuse_stdin_twice(inputs: [&ImageReference; 2]) -> Result<(), Fai
 /// Whether the image goes to stdout. It cannot go there together with a JSON answer, and a terminal
 /// is no place for it.
 pub(super) fn claim_stdout(output: &ImageReference, session: &Session) -> Result<bool, Failure> {
-    if !is_stdio(output) {
-        return Ok(false);
+    let through_path = match output.archive() {
+        Some(ArchiveFile::Path(path)) => remora::output::leads_to_stdout(path),
+        _ => false,
+    };
+    match is_stdio(output) || through_path {
+        true => claim_stream(session),
+        false => Ok(false),
     }
+}
+
+/// Claims stdout for a result, as [`claim_stdout`] does.
+pub(super) fn claim_stream(session: &Session) -> Result<bool, Failure> {
     if session.json() {
         let what = "standard output cannot carry both the image and --json";
         return Err(Failure::usage(what, "write the image to a file"));
@@ -101,6 +126,47 @@ pub(super) fn claim_stdout(output: &ImageReference, session: &Session) -> Result
     Ok(true)
 }
 
+/// Refuses an output that is one of the inputs, by whatever name.
+pub(super) fn refuse_input_as_output(
+    output: &ImageReference,
+    inputs: [&ImageReference; 2],
+) -> Result<(), Failure> {
+    match inputs.into_iter().find(|input| remora::image::overwrites(output, input)) {
+        Some(input) => Err(is_an_input(&output.to_string(), input)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a file for output that is one of the inputs, or a part of one.
+pub(super) fn refuse_input_as_file(
+    output: &Path,
+    inputs: [&ImageReference; 2],
+) -> Result<(), Failure> {
+    match inputs.into_iter().find(|input| remora::image::is_part_of(output, input)) {
+        Some(input) => Err(is_an_input(&output.display().to_string(), input)),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a delta where an image is wanted.
+pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
+    match v3::delta_images(image) {
+        Err(V3Error::NotADelta { .. }) => Ok(()),
+        _ => Err(Failure::new(
+            ErrorKind::Content,
+            format!("{} is a delta, and an image is wanted", image.reference()),
+            "name the images that a delta is made between, or has been: remora inspect says which",
+        )),
+    }
+}
+
+fn is_an_input(output: &str, input: &ImageReference) -> Failure {
+    Failure::usage(
+        format!("the output {output} would overwrite the input {input}"),
+        "choose another place for the output",
+    )
+}
+
 fn is_stdio(reference: &ImageReference) -> bool {
-    matches!(reference, ImageReference::DockerArchive { file: ArchiveFile::Stdio, .. })
+    reference.archive() == Some(&ArchiveFile::Stdio)
 }

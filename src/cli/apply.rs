@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::access::{self, AccessArguments};
 use super::delta_place::DeltaPlace;
 use super::failure::Failure;
+use super::image_name;
+use super::replace;
 use super::report;
 use super::session::Session;
 
@@ -29,12 +31,19 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Apply {
     /// The image that the delta was made from
+    #[arg(value_parser = image_name::input)]
     base: ImageReference,
     /// The delta
     delta: DeltaPlace,
     /// Where the rebuilt image goes
-    #[arg(short, long, value_name = "REFERENCE")]
+    #[arg(short, long, value_name = "REFERENCE", value_parser = image_name::output)]
     output: ImageReference,
+    /// Overwrite an archive even if it holds other images, or is none
+    #[arg(long)]
+    replace: bool,
+    /// Do everything but write the image
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     access: AccessArguments,
 }
@@ -43,15 +52,28 @@ impl Apply {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         let delta = self.delta.image()?;
         access::refuse_stdin_twice([&self.base, delta])?;
+        access::refuse_input_as_output(&self.output, [&self.base, delta])?;
         let to_stdout = access::claim_stdout(&self.output, session)?;
         let transports = self.access.transports()?;
+        self.output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
+        if !self.replace && !self.dry_run {
+            replace::refuse_for_image(&self.output, &transports, &self.access.platform())?;
+        }
+        let destination = match self.dry_run {
+            true => None,
+            false => Some(transports.destination(&self.output)?),
+        };
         let base = transports.open(&self.base, &self.access.platform())?;
+        access::refuse_delta(&base)?;
         let delta = transports.open(delta, &self.access.platform())?;
         let store = self.access.store()?;
         let options = ApplyOptions::for_destination(&self.output);
         let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;
-        transports.write(&self.output, rebuilt.contents(), session.progress())?;
-        let summary = Summary { output: self.output.to_string(), report: rebuilt.report() };
+        if let Some(destination) = destination {
+            transports.write_to(destination, rebuilt.contents(), session.progress())?;
+        }
+        let output = (!self.dry_run).then(|| self.output.to_string());
+        let summary = Summary { output, report: rebuilt.report() };
         session.summary(&summary, to_stdout)
     }
 }
@@ -59,14 +81,16 @@ impl Apply {
 /// What was rebuilt.
 #[derive(Serialize)]
 struct Summary<'a> {
-    output: String,
+    /// Where the image is; nowhere after a dry run.
+    output: Option<String>,
     #[serde(flatten)]
     report: &'a DeltaReport,
 }
 
 impl Display for Summary<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(out, "image:   {}", self.output)?;
+        let output = self.output.as_deref().unwrap_or("not written, this was a dry run");
+        writeln!(out, "image:   {output}")?;
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
         report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)
     }

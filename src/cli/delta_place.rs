@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use remora::ErrorKind;
-use remora::image::{ImageReference, ReferenceError};
+use remora::image::ImageReference;
 
 use super::failure::Failure;
+use super::image_name::{self, NameError};
 
 /// How every v2 delta begins, ours and docker-delta's.
 const V2_START: &[u8] = br#"{"version":2,"#;
@@ -21,16 +22,16 @@ pub(super) enum DeltaPlace {
 }
 
 impl FromStr for DeltaPlace {
-    type Err = ReferenceError;
+    type Err = NameError;
 
     /// A name without a transport is a file's where there is such a file, otherwise a registry's.
-    fn from_str(text: &str) -> Result<Self, ReferenceError> {
+    fn from_str(text: &str) -> Result<Self, NameError> {
         let is_file = !text.starts_with("docker:") && Path::new(text).is_file();
         match text.parse() {
             Ok(ImageReference::Registry(_)) | Err(_) if is_file => {
                 Ok(DeltaPlace::File(text.into()))
             }
-            parsed => parsed.map(DeltaPlace::Image),
+            _ => image_name::input(text).map(DeltaPlace::Image),
         }
     }
 }

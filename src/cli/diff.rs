@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::access::{self, AccessArguments};
 use super::encoding::EncodingArguments;
 use super::failure::Failure;
+use super::image_name;
 use super::report;
 use super::session::Session;
 use super::table::{Align, Table};
@@ -30,8 +31,10 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Diff {
     /// The image that devices have
+    #[arg(value_parser = image_name::input)]
     base: ImageReference,
     /// The image that devices are to get
+    #[arg(value_parser = image_name::input)]
     target: ImageReference,
     /// Name the N files of TARGET that cost the most new bytes
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -53,6 +56,7 @@ impl Diff {
         let transports = self.access.transports()?;
         let base = transports.open(&self.base, &self.access.platform())?;
         let target = transports.open(&self.target, &self.access.platform())?;
+        [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
         let options = DiffOptions {
             encoding: self.encoding.options(),
             device: self.encoding.device(),

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::access::AccessArguments;
 use super::delta_place::DeltaPlace;
 use super::failure::Failure;
+use super::image_name;
 use super::report;
 use super::session::Session;
 use super::units;
@@ -31,7 +32,7 @@ pub(super) struct Inspect {
     /// The delta, Remora's or another's: a reference, or the file of a v2 delta
     delta: DeltaPlace,
     /// The image that a v2 delta applies to: every file is rebuilt, to see whether it does
-    #[arg(long, value_name = "REFERENCE")]
+    #[arg(long, value_name = "REFERENCE", value_parser = image_name::input)]
     base: Option<ImageReference>,
     #[command(flatten)]
     access: AccessArguments,

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::access::AccessArguments;
 use super::failure::Failure;
+use super::image_name;
 use super::session::Session;
 use super::table::{Align, Table};
 use super::units;
@@ -28,6 +29,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct List {
     /// The image, in a registry
+    #[arg(value_parser = image_name::input)]
     image: ImageReference,
     #[command(flatten)]
     access: AccessArguments,

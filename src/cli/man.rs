@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::Resettable;
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::roff::{Roff, roman};
-use remora::temporary::TemporaryFile;
+use remora::output::Output;
 
 use super::arguments::Arguments;
 use super::failure::Failure;
@@ -42,16 +42,12 @@ fn write_all(command: &Command, folder: &Path) -> Result<(), Failure> {
     let name = command.get_display_name().unwrap_or(command.get_name());
     let path = folder.join(format!("{name}.1"));
     let page = page(command)?;
-    write_file(folder, &path, &page)
-        .map_err(|error| Failure::io(format!("cannot write {}", path.display()), &error))?;
+    let cannot_write = |error| Failure::io(format!("cannot write {}", path.display()), &error);
+    std::fs::create_dir_all(folder).map_err(cannot_write)?;
+    let mut output = Output::open(&path)?;
+    output.write_all(&page).map_err(cannot_write)?;
+    output.finish()?;
     command.get_subcommands().try_for_each(|command| write_all(command, folder))
-}
-
-fn write_file(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    let mut file = TemporaryFile::new_in(folder)?;
-    file.write_all(content)?;
-    file.publish(path)
 }
 
 fn page(command: &Command) -> Result<Vec<u8>, Failure> {

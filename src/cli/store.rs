@@ -51,6 +51,9 @@ struct Gc {
     /// Drop layers not used for so long (s, m, h, d, w)
     #[arg(long, value_parser = units::parse_age, value_name = "AGE")]
     older_than: Option<Duration>,
+    /// Say what would be dropped, and drop nothing
+    #[arg(long)]
+    dry_run: bool,
 }
 
 impl Store {
@@ -68,7 +71,7 @@ impl Store {
         match &self.action {
             Action::Info => session.answer(&Info(store.info()?)),
             Action::Verify => verify(&store, session),
-            Action::Gc(gc) => collect(&store, gc.limits(), session),
+            Action::Gc(gc) => collect(&store, gc, session),
         }
     }
 }
@@ -90,10 +93,13 @@ fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
     }
 }
 
-fn collect(store: &LayerStore, limits: GcLimits, session: &Session) -> Result<(), Failure> {
-    let report = store.gc(limits)?;
+fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure> {
+    let report = match gc.dry_run {
+        true => store.gc_preview(gc.limits())?,
+        false => store.gc(gc.limits())?,
+    };
     let failure = trouble(&report.troubles, "removed");
-    let answer = Collected(report);
+    let answer = Collected { report, dry_run: gc.dry_run };
     match failure {
         None => session.summary(&answer, false),
         Some(failure) => session.answer_with(&answer, failure),
@@ -131,8 +137,11 @@ struct Info(StoreInfo);
 struct Verified(VerifyReport);
 
 #[derive(Serialize)]
-#[serde(transparent)]
-struct Collected(GcReport);
+struct Collected {
+    #[serde(flatten)]
+    report: GcReport,
+    dry_run: bool,
+}
 
 impl Display for Info {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
@@ -158,8 +167,11 @@ impl Display for Verified {
 
 impl Display for Collected {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let report = &self.0;
+        let report = &self.report;
         let freed = units::bytes(report.removed_bytes + report.leftover_bytes);
+        if self.dry_run {
+            writeln!(out, "a dry run: nothing was dropped; this is what would be")?;
+        }
         writeln!(out, "dropped: {}, {freed}", layers(report.removed_layers))?;
         writeln!(
             out,

@@ -8,6 +8,7 @@ use clap::error::ErrorKind as Problem;
 use remora::ErrorKind;
 
 use super::failure::{Failure, general_hint};
+use super::image_name::NameError;
 use super::progress::{Mode, Screen};
 use super::session::Session;
 
@@ -23,21 +24,27 @@ pub(super) fn answer(error: &clap::Error) -> ExitCode {
         _ => {
             let json = std::env::args_os().any(|argument| argument == "--json");
             let screen = Arc::new(Screen::new(Mode::Off, false));
-            Session::new(PROGRAM, screen, json, false).fail(&failure(&error.render().to_string()))
+            let failure = failure(&error.render().to_string(), name_hint(error).as_deref());
+            Session::new(PROGRAM, screen, json, false).fail(&failure)
         }
     }
 }
 
-/// The failure that clap's report tells of: its first paragraph says what is wrong, and a tip, where
-/// it has one, what to do.
-pub(super) fn failure(report: &str) -> Failure {
+/// What to do about the name of an image, if that is what can't be read: clap reports its text only.
+fn name_hint(error: &clap::Error) -> Option<String> {
+    std::error::Error::source(error)?.downcast_ref::<NameError>()?.hint()
+}
+
+/// The failure that clap's report tells of: its first paragraph says what is wrong, and `hint`, or a
+/// tip where it has one, what to do.
+pub(super) fn failure(report: &str, hint: Option<&str>) -> Failure {
     let what = report.split("\n\n").next().unwrap_or_default();
     let what = what.strip_prefix("error: ").unwrap_or(what);
     let what: Vec<&str> = what.split_whitespace().collect();
     let mut tips = report.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     // That an unknown option could be meant as a reference is never what is wrong.
     let tip = tips.find(|tip| !tip.starts_with("to pass"));
-    Failure::usage(what.join(" "), tip.unwrap_or(general_hint(ErrorKind::Usage)))
+    Failure::usage(what.join(" "), hint.or(tip).unwrap_or(general_hint(ErrorKind::Usage)))
 }
 
 #[cfg(test)]
@@ -47,11 +54,11 @@ mod tests {
     #[test]
     fn a_report_becomes_one_line_and_a_hint() {
         let report = "error: the following were not provided:\n  <A>\n  <B>\n\nUsage: x\n";
-        let text = failure(report).render(false);
+        let text = failure(report, None).render(false);
         let expected = "error: the following were not provided: <A> <B>\n\
                         hint: see remora help, or --help after the command\n";
         assert_eq!(text, expected);
         let report = "error: unexpected argument '--x' found\n\n  tip: '--y' exists\n\nUsage: x\n";
-        assert!(failure(report).render(false).ends_with("hint: '--y' exists\n"));
+        assert!(failure(report, None).render(false).ends_with("hint: '--y' exists\n"));
     }
 }

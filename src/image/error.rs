@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::transfer::is_from_system;
 use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::ErrorKind;
+use crate::output::OutputError;
 use crate::progress::Cancelled;
 
 /// Why an image could not be read or written.
@@ -102,6 +103,9 @@ pub enum ImageError {
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Registry(#[from] super::RegistryError),
+    /// The place can't take the image.
+    #[error(transparent)]
+    Output(#[from] OutputError),
     /// The image to be written contradicts itself: a defect in Remora.
     #[error("the image to be written contradicts itself: {0}")]
     Contents(String),
@@ -168,6 +172,7 @@ impl ImageError {
             | ImageError::Malformed { .. }
             | ImageError::Compressed(_)
             | ImageError::Blob { .. } => ErrorKind::Content,
+            ImageError::Output(error) => error.kind(),
             ImageError::Contents(_) => ErrorKind::Internal,
             ImageError::Cancelled(_) => ErrorKind::Cancelled,
         }
@@ -180,6 +185,7 @@ impl ImageError {
             ImageError::NoRegistries { .. } => "build it with the feature registry",
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => return error.hint(),
+            ImageError::Output(error) => return error.hint(),
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
             ImageError::MissingPlatform { .. } => "choose one of those with --platform",
             ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",

@@ -153,6 +153,9 @@ pub enum ManifestError {
     /// Some other artifact.
     #[error("the manifest is of the type {0:?}, which is no container image")]
     MediaType(String),
+    /// An artifact that has the form of an image, such as a Helm chart.
+    #[error("it is an artifact whose config is of the type {0:?}, no container image")]
+    Artifact(String),
     /// It says neither what it is nor looks like either.
     #[error("the manifest has neither layers nor manifests")]
     Shape,

@@ -14,9 +14,11 @@ mod blob_reader;
 mod compression;
 mod config;
 mod contents;
+mod destination;
 mod digest;
 mod docker_archive;
 mod error;
+mod identity;
 #[expect(clippy::module_inception, reason = "the type's file is named after the type")]
 mod image;
 mod index_edit;
@@ -37,9 +39,11 @@ mod transports;
 pub use compression::{Compression, decompress};
 pub use config::{ConfigError, ImageConfig, parse_config};
 pub use contents::{Blob, BlobData, ImageContents};
+pub use destination::Destination;
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::{DockerArchiveError, check_docker_archive};
 pub use error::{BlobProblem, ImageError};
+pub use identity::{is_part_of, overwrites};
 pub use image::Image;
 pub use manifest::{
     Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,

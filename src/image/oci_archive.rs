@@ -14,28 +14,44 @@ use super::tar_writer::TarWriter;
 use super::transfer::CopyError;
 use super::{
     ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest,
-    ManifestError, Platform,
+    ManifestError, Platform, oci_layout,
 };
+use crate::output::Output;
 use crate::progress::{Progress, Stage};
 
 /// Opens the image named `tag`, or the only one.
 pub(super) fn open(
     reference: &ImageReference,
-    file: &Path,
+    file: &ArchiveFile,
     tag: Option<&str>,
     platform: &Platform,
     spool_dir: &Path,
 ) -> Result<Image, ImageError> {
     let place = reference.to_string();
-    let archive = Archive::open(&ArchiveFile::Path(file.to_owned()), &place, spool_dir)?;
+    let archive = Archive::open(file, &place, spool_dir)?;
     let layout = ArchivedLayout { archive, place };
     let index = layout.index_json()?;
     open_layout(reference, Arc::new(layout), &index, tag, platform)
 }
 
+/// Opens the image of exactly the name `tag`, or the one without a name, if the archive holds no other.
+pub(super) fn open_alone(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    tag: Option<&str>,
+    platform: &Platform,
+    spool_dir: &Path,
+) -> Result<Image, ImageError> {
+    let place = reference.to_string();
+    let archive = Archive::open(file, &place, spool_dir)?;
+    let layout = ArchivedLayout { archive, place };
+    let index = layout.index_json()?;
+    oci_layout::open_alone(reference, Arc::new(layout), &index, tag, platform)
+}
+
 /// Writes the image as the archive's only one.
 pub(super) fn write(
-    file: &Path,
+    output: Output,
     tag: Option<&str>,
     contents: &ImageContents,
     manifest: &Manifest,
@@ -46,7 +62,7 @@ pub(super) fn write(
     let blobs = contents.blobs();
     progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
     let done = |bytes| progress.advance(Stage::Push, bytes);
-    write_archive(&ArchiveFile::Path(file.to_owned()), |output| {
+    write_archive(output, &blobs, |output| {
         let mut tar = TarWriter::new(output);
         let mut add =
             |name: &str, bytes: &[u8]| tar.add(name, bytes.len() as u64, &mut { bytes }, |_| ());

@@ -9,7 +9,7 @@ use super::image::LayerSource;
 use super::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES};
 use super::{
     ConfigError, Descriptor, Image, ImageError, ImageReference, Index, Manifest, ManifestDocument,
-    ManifestError, Platform, parse_config, parse_manifest,
+    ManifestError, Platform, media_type, parse_config, parse_manifest,
 };
 use crate::progress::{Progress, Stoppable};
 
@@ -46,10 +46,23 @@ pub(super) fn open(
     }
     let bytes =
         read_small(Stoppable::new(source.open_blob(descriptor)?, progress), descriptor, &place)?;
-    let config = parse_config(&bytes)
-        .map_err(|source| ImageError::Config { reference: place.clone(), source })?;
+    let config = parse_config(&bytes).map_err(|source| not_an_image(&place, descriptor, source))?;
     let layers = Arc::new(BlobLayers { source, place, blobs: manifest.layers().to_vec() });
     Ok(Image { reference: reference.clone(), manifest: Some(manifest), config, layers })
+}
+
+/// Why the config can't be read: that of a chart or another artifact has a type of its own.
+fn not_an_image(place: &str, config: &Descriptor, source: ConfigError) -> ImageError {
+    let reference = place.to_owned();
+    match config.media_type.as_str() {
+        media_type::OCI_CONFIG | media_type::DOCKER_CONFIG => {
+            ImageError::Config { reference, source }
+        }
+        other => {
+            let source = ManifestError::Artifact(other.chars().take(100).collect());
+            ImageError::Manifest { reference, source }
+        }
+    }
 }
 
 /// Reads the manifest or index that `descriptor` names.

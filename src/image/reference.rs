@@ -1,7 +1,7 @@
 //! Names of images: the text a user types, parsed and printed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::Digest;
@@ -20,7 +20,7 @@ const SOME_HOST: &str = "registry.invalid";
 /// |---|---|
 /// | `host[:port]/repository[:tag][@digest]`, `docker://…` | a registry |
 /// | `oci:DIR[:TAG]` | an OCI image layout |
-/// | `oci-archive:FILE[:TAG]` | a tar of an OCI image layout |
+/// | `oci-archive:FILE[:TAG]` | a tar of an OCI image layout; `-` is stdin or stdout |
 /// | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes; `-` is stdin or stdout |
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ImageReference {
@@ -35,8 +35,8 @@ pub enum ImageReference {
     },
     /// A tar file of an OCI image layout.
     OciArchive {
-        /// The tar file.
-        file: PathBuf,
+        /// Where the tar is.
+        file: ArchiveFile,
         /// The `org.opencontainers.image.ref.name` in it; needed where there are several.
         tag: Option<String>,
     },
@@ -49,7 +49,7 @@ pub enum ImageReference {
     },
 }
 
-/// The file of a `docker-archive:` reference.
+/// The file of a `docker-archive:` or `oci-archive:` reference.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ArchiveFile {
     /// A file by its path.
@@ -97,6 +97,9 @@ pub enum ReferenceError {
         /// The transport it starts with.
         transport: &'static str,
     },
+    /// A place in a registry for something new, without the tag it is to get.
+    #[error("{0:?} names no tag, and without one it would replace the image that people pull")]
+    NoTag(String),
     /// A transport that Remora does not have.
     #[error("the transport {0:?} is not supported")]
     Transport(String),
@@ -105,6 +108,14 @@ pub enum ReferenceError {
 impl ReferenceError {
     /// What a user can do about it.
     pub fn hint(&self) -> Option<String> {
+        if let ReferenceError::NoTag(text) = self {
+            return Some(format!("put a tag of its own behind it, for instance {text}:delta"));
+        }
+        if let ReferenceError::Transport(_) = self {
+            let hint = "docker://, oci:, oci-archive: and docker-archive: are; an engine's image comes \
+                        through a pipe, docker save NAME at one end and docker-archive:- at the other";
+            return Some(hint.to_owned());
+        }
         Some(
             "write host[:port]/repository[:tag][@digest], docker://…, oci:DIR[:TAG], \
              oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]"
@@ -114,6 +125,39 @@ impl ReferenceError {
 }
 
 impl ImageReference {
+    /// The place that `text` names for an image that is to be written.
+    ///
+    /// # Errors
+    /// As for any reference; and a registry's without a tag is refused: it would stand for `latest`.
+    pub fn for_output(text: &str) -> Result<Self, ReferenceError> {
+        let reference = text.parse()?;
+        let name = text.rsplit('/').next().unwrap_or_default();
+        match reference {
+            ImageReference::Registry(_) if !name.contains([':', '@']) => {
+                Err(ReferenceError::NoTag(text.to_owned()))
+            }
+            _ => Ok(reference),
+        }
+    }
+
+    /// The file that the image is in, if it is an archive.
+    pub fn archive(&self) -> Option<&ArchiveFile> {
+        match self {
+            ImageReference::OciArchive { file, .. }
+            | ImageReference::DockerArchive { file, .. } => Some(file),
+            ImageReference::Registry(_) | ImageReference::OciLayout { .. } => None,
+        }
+    }
+
+    /// The file or folder that the image is in; none for a registry, standard input or output.
+    pub fn path(&self) -> Option<&Path> {
+        match (self, self.archive()) {
+            (ImageReference::OciLayout { dir, .. }, _) => Some(dir),
+            (_, Some(ArchiveFile::Path(path))) => Some(path),
+            _ => None,
+        }
+    }
+
     /// Whether what is written here must be plain tars: a docker archive holds no compressed layers.
     pub fn holds_plain_layers(&self) -> bool {
         matches!(self, ImageReference::DockerArchive { .. })
@@ -188,12 +232,12 @@ impl FromStr for ImageReference {
         }
         if let Some(rest) = text.strip_prefix("oci-archive:") {
             let (file, tag) = path_and_name("oci-archive:", text, rest)?;
-            return Ok(ImageReference::OciArchive { file: file.into(), tag });
+            return Ok(ImageReference::OciArchive { file: archive_file(file), tag });
         }
         if let Some(rest) = text.strip_prefix("docker-archive:") {
             let (file, name) = path_and_name("docker-archive:", text, rest)?;
             return Ok(ImageReference::DockerArchive {
-                file: if file == "-" { ArchiveFile::Stdio } else { ArchiveFile::Path(file.into()) },
+                file: archive_file(file),
                 image: name.map(archived_image),
             });
         }
@@ -215,6 +259,10 @@ fn path_and_name<'a>(
         return Err(ReferenceError::NoPath { text: text.to_owned(), transport });
     }
     Ok((path, (!name.is_empty()).then(|| name.to_owned())))
+}
+
+fn archive_file(path: &str) -> ArchiveFile {
+    if path == "-" { ArchiveFile::Stdio } else { ArchiveFile::Path(path.into()) }
 }
 
 fn archived_image(name: String) -> ArchivedImage {
@@ -245,7 +293,7 @@ impl fmt::Display for ImageReference {
                 (format!("oci:{}", dir.display()), tag.clone())
             }
             ImageReference::OciArchive { file, tag } => {
-                (format!("oci-archive:{}", file.display()), tag.clone())
+                (format!("oci-archive:{file}"), tag.clone())
             }
             ImageReference::DockerArchive { file, image } => {
                 (format!("docker-archive:{file}"), image.as_ref().map(ToString::to_string))
@@ -311,7 +359,7 @@ mod tests {
         for (text, expected) in [
             ("oci:dir/a", r#"OciLayout { dir: "dir/a", tag: None }"#),
             ("oci:/x:1:2", r#"OciLayout { dir: "/x", tag: Some("1:2") }"#),
-            ("oci-archive:a.tar:v1", r#"OciArchive { file: "a.tar", tag: Some("v1") }"#),
+            ("oci-archive:a.tar:v1", r#"OciArchive { file: Path("a.tar"), tag: Some("v1") }"#),
             ("docker-archive:-", "DockerArchive { file: Stdio, image: None }"),
             (
                 "docker-archive:a.tar:app:1",

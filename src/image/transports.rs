@@ -8,8 +8,8 @@ use super::limits::{MAX_RETRY_AFTER, SILENCE_TIME};
 #[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
-    RegistryReference, docker_archive, oci_archive, oci_layout,
+    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryReference, docker_archive,
+    oci_archive, oci_layout,
 };
 use crate::progress::{Progress, Silent};
 
@@ -78,9 +78,9 @@ impl Default for TransportSettings {
 /// All of it blocks, and may be called from any thread that does not itself run async tasks.
 #[derive(Debug)]
 pub struct Transports {
-    spool_dir: PathBuf,
+    pub(super) spool_dir: PathBuf,
     #[cfg(feature = "registry")]
-    registries: Registries,
+    pub(super) registries: Registries,
     stdin_taken: AtomicBool,
 }
 
@@ -126,6 +126,7 @@ impl Transports {
                 oci_layout::open(reference, dir, tag.as_deref(), platform)
             }
             ImageReference::OciArchive { file, tag } => {
+                self.take_stdin(reference, file)?;
                 oci_archive::open(reference, file, tag.as_deref(), platform, spool_dir)
             }
             ImageReference::DockerArchive { file, image } => {
@@ -133,41 +134,6 @@ impl Transports {
                 docker_archive::open(reference, file, image.as_ref(), spool_dir)
             }
         }
-    }
-
-    /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
-    /// index last, files under a temporary name until they are whole. Gives the manifest's digest.
-    ///
-    /// A layout gets one image more or another of that name; an archive is replaced.
-    /// Reports to the stage [`Push`](crate::progress::Stage::Push).
-    pub fn write(
-        &self,
-        reference: &ImageReference,
-        contents: &ImageContents,
-        progress: &dyn Progress,
-    ) -> Result<Digest, ImageError> {
-        if let ImageReference::DockerArchive { file, image } = reference {
-            contents.check_plain_layers()?;
-            docker_archive::write(reference, file, image.as_ref(), contents, progress)?;
-            return Ok(Digest::of(&contents.manifest));
-        }
-        let manifest = contents.check_manifest()?;
-        match reference {
-            ImageReference::OciLayout { dir, tag } => {
-                oci_layout::write(dir, tag.as_deref(), contents, &manifest, progress)?;
-            }
-            ImageReference::OciArchive { file, tag } => {
-                oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
-            }
-            #[cfg(feature = "registry")]
-            ImageReference::Registry(image) => {
-                self.registries.write(image, contents, &manifest, progress)?;
-            }
-            #[cfg(not(feature = "registry"))]
-            ImageReference::Registry(image) => return no_registries(image),
-            ImageReference::DockerArchive { .. } => {}
-        }
-        Ok(manifest.digest())
     }
 
     /// Standard input can be read once only: a second image from it would be empty.
@@ -193,7 +159,7 @@ impl Transports {
 
     /// The digest of the manifest or index that the reference names in its registry; `None` if there
     /// is none of that name. Nothing but headers is fetched.
-    pub fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
+    pub fn find(&self, image: &RegistryReference) -> Result<Option<super::Digest>, ImageError> {
         self.registries.find(image)
     }
 
@@ -231,6 +197,6 @@ impl Transports {
 }
 
 #[cfg(not(feature = "registry"))]
-fn no_registries<T>(image: &RegistryReference) -> Result<T, ImageError> {
+pub(super) fn no_registries<T>(image: &RegistryReference) -> Result<T, ImageError> {
     Err(ImageError::NoRegistries { reference: image.to_string() })
 }

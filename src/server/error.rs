@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::AccessError;
 use crate::image::ImageError;
+use crate::output::OutputError;
 use crate::store::StoreError;
 use crate::{ErrorKind, Remedy};
 
@@ -36,6 +37,9 @@ pub enum ServerError {
         /// Why not.
         reason: String,
     },
+    /// A file of the server could not be written.
+    #[error(transparent)]
+    Output(OutputError),
     /// The place of the v2 files could not be used.
     #[error("cannot {action} v2 deltas: {reason}")]
     Artifacts {
@@ -76,6 +80,7 @@ impl ServerError {
             ServerError::Access(_) => ErrorKind::Usage,
             ServerError::Image(error) => error.kind(),
             ServerError::Store(error) => error.kind(),
+            ServerError::Output(error) => error.kind(),
             _ => ErrorKind::Environment,
         }
     }
@@ -110,6 +115,7 @@ impl ServerError {
             }
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
+            ServerError::Output(error) => return error.hint(),
             ServerError::Listen { .. } => {
                 "choose another with --listen; ports below 1024 may take a privilege".into()
             }

@@ -20,8 +20,8 @@ use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, ServerSettings};
 use super::{ServerError, memory};
 use crate::Dialect;
+use crate::output::Output;
 use crate::store::Store;
-use crate::temporary::TemporaryFile;
 
 /// Bytes of the key that download URLs are signed with.
 const KEY_BYTES: usize = 32;
@@ -143,18 +143,39 @@ fn kept_key(data: &DataSettings) -> Result<Vec<u8>, ServerError> {
     }
     let mut key = vec![0; KEY_BYTES];
     getrandom::fill(&mut key).map_err(|error| ServerError::System(io::Error::other(error)))?;
-    write_key(&data.folder, &path, &key).map_err(io_error("write", &path))?;
+    write_key(&path, &key)?;
     Ok(key)
 }
 
-fn write_key(folder: &Path, path: &Path, key: &[u8]) -> io::Result<()> {
-    let mut file = TemporaryFile::new_in(folder)?;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o600))?;
-    file.write_all(key)?;
-    file.publish(path)
+fn write_key(path: &Path, key: &[u8]) -> Result<(), ServerError> {
+    let mut output = Output::open(path).map_err(ServerError::Output)?;
+    let private = match output.as_file() {
+        Some(file) => file.set_permissions(fs::Permissions::from_mode(0o600)),
+        None => Ok(()),
+    };
+    private.and_then(|()| output.write_all(key)).map_err(io_error("write", path))?;
+    output.finish().map_err(ServerError::Output)
 }
 
 fn make_folder(folder: &Path) -> Result<(), ServerError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(io_error("create", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_for_the_key_stays_one_and_the_key_is_private() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (link, real) = (folder.path().join("key"), folder.path().join("real"));
+        fs::write(&real, "short").expect("written");
+        fs::set_permissions(&real, fs::Permissions::from_mode(0o644)).expect("set");
+        std::os::unix::fs::symlink("real", &link).expect("linked");
+        write_key(&link, &[7; KEY_BYTES]).expect("written");
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&real).expect("there"), [7; KEY_BYTES]);
+        assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
+    }
 }

@@ -105,7 +105,22 @@ impl Store {
     /// Deletes what `limits` says, but never a layer that a process uses, and what killed
     /// processes left half-done.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
-        let Leftovers { bytes: leftover_bytes, troubles } = self.remove_leftovers();
+        self.collect(limits, self.remove_leftovers(), true)
+    }
+
+    /// What [`gc`](Self::gc) would delete at this moment; nothing is. What killed processes left goes
+    /// whenever the store is opened, so that none of that is left to count.
+    pub fn gc_preview(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
+        self.collect(limits, Leftovers::default(), false)
+    }
+
+    fn collect(
+        &self,
+        limits: GcLimits,
+        leftovers: Leftovers,
+        really: bool,
+    ) -> Result<GcReport, StoreError> {
+        let Leftovers { bytes: leftover_bytes, troubles } = leftovers;
         let mut report = GcReport { leftover_bytes, troubles, ..GcReport::default() };
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
@@ -115,7 +130,7 @@ impl Store {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
             let too_much = limits.max_bytes.is_some_and(|max| left > max);
             let removal = match too_old || too_much {
-                true => self.remove_unless_in_use(entry.diff_id),
+                true => self.remove_unless_in_use(entry.diff_id, really),
                 false => Ok(Removal::Kept),
             };
             let gone = matches!(removal, Ok(Removal::Removed | Removal::Gone));
@@ -140,12 +155,13 @@ impl Store {
         Ok(entries)
     }
 
-    /// Deletes a layer, unless somebody uses it.
-    fn remove_unless_in_use(&self, diff_id: DiffId) -> Result<Removal, StoreError> {
+    /// Deletes a layer, unless somebody uses it; if not `really`, says only what would become of it.
+    fn remove_unless_in_use(&self, diff_id: DiffId, really: bool) -> Result<Removal, StoreError> {
         let path = self.layer_path(&diff_id);
         let file = match open_layer(&path) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Removal::Gone),
+            Err(StoreError::Obstacle { .. }) if !really => return Ok(Removal::Removed),
             Err(obstacle @ StoreError::Obstacle { .. }) => {
                 let removed = remove_obstacle(&path).map_err(io_error("remove", &path))?;
                 return if removed { Ok(Removal::Removed) } else { Err(obstacle) };
@@ -161,7 +177,9 @@ impl Store {
             // Another collection was first; what has the name now has just come in.
             return Ok(Removal::Gone);
         }
-        gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
+        if really {
+            gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
+        }
         Ok(Removal::Removed)
     }
 }

@@ -14,6 +14,7 @@ use super::access::{self, AccessArguments};
 use super::dialect::Format;
 use super::encoding::EncodingArguments;
 use super::failure::Failure;
+use super::image_name;
 use super::session::Session;
 
 const EXAMPLES: &str = "\
@@ -37,12 +38,17 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(super) struct Create {
     /// The image that devices have
+    #[arg(value_parser = image_name::input)]
     base: ImageReference,
     /// The image that devices are to get
+    #[arg(value_parser = image_name::input)]
     target: ImageReference,
     /// Where the delta goes: a reference, for v2 a file
     #[arg(short, long, value_name = "WHERE")]
     output: String,
+    /// Overwrite what is at the output even if it is no delta
+    #[arg(long)]
+    replace: bool,
     /// What kind of delta. Of the encoder options --effort, --memory and --threads count for v2
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -84,17 +90,16 @@ impl Create {
     }
 
     /// Opens everything that is needed to make a delta of either kind.
-    fn open(&self) -> Result<Opened, Failure> {
-        let transports = self.access.transports()?;
+    fn open(&self, transports: &Transports) -> Result<Opened, Failure> {
         let base = transports.open(&self.base, &self.access.platform())?;
         let target = transports.open(&self.target, &self.access.platform())?;
-        Ok(Opened { transports, base, target, store: self.access.store()? })
+        [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
+        Ok(Opened { base, target, store: self.access.store()? })
     }
 }
 
 /// What a delta is made from and with.
 struct Opened {
-    transports: Transports,
     base: Image,
     target: Image,
     store: Store,

@@ -1,19 +1,22 @@
 //! Making a v2 delta: a file that older devices apply with their rsync.
 
 use std::fmt::{self, Display, Formatter};
+use std::fs::File;
+use std::io::Seek as _;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use remora::Dialect;
 use remora::image::ImageReference;
-use remora::temporary::TemporaryFile;
+use remora::output::{self, Output, OutputError};
 use remora::v2::{self, CreateOptions, DeltaReport, ListScope};
 use serde::Serialize;
 
 use super::Create;
+use crate::cli::access;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::cli::{report, units};
+use crate::cli::{replace, report, units};
 
 /// What a v2 delta says beside the content of files.
 #[derive(Debug, Args)]
@@ -49,9 +52,15 @@ impl Create {
     pub(super) fn create_v2(&self, session: &Session) -> Result<(), Failure> {
         refuse_image(&self.output)?;
         let path = Path::new(&self.output);
-        let cannot_write = |error| Failure::io(format!("cannot write {}", path.display()), &error);
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let file = TemporaryFile::new_in(folder.unwrap_or(Path::new("."))).map_err(cannot_write)?;
+        access::refuse_input_as_file(path, [&self.base, &self.target])?;
+        self.access.refuse_in_store(path)?;
+        if !self.replace && !self.dry_run {
+            replace::refuse_for_file(path)?;
+        }
+        let is_stdout = self.output == "-" || output::leads_to_stdout(path);
+        let to_stdout = is_stdout && access::claim_stream(session)?;
+        let output = self.open_output(path)?;
+        let scratch = scratch(output.as_ref())?;
         let encoding = self.encoding.options();
         let options = CreateOptions {
             list: match self.v2.list.unwrap_or_default() {
@@ -63,15 +72,43 @@ impl Create {
             effort: encoding.effort,
             memory: encoding.memory / 2,
         };
-        let from = self.open()?;
-        let (base, target, out) = (&from.base, &from.target, file.as_file());
+        let from = self.open(&self.access.transports()?)?;
+        let (base, target, out) = (&from.base, &from.target, &scratch);
         let report = v2::create(base, target, &from.store, &options, out, session.progress())?;
-        if !self.dry_run {
-            file.publish(path).map_err(cannot_write)?;
+        if let Some(output) = output {
+            publish(output, scratch)?;
         }
         let output = (!self.dry_run).then_some(self.output.as_str());
-        session.summary(&Summary { format: Dialect::V2, output, report: &report }, false)
+        session.summary(&Summary { format: Dialect::V2, output, report: &report }, to_stdout)
     }
+
+    /// Opens the place of the delta; none for a dry run.
+    fn open_output(&self, path: &Path) -> Result<Option<Output>, OutputError> {
+        match self.dry_run {
+            true => Ok(None),
+            false if self.output == "-" => Ok(Some(Output::stdout())),
+            false => Output::open(path).map(Some),
+        }
+    }
+}
+
+/// The file that the delta is made in: the output's own, or another where that can't be read back.
+fn scratch(output: Option<&Output>) -> Result<File, Failure> {
+    let cannot_make = |error| Failure::io("cannot create a temporary file", &error);
+    match output.and_then(Output::as_file) {
+        Some(file) => file.try_clone().map_err(cannot_make),
+        None => tempfile::tempfile().map_err(cannot_make),
+    }
+}
+
+/// Makes the delta appear at its place.
+fn publish(mut output: Output, mut scratch: File) -> Result<(), Failure> {
+    if output.as_file().is_none() {
+        let what = format!("cannot write {}", output.name().display());
+        let copied = scratch.rewind().and_then(|()| std::io::copy(&mut scratch, &mut output));
+        copied.map_err(|error| Failure::io(what, &error))?;
+    }
+    Ok(output.finish()?)
 }
 
 /// Refuses the name of an image for what is to be a file. A name that could also be in a registry is

@@ -5,13 +5,15 @@ use std::fmt::{self, Display, Formatter};
 use clap::{Args, ValueEnum};
 use remora::Dialect;
 use remora::delta::Goal;
-use remora::image::{ImageError, ImageReference};
+use remora::image::ImageReference;
 use remora::v3::{self, Compression, CreateOptions, DeltaReport, Links, ManifestKind};
 use serde::Serialize;
 
 use super::Create;
 use crate::cli::access;
 use crate::cli::failure::Failure;
+use crate::cli::image_name;
+use crate::cli::replace;
 use crate::cli::report;
 use crate::cli::session::Session;
 
@@ -77,7 +79,8 @@ impl V3Arguments {
 
 impl Create {
     pub(super) fn create_v3(&self, session: &Session) -> Result<(), Failure> {
-        let output: ImageReference = self.output.parse().map_err(ImageError::from)?;
+        let output = image_name::output(&self.output)?;
+        access::refuse_input_as_output(&output, [&self.base, &self.target])?;
         let to_stdout = access::claim_stdout(&output, session)?;
         let options = CreateOptions {
             encoding: self.encoding.options(),
@@ -85,11 +88,20 @@ impl Create {
             manifest: self.v3.manifest(&output),
             verify: !self.no_verify,
         };
-        let from = self.open()?;
+        let transports = self.access.transports()?;
+        output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
+        if !self.replace && !self.dry_run {
+            replace::refuse_for_delta(&output, &transports, &self.access.platform())?;
+        }
+        let destination = match self.dry_run {
+            true => None,
+            false => Some(transports.destination(&output)?),
+        };
+        let from = self.open(&transports)?;
         let (base, target) = (&from.base, &from.target);
         let delta = v3::create(base, target, &from.store, &options, session.progress())?;
-        if !self.dry_run {
-            from.transports.write(&output, delta.contents(), session.progress())?;
+        if let Some(destination) = destination {
+            transports.write_to(destination, delta.contents(), session.progress())?;
         }
         let output = (!self.dry_run).then(|| output.to_string());
         let (report, device) = (delta.report(), self.encoding.device());

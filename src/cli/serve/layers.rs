@@ -75,10 +75,10 @@ impl Layered {
     fn parse(given: Vec<Given>) -> Result<Self, Failure> {
         let mut command = with_defaults(Arguments::command(), &given);
         let matches = command.try_get_matches_from_mut(std::env::args_os());
-        let matches = matches.map_err(|error| usage::failure(&error.render().to_string()))?;
+        let matches = matches.map_err(|error| usage::failure(&error.render().to_string(), None))?;
         let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;
         let serve = Serve::from_arg_matches(matches);
-        let serve = serve.map_err(|error| usage::failure(&error.render().to_string()))?;
+        let serve = serve.map_err(|error| usage::failure(&error.render().to_string(), None))?;
         let matches = matches.clone();
         Ok(Layered { serve, matches, given })
     }

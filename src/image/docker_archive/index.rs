@@ -86,6 +86,19 @@ impl ArchiveIndex {
         }
     }
 
+    /// The image that is meant, if there is no other and it has no other name either.
+    pub(super) fn find_alone(&self, image: Option<&ArchivedImage>) -> Option<&Entry> {
+        let [only] = self.entries.as_slice() else { return None };
+        let is_meant = match image {
+            None => only.names().next().is_none(),
+            Some(ArchivedImage::Nth(_)) => false,
+            Some(ArchivedImage::Named(name)) => {
+                only.names().next().is_some() && only.names().all(|own| same_name(own, name))
+            }
+        };
+        is_meant.then_some(only)
+    }
+
     /// What the images can be asked for by.
     pub(super) fn names(&self) -> Vec<String> {
         let names = self.entries.iter().enumerate().map(|(number, entry)| {

@@ -8,9 +8,9 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use index::ArchiveIndex;
+use index::{ArchiveIndex, Entry};
 pub use index::{DockerArchiveError, check_docker_archive};
-pub(super) use write::write;
+pub(super) use write::{repo_tags, write};
 
 use super::archive_file::Archive;
 use super::image::LayerSource;
@@ -25,16 +25,34 @@ pub(super) fn open(
     image: Option<&ArchivedImage>,
     spool_dir: &Path,
 ) -> Result<Image, ImageError> {
+    open_entry(reference, file, spool_dir, |index| index.find(image))
+}
+
+/// Opens the image that is meant if it is all the archive holds.
+pub(super) fn open_alone(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    image: Option<&ArchivedImage>,
+    spool_dir: &Path,
+) -> Result<Image, ImageError> {
+    open_entry(reference, file, spool_dir, |index| index.find_alone(image))
+}
+
+fn open_entry(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    spool_dir: &Path,
+    choose: impl FnOnce(&ArchiveIndex) -> Option<&Entry>,
+) -> Result<Image, ImageError> {
     let place = reference.to_string();
     let archive = Archive::open(file, &place, spool_dir)?;
     let wrong = |error| read_error(&place, error);
     let mut contents = archive.file.as_ref();
     let index = ArchiveIndex::read(&mut contents, &archive.index).map_err(wrong)?;
-    let entry = index.find(image).ok_or_else(|| match image {
-        None if index.entries.len() > 1 => {
-            ImageError::Ambiguous { reference: place.clone(), names: index.names() }
-        }
-        _ => ImageError::NotFound { reference: place.clone(), names: index.names() },
+    let unnamed = matches!(reference, ImageReference::DockerArchive { image: None, .. });
+    let entry = choose(&index).ok_or_else(|| match unnamed && index.entries.len() > 1 {
+        true => ImageError::Ambiguous { reference: place.clone(), names: index.names() },
+        false => ImageError::NotFound { reference: place.clone(), names: index.names() },
     })?;
     let config = entry.config(&mut contents, &archive.index).map_err(wrong)?;
     let extents = entry.layers(&archive.index).map_err(wrong)?;

@@ -8,9 +8,9 @@ use crate::image::archive_output::write_archive;
 use crate::image::tar_writer::TarWriter;
 use crate::image::transfer::CopyError;
 use crate::image::{
-    ArchiveFile, ArchivedImage, Blob, Digest, ImageContents, ImageError, ImageReference,
-    RegistryReference,
+    ArchivedImage, Blob, Digest, ImageContents, ImageError, ImageReference, RegistryReference,
 };
+use crate::output::Output;
 use crate::progress::{Progress, Stage};
 
 /// An entry of `manifest.json`.
@@ -26,7 +26,7 @@ struct Entry {
 /// short on its way through a pipe is refused by whoever reads it.
 pub(crate) fn write(
     reference: &ImageReference,
-    file: &ArchiveFile,
+    output: Output,
     image: Option<&ArchivedImage>,
     contents: &ImageContents,
     progress: &dyn Progress,
@@ -41,7 +41,7 @@ pub(crate) fn write(
     let index = index.map_err(|error| ImageError::contents(error.to_string()))?;
     progress.expect(Stage::Push, contents.layers.iter().map(|layer| layer.size).sum());
     let done = |bytes| progress.advance(Stage::Push, bytes);
-    write_archive(file, |output| {
+    write_archive(output, &contents.layers, |output| {
         let mut tar = TarWriter::new(output);
         let mut written = HashSet::new();
         for layer in &contents.layers {
@@ -67,7 +67,7 @@ fn layer_name(digest: Digest) -> String {
 }
 
 /// The name that `docker load` gives the image.
-fn repo_tags(
+pub(crate) fn repo_tags(
     reference: &ImageReference,
     image: Option<&ArchivedImage>,
 ) -> Result<Vec<String>, ImageError> {

@@ -8,6 +8,7 @@ use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME, journal};
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
 use crate::image::{Blob, Descriptor, Digest, ImageContents, ImageError, Manifest, ManifestError};
+use crate::output;
 use crate::progress::{Progress, Stage};
 use crate::temporary::{self, Provisional, TemporaryFile};
 
@@ -40,11 +41,38 @@ pub(in crate::image) fn write(
         let path = layout.blob_path(blob.digest);
         publish(&mut writing.added, blob, &path, |n| progress.advance(Stage::Push, n))?;
     }
+    // A link stays a link: what it leads to is replaced.
     let path = dir.join(INDEX);
+    let path = output::resolve(&path).map_err(ImageError::file("write", &path))?;
     let file = write_file(&path, |file| file.write_all(&index).map_err(CopyError::Write))?;
     std::mem::take(&mut writing.added)
         .complete(file, &path)
         .map_err(ImageError::file("write", &path))
+}
+
+/// Finds what would keep a layout from being written to, and changes nothing.
+pub(in crate::image) fn probe(dir: &Path) -> Result<(), ImageError> {
+    let layout = Layout { dir: dir.to_owned() };
+    let blobs = dir.join("blobs/sha256");
+    let there = blobs.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+    let trial = TemporaryFile::new_in(there).and_then(|mut file| file.write_all(LAYOUT_MARK));
+    trial.map_err(ImageError::file("create a file in", there))?;
+    if dir.is_dir() {
+        let trial = TemporaryFile::new_in(dir).map(drop);
+        trial.map_err(ImageError::file("create a file in", dir))?;
+        index_of(&layout)?;
+    }
+    Ok(())
+}
+
+/// The layout's index, if it has one, and if it is one.
+fn index_of(layout: &Layout) -> Result<Option<Vec<u8>>, ImageError> {
+    let index = layout.index_json()?;
+    edit_index(index.as_deref(), |_| ()).map_err(|source| ImageError::Manifest {
+        reference: layout.dir.display().to_string(),
+        source,
+    })?;
+    Ok(index)
 }
 
 /// A layout while it is written to.

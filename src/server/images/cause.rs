@@ -36,7 +36,7 @@ fn image_cause(error: &ImageError) -> Cause {
         // What a proxy garbled or cut is whole the next time; an image that is damaged for good
         // stays so until patience ends.
         ImageError::Registry(_) | ImageError::Blob { .. } => Cause::Registry,
-        ImageError::File { .. } | ImageError::Stream { .. } => Cause::Disk,
+        ImageError::File { .. } | ImageError::Stream { .. } | ImageError::Output(_) => Cause::Disk,
         ImageError::Contents(_) => Cause::Defect,
         ImageError::Cancelled(_) => Cause::Cancelled,
         _ => Cause::Refused,
@@ -91,7 +91,11 @@ fn image_error(error: &Error) -> Option<&ImageError> {
         Error::Store(error) => in_store(error),
         Error::V2(error) => in_v2(error),
         Error::V3(error) => in_v3(error),
-        Error::Api(_) | Error::Patch(_) | Error::Rootfs(_) | Error::Server(_) => None,
+        Error::Api(_)
+        | Error::Output(_)
+        | Error::Patch(_)
+        | Error::Rootfs(_)
+        | Error::Server(_) => None,
     }
 }
 

@@ -38,6 +38,46 @@ fn ctrl_c_while_an_image_comes_in_leaves_nothing() {
 }
 
 #[test]
+fn a_lost_terminal_and_quit_end_it_as_a_kill_does() {
+    let archive = |sandbox: &Sandbox| std::fs::read(sandbox.path("thermostat-1.0.tar"));
+    for (signal, code) in [(Signal::HUP, 129), (Signal::QUIT, 131)] {
+        let sandbox = Sandbox::new();
+        let arguments = "create docker-archive:- oci:thermostat:1.1 --output docker-archive:out";
+        let mut child = sandbox.command(arguments).stdin(Stdio::piped()).spawn().expect("runs");
+        let archive = archive(&sandbox).expect("fixture");
+        let mut stdin = child.stdin.take().expect("piped");
+        stdin.write_all(&archive[..200_000]).expect("read at the other end");
+        let names = sandbox.tree(".");
+        let ours = |path: &std::path::PathBuf| path.to_string_lossy().contains("/.remora-");
+        assert!(names.iter().any(ours), "no temporary file yet: {names:?}");
+        send(&child, signal);
+        assert_ended(&sandbox, child, code);
+        assert!(!sandbox.path("out").exists());
+    }
+}
+
+#[test]
+fn a_signal_that_is_ignored_at_the_start_stays_so() {
+    let sandbox = Sandbox::new();
+    let arguments =
+        "create docker-archive:- oci:thermostat:1.1 --output docker-archive:out --quiet";
+    let shell = format!("trap '' HUP QUIT; exec {} {arguments}", env!("CARGO_BIN_EXE_remora"));
+    let mut command = sandbox.program("sh");
+    let mut child = command.args(["-c", &shell]).stdin(Stdio::piped()).spawn().expect("runs");
+    let archive = std::fs::read(sandbox.path("thermostat-1.0.tar")).expect("fixture");
+    let mut stdin = child.stdin.take().expect("piped");
+    stdin.write_all(&archive[..200_000]).expect("read at the other end");
+    send(&child, Signal::HUP);
+    send(&child, Signal::QUIT);
+    stdin.write_all(&archive[200_000..]).expect("read at the other end");
+    drop(stdin);
+    let output = child.wait_with_output().expect("ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    assert!(sandbox.path("out").exists());
+}
+
+#[test]
 fn a_kill_while_an_image_goes_out_leaves_nothing() {
     let sandbox = Sandbox::new();
     sandbox.create_delta();
@@ -60,18 +100,19 @@ fn ctrl_c_while_a_layout_is_written_leaves_it_as_it_was() {
     let layout = std::fs::File::open(sandbox.path("delta")).expect("folder");
     layout.lock().expect("locked");
     let arguments = "apply oci:thermostat:1.0 oci:delta --output oci:delta:new";
-    let child = sandbox.command(arguments).spawn().expect("runs");
-    wait_until_blocked_on_lock(&child);
+    let mut child = sandbox.command(arguments).spawn().expect("runs");
+    wait_until_blocked_on_lock(&mut child);
     send(&child, Signal::INT);
     assert_ended(&sandbox, child, 130);
     assert_eq!(sandbox.tree("delta"), before);
 }
 
 /// `/proc/locks` marks those who wait with an arrow.
-fn wait_until_blocked_on_lock(child: &Child) {
-    let waits =
-        |line: &str| line.contains("-> FLOCK") && line.contains(&format!(" {} ", child.id()));
+fn wait_until_blocked_on_lock(child: &mut Child) {
+    let id = format!(" {} ", child.id());
+    let waits = |line: &str| line.contains("-> FLOCK") && line.contains(&id);
     while !std::fs::read_to_string("/proc/locks").expect("linux").lines().any(waits) {
+        assert_eq!(child.try_wait().expect("a child"), None, "ended before it came to the lock");
         std::thread::sleep(std::time::Duration::from_millis(5));
     }
 }

@@ -5,6 +5,7 @@ mod errors;
 mod help;
 mod interrupt;
 mod list;
+mod outputs;
 mod progress;
 mod round_trip;
 mod sandbox;

@@ -1,0 +1,97 @@
+//! What an output would replace: a delta is replaced by the next, anything else is somebody's.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::Path;
+
+use remora::image::{
+    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryError, Transports,
+};
+use remora::{output, v2, v3};
+
+use super::failure::Failure;
+
+/// Refuses to put a delta at `output` if something else is there.
+pub(super) fn refuse_for_delta(
+    output: &ImageReference,
+    transports: &Transports,
+    platform: &Platform,
+) -> Result<(), Failure> {
+    match occupant(output, transports, platform)? {
+        Some(image) if v3::delta_images(&image).is_err() => {
+            Err(refused(output, "holds an image that is no delta"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses to put an image at `output` if other images, or something else, would be lost with what is
+/// there.
+pub(super) fn refuse_for_image(
+    output: &ImageReference,
+    transports: &Transports,
+    platform: &Platform,
+) -> Result<(), Failure> {
+    match output.archive() {
+        Some(_) => occupant(output, transports, platform).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to put a v2 delta at `path` if another file is there.
+pub(super) fn refuse_for_file(path: &Path) -> Result<(), Failure> {
+    if !has_content(path)? {
+        return Ok(());
+    }
+    let file = File::open(path)
+        .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
+    let is_delta = v2::inspect(file, None).is_ok();
+    if is_delta { Ok(()) } else { Err(refused(&path.display(), "is no v2 delta")) }
+}
+
+/// The image that writing to `output` replaces.
+fn occupant(
+    output: &ImageReference,
+    transports: &Transports,
+    platform: &Platform,
+) -> Result<Option<Image>, Failure> {
+    match output.archive() {
+        Some(ArchiveFile::Path(path)) if !has_content(path)? => return Ok(None),
+        Some(ArchiveFile::Stdio) => return Ok(None),
+        _ => {}
+    }
+    match transports.replaced(output, platform) {
+        Ok(image) => Ok(image),
+        // Many registries say this of a repository that is to be made by the first push.
+        Err(ImageError::Registry(
+            RegistryError::Denied { .. } | RegistryError::Unauthorized { .. },
+        )) => Ok(None),
+        Err(error @ (ImageError::Registry(_) | ImageError::Cancelled(_))) => Err(error.into()),
+        Err(error) => Err(in_the_way(output, &error)),
+    }
+}
+
+/// Whether a file with something in it is at `path`. What is written straight holds nothing, but for
+/// a block device, which is refused.
+fn has_content(path: &Path) -> Result<bool, Failure> {
+    match fs::metadata(path) {
+        Ok(found) if found.file_type().is_block_device() => {
+            Err(refused(&path.display(), "is a block device, whose content would be lost"))
+        }
+        Ok(found) if found.is_file() && found.len() > 0 => Ok(!output::leads_to_stdout(path)),
+        _ => Ok(false),
+    }
+}
+
+fn in_the_way(output: &ImageReference, error: &ImageError) -> Failure {
+    match error {
+        ImageError::Ambiguous { .. } | ImageError::NotFound { .. } => {
+            refused(output, &format!("holds other images, which would be lost: {error}"))
+        }
+        _ => refused(output, &format!("holds something else: {error}")),
+    }
+}
+
+fn refused(output: &dyn std::fmt::Display, what: &str) -> Failure {
+    Failure::usage(format!("{output} {what}"), "choose another place, or replace it with --replace")
+}

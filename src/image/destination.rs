@@ -1,0 +1,128 @@
+//! The place that an image is going to: what is there already, opening it before the image is made, and
+//! writing to it.
+
+use std::path::Path;
+
+use super::{
+    Digest, Image, ImageContents, ImageError, ImageReference, Platform, Transports, archive_output,
+    docker_archive, oci_archive, oci_layout,
+};
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// The place that an image is going to, opened before the image is made.
+#[derive(Debug)]
+pub struct Destination {
+    reference: ImageReference,
+    /// Of an archive.
+    file: Option<Output>,
+}
+
+impl Transports {
+    /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
+    /// index last, files under a temporary name until they are whole. Gives the manifest's digest.
+    ///
+    /// A layout gets one image more or another of that name; an archive is replaced.
+    /// Reports to the stage [`Push`](crate::progress::Stage::Push).
+    pub fn write(
+        &self,
+        reference: &ImageReference,
+        contents: &ImageContents,
+        progress: &dyn Progress,
+    ) -> Result<Digest, ImageError> {
+        let file = reference.archive().map(archive_output::open).transpose()?;
+        self.write_to(Destination { reference: reference.clone(), file }, contents, progress)
+    }
+
+    /// Opens the place that an image is going to, before it is made, and changes nothing there.
+    ///
+    /// # Errors
+    /// What would keep the image from being written: no leave to push, a folder that can't be
+    /// written to, a name that an archive can't have.
+    pub fn destination(&self, reference: &ImageReference) -> Result<Destination, ImageError> {
+        match reference {
+            #[cfg(feature = "registry")]
+            ImageReference::Registry(image) => self.probe_push(image)?,
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => return super::transports::no_registries(image),
+            ImageReference::OciLayout { dir, .. } => oci_layout::probe(dir)?,
+            ImageReference::DockerArchive { image, .. } => {
+                docker_archive::repo_tags(reference, image.as_ref())?;
+            }
+            ImageReference::OciArchive { .. } => {}
+        }
+        let file = reference.archive().map(archive_output::open).transpose()?;
+        Ok(Destination { reference: reference.clone(), file })
+    }
+
+    /// Writes an image to a place that was opened for it; otherwise the same as
+    /// [`write`](Self::write).
+    pub fn write_to(
+        &self,
+        destination: Destination,
+        contents: &ImageContents,
+        progress: &dyn Progress,
+    ) -> Result<Digest, ImageError> {
+        let Destination { reference, file } = destination;
+        if let ImageReference::DockerArchive { image, .. } = &reference {
+            contents.check_plain_layers()?;
+            let file = file.ok_or_else(no_file)?;
+            docker_archive::write(&reference, file, image.as_ref(), contents, progress)?;
+            return Ok(Digest::of(&contents.manifest));
+        }
+        let manifest = contents.check_manifest()?;
+        match &reference {
+            ImageReference::OciLayout { dir, tag } => {
+                oci_layout::write(dir, tag.as_deref(), contents, &manifest, progress)?;
+            }
+            ImageReference::OciArchive { tag, .. } => {
+                let file = file.ok_or_else(no_file)?;
+                oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
+            }
+            #[cfg(feature = "registry")]
+            ImageReference::Registry(image) => {
+                self.registries.write(image, contents, &manifest, progress)?;
+            }
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => return super::transports::no_registries(image),
+            ImageReference::DockerArchive { .. } => {}
+        }
+        Ok(manifest.digest())
+    }
+
+    /// The image whose place one that is written to `reference` takes; `None` if there is none. In a
+    /// layout that is the one of exactly that name: an image without a name is added beside those
+    /// that have one. What is in an archive goes as a whole, so that the one image of exactly that
+    /// name must be all there is.
+    ///
+    /// # Errors
+    /// If what is there can't be read; [`ImageError::NotFound`] or [`ImageError::Ambiguous`] if an
+    /// archive holds another image.
+    pub fn replaced(
+        &self,
+        reference: &ImageReference,
+        platform: &Platform,
+    ) -> Result<Option<Image>, ImageError> {
+        let spool_dir: &Path = &self.spool_dir;
+        match reference {
+            ImageReference::OciLayout { dir, tag } => {
+                oci_layout::open_exactly(reference, dir, tag.as_deref(), platform)
+            }
+            ImageReference::OciArchive { file, tag } => {
+                oci_archive::open_alone(reference, file, tag.as_deref(), platform, spool_dir)
+                    .map(Some)
+            }
+            ImageReference::DockerArchive { file, image } => {
+                docker_archive::open_alone(reference, file, image.as_ref(), spool_dir).map(Some)
+            }
+            ImageReference::Registry(_) => match self.open(reference, platform) {
+                Err(ImageError::NotFound { .. }) => Ok(None),
+                image => image.map(Some),
+            },
+        }
+    }
+}
+
+fn no_file() -> ImageError {
+    ImageError::contents("an archive without a file")
+}

@@ -1,0 +1,75 @@
+//! Why a place can't take a result.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ErrorKind;
+
+/// Why a place can't take a result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// A folder is there.
+    #[error("cannot write {}: it is a folder", .0.display())]
+    IsFolder(PathBuf),
+    /// A socket is there.
+    #[error("cannot write {}: it is a socket", .0.display())]
+    Socket(PathBuf),
+    /// The folder that is to hold the file is missing.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(PathBuf),
+    /// A file system or another file is mounted on the file.
+    #[error("cannot replace {}: it is a mount point", .0.display())]
+    MountPoint(PathBuf),
+    /// The file belongs to somebody else, in a folder where only owners may replace their files.
+    #[error("cannot replace {}: it is somebody else's", .0.display())]
+    SomebodyElses(PathBuf),
+    /// The system refused.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done, for instance `write`.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl OutputError {
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            OutputError::IsFolder(_) | OutputError::Socket(_) => ErrorKind::Usage,
+            _ => ErrorKind::Environment,
+        }
+    }
+
+    /// What a user can do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            OutputError::IsFolder(_) => "name a file in it",
+            OutputError::Socket(_) => "name a file, a FIFO or a device",
+            OutputError::NoFolder(_) => "create the folder first",
+            OutputError::MountPoint(_) => {
+                "mount the folder that holds the file instead of the file, or name another file"
+            }
+            OutputError::SomebodyElses(_) => "name another file",
+            OutputError::Io { source, .. } => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                    "free some space, or name a place on another disk"
+                }
+                io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                    "name a place that may be written to"
+                }
+                _ => return None,
+            },
+        };
+        Some(hint.to_owned())
+    }
+
+    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| OutputError::Io { doing, path, source }
+    }
+}
