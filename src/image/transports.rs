@@ -173,7 +173,7 @@ impl Transports {
     pub fn referrers(
         &self,
         image: &RegistryReference,
-        subject: Digest,
+        subject: super::Digest,
     ) -> Result<Vec<super::Descriptor>, ImageError> {
         self.registries.referrers(image, subject)
     }
