@@ -66,7 +66,8 @@ impl Error {
     /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Error::Patch(_) | Error::Image(_) | Error::Output(_) => None,
+            Error::Patch(_) | Error::Output(_) => None,
+            Error::Image(error) => error.remedy(),
             #[cfg(feature = "api")]
             Error::Api(_) => None,
             Error::Rootfs(error) => error.remedy(),

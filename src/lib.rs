@@ -68,10 +68,13 @@ mod measure;
 pub mod output;
 pub mod pack;
 pub mod progress;
+mod quote;
 mod remedy;
 pub mod rootfs;
 #[cfg(feature = "server")]
 pub mod server;
+pub mod small_file;
+mod space;
 pub mod store;
 pub mod tar;
 pub mod temporary;

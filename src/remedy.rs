@@ -23,6 +23,8 @@ pub enum Remedy {
     MoreOpenFiles,
     /// Make or push the image again from its source.
     RebuildImage,
-    /// Allow larger layers.
+    /// Allow layers, images or archives to unpack to more, if they are to be trusted.
     LargerLayers,
+    /// Free space where temporary files are.
+    FreeTemporarySpace,
 }

@@ -9,6 +9,7 @@ use tokio::runtime::Runtime;
 
 use super::wire::{Prepare, Prepared};
 use super::{ApiError, PairStatus, Secret, WantedPair};
+use crate::small_file::read_small_file;
 
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
@@ -16,6 +17,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(15);
 const ANSWER_TIME: Duration = Duration::from_secs(300);
 /// Characters of an error answer that are passed on.
 const MAX_REASON_CHARS: usize = 300;
+/// Bytes of a file of certificates: all authorities that browsers trust take 300 KB.
+const MAX_CA_FILE_BYTES: u64 = 16 << 20;
 /// The user that a builder credential belongs to.
 const USER: &str = "builder";
 
@@ -133,7 +136,7 @@ fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ApiError> {
         // The credential is for this server.
         .redirect(reqwest::redirect::Policy::none());
     if let Some(path) = ca_file {
-        let pem = std::fs::read(path)
+        let pem = read_small_file(path, MAX_CA_FILE_BYTES)
             .map_err(|source| ApiError::CaFile { path: path.to_owned(), source })?;
         let certificates = Certificate::from_pem_bundle(&pem)
             .map_err(|error| ApiError::System(std::io::Error::other(error)))?;

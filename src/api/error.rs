@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::ErrorKind;
+use crate::quote::quoted;
 
 /// Why a delta server could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +22,7 @@ pub enum ApiError {
     #[error("the system refuses what a client needs: {0}")]
     System(io::Error),
     /// What is to be a delta server's URL is none.
-    #[error("{0:?} is not the URL of a server")]
+    #[error("{} is not the URL of a server", quoted(.0))]
     ServerUrl(String),
     /// A delta server cannot be reached, or makes no sense.
     #[error("cannot ask the delta server {server}: {reason}")]

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use remora::ErrorKind;
-use remora::image::{ArchiveFile, Image, ImageReference, Platform, TransportSettings, Transports};
+use remora::image::{
+    ArchiveFile, Image, ImageReference, Platform, TransportSettings, Transports, UnpackLimits,
+};
 use remora::store::Store;
 use remora::v3::{self, V3Error};
 
 use super::failure::Failure;
+use super::limits::LimitArguments;
 use super::session::Session;
 
 /// Where images come from and how.
@@ -31,6 +34,8 @@ pub(super) struct AccessArguments {
     ca_file: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
 }
 
 /// Where uncompressed layers are kept.
@@ -49,6 +54,7 @@ impl AccessArguments {
             authfile: self.authfile.clone(),
             plain_http: self.plain_http,
             ca_file: self.ca_file.clone(),
+            limits: self.limits(),
             ..TransportSettings::default()
         };
         Ok(Transports::new(settings)?)
@@ -70,9 +76,14 @@ impl AccessArguments {
         }
     }
 
+    /// What images may unpack to.
+    pub(super) fn limits(&self) -> UnpackLimits {
+        self.limits.limits()
+    }
+
     /// The store, opened.
     pub(super) fn store(&self) -> Result<Store, Failure> {
-        self.store.open()
+        Ok(self.store.open()?.with_limits(self.limits()))
     }
 }
 

@@ -11,6 +11,9 @@ use serde::Serialize;
 use super::plain::plain;
 use super::remedies::{Asked, in_words};
 
+/// Characters of a message that are shown: what an image says of itself may be of any length.
+const MAX_MESSAGE_CHARS: usize = 4_000;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -24,7 +27,12 @@ pub(super) struct Failure {
 impl Failure {
     /// A failure that the command itself finds.
     pub(super) fn new(kind: ErrorKind, what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Failure { kind, message: what.into(), hint: hint.into(), answer: None }
+        let mut message = what.into();
+        if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
+            message.truncate(end);
+            message.push_str(" …");
+        }
+        Failure { kind, message, hint: hint.into(), answer: None }
     }
 
     /// The command line asks for something that makes no sense.
@@ -117,6 +125,12 @@ struct ErrorRecord<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_has_an_end() {
+        let failure = Failure::usage("é".repeat(100_000), "do this");
+        assert_eq!(failure.message.chars().count(), MAX_MESSAGE_CHARS + 2);
+    }
 
     #[test]
     fn a_message_stays_on_one_line_whatever_it_quotes() {

@@ -48,7 +48,7 @@ impl Inspect {
             DeltaPlace::Image(reference) => {
                 let transports = self.access.transports()?;
                 let delta = transports.open(reference, &self.access.platform())?;
-                let report = v3::inspect(&delta, session.progress())?;
+                let report = v3::inspect(&delta, &self.access.limits(), session.progress())?;
                 session.answer(&InspectedV3 { format: Dialect::V3, report })
             }
             DeltaPlace::File(path) => {

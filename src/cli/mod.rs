@@ -16,6 +16,7 @@ mod failure;
 mod image_name;
 mod inspect;
 mod interrupt;
+mod limits;
 mod list;
 mod log;
 mod man;

@@ -46,7 +46,15 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::RebuildImage, _) => {
             "the image is damaged or was put together wrongly: push it again from its source"
         }
-        (Remedy::LargerLayers, _) => "layers so large are not taken: split the layer",
+        (Remedy::LargerLayers, Command) => {
+            "it looks like a bomb; if it is to be trusted, raise --max-layer-size, --max-image-size, \
+             --max-archive-size or --max-ratio"
+        }
+        (Remedy::LargerLayers, Server) => {
+            "it looks like a bomb; if it is to be trusted, raise --max-layer-size, --max-image-size or \
+             --max-ratio"
+        }
+        (Remedy::FreeTemporarySpace, _) => "free some space there, or set TMPDIR to another folder",
         _ => "check that it is there and may be used, then try again",
     }
 }

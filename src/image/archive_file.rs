@@ -3,13 +3,32 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt as _;
-use std::path::Path;
+use std::os::unix::fs::{FileExt as _, FileTypeExt as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use rustix::fs::OFlags;
+
+use super::error::WRITE_TEMPORARY;
 use super::tar_index::{Extent, TarIndex, TarIndexError};
 use super::transfer::{self, CopyError};
-use super::{ArchiveFile, Compression, ImageError, decompress};
+use super::{ArchiveFile, Compression, Excess, ImageError, UnpackLimits, decompress};
+use crate::small_file::{is_open_already, not_a_file, open_anything};
+use crate::space::{SpaceWatch, check_space};
+
+/// How long somebody may take to open the other end of a named pipe.
+const WRITER_PATIENCE: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+const WRITER_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Where archives are kept that can't be read in place.
+#[derive(Debug)]
+pub(super) struct Spool {
+    pub(super) folder: PathBuf,
+    pub(super) limits: UnpackLimits,
+}
 
 /// An archive that is open and indexed.
 pub(super) struct Archive {
@@ -18,15 +37,15 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    /// Opens and indexes `archive`; a spooled copy, where one is needed, goes to `spool_dir`.
+    /// Opens and indexes `archive`; a spooled copy, where one is needed, goes to `spool`.
     pub(super) fn open(
         archive: &ArchiveFile,
         reference: &str,
-        spool_dir: &Path,
+        spool: &Spool,
     ) -> Result<Self, ImageError> {
         let mut file = match archive {
-            ArchiveFile::Stdio => spool(io::stdin(), reference, spool_dir)?,
-            ArchiveFile::Path(path) => open_seekable(path, reference, spool_dir)?,
+            ArchiveFile::Stdio => spool.copy(io::stdin(), None, reference)?,
+            ArchiveFile::Path(path) => open_seekable(path, reference, spool)?,
         };
         let index = TarIndex::read(&mut file).map_err(|error| match error {
             TarIndexError::Io(source) => {
@@ -45,48 +64,140 @@ impl Archive {
     }
 }
 
-fn open_seekable(path: &Path, reference: &str, spool_dir: &Path) -> Result<File, ImageError> {
-    let file = File::open(path).map_err(|source| match source.kind() {
+fn open_seekable(path: &Path, reference: &str, spool: &Spool) -> Result<File, ImageError> {
+    let file = open_anything(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => {
             ImageError::NotFound { reference: reference.to_owned(), names: Vec::new() }
         }
         _ => ImageError::file("open", path)(source),
     })?;
     let metadata = file.metadata().map_err(ImageError::file("read", path))?;
+    let kind = metadata.file_type();
     if metadata.is_dir() {
         return Err(ImageError::Unsuitable {
             reference: reference.to_owned(),
             reason: "it is a folder, not an archive".to_owned(),
         });
     }
+    if kind.is_fifo() {
+        let pipe = open_pipe(file, path).map_err(ImageError::file("read", path))?;
+        return spool.copy(pipe, None, reference);
+    }
+    if !metadata.is_file() && !kind.is_block_device() {
+        return Err(ImageError::file("read", path)(not_a_file(kind)));
+    }
     let mut start = [0; 16];
-    let plain = metadata.is_file() && {
-        let read = file.read_at(&mut start, 0).map_err(ImageError::file("read", path))?;
-        Compression::of(&start[..read]) == Compression::None
-    };
-    if plain { Ok(file) } else { spool(file, reference, spool_dir) }
+    let read = file.read_at(&mut start, 0).map_err(ImageError::file("read", path))?;
+    if metadata.is_file() && Compression::of(&start[..read]) == Compression::None {
+        return Ok(file);
+    }
+    spool.copy(file, metadata.is_file().then_some(metadata.len()), reference)
 }
 
-fn spool(
-    source: impl Read + Send + 'static,
-    reference: &str,
-    spool_dir: &Path,
-) -> Result<File, ImageError> {
-    let unwritable = |source| ImageError::file("write a temporary file in", spool_dir)(source);
-    let mut spooled = tempfile::tempfile_in(spool_dir).map_err(unwritable)?;
-    let copied = decompress(source)
-        .map_err(CopyError::Read)
-        .and_then(|mut plain| transfer::copy(&mut plain, &mut spooled, |_| ()));
-    match copied {
-        Ok(_) => Ok(spooled),
-        Err(CopyError::Write(source)) => Err(unwritable(source)),
-        Err(CopyError::Read(source)) if transfer::is_from_system(&source) => {
-            Err(ImageError::Stream { doing: format!("read {reference}"), source })
+/// A named pipe that was opened without waiting, to be read as any other once somebody writes into it.
+fn open_pipe(mut pipe: File, path: &Path) -> io::Result<impl Read + Send + 'static> {
+    let mut start = Vec::new();
+    // The other end of what this process has open already was opened by whoever started it.
+    if !is_open_already(path) {
+        start = await_writer(&mut pipe)?;
+    }
+    rustix::fs::fcntl_setfl(&pipe, OFlags::empty())?;
+    Ok(io::Cursor::new(start).chain(pipe))
+}
+
+/// Waits until somebody has the pipe open for writing. Returns what was read meanwhile.
+fn await_writer(pipe: &mut File) -> io::Result<Vec<u8>> {
+    let begun = Instant::now();
+    let mut start = vec![0; 1];
+    loop {
+        match pipe.read(&mut start) {
+            // Nobody has it open, or whoever had it wrote nothing.
+            Ok(0) if begun.elapsed() < WRITER_PATIENCE => thread::sleep(WRITER_INTERVAL),
+            Ok(0) => {
+                let text = "nobody writes into this named pipe";
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+            }
+            Ok(_) => return Ok(start),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        Err(CopyError::Read(source)) => Err(ImageError::Malformed {
-            reference: reference.to_owned(),
-            reason: format!("the archive's compressed data is damaged: {source}"),
-        }),
+    }
+}
+
+impl Spool {
+    /// Copies an archive, unpacked, to a file without a name. `stored` is how many bytes `source` has,
+    /// if that is known.
+    fn copy(
+        &self,
+        source: impl Read + Send + 'static,
+        stored: Option<u64>,
+        reference: &str,
+    ) -> Result<File, ImageError> {
+        let folder = &self.folder;
+        let unwritable = |source| ImageError::file(WRITE_TEMPORARY, folder)(source);
+        check_space(folder, stored.unwrap_or(0)).map_err(unwritable)?;
+        let spooled = tempfile::tempfile_in(folder).map_err(unwritable)?;
+        let limits = Limited { limits: self.limits, stored, unpacked: 0 };
+        let mut out = Spooled { file: spooled, limits, space: SpaceWatch::new(folder) };
+        let copied = decompress(source)
+            .map_err(CopyError::Read)
+            .and_then(|mut plain| transfer::copy(&mut plain, &mut out, |_| ()));
+        match copied {
+            Ok(_) => Ok(out.file),
+            Err(CopyError::Write(source)) => match source.downcast::<Excess>() {
+                Ok(excess) => Err(ImageError::TooLarge { reference: reference.to_owned(), excess }),
+                Err(source) => Err(unwritable(source)),
+            },
+            Err(CopyError::Read(source)) if transfer::is_from_system(&source) => {
+                Err(ImageError::Stream { doing: format!("read {reference}"), source })
+            }
+            Err(CopyError::Read(source)) => match source.downcast::<ImageError>() {
+                Ok(error) => Err(error),
+                Err(source) => Err(ImageError::Malformed {
+                    reference: reference.to_owned(),
+                    reason: format!("the archive's compressed data is damaged: {source}"),
+                }),
+            },
+        }
+    }
+}
+
+/// How far an archive is from its limits.
+struct Limited {
+    limits: UnpackLimits,
+    stored: Option<u64>,
+    unpacked: u64,
+}
+
+impl Limited {
+    fn take(&mut self, bytes: u64) -> Result<(), Excess> {
+        self.unpacked += bytes;
+        if self.unpacked > self.limits.archive_bytes {
+            return Err(Excess::Archive(self.limits.archive_bytes));
+        }
+        // How much comes through a pipe shows at its end only.
+        self.stored.map_or(Ok(()), |stored| self.limits.check_ratio(stored, self.unpacked))
+    }
+}
+
+/// A spooled archive that is being written.
+struct Spooled {
+    file: File,
+    limits: Limited,
+    space: SpaceWatch,
+}
+
+impl io::Write for Spooled {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.limits.take(bytes.len() as u64).map_err(io::Error::other)?;
+        self.space.about_to_write(bytes.len() as u64)?;
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use bzip2::bufread::MultiBzDecoder;
-use flate2::bufread::MultiGzDecoder;
+use bzip2::bufread::BzDecoder;
+use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
+
+use super::ImageError;
+use super::members::Members;
+use super::zstd_frame::first_window;
 
 /// Bytes read from a blob at once.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -16,9 +20,10 @@ const XZ_MEMORY_BYTES: u64 = 65 << 20;
 /// The largest zstd window, as a power of two: what `zstd --long` writes by default, and libzstd's own
 /// limit. Without `--long` and `--ultra` windows have 8 MiB.
 const ZSTD_WINDOW_LOG: u32 = 27;
+const ZSTD_WINDOW_BYTES: u64 = 1 << ZSTD_WINDOW_LOG;
 
-/// Enough to tell the formats apart.
-const MAGIC_BYTES: usize = 10;
+/// Enough to tell the formats apart, and to find a zstd frame's window behind what pzstd puts in front.
+const START_BYTES: usize = 64;
 
 const GZIP: &[u8] = &[0x1f, 0x8b, 0x08];
 const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
@@ -77,16 +82,20 @@ pub fn decompress<'a, R: Read + Send + 'a>(blob: R) -> io::Result<Box<dyn Read +
     let mut blob = Peeked { start: Vec::new(), given: 0, rest: blob };
     blob.fill()?;
     let compression = Compression::of(&blob.start);
+    let window = first_window(&blob.start);
     let blob = BufReader::with_capacity(BUFFER_BYTES, blob);
     Ok(match compression {
         Compression::None => Box::new(blob),
-        Compression::Gzip => Box::new(Drained(MultiGzDecoder::new(blob))),
+        Compression::Gzip => Box::new(Members::<GzDecoder<_>, _>::new(blob)),
+        Compression::Zstd if window.is_some_and(|window| window > ZSTD_WINDOW_BYTES) => {
+            return Err(window_error(window));
+        }
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(blob)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
             Box::new(Drained(decoder))
         }
-        Compression::Bzip2 => Box::new(Drained(MultiBzDecoder::new(blob))),
+        Compression::Bzip2 => Box::new(Members::<BzDecoder<_>, _>::new(blob)),
         Compression::Xz => {
             let stream = Stream::new_stream_decoder(XZ_MEMORY_BYTES, CONCATENATED)?;
             Box::new(Drained(XzDecoder::new_stream(blob, stream)))
@@ -103,7 +112,7 @@ struct Peeked<R> {
 
 impl<R: Read> Peeked<R> {
     fn fill(&mut self) -> io::Result<()> {
-        self.rest.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut self.start)?;
+        self.rest.by_ref().take(START_BYTES as u64).read_to_end(&mut self.start)?;
         Ok(())
     }
 }
@@ -134,21 +143,7 @@ trait Blob {
     fn blob(&mut self) -> &mut Self::Input;
 }
 
-impl<R: BufRead> Blob for MultiGzDecoder<R> {
-    type Input = R;
-    fn blob(&mut self) -> &mut R {
-        self.get_mut()
-    }
-}
-
 impl<R: BufRead> Blob for zstd::stream::read::Decoder<'_, R> {
-    type Input = R;
-    fn blob(&mut self) -> &mut R {
-        self.get_mut()
-    }
-}
-
-impl<R: BufRead> Blob for MultiBzDecoder<R> {
     type Input = R;
     fn blob(&mut self) -> &mut R {
         self.get_mut()
@@ -164,7 +159,7 @@ impl<R: BufRead> Blob for XzDecoder<R> {
 
 impl<D: Read + Blob> Read for Drained<D> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer)?;
+        let read = self.0.read(buffer).map_err(memory_error)?;
         if read == 0 && !buffer.is_empty() && !self.0.blob().fill_buf()?.is_empty() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -173,6 +168,33 @@ impl<D: Read + Blob> Read for Drained<D> {
         }
         Ok(read)
     }
+}
+
+/// Decoders say of memory that they may not have as they say of damage; the blob is in order.
+fn memory_error(error: io::Error) -> io::Error {
+    let Some(cause) = error.get_ref() else { return error };
+    match cause.downcast_ref::<liblzma::stream::Error>() {
+        Some(liblzma::stream::Error::MemLimit) => {
+            let reason = format!(
+                "its xz data takes more than the {XZ_MEMORY_BYTES} bytes of memory allowed"
+            );
+            ImageError::TooDemanding { reason, with: "xz -9 or less" }.into()
+        }
+        _ if cause.to_string().contains(ZSTD_TOO_MUCH) => window_error(None),
+        _ => error,
+    }
+}
+
+/// What libzstd says of a window over the limit (`ZSTD_error_frameParameter_windowTooLarge`).
+const ZSTD_TOO_MUCH: &str = "requires too much memory";
+
+fn window_error(window: Option<u64>) -> io::Error {
+    let has = match window {
+        Some(window) => format!("its zstd window has {window} bytes"),
+        None => "a zstd window in it is larger".to_owned(),
+    };
+    let reason = format!("{has}, and the limit is {ZSTD_WINDOW_BYTES}");
+    ImageError::TooDemanding { reason, with: "zstd --long=27 or less" }.into()
 }
 
 #[cfg(test)]
@@ -247,10 +269,70 @@ mod tests {
     #[test]
     fn a_damaged_blob_is_an_error_wherever_it_is_cut() {
         for (compression, blob) in forms() {
-            for len in MAGIC_BYTES..blob.len() {
+            for len in 10..blob.len() {
                 assert!(plain(blob[..len].to_vec()).is_err(), "{compression:?} cut to {len}");
             }
             assert!(plain([&blob[..], b"rubbish"].concat()).is_err(), "{compression:?} with more");
         }
+    }
+
+    /// A zstd frame (RFC 8878, section 3.1.1) that wants a window of 2^`log` bytes and is empty.
+    fn zstd_with_window(log: u8) -> Vec<u8> {
+        [ZSTD, &[0, (log - 10) << 3, 1, 0, 0]].concat()
+    }
+
+    #[test]
+    fn a_window_over_the_limit_is_named_and_not_called_damage() {
+        let message = |blob| ImageError::from_read(plain(blob).expect_err("refused")).to_string();
+        let skippable = [&[0x50], ZSTD_SKIPPABLE, &[4, 0, 0, 0], b"size"].concat();
+        for (log, bytes) in [(28, 268_435_456_u64), (31, 2_147_483_648)] {
+            let expected = format!(
+                "a layer is not decompressed: its zstd window has {bytes} bytes, and the limit is 134217728"
+            );
+            assert_eq!(message(zstd_with_window(log)), expected);
+            assert_eq!(message([&skippable[..], &zstd_with_window(log)].concat()), expected);
+        }
+        let later = [zstd_with_window(27), zstd_with_window(28)].concat();
+        let expected = "a layer is not decompressed: a zstd window in it is larger, and the limit is 134217728";
+        assert_eq!(message(later), expected);
+        assert_eq!(plain(zstd_with_window(27)).expect("within the limit"), b"");
+    }
+
+    #[test]
+    fn xz_that_takes_more_memory_is_named_and_not_called_damage() {
+        let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("a preset");
+        options.dict_size(256 << 20);
+        let mut filters = liblzma::stream::Filters::new();
+        filters.lzma2(&options);
+        let check = liblzma::stream::Check::Crc64;
+        let stream = Stream::new_stream_encoder(&filters, check).expect("an encoder");
+        let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+        encoder.write_all(TEXT).expect("in memory");
+        let blob = encoder.finish().expect("in memory");
+        let error = ImageError::from_read(plain(blob).expect_err("refused")).to_string();
+        assert!(
+            error.starts_with("a layer is not decompressed: its xz data takes more"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn parts_without_content_are_not_unpacked_for_ever() {
+        let nothing = |empty: Vec<u8>, count| [empty.repeat(count), empty].concat();
+        for (empty, few, many) in [(gzip(b""), 1000, 2000), (bzip2(b""), 10, 20)] {
+            // An empty bzip2 stream alone is not told from other bytes: begin with one that has some.
+            let first = if empty.starts_with(GZIP) { gzip(TEXT) } else { bzip2(TEXT) };
+            let blob = |count| [&first[..], &nothing(empty.clone(), count)].concat();
+            assert_eq!(plain(blob(few)).expect("a few are taken"), TEXT);
+            let error = plain(blob(many)).expect_err("too many");
+            assert!(error.to_string().contains("compressed parts hold 25 bytes only"), "{error}");
+        }
+    }
+
+    #[test]
+    fn small_members_with_content_are_one_layer() {
+        let file = [7; 1024];
+        let blob = [gzip(&file[..512]), gzip(&file[512..])].concat().repeat(3000);
+        assert_eq!(plain(blob).expect("as eStargz has them"), file.repeat(3000));
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::blob_reader::BlobReader;
+use super::image::StoredLayer;
 use super::{
     Descriptor, Digest, ImageError, Manifest, ManifestDocument, RegistryReference, parse_config,
     parse_manifest,
@@ -45,6 +46,8 @@ pub enum BlobData {
     File(PathBuf),
     /// In memory; for small blobs.
     Bytes(Vec<u8>),
+    /// A layer of an opened image, read from there when it is written.
+    Stored(StoredLayer),
 }
 
 impl Blob {
@@ -61,6 +64,7 @@ impl Blob {
                 Box::new(File::open(path).map_err(ImageError::file("open", path))?)
             }
             BlobData::Bytes(bytes) => Box::new(io::Cursor::new(bytes.clone())),
+            BlobData::Stored(layer) => layer.open()?,
         };
         Ok(Box::new(BlobReader::new(bytes, self.digest, self.size, "the image to be written")))
     }
@@ -91,6 +95,19 @@ impl ImageContents {
             return Err(ImageError::contents("the manifest does not name its blobs"));
         }
         Ok(*manifest)
+    }
+
+    /// Checks that whoever reads the image finds manifest and config within the limits for those.
+    ///
+    /// # Errors
+    /// What a reader would say of the image.
+    pub(crate) fn check_readable(&self) -> Result<(), ImageError> {
+        let reference = || "the image to be written".to_owned();
+        parse_manifest(&self.manifest, Some(&self.manifest_media_type))
+            .map_err(|source| ImageError::Manifest { reference: reference(), source })?;
+        parse_config(&self.config)
+            .map_err(|source| ImageError::Config { reference: reference(), source })?;
+        Ok(())
     }
 
     /// Checks that the layers are the plain tars that the config names.

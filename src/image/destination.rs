@@ -1,8 +1,6 @@
 //! The place that an image is going to: what is there already, opening it before the image is made, and
 //! writing to it.
 
-use std::path::Path;
-
 use super::{
     Digest, Image, ImageContents, ImageError, ImageReference, Platform, Transports, archive_output,
     docker_archive, oci_archive, oci_layout,
@@ -103,17 +101,16 @@ impl Transports {
         reference: &ImageReference,
         platform: &Platform,
     ) -> Result<Option<Image>, ImageError> {
-        let spool_dir: &Path = &self.spool_dir;
+        let spool = &self.spool;
         match reference {
             ImageReference::OciLayout { dir, tag } => {
                 oci_layout::open_exactly(reference, dir, tag.as_deref(), platform)
             }
             ImageReference::OciArchive { file, tag } => {
-                oci_archive::open_alone(reference, file, tag.as_deref(), platform, spool_dir)
-                    .map(Some)
+                oci_archive::open_alone(reference, file, tag.as_deref(), platform, spool).map(Some)
             }
             ImageReference::DockerArchive { file, image } => {
-                docker_archive::open_alone(reference, file, image.as_ref(), spool_dir).map(Some)
+                docker_archive::open_alone(reference, file, image.as_ref(), spool).map(Some)
             }
             ImageReference::Registry(_) => match self.open(reference, platform) {
                 Err(ImageError::NotFound { .. }) => Ok(None),

@@ -1,6 +1,7 @@
 //! The identifiers of images and their parts. All are SHA-256 digests; each has a type of its own
 //! so that one is never taken for another.
 
+use crate::quote::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ pub struct Digest([u8; 32]);
 
 /// A text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a digest of the form sha256:<64 lower-case hex digits>")]
+#[error("{} is not a digest of the form sha256:<64 lower-case hex digits>", quoted(.0))]
 pub struct DigestError(String);
 
 impl Digest {

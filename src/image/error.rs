@@ -4,10 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::transfer::is_from_system;
-use super::{ConfigError, Digest, ManifestError, Platform, PlatformError, ReferenceError};
-use crate::ErrorKind;
+use super::{ConfigError, Digest, Excess, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::output::OutputError;
 use crate::progress::Cancelled;
+use crate::quote::listed;
+use crate::{ErrorKind, Remedy};
+
+/// What is done to a spooled archive.
+pub(super) const WRITE_TEMPORARY: &str = "write a temporary file in";
 
 /// Why an image could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +32,7 @@ pub enum ImageError {
         reason: String,
     },
     /// An index has no image for the platform.
-    #[error("{reference} has no image for {wanted}; it has {}", list(available))]
+    #[error("{reference} has no image for {wanted}; it has {}", listed(available))]
     MissingPlatform {
         /// The image.
         reference: String,
@@ -48,7 +52,7 @@ pub enum ImageError {
     /// Several images are there and the reference does not say which.
     #[error(
         "{reference} holds several images and the reference does not say which: {}",
-        list(names)
+        listed(names)
     )]
     Ambiguous {
         /// The layout or archive.
@@ -93,6 +97,22 @@ pub enum ImageError {
     /// A layer's compressed data cannot be decompressed.
     #[error("a layer's compressed data is damaged: {0}")]
     Compressed(#[source] io::Error),
+    /// A layer cannot be decompressed with the memory that a layer may take.
+    #[error("a layer is not decompressed: {reason}")]
+    TooDemanding {
+        /// What it asks for and what the limit is.
+        reason: String,
+        /// What makes a layer that is taken.
+        with: &'static str,
+    },
+    /// An archive unpacks to more than the limits allow.
+    #[error("{reference} unpacks to {excess}")]
+    TooLarge {
+        /// The archive.
+        reference: String,
+        /// The limit.
+        excess: Excess,
+    },
     /// The image is in a registry, and this build of the library reaches none.
     #[error("{reference} is in a registry, and this build of Remora reads no registries")]
     NoRegistries {
@@ -171,10 +191,25 @@ impl ImageError {
             | ImageError::Config { .. }
             | ImageError::Malformed { .. }
             | ImageError::Compressed(_)
+            | ImageError::TooDemanding { .. }
+            | ImageError::TooLarge { .. }
             | ImageError::Blob { .. } => ErrorKind::Content,
             ImageError::Output(error) => error.kind(),
             ImageError::Contents(_) => ErrorKind::Internal,
             ImageError::Cancelled(_) => ErrorKind::Cancelled,
+        }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ImageError::TooLarge { .. } => Some(Remedy::LargerLayers),
+            ImageError::File { doing: WRITE_TEMPORARY, source, .. }
+                if source.kind() == io::ErrorKind::StorageFull =>
+            {
+                Some(Remedy::FreeTemporarySpace)
+            }
+            _ => None,
         }
     }
 
@@ -186,6 +221,9 @@ impl ImageError {
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => return error.hint(),
             ImageError::Output(error) => return error.hint(),
+            ImageError::TooDemanding { with, .. } => {
+                return Some(format!("compress the layer again, with {with} or with gzip"));
+            }
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
             ImageError::MissingPlatform { .. } => "choose one of those with --platform",
             ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",
@@ -237,13 +275,6 @@ impl From<ImageError> for io::Error {
     }
 }
 
-fn list<T: ToString>(items: &[T]) -> String {
-    match items {
-        [] => "none".to_owned(),
-        items => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-    }
-}
-
 fn found(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!("; there is {}", list(names)) }
+    if names.is_empty() { String::new() } else { format!("; there is {}", listed(names)) }
 }

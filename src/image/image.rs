@@ -4,7 +4,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{
-    Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest, Platform,
+    Blob, BlobData, Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
+    Platform,
 };
 
 /// An opened image.
@@ -21,8 +22,31 @@ pub(super) trait LayerSource: Send + Sync {
     fn count(&self) -> usize;
     /// The blob's descriptor, where the place keeps one.
     fn descriptor(&self, index: usize) -> Option<&Descriptor>;
+    /// How many bytes are stored.
+    fn stored_size(&self, index: usize) -> u64 {
+        self.descriptor(index).map_or(0, |descriptor| descriptor.size)
+    }
     /// The stored bytes, checked at their end against the descriptor.
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError>;
+}
+
+/// A layer where an opened image has it.
+#[derive(Clone)]
+pub struct StoredLayer {
+    layers: Arc<dyn LayerSource>,
+    index: usize,
+}
+
+impl StoredLayer {
+    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ImageError> {
+        self.layers.open(self.index)
+    }
+}
+
+impl std::fmt::Debug for StoredLayer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("StoredLayer").field("index", &self.index).finish_non_exhaustive()
+    }
 }
 
 impl Image {
@@ -79,6 +103,29 @@ impl Image {
     /// nothing is pulled from.
     pub fn pull_size(&self, layer: usize) -> Option<u64> {
         self.layers.descriptor(layer).map(|descriptor| descriptor.size)
+    }
+
+    /// The layer's blob as it is, to be written elsewhere. `None` where the place keeps no digests.
+    pub(crate) fn layer_blob(&self, layer: usize) -> Option<Blob> {
+        let descriptor = self.layers.descriptor(layer)?;
+        let stored = StoredLayer { layers: Arc::clone(&self.layers), index: layer };
+        let data = BlobData::Stored(stored);
+        Some(Blob { digest: descriptor.digest, size: descriptor.size, data })
+    }
+
+    /// The layer's descriptor, where the place keeps one.
+    pub(crate) fn layer_descriptor(&self, layer: usize) -> Option<&Descriptor> {
+        self.layers.descriptor(layer)
+    }
+
+    /// Bytes of the layer as it is stored, compressed or not.
+    pub(crate) fn stored_size(&self, layer: usize) -> u64 {
+        self.layers.stored_size(layer)
+    }
+
+    /// Bytes of all layers as they are stored.
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        (0..self.layer_count()).map(|layer| self.stored_size(layer)).fold(0, u64::saturating_add)
     }
 
     /// The layer's stored bytes, compressed or not ([`super::decompress`] tells).

@@ -34,3 +34,7 @@ pub(super) const SILENCE_TIME: Duration = Duration::from_secs(120);
 
 /// The longest `Retry-After` that is waited for; a longer one is reported.
 pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// Bytes of a file of certificates. All authorities that browsers trust take 300 KB.
+#[cfg(feature = "registry")]
+pub(super) const MAX_CA_FILE_BYTES: u64 = 16 << 20;

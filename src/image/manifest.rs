@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::limits::{MAX_LAYERS, MAX_MANIFEST_BYTES};
 use super::{Digest, Platform};
+use crate::quote::quoted;
 
 /// Media types, as the OCI image spec and Docker's image spec v2.2 name them.
 pub mod media_type {
@@ -20,6 +21,8 @@ pub mod media_type {
     pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     /// OCI layer, gzip.
     pub const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    /// A layer with zstd.
+    pub const OCI_LAYER_ZSTD: &str = "application/vnd.oci.image.layer.v1.tar+zstd";
     /// Docker image manifest, schema 2.
     pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
     /// Docker manifest list.
@@ -151,7 +154,7 @@ pub enum ManifestError {
     #[error("the manifest is a Docker schema 1 manifest, which is not supported")]
     Schema1,
     /// Some other artifact.
-    #[error("the manifest is of the type {0:?}, which is no container image")]
+    #[error("the manifest is of the type {}, which is no container image", quoted(.0))]
     MediaType(String),
     /// An artifact that has the form of an image, such as a Helm chart.
     #[error("it is an artifact whose config is of the type {0:?}, no container image")]

@@ -24,6 +24,7 @@ mod image;
 mod index_edit;
 mod limits;
 mod manifest;
+mod members;
 mod oci_archive;
 mod oci_image;
 mod oci_layout;
@@ -35,6 +36,8 @@ mod tar_index;
 mod tar_writer;
 mod transfer;
 mod transports;
+mod unpack_limits;
+mod zstd_frame;
 
 pub use compression::{Compression, decompress};
 pub use config::{ConfigError, ImageConfig, parse_config};
@@ -44,7 +47,7 @@ pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::{DockerArchiveError, check_docker_archive};
 pub use error::{BlobProblem, ImageError};
 pub use identity::{is_part_of, overwrites};
-pub use image::Image;
+pub use image::{Image, StoredLayer};
 pub use manifest::{
     Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,
 };
@@ -56,3 +59,5 @@ pub use reference::{
 pub use registry::{CredentialsError, RegistryError};
 pub use tar_index::TarIndexError;
 pub use transports::{RegistryLogin, TransportSettings, Transports};
+pub(crate) use unpack_limits::ImageBudget;
+pub use unpack_limits::{Excess, UnpackLimits};

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::archive_file::Archive;
+use super::archive_file::{Archive, Spool};
 use super::archive_output::write_archive;
 use super::limits::MAX_MANIFEST_BYTES;
 use super::oci_image::BlobSource;
@@ -25,10 +24,10 @@ pub(super) fn open(
     file: &ArchiveFile,
     tag: Option<&str>,
     platform: &Platform,
-    spool_dir: &Path,
+    spool: &Spool,
 ) -> Result<Image, ImageError> {
     let place = reference.to_string();
-    let archive = Archive::open(file, &place, spool_dir)?;
+    let archive = Archive::open(file, &place, spool)?;
     let layout = ArchivedLayout { archive, place };
     let index = layout.index_json()?;
     open_layout(reference, Arc::new(layout), &index, tag, platform)
@@ -40,10 +39,10 @@ pub(super) fn open_alone(
     file: &ArchiveFile,
     tag: Option<&str>,
     platform: &Platform,
-    spool_dir: &Path,
+    spool: &Spool,
 ) -> Result<Image, ImageError> {
     let place = reference.to_string();
-    let archive = Archive::open(file, &place, spool_dir)?;
+    let archive = Archive::open(file, &place, spool)?;
     let layout = ArchivedLayout { archive, place };
     let index = layout.index_json()?;
     oci_layout::open_alone(reference, Arc::new(layout), &index, tag, platform)

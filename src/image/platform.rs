@@ -1,5 +1,6 @@
 //! Platforms, and which manifest of an index serves one.
 
+use crate::quote::quoted;
 use std::fmt;
 use std::str::FromStr;
 
@@ -20,7 +21,7 @@ pub struct Platform {
 
 /// A text that is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a platform of the form os/architecture[/variant]")]
+#[error("{} is not a platform of the form os/architecture[/variant]", quoted(.0))]
 pub struct PlatformError(String);
 
 impl Platform {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::Digest;
+use crate::quote::quoted;
 
 /// Other tools' transports that Remora has none of. Without this list `dir:x` would be taken for the
 /// Docker Hub image `dir` with the tag `x`.
@@ -82,7 +83,7 @@ pub struct RegistryReference {
 #[non_exhaustive]
 pub enum ReferenceError {
     /// Not of the form `host[:port]/repository[:tag][@digest]`.
-    #[error("{text:?} is not an image reference: {reason}")]
+    #[error("{} is not an image reference: {reason}", quoted(text))]
     Registry {
         /// What was to be parsed, shortened.
         text: String,
@@ -90,7 +91,7 @@ pub enum ReferenceError {
         reason: String,
     },
     /// A transport without the path it needs.
-    #[error("{text:?} has no path after {transport:?}")]
+    #[error("{} has no path after {transport:?}", quoted(text))]
     NoPath {
         /// What was to be parsed.
         text: String,
@@ -101,7 +102,7 @@ pub enum ReferenceError {
     #[error("{0:?} names no tag, and without one it would replace the image that people pull")]
     NoTag(String),
     /// A transport that Remora does not have.
-    #[error("the transport {0:?} is not supported")]
+    #[error("the transport {} is not supported", quoted(.0))]
     Transport(String),
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Seek};
 
 use super::limits::{MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_LINKS, MAX_ARCHIVE_NAME_BYTES};
+use crate::quote::quoted;
 use crate::tar::{self, EntryType, ReadEntries, ReadError, Seeking, TarError, TarProblem};
 
 /// A file's place in an archive.
@@ -30,7 +31,7 @@ pub enum TarIndexError {
         error: TarError,
     },
     /// A file is stored without its holes. Writers of image archives never do that.
-    #[error("has the sparse file {0:?}")]
+    #[error("has the sparse file {}", quoted(.0))]
     Sparse(String),
     /// More entries, or longer names, than any image archive has.
     #[error(

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::archive_file::Spool;
 use super::limits::{MAX_RETRY_AFTER, SILENCE_TIME};
 #[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryReference, docker_archive,
-    oci_archive, oci_layout,
+    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryReference, UnpackLimits,
+    docker_archive, oci_archive, oci_layout,
 };
 use crate::progress::{Progress, Silent};
 
@@ -36,6 +37,8 @@ pub struct TransportSettings {
     pub longest_pause: Duration,
     /// Where archives that are compressed or come through a pipe are kept while they are read.
     pub spool_dir: PathBuf,
+    /// How large those may be.
+    pub limits: UnpackLimits,
 }
 
 /// What one registry is told to get in. No other host is ever told.
@@ -69,6 +72,7 @@ impl Default for TransportSettings {
             silence: SILENCE_TIME,
             longest_pause: MAX_RETRY_AFTER,
             spool_dir: std::env::temp_dir(),
+            limits: UnpackLimits::default(),
         }
     }
 }
@@ -78,7 +82,7 @@ impl Default for TransportSettings {
 /// All of it blocks, and may be called from any thread that does not itself run async tasks.
 #[derive(Debug)]
 pub struct Transports {
-    pub(super) spool_dir: PathBuf,
+    pub(super) spool: Spool,
     #[cfg(feature = "registry")]
     pub(super) registries: Registries,
     stdin_taken: AtomicBool,
@@ -90,7 +94,7 @@ impl Transports {
         Ok(Transports {
             #[cfg(feature = "registry")]
             registries: Registries::new(&settings)?,
-            spool_dir: settings.spool_dir,
+            spool: Spool { folder: settings.spool_dir, limits: settings.limits },
             stdin_taken: AtomicBool::new(false),
         })
     }
@@ -111,7 +115,7 @@ impl Transports {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
-        let spool_dir = self.spool_dir.as_path();
+        let spool = &self.spool;
         match reference {
             #[cfg(feature = "registry")]
             ImageReference::Registry(image) => {
@@ -127,11 +131,11 @@ impl Transports {
             }
             ImageReference::OciArchive { file, tag } => {
                 self.take_stdin(reference, file)?;
-                oci_archive::open(reference, file, tag.as_deref(), platform, spool_dir)
+                oci_archive::open(reference, file, tag.as_deref(), platform, spool)
             }
             ImageReference::DockerArchive { file, image } => {
                 self.take_stdin(reference, file)?;
-                docker_archive::open(reference, file, image.as_ref(), spool_dir)
+                docker_archive::open(reference, file, image.as_ref(), spool)
             }
         }
     }

@@ -97,6 +97,11 @@ pub fn stream_len(commands: &[Command]) -> u64 {
     MAGIC.len() as u64 + commands.iter().map(len).sum::<u64>() + 1
 }
 
+/// Commands that make no bytes in one stream, at most. Some writers have one for an empty file; each
+/// takes time and none counts against the size of what is made, so that without a bound a stream of
+/// them would take as long as it likes.
+const MAX_EMPTY_COMMANDS: u64 = 1024;
+
 /// What is wrong with a delta stream, before any base is looked at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -113,6 +118,9 @@ pub enum CommandError {
     /// Bytes come after END.
     #[error("has bytes after its END command")]
     TrailingBytes,
+    /// More commands that make nothing than any writer has reason for.
+    #[error("has more than {MAX_EMPTY_COMMANDS} commands that make no bytes")]
+    EmptyCommands,
     /// The stream could not be read.
     #[error("cannot be read: {0}")]
     Io(#[source] io::Error),
@@ -133,6 +141,7 @@ pub struct CommandReader<R> {
     input: R,
     position: u64,
     commands: u64,
+    empty_commands: u64,
     /// Bytes of the last literal that nobody has read yet.
     literal_left: u64,
 }
@@ -140,7 +149,8 @@ pub struct CommandReader<R> {
 impl<R: Read> CommandReader<R> {
     /// Starts reading: checks the magic number.
     pub fn new(input: R) -> Result<Self, CommandError> {
-        let mut reader = CommandReader { input, position: 0, commands: 0, literal_left: 0 };
+        let mut reader =
+            CommandReader { input, position: 0, commands: 0, empty_commands: 0, literal_left: 0 };
         let mut magic = [0; 4];
         reader.fill(&mut magic)?;
         if magic != MAGIC {
@@ -183,6 +193,12 @@ impl<R: Read> CommandReader<R> {
             reserved => return Err(CommandError::Reserved(reserved)),
         };
         self.commands += 1;
+        if command.is_empty() {
+            self.empty_commands += 1;
+            if self.empty_commands > MAX_EMPTY_COMMANDS {
+                return Err(CommandError::EmptyCommands);
+            }
+        }
         if let Command::Literal { len } = command {
             self.literal_left = len;
         }
@@ -267,6 +283,22 @@ mod tests {
             write_stream(&target, &[command], &mut stream).expect("vec");
             assert_eq!(stream.len(), 4 + header + len + 1);
             assert_eq!(read_all(&stream).expect("valid"), [command]);
+        }
+    }
+
+    #[test]
+    fn a_few_commands_may_make_nothing_but_not_any_number() {
+        let copy = Command::Copy { offset: 0, len: 0 };
+        for command in [copy, Command::Literal { len: 0 }] {
+            let stream = |count: u64| {
+                let mut stream = MAGIC.to_vec();
+                (0..count).for_each(|_| write_header(&command, &mut stream));
+                [stream, vec![END]].concat()
+            };
+            let read = read_all(&stream(MAX_EMPTY_COMMANDS)).expect("a few");
+            assert_eq!(read.len() as u64, MAX_EMPTY_COMMANDS);
+            let error = read_all(&stream(MAX_EMPTY_COMMANDS + 1)).expect_err("one more");
+            assert_eq!(error.to_string(), "has more than 1024 commands that make no bytes");
         }
     }
 

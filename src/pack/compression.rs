@@ -34,6 +34,8 @@ const GZIP_PIECE_BYTES: RangeInclusive<u64> = 512 << 10..=4 << 20;
 /// Streams are cut into so many members, where those would not be too large or small: all threads have
 /// work even in a delta of a few megabytes.
 const GZIP_PIECES: u64 = 8;
+/// Raw bytes in a gzip member of a stream whose length is not known beforehand.
+const QUICK_PIECE_BYTES: usize = 1 << 20;
 /// Raw bytes in a bzip2 stream: what a block of its largest size takes.
 const BZIP2_PIECE_BYTES: usize = 900_000;
 /// One in how many bytes of the images an [`Allowance`] is, beyond so many bytes: small images are soon
@@ -106,6 +108,13 @@ impl<W: Write> Encoder<W> {
             }
             Compression::None => return Encoder::None(out),
         };
+        Encoder::Pieces(Pieces::new(method, out))
+    }
+
+    /// Makes gzip of a stream of any length quickly, for a layer that somebody waits for.
+    pub(crate) fn quick_gzip(out: W) -> Self {
+        let piece_bytes = QUICK_PIECE_BYTES;
+        let method = PieceMethod::Gzip { level: GZIP_QUICK, piece_bytes, thorough: usize::MAX };
         Encoder::Pieces(Pieces::new(method, out))
     }
 

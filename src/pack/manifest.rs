@@ -45,6 +45,28 @@ impl ManifestKind {
         }
     }
 
+    /// A layer of a manifest of this kind.
+    pub(crate) fn layer(self, id: BlobId, gzip: bool) -> Descriptor {
+        id.descriptor(self.layer_type(gzip))
+    }
+
+    /// A layer that another manifest has, as one of this kind has it. `None` if this kind has no name
+    /// for such a layer, or if the layer is not to be copied.
+    pub(crate) fn kept_layer(self, layer: &Descriptor) -> Option<Descriptor> {
+        let media_type = match layer.media_type.as_str() {
+            media_type::DOCKER_LAYER_GZIP | media_type::OCI_LAYER_GZIP => self.layer_type(true),
+            media_type::DOCKER_LAYER | media_type::OCI_LAYER => self.layer_type(false),
+            media_type::OCI_LAYER_ZSTD if self == ManifestKind::Oci => media_type::OCI_LAYER_ZSTD,
+            _ => return None,
+        };
+        let annotations = layer.annotations.clone().filter(|_| self == ManifestKind::Oci);
+        layer.urls.is_empty().then(|| Descriptor {
+            media_type: media_type.to_owned(),
+            annotations,
+            ..layer.clone()
+        })
+    }
+
     fn layer_type(self, gzip: bool) -> &'static str {
         match (self, gzip) {
             (ManifestKind::Docker, true) => media_type::DOCKER_LAYER_GZIP,
@@ -68,18 +90,17 @@ struct Document {
     subject: Option<Descriptor>,
 }
 
-/// The manifest of an image of `config` and `layers`, which are gzip or else said to be plain tars:
-/// no media type exists for others, and engines look at the content.
+/// The manifest of an image of `config` and `layers`.
 pub(crate) fn image_manifest(
     kind: ManifestKind,
     config: BlobId,
-    layers: &[BlobId],
-    gzip: bool,
+    layers: Vec<Descriptor>,
 ) -> Vec<u8> {
-    write(&document(kind, config, layers, gzip))
+    write(&document(kind, config, layers))
 }
 
-/// Like [`image_manifest`], for an image of which an OCI manifest says that it is an artifact of
+/// Like [`image_manifest`] of `layers` that are gzip, or else said to be plain tars: no media type exists
+/// for others, and engines look at the content. An OCI manifest says of the image that it is an artifact of
 /// `artifact_type` about the image whose manifest is `target`.
 pub(crate) fn artifact_manifest(
     kind: ManifestKind,
@@ -89,7 +110,8 @@ pub(crate) fn artifact_manifest(
     artifact_type: &'static str,
     target: Option<&Manifest>,
 ) -> Vec<u8> {
-    let mut document = document(kind, config, layers, gzip);
+    let layers = layers.iter().map(|layer| kind.layer(*layer, gzip)).collect();
+    let mut document = document(kind, config, layers);
     if kind == ManifestKind::Oci {
         document.artifact_type = Some(artifact_type);
         document.subject =
@@ -98,14 +120,13 @@ pub(crate) fn artifact_manifest(
     write(&document)
 }
 
-fn document(kind: ManifestKind, config: BlobId, layers: &[BlobId], gzip: bool) -> Document {
-    let layer_type = kind.layer_type(gzip);
+fn document(kind: ManifestKind, config: BlobId, layers: Vec<Descriptor>) -> Document {
     Document {
         schema_version: 2,
         media_type: kind.media_type(),
         artifact_type: None,
         config: config.descriptor(kind.config_type()),
-        layers: layers.iter().map(|layer| layer.descriptor(layer_type)).collect(),
+        layers,
         subject: None,
     }
 }

@@ -11,6 +11,7 @@ mod failures;
 mod follow;
 pub(crate) mod layer_tar;
 mod manifest;
+mod metered;
 mod pair;
 
 pub use compression::Compression;
@@ -21,4 +22,5 @@ pub(crate) use compression::Allowance;
 pub(crate) use failures::Failures;
 pub(crate) use follow::{Follower, Growing, Growth};
 pub(crate) use manifest::{artifact_manifest, image_manifest};
+pub(crate) use metered::Metered;
 pub(crate) use pair::{Pair, Source, base_stream, shared_layers};

@@ -1,5 +1,6 @@
 //! What can be wrong with a stack of layers.
 
+use crate::quote::quoted;
 use crate::tar::{TarError, TarProblem};
 use crate::{ErrorKind, Remedy};
 
@@ -24,7 +25,7 @@ pub enum Problem {
     #[error(transparent)]
     Tar(#[from] TarProblem),
     /// A type of entry that no image may have.
-    #[error("{path:?} has the unknown entry type {flag:?}")]
+    #[error("{} has the unknown entry type {flag:?}", quoted(path))]
     UnknownType {
         /// The entry's name as written.
         path: String,
@@ -33,7 +34,8 @@ pub enum Problem {
     },
     /// Sparse files that are too large to be laid out.
     #[error(
-        "the sparse file {path:?} has {bytes} bytes with its holes: all of them may have {limit}"
+        "the sparse file {} has {bytes} bytes with its holes: all of them may have {limit}",
+        quoted(path)
     )]
     SparseTooLarge {
         /// The file.
@@ -44,28 +46,32 @@ pub enum Problem {
         limit: u64,
     },
     /// A name that leads out of the tree.
-    #[error("{0:?} leads out of the root folder")]
+    #[error("{} leads out of the root folder", quoted(.0))]
     Escape(String),
     /// A name longer than a file system takes.
-    #[error("{0:?} is too long a name")]
+    #[error("{} is too long a name", quoted(.0))]
     NameTooLong(String),
     /// A name with a NUL byte in it.
-    #[error("{0:?} has a NUL byte in it")]
+    #[error("{} has a NUL byte in it", quoted(.0))]
     Nul(String),
     /// Symbolic links that lead in circles.
-    #[error("{0:?} goes through too many symbolic links")]
+    #[error("{} goes through too many symbolic links", quoted(.0))]
     Loop(String),
     /// An entry below something of the same layer that is not a directory.
-    #[error("{0:?} lies below something that is not a directory")]
+    #[error("{} lies below something that is not a directory", quoted(.0))]
     NotADirectory(String),
     /// The root made into something that is not a directory.
     #[error("the root folder is made into something else")]
     RootReplaced,
     /// A whiteout that names nothing, or a special name.
-    #[error("the whiteout {0:?} names nothing that could be removed")]
+    #[error("the whiteout {} names nothing that could be removed", quoted(.0))]
     BadWhiteout(String),
     /// A hard link to something that is not there, to itself, or to a directory.
-    #[error("{path:?} is a hard link to {target:?}, which is no file of this image")]
+    #[error(
+        "{} is a hard link to {}, which is no file of this image",
+        quoted(path),
+        quoted(target)
+    )]
     BadLink {
         /// The link.
         path: String,

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use crate::api::Secret;
 use crate::delta::{Effort, Goal};
-use crate::image::Platform;
+use crate::image::{Platform, UnpackLimits};
 
 /// What a server is told when it starts.
 #[derive(Debug, Clone)]
@@ -119,6 +119,8 @@ pub struct WorkSettings {
     pub effort: Effort,
     /// What a delta is to be good for.
     pub goal: Goal,
+    /// What images may unpack to.
+    pub limits: UnpackLimits,
     /// How long a delta that nobody waits for any more is kept in the queue.
     pub grace: Duration,
     /// How long a registry that fails is put up with before a delta counts as failed.

@@ -21,10 +21,13 @@ use super::settings::{AccessRules, DataSettings, ServerSettings};
 use super::{ServerError, memory};
 use crate::Dialect;
 use crate::output::Output;
+use crate::small_file::read_small_file;
 use crate::store::Store;
 
 /// Bytes of the key that download URLs are signed with.
 const KEY_BYTES: usize = 32;
+/// Bytes of a key that somebody else put there, at most.
+const MAX_KEY_BYTES: u64 = 4096;
 /// The file of the data folder that keeps it from one start to the next.
 const KEY_FILE: &str = "download.key";
 /// The folder of the data folder that keeps layers.
@@ -43,7 +46,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let guard = guard(settings.access.as_ref(), &settings)?;
     let signer = signer(&settings)?;
     let images = Images::new(&settings.registry, settings.work.registry_patience)?;
-    let store = Store::open(data.folder.join(STORE_FOLDER))?;
+    let store = Store::open(data.folder.join(STORE_FOLDER))?.with_limits(settings.work.limits);
     let artifacts = Arc::new(Artifacts::open(&artifact_place(data))?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
@@ -135,7 +138,7 @@ fn signer(settings: &ServerSettings) -> Result<DownloadSigner, ServerError> {
 /// The key in the data folder, made where there is none: URLs that were given out survive a restart.
 fn kept_key(data: &DataSettings) -> Result<Vec<u8>, ServerError> {
     let path = data.folder.join(KEY_FILE);
-    match fs::read(&path) {
+    match read_small_file(&path, MAX_KEY_BYTES) {
         Ok(key) if key.len() >= KEY_BYTES => return Ok(key),
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -10,6 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::ServerError;
 use super::error::io_error;
 use super::settings::TlsFiles;
+use crate::small_file::read_small_file;
+
+/// Bytes of a certificate with those that it hangs on, or of a key, at most.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// How often the files are looked at. Certificates are renewed days before they end.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
@@ -18,8 +22,14 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 pub(super) async fn load(files: &TlsFiles) -> Result<RustlsConfig, ServerError> {
     // Fails only if the process has a provider already, which then serves.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = RustlsConfig::from_pem_file(&files.certificate, &files.key).await;
+    let (certificate, key) = read(files)?;
+    let config = RustlsConfig::from_pem(certificate, key).await;
     config.map_err(io_error("use the TLS certificate", &files.certificate))
+}
+
+fn read(files: &TlsFiles) -> Result<(Vec<u8>, Vec<u8>), ServerError> {
+    let read = |path: &Path| read_small_file(path, MAX_FILE_BYTES).map_err(io_error("read", path));
+    Ok((read(&files.certificate)?, read(&files.key)?))
 }
 
 /// Reads the files again whenever they change, until `stopped`. A pair that does not fit together is
@@ -36,7 +46,14 @@ pub(super) async fn keep_fresh(config: RustlsConfig, files: TlsFiles, stopped: C
         if now == loaded || now.is_none() {
             continue;
         }
-        match config.reload_from_pem_file(&files.certificate, &files.key).await {
+        let reloaded = match read(&files) {
+            Ok((certificate, key)) => config
+                .reload_from_pem(certificate, key)
+                .await
+                .map_err(io_error("use the TLS certificate", &files.certificate)),
+            Err(error) => Err(error),
+        };
+        match reloaded {
             Ok(()) => {
                 loaded = now;
                 tracing::info!("the TLS certificate was read again");

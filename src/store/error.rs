@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
-use crate::image::{DiffId, ImageError};
+use crate::image::{DiffId, Excess, ImageError};
 use crate::{ErrorKind, Remedy};
 
 /// A failure of the store.
@@ -84,13 +84,21 @@ pub enum StoreError {
         /// The layer.
         diff_id: DiffId,
     },
-    /// A layer unpacks to more than the store takes.
-    #[error("layer {diff_id} unpacks to more than {limit} bytes")]
+    /// A layer, or an image with it, unpacks to more than the limits allow.
+    #[error("layer {diff_id} unpacks to {excess}")]
     TooLarge {
         /// The layer.
         diff_id: DiffId,
-        /// The store's limit in bytes.
-        limit: u64,
+        /// The limit.
+        excess: Excess,
+    },
+    /// The layers of an image unpack to more than the limits allow.
+    #[error("the layers of {reference} unpack to {excess}")]
+    ImageTooLarge {
+        /// The image.
+        reference: String,
+        /// The limit.
+        excess: Excess,
     },
 }
 
@@ -112,7 +120,9 @@ impl StoreError {
             | StoreError::Obstacle { .. }
             | StoreError::Damaged { .. } => ErrorKind::Environment,
             StoreError::Source { source, .. } | StoreError::Image(source) => source_kind(source),
-            StoreError::WrongDiffId { .. } | StoreError::TooLarge { .. } => ErrorKind::Content,
+            StoreError::WrongDiffId { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::ImageTooLarge { .. } => ErrorKind::Content,
         }
     }
 
@@ -125,9 +135,11 @@ impl StoreError {
             StoreError::NotAStore { .. } | StoreError::UnknownFormat { .. } => Remedy::OtherStore,
             StoreError::Obstacle { .. } => Remedy::ClearStore,
             StoreError::Damaged { .. } => Remedy::VerifyStore,
-            StoreError::Source { .. } | StoreError::Image(_) => return None,
+            StoreError::Source { source, .. } | StoreError::Image(source) => {
+                return source.remedy();
+            }
             StoreError::WrongDiffId { .. } => Remedy::RebuildImage,
-            StoreError::TooLarge { .. } => Remedy::LargerLayers,
+            StoreError::TooLarge { .. } | StoreError::ImageTooLarge { .. } => Remedy::LargerLayers,
         })
     }
 

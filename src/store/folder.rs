@@ -7,26 +7,22 @@ use std::path::{Path, PathBuf};
 use super::error::io_error;
 use super::workspace::{self, Leftovers};
 use super::{StoreError, Workspace};
-use crate::image::DiffId;
+use crate::image::{DiffId, UnpackLimits};
 use crate::temporary::create_folders;
-
-/// The largest uncompressed layer that a store takes unless told otherwise: 16 GiB. Real layers are
-/// far smaller; a few megabytes of zstd can claim to unpack to terabytes.
-pub const MAX_LAYER_BYTES: u64 = 16 << 30;
 
 /// A store of uncompressed layers in a folder. Cheap to clone; any number of threads and processes
 /// may use one folder at once.
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
-    max_layer_bytes: u64,
+    limits: UnpackLimits,
 }
 
 impl Store {
     /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
     /// and removes what killed processes left half-done in it, as far as that can be removed.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store = Store { root: path.into(), max_layer_bytes: MAX_LAYER_BYTES };
+        let store = Store { root: path.into(), limits: UnpackLimits::default() };
         store.refuse_foreign()?;
         for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
             create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
@@ -46,14 +42,14 @@ impl Store {
         Ok(cache.ok_or(StoreError::NoDefaultPath)?.join("remora"))
     }
 
-    /// Takes layers of up to `limit` bytes, uncompressed, instead of [`MAX_LAYER_BYTES`].
-    pub fn with_max_layer_bytes(self, limit: u64) -> Self {
-        Store { max_layer_bytes: limit, ..self }
+    /// Takes what is within `limits` instead of the usual ones.
+    pub fn with_limits(self, limits: UnpackLimits) -> Self {
+        Store { limits, ..self }
     }
 
-    /// The largest uncompressed layer that this store takes, in bytes.
-    pub fn max_layer_bytes(&self) -> u64 {
-        self.max_layer_bytes
+    /// What images may unpack to here.
+    pub fn limits(&self) -> UnpackLimits {
+        self.limits
     }
 
     /// The folder.

@@ -17,8 +17,11 @@ use sha2::{Digest as _, Sha256};
 use super::error::io_error;
 use super::workspace::Workspace;
 use super::{Layer, Store, StoreError};
-use crate::image::{DiffId, Digest, Image, ImageError, decompress};
+use crate::image::{
+    DiffId, Digest, Excess, Image, ImageBudget, ImageError, UnpackLimits, decompress,
+};
 use crate::progress::{Progress, Reported, Stage};
+use crate::space::{SpaceWatch, check_space};
 use crate::temporary::TemporaryFile;
 
 /// How much is read, hashed and written at a time.
@@ -36,21 +39,53 @@ impl Store {
         progress: &dyn Progress,
     ) -> Result<Vec<Vec<Layer>>, StoreError> {
         let mut wanted = Vec::new();
-        for image in images {
+        for (number, image) in images.iter().enumerate() {
             for (index, diff_id) in image.diff_ids()?.iter().enumerate() {
-                if wanted.iter().all(|(_, _, known)| *known != diff_id) {
-                    wanted.push((image, index, diff_id));
+                if wanted.iter().all(|known: &Wanted<'_>| known.diff_id != diff_id) {
+                    wanted.push(Wanted { image: number, index, diff_id });
                 }
             }
         }
-        let layers =
-            in_threads(&wanted, |(image, index, _)| self.ensure_whole(image, *index, progress))?;
+        self.check_space_for(images, &wanted)?;
+        let budgets: Vec<ImageBudget> = images.iter().map(|image| self.budget_of(image)).collect();
+        let layers = in_threads(&wanted, |&Wanted { image, index, .. }| {
+            self.ensure_whole(images[image], index, &budgets[image], progress)
+        })?;
         let layers: HashMap<DiffId, Layer> =
             layers.into_iter().map(|layer| (layer.diff_id(), layer)).collect();
         let layers_of = |image: &&Image| {
-            Ok(image.diff_ids()?.iter().map(|diff_id| layers[diff_id].clone()).collect())
+            let layers: Vec<Layer> =
+                image.diff_ids()?.iter().map(|diff_id| layers[diff_id].clone()).collect();
+            self.check_size(image, &layers)?;
+            Ok(layers)
         };
         images.iter().map(layers_of).collect()
+    }
+
+    /// What the layers of `image` may unpack to together.
+    fn budget_of(&self, image: &Image) -> ImageBudget {
+        ImageBudget::new(self.limits(), image.stored_bytes())
+    }
+
+    /// Checks that the layers that are not there yet have room: each takes as many bytes as its blob
+    /// at least.
+    fn check_space_for(&self, images: &[&Image], wanted: &[Wanted<'_>]) -> Result<(), StoreError> {
+        let missing = wanted.iter().filter(|wanted| !self.layer_path(wanted.diff_id).exists());
+        let bytes = missing.map(|wanted| images[wanted.image].stored_size(wanted.index));
+        let folder = self.layers();
+        check_space(&folder, bytes.fold(0, u64::saturating_add))
+            .map_err(io_error("write into", &folder))
+    }
+
+    /// Checks the size of an image whose layers are all there, those included that were there before.
+    fn check_size(&self, image: &Image, layers: &[Layer]) -> Result<(), StoreError> {
+        let unpacked = layers.iter().map(|layer| layer.len() as u64);
+        self.limits()
+            .check_image(image.stored_bytes(), unpacked.fold(0, u64::saturating_add))
+            .map_err(|excess| StoreError::ImageTooLarge {
+                reference: image.reference().to_string(),
+                excess,
+            })
     }
 
     /// As [`ensure_layer`](Self::ensure_layer); a layer of which the disk has lost pages is fetched
@@ -59,15 +94,16 @@ impl Store {
         &self,
         image: &Image,
         index: usize,
+        budget: &ImageBudget,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
-        let layer = self.ensure_layer(image, index, progress)?;
+        let layer = self.ensure_within(image, index, budget, progress)?;
         let Err(error) = layer.populate() else { return Ok(layer) };
         tracing::warn!(diff_id = %layer.diff_id(), "the disk has lost a page: {error}");
         layer.drop_from_store();
         let path = self.layer_path(&layer.diff_id());
         drop(layer);
-        let layer = self.ensure_layer(image, index, progress)?;
+        let layer = self.ensure_within(image, index, budget, progress)?;
         layer.populate().map_err(io_error("read", &path))?;
         Ok(layer)
     }
@@ -81,8 +117,19 @@ impl Store {
         index: usize,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
+        self.ensure_within(image, index, &self.budget_of(image), progress)
+    }
+
+    fn ensure_within(
+        &self,
+        image: &Image,
+        index: usize,
+        budget: &ImageBudget,
+        progress: &dyn Progress,
+    ) -> Result<Layer, StoreError> {
         let diff_id = image.diff_ids()?[index];
-        self.ensure(diff_id, || {
+        let bounds = Bounds::of_layer(self.limits(), image.stored_size(index), budget);
+        self.bring_in_once(diff_id, &bounds, || {
             progress.expect(Stage::Fetch, image.pull_size(index).unwrap_or(0));
             decompress(Reported::new(image.open_layer(index)?, Stage::Fetch, progress))
         })
@@ -94,6 +141,15 @@ impl Store {
     pub fn ensure<'a>(
         &self,
         diff_id: DiffId,
+        open: impl FnMut() -> io::Result<Box<dyn Read + Send + 'a>>,
+    ) -> Result<Layer, StoreError> {
+        self.bring_in_once(diff_id, &Bounds::of_any(self.limits()), open)
+    }
+
+    fn bring_in_once<'a>(
+        &self,
+        diff_id: DiffId,
+        bounds: &Bounds<'_>,
         mut open: impl FnMut() -> io::Result<Box<dyn Read + Send + 'a>>,
     ) -> Result<Layer, StoreError> {
         loop {
@@ -106,18 +162,19 @@ impl Store {
                 return Ok(layer);
             }
             let mut bytes = open().map_err(source_error(diff_id))?;
-            self.bring_in(diff_id, &mut bytes, &workspace)?;
+            self.bring_in(diff_id, bounds, &mut bytes, &workspace)?;
         }
     }
 
     fn bring_in(
         &self,
         expected: DiffId,
+        bounds: &Bounds<'_>,
         bytes: &mut dyn Read,
         workspace: &Workspace,
     ) -> Result<(), StoreError> {
         let mut file = workspace.new_file()?;
-        let actual = self.copy(expected, bytes, &mut file)?;
+        let actual = self.copy(expected, bounds, bytes, &mut file)?;
         if actual != expected {
             return Err(StoreError::WrongDiffId { expected, actual });
         }
@@ -127,14 +184,15 @@ impl Store {
         file.publish(&path).map_err(io_error("write", &path))
     }
 
-    /// Copies `bytes` to `file`, up to the limit, and says what they hash to.
+    /// Copies `bytes` to `file`, as far as the bounds and the disk allow, and says what they hash to.
     fn copy(
         &self,
         diff_id: DiffId,
+        bounds: &Bounds<'_>,
         bytes: &mut dyn Read,
         file: &mut TemporaryFile,
     ) -> Result<DiffId, StoreError> {
-        let limit = self.max_layer_bytes();
+        let mut space = SpaceWatch::new(self.path());
         let mut hasher = Sha256::new();
         let mut chunk = vec![0; CHUNK];
         let mut total = 0;
@@ -146,12 +204,48 @@ impl Store {
                 Err(error) => return Err(source_error(diff_id)(error)),
             };
             total += len as u64;
-            if total > limit {
-                return Err(StoreError::TooLarge { diff_id, limit });
-            }
+            let too_large = |excess| StoreError::TooLarge { diff_id, excess };
+            bounds.check(total, len as u64).map_err(too_large)?;
+            space.about_to_write(len as u64).map_err(io_error("write", file.path()))?;
             hasher.update(&chunk[..len]);
             file.write_all(&chunk[..len]).map_err(io_error("write", file.path()))?;
         }
+    }
+}
+
+/// A layer of one of several images.
+struct Wanted<'a> {
+    /// Number of the image.
+    image: usize,
+    /// Number of the layer in it.
+    index: usize,
+    diff_id: &'a DiffId,
+}
+
+/// What one layer may unpack to.
+struct Bounds<'a> {
+    limits: UnpackLimits,
+    /// Bytes of the blob, where there is one.
+    stored: Option<u64>,
+    image: Option<&'a ImageBudget>,
+}
+
+impl<'a> Bounds<'a> {
+    fn of_layer(limits: UnpackLimits, stored: u64, image: &'a ImageBudget) -> Self {
+        Bounds { limits, stored: Some(stored), image: Some(image) }
+    }
+
+    fn of_any(limits: UnpackLimits) -> Self {
+        Bounds { limits, stored: None, image: None }
+    }
+
+    /// Checks that the layer may have `total` bytes, of which `more` are new.
+    fn check(&self, total: u64, more: u64) -> Result<(), Excess> {
+        if total > self.limits.layer_bytes {
+            return Err(Excess::Layer(self.limits.layer_bytes));
+        }
+        self.stored.map_or(Ok(()), |stored| self.limits.check_ratio(stored, total))?;
+        self.image.map_or(Ok(()), |image| image.take(more))
     }
 }
 

@@ -30,7 +30,7 @@ mod workspace;
 pub use check::{Trouble, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
-pub use folder::{MAX_LAYER_BYTES, Store};
+pub use folder::Store;
 pub use layer::{Layer, verify_layers};
 pub use mapping::{LastWords, report_lost_pages};
 pub use workspace::Workspace;

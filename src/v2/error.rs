@@ -4,6 +4,7 @@ use std::io;
 
 use crate::image::{DiffId, ImageError};
 use crate::progress::Cancelled;
+use crate::quote::quoted;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
 use crate::{ErrorKind, Remedy};
@@ -46,7 +47,7 @@ pub enum V2Error {
         limit: usize,
     },
     /// rsync has no way to turn the base into this target.
-    #[error("{path:?} {problem}")]
+    #[error("{} {problem}", quoted(path))]
     NotTransferable {
         /// Where in the target.
         path: String,
@@ -200,7 +201,7 @@ pub enum BatchProblem {
     #[error("a bad record: {0}")]
     Record(&'static str),
     /// A file's content does not come out.
-    #[error("{path:?} does not come out right: {problem}")]
+    #[error("{} does not come out right: {problem}", quoted(path))]
     Content {
         /// The file.
         path: String,

@@ -1,9 +1,9 @@
 //! Rebuilding the target image from its base and a delta.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use flate2::write::GzEncoder;
 use rayon::prelude::*;
 
 use super::labels::DeltaLabels;
@@ -13,23 +13,31 @@ use super::verify::expect_diff_id;
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
 use crate::ErrorKind;
 use crate::delta::Base;
-use crate::image::{Image, ImageConfig, ImageContents, ImageReference};
+use crate::image::{
+    Blob, Descriptor, DiffId, Image, ImageBudget, ImageConfig, ImageContents, ImageReference,
+};
 use crate::measure::Measure;
+use crate::pack::compression::Encoder;
 use crate::pack::{
-    BlobId, Hashed, ManifestKind, Written, base_stream, image_manifest, shared_layers,
+    BlobId, Hashed, ManifestKind, Metered, Written, base_stream, image_manifest, shared_layers,
 };
 use crate::progress::Progress;
+use crate::space::{SpaceWatch, check_space};
 use crate::store::{Store, Workspace, verify_layers};
 use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How the rebuilt image is to be wrapped up. Its config, and so its image ID, are the target's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ApplyOptions {
-    /// Which manifest the image gets. It is not the target's own: that has gone with the compressed
-    /// layers it names.
+    /// Which manifest the image gets. It is not the target's own, which has gone with the compressed
+    /// layers that it names.
     pub manifest: ManifestKind,
     /// Leave the layers uncompressed.
     pub plain_layers: bool,
+    /// Refer to the base's own blobs of layers that the target has too, even if the base is in a
+    /// registry: where the image goes they are there, can be mounted, or are fetched once more.
+    /// Blobs of a base that is on this machine are kept in any case.
+    pub base_blobs: bool,
 }
 
 impl ApplyOptions {
@@ -38,6 +46,7 @@ impl ApplyOptions {
         ApplyOptions {
             manifest: ManifestKind::for_destination(destination),
             plain_layers: destination.holds_plain_layers(),
+            base_blobs: matches!(destination, ImageReference::Registry(_)),
         }
     }
 }
@@ -89,14 +98,21 @@ pub fn apply(
     let shared = shared_layers(base.diff_ids()?, labels.target.diff_ids());
     let base_layers = store.ensure_layers(&[base], progress)?.remove(0);
     let scratch = store.scratch()?;
+    let limits = store.limits();
+    let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
+    let budget = ImageBudget::new(limits, base_bytes.saturating_add(delta.stored_bytes()));
+    check_space(store.path(), delta.stored_bytes()).map_err(V3Error::Write)?;
     let work = Work {
         delta,
+        base_image: base,
         target: &labels.target,
         base: base_stream(&base_layers),
         shared: base_layers[..shared].iter().map(|layer| &layer[..]).collect(),
         scratch: &scratch,
-        limit: store.max_layer_bytes(),
-        plain_layers: options.plain_layers,
+        space: store.path(),
+        budget: &budget,
+        limit: limits.layer_bytes,
+        options,
         progress,
     };
     let layers = work.rebuild_all().map_err(|error| match error.kind() {
@@ -104,30 +120,37 @@ pub fn apply(
         ErrorKind::Content => verify_layers(&base_layers).map_or_else(V3Error::from, |()| error),
         _ => error,
     })?;
-    let contents = image_contents(&labels.target, options, &layers);
+    let contents = image_contents(base, &labels.target, options, &layers);
     let digest = delta.manifest().map(|manifest| manifest.digest());
     let reports = layers.iter().map(|layer| layer.report.clone()).collect();
     let report = DeltaReport::new(labels.base, labels.target.id(), digest, reports, &measure);
-    let blobs = layers.into_iter().map(|layer| layer.blob.out).collect();
+    let blobs = layers.into_iter().filter_map(|layer| layer.file).collect();
     Ok(Rebuilt { contents, report, _blobs: blobs, _scratch: scratch })
 }
 
 /// What it takes to rebuild any layer.
 struct Work<'a> {
     delta: &'a Image,
+    base_image: &'a Image,
     target: &'a ImageConfig,
     base: Base<'a>,
     /// The base's layers that the target shares, bottom first.
     shared: Vec<&'a [u8]>,
     scratch: &'a Workspace,
+    /// A folder on the disk that the scratch folder is on.
+    space: &'a Path,
+    budget: &'a ImageBudget,
     limit: u64,
-    plain_layers: bool,
+    options: ApplyOptions,
     progress: &'a dyn Progress,
 }
 
 /// A layer that has been rebuilt and packed.
 struct PackedLayer {
-    blob: Written<TemporaryPath>,
+    blob: Blob,
+    descriptor: Descriptor,
+    /// The blob's file, unless the blob is the base's.
+    file: Option<TemporaryPath>,
     report: LayerReport,
 }
 
@@ -141,33 +164,75 @@ impl Work<'_> {
 
     fn pack(&self, index: usize) -> Result<PackedLayer, V3Error> {
         let bytes = AtomicU64::new(0);
-        let file = LayerFile::new(self.scratch.new_file()?, self.plain_layers);
+        let kept = self.kept(index);
+        let out = match kept {
+            Some(_) => LayerFile::Nowhere(io::sink()),
+            None => LayerFile::new(self.scratch.new_file()?, self.options.plain_layers),
+        };
+        let out = Metered::new(out, self.budget, SpaceWatch::new(self.space));
         let RebuiltLayer { out, diff_id, stats } =
-            self.rebuild(index, file, &bytes).map_err(V3Error::layer(index))?;
-        let (out, id) = out.finish()?;
+            self.rebuild(index, out, &bytes).map_err(V3Error::layer(index))?;
         let shared = index < self.shared.len();
         let report = LayerReport::new(diff_id, Some(shared), None, bytes.into_inner(), stats);
-        Ok(PackedLayer { blob: Written { out: out.close(), id, diff_id }, report })
+        let written = out.into_inner().finish()?;
+        Ok(match (kept, written) {
+            (None, Some((file, id))) => self.new_layer(file, id, diff_id, report),
+            (Some((blob, descriptor)), _) => PackedLayer { blob, descriptor, file: None, report },
+            (None, None) => unreachable!("only what is kept is written nowhere"),
+        })
     }
 
-    fn rebuild(
+    fn new_layer(
+        &self,
+        file: TemporaryFile,
+        id: BlobId,
+        diff_id: DiffId,
+        report: LayerReport,
+    ) -> PackedLayer {
+        let written = Written { out: file.close(), id, diff_id };
+        let descriptor = self.options.manifest.layer(id, !self.options.plain_layers);
+        let blob = written.to_blob();
+        PackedLayer { blob, descriptor, file: Some(written.out), report }
+    }
+
+    /// The base's blob of layer number `index` of the target, if the base has that layer and its blob
+    /// can be had. It is as the base's manifest names it; engines compare it with the diff ID as they
+    /// do when they pull the base.
+    fn kept(&self, index: usize) -> Option<(Blob, Descriptor)> {
+        let in_registry = matches!(self.base_image.reference(), ImageReference::Registry(_));
+        if self.options.plain_layers || (in_registry && !self.options.base_blobs) {
+            return None;
+        }
+        let diff_id = self.target.diff_ids()[index];
+        let same = if index < self.shared.len() {
+            index
+        } else {
+            self.base_image.config().diff_ids().iter().position(|base| *base == diff_id)?
+        };
+        let descriptor = self.base_image.layer_descriptor(same)?;
+        Some((self.base_image.layer_blob(same)?, self.options.manifest.kept_layer(descriptor)?))
+    }
+
+    fn rebuild<W: Write>(
         &self,
         index: usize,
-        file: LayerFile,
+        out: W,
         bytes: &AtomicU64,
-    ) -> Result<RebuiltLayer<LayerFile>, LayerError> {
+    ) -> Result<RebuiltLayer<W>, LayerError> {
         let blob = open_blob(self.delta, index, bytes, self.progress)?;
         let shared = self.shared.get(index).copied();
-        let rebuilt = rebuild(blob, &self.base, shared, file, self.limit)?;
+        let rebuilt = rebuild(blob, &self.base, shared, out, self.limit)?;
         expect_diff_id(self.target.diff_ids()[index], rebuilt.diff_id)?;
         Ok(rebuilt)
     }
 }
 
-/// The file that a layer is rebuilt into.
+/// Where a layer is rebuilt to.
 enum LayerFile {
     Plain(Hashed<TemporaryFile>),
-    Gzip(Box<GzEncoder<Hashed<TemporaryFile>>>),
+    Gzip(Encoder<Hashed<TemporaryFile>>),
+    /// Only to see that the delta makes the layer, which is there already.
+    Nowhere(io::Sink),
 }
 
 impl LayerFile {
@@ -175,17 +240,15 @@ impl LayerFile {
         let file = Hashed::new(file);
         match plain {
             true => LayerFile::Plain(file),
-            // Neither name nor time is in its header: the same layer makes the same bytes.
-            false => {
-                LayerFile::Gzip(Box::new(GzEncoder::new(file, flate2::Compression::default())))
-            }
+            false => LayerFile::Gzip(Encoder::quick_gzip(file)),
         }
     }
 
-    fn finish(self) -> io::Result<(TemporaryFile, BlobId)> {
+    fn finish(self) -> io::Result<Option<(TemporaryFile, BlobId)>> {
         match self {
-            LayerFile::Plain(file) => Ok(file.finish()),
-            LayerFile::Gzip(encoder) => Ok(encoder.finish()?.finish()),
+            LayerFile::Plain(file) => Ok(Some(file.finish())),
+            LayerFile::Gzip(encoder) => Ok(Some(encoder.finish()?.finish())),
+            LayerFile::Nowhere(_) => Ok(None),
         }
     }
 }
@@ -195,6 +258,7 @@ impl Write for LayerFile {
         match self {
             LayerFile::Plain(file) => file.write(bytes),
             LayerFile::Gzip(encoder) => encoder.write(bytes),
+            LayerFile::Nowhere(sink) => sink.write(bytes),
         }
     }
 
@@ -204,18 +268,22 @@ impl Write for LayerFile {
 }
 
 fn image_contents(
+    base: &Image,
     target: &ImageConfig,
     options: ApplyOptions,
     layers: &[PackedLayer],
 ) -> ImageContents {
     let config = target.bytes().to_vec();
-    let blobs: Vec<BlobId> = layers.iter().map(|layer| layer.blob.id).collect();
-    let gzip = !options.plain_layers;
+    let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+    let mount_from = match base.reference() {
+        ImageReference::Registry(base) => vec![base.clone()],
+        _ => Vec::new(),
+    };
     ImageContents {
-        manifest: image_manifest(options.manifest, BlobId::of(&config), &blobs, gzip),
+        manifest: image_manifest(options.manifest, BlobId::of(&config), descriptors),
         manifest_media_type: options.manifest.media_type().to_owned(),
         config,
-        layers: layers.iter().map(|layer| layer.blob.to_blob()).collect(),
-        mount_from: Vec::new(),
+        layers: layers.iter().map(|layer| layer.blob.clone()).collect(),
+        mount_from,
     }
 }

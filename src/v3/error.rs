@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::image::{DiffId, ImageError, ImageId};
+use crate::image::{DiffId, Excess, ImageError, ImageId};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
@@ -82,6 +82,12 @@ pub enum V3Error {
     /// A delta that was just made does not make its target; it was not published.
     #[error("the delta just made does not rebuild the target and was discarded: {0}")]
     Unverified(#[source] Box<V3Error>),
+    /// Nobody could read the delta: a part of it exceeds what its readers take.
+    #[error("the delta would be of no use: {0}")]
+    Unreadable(#[source] Box<ImageError>),
+    /// The target is so much larger than base and delta that nobody would apply the delta.
+    #[error("the target's layers have {0}, base and delta together")]
+    TooLarge(Excess),
     /// A blob could not be written.
     #[error("cannot write a layer blob: {0}")]
     Write(#[from] io::Error),
@@ -112,6 +118,9 @@ pub enum LayerError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The layer, or the image with it, is larger than the limits allow.
+    #[error("rebuilt, it has {0}")]
+    TooLarge(Excess),
     /// The delta cannot be applied.
     #[error(transparent)]
     Patch(PatchError),
@@ -142,6 +151,12 @@ impl V3Error {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             V3Error::Store(error) => error.remedy(),
+            V3Error::Image(error) => error.remedy(),
+            V3Error::Layer {
+                source: LayerError::TooLarge(_) | LayerError::Patch(PatchError::TooLarge { .. }),
+                ..
+            }
+            | V3Error::TooLarge(_) => Some(Remedy::LargerLayers),
             V3Error::Write(_)
             | V3Error::Layer { source: LayerError::Patch(PatchError::Output(_)), .. } => {
                 Some(Remedy::FreeStoreSpace)
@@ -173,7 +188,12 @@ impl V3Error {
             V3Error::BaseWithoutLayers { .. } => "pull the target itself, it is no larger",
             V3Error::Unverified(_) => return None,
             V3Error::BaseLabel { .. } | V3Error::LayerCount { .. } => "make the delta again",
-            V3Error::NotLinux { .. } | V3Error::ConfigNotText => return None,
+            V3Error::NotLinux { .. } | V3Error::ConfigNotText | V3Error::TooLarge(_) => {
+                return None;
+            }
+            V3Error::Unreadable(_) => {
+                "make the target's config smaller: labels, environment and history are kept in it"
+            }
             V3Error::Write(_) => return None,
         };
         Some(hint.to_owned())
@@ -216,7 +236,16 @@ impl LayerError {
             {
                 LayerError::of_read(source)
             }
+            PatchError::Output(source) => LayerError::of_write(source),
             error => LayerError::Patch(error),
+        }
+    }
+
+    /// A limit that is exceeded while the layer is written is no failure of the disk.
+    pub(super) fn of_write(error: io::Error) -> Self {
+        match error.downcast::<Excess>() {
+            Ok(excess) => LayerError::TooLarge(excess),
+            Err(error) => LayerError::Patch(PatchError::Output(error)),
         }
     }
 

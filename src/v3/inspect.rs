@@ -8,24 +8,35 @@ use super::labels::DeltaLabels;
 use super::rebuild::{Content, open, open_blob};
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
 use crate::delta::CommandStats;
-use crate::image::Image;
+use crate::image::{Excess, Image, UnpackLimits};
 use crate::measure::Measure;
 use crate::progress::Progress;
 
 /// Says what the delta image `delta` is made of, ours or balena-engine's. Reads all its blobs.
-pub fn inspect(delta: &Image, progress: &dyn Progress) -> Result<DeltaReport, V3Error> {
+///
+/// # Errors
+/// Whatever keeps it from being read; also if it makes more than `limits` allow.
+pub fn inspect(
+    delta: &Image,
+    limits: &UnpackLimits,
+    progress: &dyn Progress,
+) -> Result<DeltaReport, V3Error> {
     let measure = Measure::start(progress);
     let labels = DeltaLabels::of(delta)?;
     let layers = (0..delta.layer_count())
         .into_par_iter()
         .map(|index| {
             let (delta_bytes, stats) =
-                count(delta, index, progress).map_err(V3Error::layer(index))?;
+                count(delta, index, limits, progress).map_err(V3Error::layer(index))?;
             let diff_id = labels.target.diff_ids()[index];
             Ok(LayerReport::new(diff_id, None, None, delta_bytes, stats))
         })
         .collect::<Vec<Result<_, V3Error>>>();
     let layers = layers.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let target_bytes = layers.iter().fold(0, |sum: u64, layer| sum.saturating_add(layer.size));
+    if target_bytes > limits.image_bytes {
+        return Err(V3Error::TooLarge(Excess::Image(limits.image_bytes)));
+    }
     let digest = delta.manifest().map(|manifest| manifest.digest());
     Ok(DeltaReport::new(labels.base, labels.target.id(), digest, layers, &measure))
 }
@@ -34,12 +45,13 @@ pub fn inspect(delta: &Image, progress: &dyn Progress) -> Result<DeltaReport, V3
 fn count(
     delta: &Image,
     index: usize,
+    limits: &UnpackLimits,
     progress: &dyn Progress,
 ) -> Result<(u64, CommandStats), LayerError> {
     let bytes = AtomicU64::new(0);
     let blob = open_blob(delta, index, &bytes, progress)?;
     let stats = match open(blob)? {
-        Content::Delta(stream) => stream.count()?,
+        Content::Delta(stream) => stream.count(limits.layer_bytes)?,
         Content::Nothing => CommandStats::default(),
     };
     Ok((bytes.into_inner(), stats))

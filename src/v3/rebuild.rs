@@ -66,9 +66,9 @@ impl DeltaStream<'_> {
         Ok(stats)
     }
 
-    /// Counts the delta's commands, without a base.
-    pub(super) fn count(mut self) -> Result<CommandStats, LayerError> {
-        let stats = count_commands(self.tar.by_ref().take(self.len))?;
+    /// Counts the delta's commands, without a base. They may make `limit` bytes.
+    pub(super) fn count(mut self, limit: u64) -> Result<CommandStats, LayerError> {
+        let stats = count_commands(self.tar.by_ref().take(self.len), limit)?;
         self.finish()?;
         Ok(stats)
     }
@@ -78,7 +78,7 @@ impl DeltaStream<'_> {
     }
 }
 
-fn count_commands(delta: impl Read) -> Result<CommandStats, LayerError> {
+fn count_commands(delta: impl Read, limit: u64) -> Result<CommandStats, LayerError> {
     let refuse = |command, position, source| {
         LayerError::of_patch(PatchError::Stream { command, position, source })
     };
@@ -90,6 +90,10 @@ fn count_commands(delta: impl Read) -> Result<CommandStats, LayerError> {
             reader.next_command().map_err(|source| refuse(number, reader.position(), source))?;
         let Some(command) = next else { return Ok(stats) };
         stats.add(&command);
+        if stats.target_bytes() > limit {
+            let (command, position) = (number, reader.position());
+            return Err(LayerError::Patch(PatchError::TooLarge { command, position, limit }));
+        }
         // Here and not with the next command, which is not the one to blame.
         reader.skip_literal().map_err(|source| refuse(number, reader.position(), source))?;
     }
@@ -111,18 +115,17 @@ pub(super) fn rebuild<'a, W: Write>(
     out: W,
     limit: u64,
 ) -> Result<RebuiltLayer<W>, LayerError> {
-    let failed = |error| LayerError::Patch(PatchError::Output(error));
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(out));
     let stats = match (open(blob)?, shared) {
         (Content::Delta(delta), _) => delta.patch(base, &mut out, limit)?,
         (Content::Nothing, Some(layer)) => {
-            out.write_all(layer).map_err(failed)?;
+            out.write_all(layer).map_err(LayerError::of_write)?;
             // As if it were one COPY of the layer.
             [Command::Copy { offset: 0, len: layer.len() as u64 }].iter().collect()
         }
         (Content::Nothing, None) => return Err(LayerError::Empty),
     };
-    let hashed = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    let hashed = out.into_inner().map_err(|error| LayerError::of_write(error.into_error()))?;
     let (out, id) = hashed.finish();
     Ok(RebuiltLayer { out, diff_id: DiffId(id.digest), stats })
 }

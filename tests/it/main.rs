@@ -1,5 +1,6 @@
 //! Everything that uses Remora from outside, in one test binary.
 
+mod bombs;
 mod cli;
 mod image_places;
 mod image_registry;

@@ -84,7 +84,7 @@ impl SampleImage {
     pub(crate) fn blob(&self, number: usize) -> &[u8] {
         match &self.contents.layers[number].data {
             BlobData::Bytes(bytes) => bytes,
-            BlobData::File(path) => panic!("{} is not in memory", path.display()),
+            other => panic!("{other:?} is not in memory"),
         }
     }
 

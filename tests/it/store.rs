@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use remora::ErrorKind;
-use remora::image::{DiffId, Digest, Image};
+use remora::image::{DiffId, Digest, Excess, Image, UnpackLimits};
 use remora::progress::{Progress, Silent, Stage};
 use remora::store::{GcLimits, Layer, Store, StoreError};
 
@@ -76,13 +76,16 @@ fn an_empty_layer_can_be_stored() {
 #[test]
 fn what_is_not_the_layer_is_refused_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("folder");
-    let store = Store::open(folder.path()).expect("opens").with_max_layer_bytes(1000);
+    let store = Store::open(folder.path()).expect("opens");
+    let mut limits = UnpackLimits::default();
+    limits.layer_bytes = 1000;
+    let store = store.with_limits(limits);
     let wanted = id(b"wanted");
 
     let error = store.ensure(wanted, || reader(b"other")).expect_err("wrong bytes");
     assert!(matches!(error, StoreError::WrongDiffId { actual, .. } if actual == id(b"other")));
     let error = store.ensure(wanted, || Ok(Box::new(io::repeat(0)))).expect_err("endless");
-    assert!(matches!(error, StoreError::TooLarge { limit: 1000, .. }), "{error}");
+    assert!(matches!(error, StoreError::TooLarge { excess: Excess::Layer(1000), .. }), "{error}");
     let torn = || -> io::Result<Box<dyn Read + Send>> {
         Ok(Box::new(io::Cursor::new(b"wan").chain(Torn)))
     };

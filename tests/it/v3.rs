@@ -14,7 +14,8 @@ use remora::v3::{self, ApplyOptions, CreateOptions, Delta, ManifestKind, Rebuilt
 
 use crate::images::{Bench, ImageBuilder, image, noise, tar};
 
-const PACKED: ApplyOptions = ApplyOptions { manifest: ManifestKind::Docker, plain_layers: false };
+const PACKED: ApplyOptions =
+    ApplyOptions { manifest: ManifestKind::Docker, plain_layers: false, base_blobs: true };
 
 fn create(
     bench: &Bench,
@@ -25,7 +26,7 @@ fn create(
     v3::create(base, target, &bench.store, options, &Silent)
 }
 
-fn apply(bench: &Bench, base: &Image, delta: &Image) -> Result<Rebuilt, V3Error> {
+pub(crate) fn apply(bench: &Bench, base: &Image, delta: &Image) -> Result<Rebuilt, V3Error> {
     v3::apply(base, delta, &bench.store, PACKED, &Silent)
 }
 

@@ -1,10 +1,10 @@
 //! Pairs as they are written: arguments and a file.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use remora::api::WantedPair;
+use remora::small_file::read_small_file;
 
 use crate::cli::failure::Failure;
 
@@ -24,14 +24,15 @@ pub(super) fn parse(text: &str) -> Result<WantedPair, String> {
 /// Reads a JSON list of pairs; `-` is standard input.
 pub(super) fn read(path: &Path) -> Result<Vec<WantedPair>, Failure> {
     let name = path.display();
-    let mut bytes = Vec::new();
     let read = match path.as_os_str() == "-" {
-        true => io::stdin().lock().take(MAX_FILE_BYTES).read_to_end(&mut bytes),
-        false => {
-            File::open(path).and_then(|file| file.take(MAX_FILE_BYTES).read_to_end(&mut bytes))
+        true => {
+            let mut bytes = Vec::new();
+            let stdin = io::stdin().lock().take(MAX_FILE_BYTES);
+            { stdin }.read_to_end(&mut bytes).map(|_| bytes)
         }
+        false => read_small_file(path, MAX_FILE_BYTES),
     };
-    read.map_err(|error| Failure::io(format!("cannot read {name}"), &error))?;
+    let bytes = read.map_err(|error| Failure::io(format!("cannot read {name}"), &error))?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let hint = "write [{\"src\": REFERENCE, \"dest\": REFERENCE}, …]";
         Failure::usage(format!("{name} is no list of pairs: {error}"), hint)

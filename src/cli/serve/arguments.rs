@@ -182,6 +182,24 @@ pub(super) struct WorkArguments {
     pub(super) failure_expiry: Duration,
 }
 
+/// What is refused because it unpacks to too much.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Limits")]
+pub(super) struct LimitArguments {
+    /// The largest layer that is taken, uncompressed
+    #[arg(long, env = "REMORA_MAX_LAYER_SIZE", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(default_value = "16GiB")]
+    pub(super) max_layer_size: u64,
+    /// The most that all layers of an image may have together, uncompressed
+    #[arg(long, env = "REMORA_MAX_IMAGE_SIZE", value_name = "SIZE", value_parser = parse_size)]
+    #[arg(default_value = "64GiB")]
+    pub(super) max_image_size: u64,
+    /// How many times its size a layer may unpack to, beyond 64 MiB
+    #[arg(long, env = "REMORA_MAX_RATIO", value_name = "N", default_value = "1100")]
+    #[arg(value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(super) max_ratio: u64,
+}
+
 /// What is kept.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Data")]

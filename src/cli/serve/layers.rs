@@ -5,17 +5,20 @@
 //! the command line's options. So one table of options says what there is, what it may be, and where
 //! it was from.
 
-use std::fs;
 use std::path::Path;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use remora::small_file::read_small_text;
 use toml::{Table, Value};
 
 use super::Serve;
 use crate::cli::arguments::Arguments;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
+
+/// Bytes of a configuration file, at most.
+const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The command's name.
 const COMMAND: &str = "serve";
@@ -145,7 +148,7 @@ fn existing_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
 }
 
 fn read_file(path: &Path) -> Result<Vec<Given>, Failure> {
-    let text = fs::read_to_string(path)
+    let text = read_small_text(path, MAX_FILE_BYTES)
         .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let what = format!("{}: {}", path.display(), error.message());

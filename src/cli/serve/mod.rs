@@ -10,8 +10,8 @@ use clap::{Args, ValueEnum};
 use remora::server;
 
 use self::arguments::{
-    AccessArguments, AnswerArguments, DataArguments, ListenArguments, RegistryArguments,
-    WorkArguments,
+    AccessArguments, AnswerArguments, DataArguments, LimitArguments, ListenArguments,
+    RegistryArguments, WorkArguments,
 };
 use self::layers::Layered;
 use super::arguments::OutputArguments;
@@ -58,6 +58,8 @@ pub(super) struct Serve {
     answers: AnswerArguments,
     #[command(flatten)]
     work: WorkArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
     #[command(flatten)]
     data: DataArguments,
 }

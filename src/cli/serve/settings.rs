@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use remora::ErrorKind;
 use remora::delta::{Effort, Goal};
+use remora::image::UnpackLimits;
 use remora::server::{
     AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, ServerSettings,
     TlsFiles, WorkSettings,
@@ -158,7 +159,12 @@ impl Serve {
             },
             Goal::Size => Goal::Size,
         };
+        let mut limits = UnpackLimits::default();
+        limits.layer_bytes = self.limits.max_layer_size;
+        limits.image_bytes = self.limits.max_image_size;
+        limits.ratio = self.limits.max_ratio;
         WorkSettings {
+            limits,
             max_builds: work.max_builds.into(),
             max_queue: work.max_queue as usize,
             memory: work.memory,

@@ -9,6 +9,7 @@ use crate::image::tar_index::{Extent, TarIndex, TarIndexError};
 use crate::image::{
     ArchivedImage, ConfigError, Digest, ImageConfig, RegistryReference, parse_config,
 };
+use crate::quote::quoted;
 
 /// Why a docker archive cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -18,7 +19,7 @@ pub enum DockerArchiveError {
     #[error("the archive {0}")]
     Tar(#[from] TarIndexError),
     /// A file that must be there is not.
-    #[error("the archive has no {0:?}")]
+    #[error("the archive has no {}", quoted(.0))]
     Missing(String),
     /// `manifest.json` cannot be read.
     #[error("manifest.json in the archive cannot be read: {0}")]
@@ -33,7 +34,7 @@ pub enum DockerArchiveError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// An image's config does not have the digest it is named after.
-    #[error("the config {name:?} in the archive has the digest {got}")]
+    #[error("the config {} in the archive has the digest {got}", quoted(name))]
     ConfigDigest {
         /// The config's name in the archive.
         name: String,

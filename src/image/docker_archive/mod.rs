@@ -5,27 +5,26 @@ mod index;
 mod write;
 
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
 use index::{ArchiveIndex, Entry};
 pub use index::{DockerArchiveError, check_docker_archive};
 pub(super) use write::{repo_tags, write};
 
-use super::archive_file::Archive;
+use super::archive_file::{Archive, Spool};
 use super::image::LayerSource;
 use super::tar_index::{Extent, TarIndexError};
 use super::{ArchiveFile, ArchivedImage, Descriptor, Image, ImageError, ImageReference};
 
 /// Opens the image that is meant, or the only one. What comes through a pipe or is compressed as a
-/// whole is spooled to `spool_dir`.
+/// whole is spooled.
 pub(super) fn open(
     reference: &ImageReference,
     file: &ArchiveFile,
     image: Option<&ArchivedImage>,
-    spool_dir: &Path,
+    spool: &Spool,
 ) -> Result<Image, ImageError> {
-    open_entry(reference, file, spool_dir, |index| index.find(image))
+    open_entry(reference, file, spool, |index| index.find(image))
 }
 
 /// Opens the image that is meant if it is all the archive holds.
@@ -33,19 +32,19 @@ pub(super) fn open_alone(
     reference: &ImageReference,
     file: &ArchiveFile,
     image: Option<&ArchivedImage>,
-    spool_dir: &Path,
+    spool: &Spool,
 ) -> Result<Image, ImageError> {
-    open_entry(reference, file, spool_dir, |index| index.find_alone(image))
+    open_entry(reference, file, spool, |index| index.find_alone(image))
 }
 
 fn open_entry(
     reference: &ImageReference,
     file: &ArchiveFile,
-    spool_dir: &Path,
+    spool: &Spool,
     choose: impl FnOnce(&ArchiveIndex) -> Option<&Entry>,
 ) -> Result<Image, ImageError> {
     let place = reference.to_string();
-    let archive = Archive::open(file, &place, spool_dir)?;
+    let archive = Archive::open(file, &place, spool)?;
     let wrong = |error| read_error(&place, error);
     let mut contents = archive.file.as_ref();
     let index = ArchiveIndex::read(&mut contents, &archive.index).map_err(wrong)?;
@@ -83,6 +82,10 @@ impl LayerSource for ArchivedLayers {
 
     fn descriptor(&self, _index: usize) -> Option<&Descriptor> {
         None
+    }
+
+    fn stored_size(&self, index: usize) -> u64 {
+        self.extents[index].len
     }
 
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {

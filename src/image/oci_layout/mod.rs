@@ -4,7 +4,6 @@
 mod journal;
 mod write;
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +17,7 @@ use super::{
     Platform, media_type, parse_manifest,
 };
 use crate::progress::Silent;
+use crate::small_file::{open_file, read_small_file};
 
 /// The annotation that names an image in a layout.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -180,16 +180,15 @@ impl Layout {
     /// The bytes of `index.json`; `None` where there is none.
     fn index_json(&self) -> Result<Option<Vec<u8>>, ImageError> {
         let path = self.dir.join(INDEX);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(ImageError::file("open", &path)(error)),
-        };
-        let mut bytes = Vec::new();
-        // One byte more than the parser accepts, so that it sees the excess.
-        let read = file.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(ImageError::file("read", &path))?;
-        Ok(Some(bytes))
+        match read_small_file(&path, MAX_MANIFEST_BYTES) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                let (reference, source) = (path.display().to_string(), ManifestError::TooLarge);
+                Err(ImageError::Manifest { reference, source })
+            }
+            Err(error) => Err(ImageError::file("read", &path)(error)),
+        }
     }
 
     fn blob_path(&self, digest: Digest) -> PathBuf {
@@ -200,7 +199,7 @@ impl Layout {
 impl BlobSource for Layout {
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
         let path = self.blob_path(descriptor.digest);
-        let file = File::open(&path).map_err(ImageError::file("open", &path))?;
+        let file = open_file(&path).map_err(ImageError::file("open", &path))?;
         Ok(Box::new(file))
     }
 }

@@ -11,7 +11,9 @@ use reqwest::{Certificate, Client, ClientBuilder, Url};
 use super::RegistryError;
 use super::limits::{CONNECT_TIME, MAX_REDIRECTS};
 use super::retry::RetryPolicy;
+use crate::image::limits::MAX_CA_FILE_BYTES;
 use crate::image::{ImageError, RegistryLogin, TransportSettings};
+use crate::small_file::read_small_file;
 
 /// What a registry sees of us.
 const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
@@ -45,7 +47,8 @@ impl HttpClient {
         let authorities = match &settings.ca_file {
             None => Vec::new(),
             Some(path) => {
-                let pem = std::fs::read(path).map_err(ImageError::file("read", path))?;
+                let pem = read_small_file(path, MAX_CA_FILE_BYTES)
+                    .map_err(ImageError::file("read", path))?;
                 let parsed =
                     Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
                 parsed.ok_or_else(|| ImageError::Unsuitable {

@@ -3,8 +3,8 @@
 //! The API's key changes when its certificate is renewed, and the server must not need a restart for
 //! that. A new file that is broken changes nothing: it may be half written.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::public_key::PublicKey;
 use super::{AccessError, TokenAlgorithm, key_file};
+use crate::small_file::read_small_file;
 
 /// How often files are looked at while every token names a known key. A withdrawn key is taken for
 /// this long; the look is one `stat` a file.
@@ -143,12 +144,7 @@ impl Version {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut contents = Vec::new();
-    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut contents)?;
-    if contents.len() as u64 > MAX_FILE {
-        return Err(io::Error::other(format!("it is larger than {MAX_FILE} bytes")));
-    }
-    Ok(contents)
+    read_small_file(path, MAX_FILE)
 }
 
 #[cfg(test)]

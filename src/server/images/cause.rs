@@ -128,7 +128,7 @@ mod tests {
     use std::io;
 
     use super::*;
-    use crate::image::{BlobProblem, DiffId, Digest, ManifestError};
+    use crate::image::{BlobProblem, DiffId, Digest, Excess, ManifestError};
     use crate::progress::Cancelled;
 
     fn status(status: u16) -> ImageError {
@@ -154,6 +154,12 @@ mod tests {
         let manifest = ManifestError::Schema1;
         let manifest = ImageError::Manifest { reference: "r/a".to_owned(), source: manifest };
         let not_found = ImageError::NotFound { reference: "r/a".to_owned(), names: Vec::new() };
+        let excess = Excess::Image(1);
+        let image_too_large = StoreError::ImageTooLarge { reference: "r/a".to_owned(), excess };
+        let excess = Excess::Ratio { stored: 1, ratio: 1 };
+        let ratio = StoreError::TooLarge { diff_id, excess };
+        let too_demanding = ImageError::TooDemanding { reason: String::new(), with: "" };
+        let full = StoreError::Io { action: "write", path: "/".into(), source: disk() };
         for (error, cause) in [
             (Error::from(status(503)), Cause::Registry),
             (status(401).into(), Cause::Registry),
@@ -164,6 +170,11 @@ mod tests {
             (manifest.into(), Cause::Refused),
             (source(ImageError::Compressed(disk())).into(), Cause::Refused),
             (V3Error::ConfigNotText.into(), Cause::Refused),
+            (StoreError::TooLarge { diff_id, excess: Excess::Layer(1) }.into(), Cause::Refused),
+            (V3Error::from(image_too_large).into(), Cause::Refused),
+            (V2Error::from(ratio).into(), Cause::Refused),
+            (source(too_demanding).into(), Cause::Refused),
+            (V3Error::from(full).into(), Cause::Disk),
             (V3Error::Write(disk()).into(), Cause::Disk),
             (V2Error::Output(disk()).into(), Cause::Disk),
             (V3Error::Unverified(Box::new(V3Error::ConfigNotText)).into(), Cause::Defect),

@@ -47,6 +47,7 @@ fn settings(folder: &Path) -> ServerSettings {
             download_key: None,
         },
         work: WorkSettings {
+            limits: crate::image::UnpackLimits::default(),
             max_builds: 1,
             max_queue: 1,
             memory: Some(1 << 30),

@@ -6,7 +6,7 @@ use remora::image::{DiffId, Digest, Image, ImageContents};
 use remora::v3::V3Error;
 
 use super::apply;
-use crate::images::{Bench, ImageBuilder, gzip, image, tar};
+use crate::images::{Bench, ImageBuilder, gzip, image, layer_tar, tar};
 
 /// A base of two layers and a target that shares the first.
 pub(super) struct Scene {
@@ -129,4 +129,32 @@ fn a_delta_with_too_few_or_too_many_layers_is_refused() {
         let expected = format!("has {count} layers, but the image it makes has 2");
         assert!(error.to_string().ends_with(&expected), "{error}");
     }
+}
+
+#[test]
+fn layers_that_the_base_has_keep_their_blobs() {
+    let (base, target) = super::release_pair();
+    let bench = Bench::new();
+    let (base, target) = (bench.put("base", &base.build()), bench.put("target", &target.build()));
+    let options = remora::v3::CreateOptions::default();
+    let delta = super::create(&bench, &base, &target, &options).expect("made");
+    let delta = bench.put("delta", delta.contents());
+    let rebuilt = apply(&bench, &base, &delta).expect("applies");
+    let blobs = |image: &Image| -> Vec<Digest> {
+        image.manifest().expect("one").layers().iter().map(|layer| layer.digest).collect()
+    };
+    let made: Vec<Digest> = rebuilt.contents().layers.iter().map(|blob| blob.digest).collect();
+    let of_base = blobs(&base);
+    assert_eq!(made[0], of_base[0], "shared");
+    assert_eq!(made[1], of_base[2], "moved");
+    assert!(made[2..].iter().all(|blob| !of_base.contains(blob)), "new");
+
+    let image = bench.put("rebuilt", rebuilt.contents());
+    assert_eq!(image.id(), target.id());
+    for index in 0..image.layer_count() {
+        assert!(layer_tar(&image, index) == layer_tar(&target, index), "layer {index}");
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("pool");
+    let alone = pool.install(|| apply(&bench, &base, &delta)).expect("applies");
+    assert_eq!(alone.contents().manifest, rebuilt.contents().manifest);
 }

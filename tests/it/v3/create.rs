@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use remora::Remedy;
 use remora::delta::{Algorithm, Options};
-use remora::image::{Digest, ImageReference, media_type};
+use remora::image::{Digest, ImageReference, UnpackLimits, media_type};
 use remora::progress::Silent;
 use remora::v3::{self, Compression, CreateOptions, DiffOptions, ManifestKind, V3Error};
 use serde_json::{Value, json};
@@ -214,7 +214,9 @@ fn diff_foretells_what_create_makes_and_inspect_reads_it_back() {
     let seconds = diff.update_seconds.expect("the default device has a model");
     assert!(seconds > created.total.delta_bytes as f64 / 125_000.0);
 
-    let inspected = v3::inspect(&bench.put("delta", delta.contents()), &Silent).expect("read");
+    let inspected =
+        v3::inspect(&bench.put("delta", delta.contents()), &UnpackLimits::default(), &Silent)
+            .expect("read");
     assert_eq!((inspected.base_id, inspected.target_id), (base.id(), target.id()));
     assert_eq!(inspected.delta_digest, created.delta_digest);
     for (read, made) in inspected.layers.iter().zip(&created.layers) {
@@ -276,4 +278,22 @@ fn docker_archives_serve_as_base_target_delta_and_result() {
     let options = v3::ApplyOptions::for_destination(&destination);
     let rebuilt = v3::apply(&base, &delta, &bench.store, options, &Silent).expect("applies");
     assert_eq!(bench.put_at(&destination, rebuilt.contents()).id(), target.id());
+}
+
+#[test]
+fn a_delta_that_nobody_could_read_is_not_made() {
+    let bench = Bench::new();
+    let base = bench.put("base", &image().layer(&tar(&[("a", b"1")])).build());
+    // Each quotation mark takes four characters in the label: escaped in the config, and again there.
+    let author = "\"".repeat(3 << 20);
+    let target = image().layer(&tar(&[("a", b"2")])).with("author", author.into());
+    let target = bench.put("target", &target.build());
+    for verify in [true, false] {
+        let options = CreateOptions { verify, ..CreateOptions::default() };
+        let error = create(&bench, &base, &target, &options).expect_err("too large");
+        assert!(matches!(error, V3Error::Unreadable(_)), "{error}");
+        assert_eq!(error.kind(), remora::ErrorKind::Content);
+        assert!(error.to_string().contains("larger than 8388608 bytes"), "{error}");
+    }
+    assert!(bench.work_in_progress().is_empty());
 }

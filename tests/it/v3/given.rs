@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use remora::ErrorKind;
 use remora::delta::Base;
-use remora::image::{Digest, Image};
+use remora::image::{Digest, Image, UnpackLimits};
 use remora::librsync::patch;
 use remora::progress::Silent;
 use remora::v3::{self, V3Error};
@@ -48,7 +48,7 @@ fn the_engines_own_delta_makes_busybox_1_29_from_1_24() {
     assert_eq!(rebuilt.contents().config, target.config().bytes());
     assert_eq!(bench.put("rebuilt", rebuilt.contents()).id(), target.id());
 
-    let report = v3::inspect(&delta, &Silent).expect("read");
+    let report = v3::inspect(&delta, &UnpackLimits::default(), &Silent).expect("read");
     assert_eq!((report.base_id, report.target_id), (base.id(), target.id()));
     assert_eq!(report.layers[0].size, 1_369_600);
 }
@@ -67,7 +67,7 @@ fn the_engines_damaged_deltas_are_refused_with_the_place() {
         assert!(matches!(error, V3Error::Layer { layer: 1, .. }), "{error}");
         assert!(error.to_string().starts_with(expected), "{error}");
         assert_eq!(error.kind(), ErrorKind::Content);
-        let error = v3::inspect(&delta, &Silent).expect_err(name);
+        let error = v3::inspect(&delta, &UnpackLimits::default(), &Silent).expect_err(name);
         assert!(error.to_string().starts_with(expected), "{error}");
     }
     assert!(bench.work_in_progress().is_empty());

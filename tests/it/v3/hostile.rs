@@ -1,6 +1,8 @@
 //! Damaged and malicious deltas: each is refused for what it is, and nothing is left behind.
 
 use remora::ErrorKind;
+use remora::image::UnpackLimits;
+use remora::progress::Silent;
 
 use super::apply::{empty_tar, scene};
 use crate::images::{gzip, noise, tar};
@@ -107,7 +109,9 @@ fn the_lowest_bad_layer_is_the_one_that_is_told() {
 #[test]
 fn a_delta_that_makes_too_much_is_stopped() {
     let mut scene = scene();
-    scene.bench.store = scene.bench.store.clone().with_max_layer_bytes(1 << 20);
+    let mut limits = UnpackLimits::default();
+    limits.layer_bytes = 1 << 20;
+    scene.bench.store = scene.bench.store.clone().with_limits(limits);
     let copies: Vec<u8> = [&b"\x46\x00\x0c\x00"[..]; 1000].concat();
     let bombs = [
         // 1,000 COPYs of 3 KiB each.
@@ -141,6 +145,6 @@ fn lengths_that_add_up_to_more_than_a_number_holds_are_no_panic() {
         let blobs = [empty_tar(), blob(&commands)];
         scene.apply(&blobs).expect_err("too much");
         let delta = scene.bench.put("delta", &scene.delta(&blobs));
-        let _ = remora::v3::inspect(&delta, &remora::progress::Silent);
+        let _ = remora::v3::inspect(&delta, &UnpackLimits::default(), &Silent);
     }
 }

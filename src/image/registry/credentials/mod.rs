@@ -7,8 +7,7 @@ mod helper;
 
 use std::env;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +15,7 @@ use auth_file::{AuthFile, Found};
 
 use super::limits::MAX_AUTH_FILE_BYTES;
 use crate::image::RegistryLogin;
+use crate::small_file::read_small_file;
 
 /// Proof of who we are.
 #[derive(Clone, PartialEq, Eq)]
@@ -149,15 +149,11 @@ fn run_folder() -> PathBuf {
 
 /// The bytes of a file; `None` if it is one of the usual ones and not there for us.
 fn read(place: &Place) -> Result<Option<Vec<u8>>, CredentialsError> {
-    let mut bytes = Vec::new();
-    let read = File::open(&place.path)
-        .and_then(|file| file.take(MAX_AUTH_FILE_BYTES + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) if bytes.len() as u64 > MAX_AUTH_FILE_BYTES => Err(CredentialsError::Malformed {
-            path: place.path.clone(),
-            reason: format!("it is larger than {MAX_AUTH_FILE_BYTES} bytes"),
-        }),
-        Ok(_) => Ok(Some(bytes)),
+    match read_small_file(&place.path, MAX_AUTH_FILE_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Err(CredentialsError::Malformed { path: place.path.clone(), reason: error.to_string() })
+        }
         Err(source) if place.named => {
             Err(CredentialsError::Unreadable { path: place.path.clone(), source: source.into() })
         }
