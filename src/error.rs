@@ -66,10 +66,10 @@ impl Error {
     /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
+            #[cfg(feature = "api")]
+            Error::Api(error) => error.remedy(),
             Error::Patch(_) | Error::Output(_) => None,
             Error::Image(error) => error.remedy(),
-            #[cfg(feature = "api")]
-            Error::Api(_) => None,
             Error::Rootfs(error) => error.remedy(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),

@@ -27,4 +27,22 @@ pub enum Remedy {
     LargerLayers,
     /// Free space where temporary files are.
     FreeTemporarySpace,
+    /// Choose one of the platforms that the error lists.
+    ChoosePlatform,
+    /// Give what Remora or balena-engine made as a delta.
+    GiveDelta,
+    /// Trust the authority that vouches for the registry.
+    TrustAuthority,
+    /// Speak TLS, or allow plain HTTP to that registry.
+    AllowPlainHttp,
+    /// Log in again, or give other credentials.
+    OtherCredentials,
+    /// Name another file with credentials, or make the named one readable.
+    CheckCredentialsFile,
+    /// Give the credential that the delta server takes from builders.
+    GiveBuilderCredential,
+    /// Mend what the server is told about tokens and their keys.
+    TokenSettings,
+    /// Listen at another address.
+    OtherListenAddress,
 }

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::ErrorKind;
 use crate::quote::quoted;
+use crate::{ErrorKind, Remedy};
 
 /// Why a delta server could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -62,14 +62,19 @@ impl ApiError {
         }
     }
 
+    /// What to do about it, where it is more than a text.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ApiError::Answer { status: 401 | 403, .. } => Some(Remedy::GiveBuilderCredential),
+            _ => None,
+        }
+    }
+
     /// One line that says what to do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ApiError::CaFile { .. } => "see that the file is there and may be read",
             ApiError::ServerUrl(_) => "write http://HOST[:PORT] or https://HOST[:PORT]",
-            ApiError::Answer { status: 401 | 403, .. } => {
-                "give the builder credential of that server with --token-file"
-            }
             ApiError::Unreachable { .. } => "check the server's name and the network",
             ApiError::Answer { .. } | ApiError::System(_) => return None,
         };

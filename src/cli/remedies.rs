@@ -55,6 +55,21 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
              --max-ratio"
         }
         (Remedy::FreeTemporarySpace, _) => "free some space there, or set TMPDIR to another folder",
+        (Remedy::ChoosePlatform, _) => "choose one of those with --platform",
+        (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
+        (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
+        (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",
+        (Remedy::OtherCredentials, _) => "log in again, or give other credentials with --authfile",
+        (Remedy::CheckCredentialsFile, _) => "check --authfile and REGISTRY_AUTH_FILE",
+        (Remedy::GiveBuilderCredential, _) => {
+            "give the builder credential of that server with --token-file"
+        }
+        (Remedy::TokenSettings, _) => {
+            "see --token-keys, --token-algorithm and --builder-token, or remora serve --help"
+        }
+        (Remedy::OtherListenAddress, _) => {
+            "choose another with --listen; ports below 1024 may take a privilege"
+        }
         _ => "check that it is there and may be used, then try again",
     }
 }

@@ -209,6 +209,9 @@ impl ImageError {
             {
                 Some(Remedy::FreeTemporarySpace)
             }
+            ImageError::MissingPlatform { .. } => Some(Remedy::ChoosePlatform),
+            #[cfg(feature = "registry")]
+            ImageError::Registry(error) => error.remedy(),
             _ => None,
         }
     }
@@ -225,7 +228,6 @@ impl ImageError {
                 return Some(format!("compress the layer again, with {with} or with gzip"));
             }
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
-            ImageError::MissingPlatform { .. } => "choose one of those with --platform",
             ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",
             ImageError::Manifest { source: ManifestError::Schema1, .. } => {
                 "push the image again with a current tool, it will then have a schema 2 manifest"

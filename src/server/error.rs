@@ -89,6 +89,9 @@ impl ServerError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             ServerError::Store(error) => error.remedy(),
+            ServerError::Image(error) => error.remedy(),
+            ServerError::Access(_) => Some(Remedy::TokenSettings),
+            ServerError::Listen { .. } => Some(Remedy::OtherListenAddress),
             _ => None,
         }
     }
@@ -109,17 +112,13 @@ impl ServerError {
             ServerError::Artifacts { .. } => {
                 "see that the folder or bucket for v2 files is there and may be written to".into()
             }
-            ServerError::Access(_) => {
-                "see --token-keys, --token-algorithm and --builder-token, or remora serve --help"
-                    .into()
-            }
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
             ServerError::Output(error) => return error.hint(),
-            ServerError::Listen { .. } => {
-                "choose another with --listen; ports below 1024 may take a privilege".into()
-            }
-            ServerError::System(_) | ServerError::Stopping => return None,
+            ServerError::Access(_)
+            | ServerError::Listen { .. }
+            | ServerError::System(_)
+            | ServerError::Stopping => return None,
         })
     }
 }

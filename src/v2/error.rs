@@ -104,6 +104,7 @@ impl V2Error {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             V2Error::Layers { source, .. } => source.remedy(),
+            V2Error::Image(error) => error.remedy(),
             V2Error::Store(error) => error.remedy(),
             V2Error::DamagedLayer { .. } => Some(Remedy::VerifyStore),
             _ => None,

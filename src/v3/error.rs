@@ -150,13 +150,15 @@ impl V3Error {
     /// What to do about it, where a room below knows.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            V3Error::Store(error) => error.remedy(),
             V3Error::Image(error) => error.remedy(),
+            V3Error::Store(error) => error.remedy(),
             V3Error::Layer {
                 source: LayerError::TooLarge(_) | LayerError::Patch(PatchError::TooLarge { .. }),
                 ..
             }
             | V3Error::TooLarge(_) => Some(Remedy::LargerLayers),
+            V3Error::NotADelta { .. } => Some(Remedy::GiveDelta),
+            V3Error::Layer { source: LayerError::Read(error), .. } => error.remedy(),
             V3Error::Write(_)
             | V3Error::Layer { source: LayerError::Patch(PatchError::Output(_)), .. } => {
                 Some(Remedy::FreeStoreSpace)
@@ -183,7 +185,7 @@ impl V3Error {
             V3Error::Image(error) => return error.hint(),
             V3Error::Store(error) => return error.hint(),
             V3Error::Layer { source, .. } => return source.hint(),
-            V3Error::NotADelta { .. } => "give a delta made by remora create or balena-engine",
+            V3Error::NotADelta { .. } => return None,
             V3Error::WrongBase { .. } => "give the image that the delta was made from",
             V3Error::BaseWithoutLayers { .. } => "pull the target itself, it is no larger",
             V3Error::Unverified(_) => return None,

@@ -1,5 +1,6 @@
 //! Everything that uses Remora from outside, in one test binary.
 
+mod architecture;
 mod bombs;
 mod cli;
 mod image_places;

@@ -8,6 +8,7 @@ use reqwest::StatusCode;
 
 use super::CredentialsError;
 use super::limits::MAX_MESSAGE_CHARS;
+use crate::Remedy;
 use crate::image::Digest;
 
 /// Why a registry did not give or take something.
@@ -92,20 +93,28 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// What to do about it, where it is more than a text.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            RegistryError::Network { tls: true, .. } => Some(Remedy::TrustAuthority),
+            RegistryError::PlainHttp(_) => Some(Remedy::AllowPlainHttp),
+            RegistryError::Unauthorized { known: true, .. } => Some(Remedy::OtherCredentials),
+            RegistryError::Credentials(CredentialsError::Unreadable { .. }) => {
+                Some(Remedy::CheckCredentialsFile)
+            }
+            _ => None,
+        }
+    }
+
     /// What a user can do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            RegistryError::Network { tls: true, .. } => {
-                "name the registry's certificate authority with --ca-file"
+            RegistryError::Network { tls: false, .. } => {
+                "check the registry's name and the network"
             }
-            RegistryError::Network { .. } => "check the registry's name and the network",
-            RegistryError::PlainHttp(_) => "use HTTPS, or allow plain HTTP with --plain-http",
             RegistryError::Credentials(error) => return error.hint(),
             RegistryError::Unauthorized { known: false, .. } => {
                 "check the name, and log in with skopeo login, podman login or docker login"
-            }
-            RegistryError::Unauthorized { .. } => {
-                "log in again, or give other credentials with --authfile"
             }
             RegistryError::Denied { .. } => {
                 "check that these credentials may do this in that repository"

@@ -80,7 +80,7 @@ impl CredentialsError {
     /// What a user can do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            CredentialsError::Unreadable { .. } => "check --authfile and REGISTRY_AUTH_FILE",
+            CredentialsError::Unreadable { .. } => return None,
             CredentialsError::Malformed { .. } => "log in again to have the file written anew",
             CredentialsError::Helper { .. } => "try the helper by hand, or log in without it",
         };
