@@ -171,6 +171,19 @@ pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
     }
 }
 
+/// Refuses images for different platforms: no device is to get one in the place of the other.
+pub(super) fn refuse_other_platform(base: &Image, target: &Image) -> Result<(), Failure> {
+    match (base.config().platform(), target.config().platform()) {
+        (Some(old), Some(new)) if (&old.os, &old.architecture) != (&new.os, &new.architecture) => {
+            Err(Failure::usage(
+                format!("{} is for {old} and {} for {new}", base.reference(), target.reference()),
+                "name two images for one platform; --platform chooses from multi-platform images",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn is_an_input(output: &str, input: &ImageReference) -> Failure {
     Failure::usage(
         format!("the output {output} would overwrite the input {input}"),

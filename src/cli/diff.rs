@@ -57,6 +57,7 @@ impl Diff {
         let base = transports.open(&self.base, &self.access.platform())?;
         let target = transports.open(&self.target, &self.access.platform())?;
         [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
+        access::refuse_other_platform(&base, &target)?;
         let options = DiffOptions {
             encoding: self.encoding.options(),
             device: self.encoding.device(),

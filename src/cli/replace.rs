@@ -66,7 +66,12 @@ fn occupant(
         Err(ImageError::Registry(
             RegistryError::Denied { .. } | RegistryError::Unauthorized { .. },
         )) => Ok(None),
-        Err(error @ (ImageError::Registry(_) | ImageError::Cancelled(_))) => Err(error.into()),
+        Err(
+            error @ (ImageError::Registry(_)
+            | ImageError::Cancelled(_)
+            | ImageError::File { .. }
+            | ImageError::Stream { .. }),
+        ) => Err(error.into()),
         Err(error) => Err(in_the_way(output, &error)),
     }
 }

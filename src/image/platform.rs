@@ -83,11 +83,26 @@ impl FromStr for Platform {
         if !(2..=3).contains(&parts.len()) || !parts.iter().all(word) {
             return Err(PlatformError(text.chars().take(100).collect()));
         }
+        let (architecture, implied) = goes_name(parts[1]);
         Ok(Platform {
             os: parts[0].to_owned(),
-            architecture: parts[1].to_owned(),
-            variant: parts.get(2).map(|part| (*part).to_owned()),
+            architecture: architecture.to_owned(),
+            variant: parts.get(2).copied().or(implied).map(str::to_owned),
         })
+    }
+}
+
+/// What Go calls an architecture that others call `name`, and the variant that such a name implies:
+/// containerd's and Debian's names, and those of uname(1).
+fn goes_name(name: &str) -> (&str, Option<&'static str>) {
+    match name {
+        "x86_64" | "x86-64" => ("amd64", None),
+        "i386" | "i486" | "i586" | "i686" => ("386", None),
+        "aarch64" => ("arm64", None),
+        "armhf" | "armv7l" | "armv7" => ("arm", Some("v7")),
+        "armel" | "armv6l" | "armv6" => ("arm", Some("v6")),
+        "ppc64el" => ("ppc64le", None),
+        other => (other, None),
     }
 }
 
@@ -116,6 +131,20 @@ mod tests {
         }
         for text in ["", "linux", "linux/", "/arm", "a/b/c/d", "linux/arm v7", "linux//v7"] {
             assert!(text.parse::<Platform>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_names_of_architectures_are_understood() {
+        for (text, meant) in [
+            ("linux/x86_64", "linux/amd64"),
+            ("linux/aarch64", "linux/arm64"),
+            ("linux/armhf", "linux/arm/v7"),
+            ("linux/armv6l", "linux/arm/v6"),
+            ("linux/i686", "linux/386"),
+            ("linux/armhf/v6", "linux/arm/v6"),
+        ] {
+            assert_eq!(platform(text), platform(meant), "{text}");
         }
     }
 

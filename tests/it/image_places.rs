@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use remora::image::{
     Blob, BlobData, Digest, Image, ImageContents, ImageError, ImageReference, Platform,
-    TransportSettings, Transports,
+    TransportSettings, Transports, media_type,
 };
 use remora::progress::Silent;
 use remora::{ErrorKind, image};
@@ -205,6 +205,21 @@ fn a_name_tells_images_apart_and_a_wrong_one_tells_the_right_ones() {
         let error = open(&text(&folder, "oci", rest)).expect_err(rest);
         assert!(error.to_string().ends_with(problem), "{error}");
         assert_eq!(error.kind(), kind);
+    }
+}
+
+#[test]
+fn one_name_twice_for_the_same_image_is_one_image() {
+    let folder = folder();
+    let sample = SampleImage::new(Style::Oci, "x");
+    write(&text(&folder, "oci", "l:one"), &sample.contents).expect("written");
+    let path = folder.path().join("l/index.json");
+    let mut index: Value = serde_json::from_slice(&fs::read(&path).expect("there")).expect("json");
+    let entry = index["manifests"][0].clone();
+    index["manifests"].as_array_mut().expect("a list").push(entry);
+    fs::write(&path, index.to_string()).expect("written");
+    for name in ["l:one", "l"] {
+        sample.assert_is(&open(&text(&folder, "oci", name)).expect(name));
     }
 }
 
@@ -412,4 +427,36 @@ fn a_damaged_archive_is_refused_in_words_that_tell() {
     }
     let error = open(&text(&folder, "docker-archive", "")).expect_err("a folder");
     assert!(error.to_string().ends_with("it is a folder, not an archive"), "{error}");
+}
+
+#[test]
+fn what_only_has_the_form_of_an_image_is_refused_by_its_type() {
+    let folder = tempfile::tempdir().expect("folder");
+    let blobs = folder.path().join("blobs/sha256");
+    fs::create_dir_all(&blobs).expect("created");
+    let put = |bytes: &str| {
+        let digest = Digest::of(bytes.as_bytes());
+        fs::write(blobs.join(digest.hex()), bytes).expect("written");
+        format!(r#""digest":"{digest}","size":{}"#, bytes.len())
+    };
+    for (config_type, config) in [
+        ("application/vnd.cncf.helm.config.v1+json", r#"{"name":"a","apiVersion":"v2"}"#),
+        ("application/vnd.oci.empty.v1+json", "{}"),
+        ("application/vnd.wasm.config.v1+json", r#"{"created":null}"#),
+    ] {
+        let (config, layer) = (put(config), put("chart"));
+        let manifest = put(&format!(
+            r#"{{"schemaVersion":2,"mediaType":"{0}","config":{{"mediaType":"{config_type}",{config}}},
+            "layers":[{{"mediaType":"application/octet-stream",{layer}}}]}}"#,
+            media_type::OCI_MANIFEST
+        ));
+        let index = format!(
+            r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}",{manifest}}}]}}"#,
+            media_type::OCI_MANIFEST
+        );
+        fs::write(folder.path().join("index.json"), index).expect("written");
+        let reference = format!("oci:{}", folder.path().display());
+        let error = open(&reference).expect_err(config_type).to_string();
+        assert!(error.contains(config_type), "{error}");
+    }
 }

@@ -94,6 +94,7 @@ impl Create {
         let base = transports.open(&self.base, &self.access.platform())?;
         let target = transports.open(&self.target, &self.access.platform())?;
         [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
+        access::refuse_other_platform(&base, &target)?;
         Ok(Opened { base, target, store: self.access.store()? })
     }
 }

@@ -4,6 +4,7 @@
 mod journal;
 mod write;
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -153,7 +154,7 @@ fn select(
 }
 
 /// What `entries` are together, out of a layout in which there are `names`. Several are one image if
-/// they `may_be_one` and each is for a platform of its own.
+/// they `may_be_one` and each is for a platform of its own; the same entry twice is one.
 fn one_image(
     reference: &ImageReference,
     entries: Vec<Descriptor>,
@@ -161,6 +162,11 @@ fn one_image(
     may_be_one: bool,
     source: &dyn BlobSource,
 ) -> Result<ManifestDocument, ImageError> {
+    let mut seen = HashSet::new();
+    let mut is_new = |entry: &Descriptor| {
+        seen.insert((entry.annotation(REF_NAME).map(str::to_owned), entry.digest))
+    };
+    let entries: Vec<Descriptor> = entries.into_iter().filter(|entry| is_new(entry)).collect();
     match entries.as_slice() {
         [] => Err(ImageError::NotFound { reference: reference.to_string(), names }),
         [only] => oci_image::read_manifest(reference, source, only, &Silent),
