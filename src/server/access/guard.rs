@@ -1,6 +1,7 @@
 //! The door itself: who asks, may they, and not too often.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::HeaderMap;
@@ -8,11 +9,13 @@ use http::HeaderMap;
 use super::credential::{BuilderSecret, Credential};
 use super::networks::Networks;
 use super::rate::{Asker, RateLimit};
+use super::strangers::Strangers;
 use super::token::{Claims, TokenError, Verifier};
 use super::{AccessError, AccessSettings, Caller, Denied};
 
-/// Decides who may. Cheap enough for an async thread: a signature check, and once a second a `stat`
-/// of the key files.
+/// Decides who may. Cheap enough for an async thread: a signature check for each new token, and once
+/// a second a `stat` of the key files. Notes the caller in the current span, so that all that is
+/// logged about a request says who asked.
 pub(crate) struct Guard {
     /// `None`: there is none, everybody may.
     lock: Option<Lock>,
@@ -22,6 +25,7 @@ struct Lock {
     tokens: Verifier,
     builder: Option<BuilderSecret>,
     rate: Option<RateLimit>,
+    strangers: Option<Strangers>,
     empty_access: Networks,
     proxies: Networks,
 }
@@ -35,6 +39,7 @@ impl Guard {
             tokens: Verifier::new(&settings.tokens)?,
             builder: builder.transpose()?,
             rate: settings.rate.map(RateLimit::new),
+            strangers: settings.rate.map(Strangers::new),
             empty_access: Networks::new(settings.empty_access_networks),
             proxies: Networks::new(settings.trusted_proxies),
         };
@@ -55,13 +60,14 @@ impl Guard {
         repositories: &[&str],
     ) -> Result<Caller, Denied> {
         let Some(lock) = &self.lock else { return Ok(Caller::Anybody) };
-        match lock.verified(headers) {
-            Ok((token, claims)) => {
-                lock.count(Asker::Token(token))?;
-                lock.permit(claims, lock.proxies.client(peer.ip(), headers), repositories)
-            }
-            Err(error) => Err(lock.stranger(error, headers, peer)),
-        }
+        let client = lock.proxies.client(peer.ip(), headers);
+        let claims = lock.verified(headers, client.unwrap_or(peer.ip()))?;
+        let named = Caller::Token { subject: claims.subject.clone() };
+        lock.count(match claims.subject.as_str() {
+            "" => Asker::Address(client.unwrap_or(peer.ip())),
+            subject => Asker::Subject(subject),
+        })?;
+        lock.permit(&claims, named, client, repositories)
     }
 
     /// Whether this caller may give the server work ahead of time: the bearer of the builder
@@ -76,9 +82,10 @@ impl Guard {
             return Err(Denied::Forbidden("this server has no builder credential".to_owned()));
         };
         if builder.sent(headers) {
-            return Ok(Caller::Builder);
+            return Ok(noted(Caller::Builder));
         }
-        Err(lock.stranger(TokenError::NotBuilder, headers, peer))
+        let client = lock.proxies.client(peer.ip(), headers).unwrap_or(peer.ip());
+        Err(lock.stranger(TokenError::NotBuilder, client))
     }
 
     /// Whether this caller may see how these repositories' deltas come along: the builder, or whoever
@@ -91,32 +98,45 @@ impl Guard {
     ) -> Result<Caller, Denied> {
         let builder = self.lock.as_ref().and_then(|lock| lock.builder.as_ref());
         if builder.is_some_and(|builder| builder.sent(headers)) {
-            return Ok(Caller::Builder);
+            return Ok(noted(Caller::Builder));
         }
         self.authorize(headers, peer, repositories)
     }
 }
 
 impl Lock {
-    fn verified<'a>(&self, headers: &'a HeaderMap) -> Result<(&'a str, Claims), TokenError> {
-        match Credential::of(headers)? {
-            Credential::Bearer(token) => Ok((token, self.tokens.verify(token, SystemTime::now())?)),
-            Credential::Basic(_) => Err(TokenError::NotBearer),
+    /// What the token of a request says. An address that failed too often has few new tokens checked.
+    fn verified(&self, headers: &HeaderMap, client: IpAddr) -> Result<Arc<Claims>, Denied> {
+        let token = match Credential::of(headers) {
+            Ok(Credential::Bearer(token)) => token,
+            Ok(Credential::Basic(_)) => return Err(self.stranger(TokenError::NotBearer, client)),
+            Err(error) => return Err(self.stranger(error, client)),
+        };
+        let now = SystemTime::now();
+        if let Some(claims) = self.tokens.seen(token, now) {
+            return Ok(claims);
         }
+        if let Some(strangers) = &self.strangers {
+            let checked = strangers.may_check(client);
+            checked.map_err(|retry_after| Denied::TooMany { retry_after })?;
+        }
+        self.tokens.verify(token, now).map_err(|error| self.stranger(error, client))
     }
 
     fn permit(
         &self,
-        claims: Claims,
+        claims: &Claims,
+        named: Caller,
         client: Option<IpAddr>,
         repositories: &[&str],
     ) -> Result<Caller, Denied> {
+        let named = noted(named);
         if claims.allow_pull(repositories) {
-            return Ok(Caller::Token { subject: claims.subject });
+            return Ok(named);
         }
         let trusted = client.is_some_and(|client| self.empty_access.contain(client));
         if claims.are_empty() && trusted {
-            return Ok(Caller::TrustedNetwork);
+            return Ok(noted(Caller::TrustedNetwork));
         }
         let needed = repositories.join(" and ");
         Err(Denied::Forbidden(format!("the token does not permit to pull from {needed}")))
@@ -124,11 +144,11 @@ impl Lock {
 
     /// What somebody hears who has shown no valid credential. Counted by address: their tokens may
     /// be different every time.
-    fn stranger(&self, error: TokenError, headers: &HeaderMap, peer: SocketAddr) -> Denied {
-        let address = self.proxies.client(peer.ip(), headers).unwrap_or(peer.ip());
-        match self.count(Asker::Address(address)) {
+    fn stranger(&self, error: TokenError, client: IpAddr) -> Denied {
+        let Some(strangers) = &self.strangers else { return Denied::Unauthenticated(error) };
+        match strangers.failed(client) {
             Ok(()) => Denied::Unauthenticated(error),
-            Err(too_many) => too_many,
+            Err(retry_after) => Denied::TooMany { retry_after },
         }
     }
 
@@ -136,6 +156,12 @@ impl Lock {
         let Some(rate) = &self.rate else { return Ok(()) };
         rate.count(asker).map_err(|retry_after| Denied::TooMany { retry_after })
     }
+}
+
+/// Notes who asks for the log lines of the request.
+fn noted(caller: Caller) -> Caller {
+    tracing::Span::current().record("caller", tracing::field::display(&caller));
+    caller
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub(super) struct Keys {
     algorithm: TokenAlgorithm,
     interval: Duration,
     checked: Mutex<Instant>,
+    /// How often the keys have changed.
+    changes: AtomicU64,
 }
 
 struct KeyFile {
@@ -55,7 +58,16 @@ impl Keys {
             algorithm,
             interval: CHECK_INTERVAL,
             checked: Mutex::new(Instant::now()),
+            changes: AtomicU64::new(0),
         })
+    }
+
+    /// A number that is another one whenever the keys are others.
+    pub(super) fn version(&self) -> u64 {
+        if self.is_due() {
+            self.refresh();
+        }
+        self.changes.load(Ordering::Acquire)
     }
 
     /// The keys that may have signed a token: those with the name that it gives, or all if it gives
@@ -98,6 +110,7 @@ impl Keys {
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
         for file in files.iter_mut().filter(|file| is_stale(file)) {
             file.reload(self.algorithm);
+            self.changes.fetch_add(1, Ordering::Release);
         }
     }
 }

@@ -22,7 +22,9 @@ mod keys;
 mod networks;
 mod public_key;
 mod rate;
+mod seen;
 mod settings;
+mod strangers;
 #[cfg(test)]
 mod test_issuer;
 mod token;

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::agreement::{self, EphemeralPrivateKey};
+use ring::rand::SystemRandom;
+use ring::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use sha2::{Digest as _, Sha256};
 use x509_cert::der::asn1::{ObjectIdentifier, Uint};
 use x509_cert::der::{Decode as _, Encode as _};
@@ -22,8 +26,8 @@ pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 /// Ed25519 keys (RFC 8410, section 3).
 pub(super) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Shorter moduli are in reach of factoring (RFC 7518, section 3.3), longer ones are more than our
-/// RSA takes.
+/// Shorter moduli are in reach of factoring (RFC 7518, section 3.3), longer ones only cost
+/// time.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 /// What of the hash a key's ID holds: 240 bits (docs/openbalena.md, "Tokens").
 const KEY_ID_BYTES: usize = 30;
@@ -33,8 +37,7 @@ pub(super) struct PublicKey {
     id: String,
     /// The `kid` that its JWKS gives it.
     given_id: Option<String>,
-    key: DecodingKey,
-    algorithm: Algorithm,
+    key: UnparsedPublicKey<Vec<u8>>,
 }
 
 /// Why a key cannot be used.
@@ -63,18 +66,18 @@ impl PublicKey {
         algorithm: TokenAlgorithm,
     ) -> Result<Self, KeyProblem> {
         let kind = KeyKind::of(info);
-        let (needed, algorithm_here) = needs(algorithm);
+        let (needed, verification) = needs(algorithm);
         if kind != needed {
             return Err(KeyProblem::OtherKind(format!(
                 "holds a key for {kind}, but {algorithm} needs one for {needed}"
             )));
         }
         let broken = |_| KeyProblem::Broken(format!("holds a broken key for {kind}"));
-        let key = decoding_key(kind, info.subject_public_key.raw_bytes())?;
-        // Builds the key for use, and so finds points off the curve. No signature is empty.
-        crypto::verify("", b"", &key, algorithm_here).map_err(|error| broken(error.to_string()))?;
+        let bytes = info.subject_public_key.raw_bytes();
+        check(kind, bytes)?;
+        let key = UnparsedPublicKey::new(verification, bytes.to_vec());
         let der = info.to_der().map_err(|error| broken(error.to_string()))?;
-        Ok(PublicKey { id: key_id(&der), given_id: None, key, algorithm: algorithm_here })
+        Ok(PublicKey { id: key_id(&der), given_id: None, key })
     }
 
     /// The same key under a second name.
@@ -89,7 +92,8 @@ impl PublicKey {
 
     /// Whether this is our signature (base64url) of the message.
     pub(super) fn verifies(&self, message: &str, signature: &str) -> bool {
-        crypto::verify(signature, message.as_bytes(), &self.key, self.algorithm).unwrap_or(false)
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        signature.is_ok_and(|bytes| self.key.verify(message.as_bytes(), &bytes).is_ok())
     }
 }
 
@@ -127,33 +131,45 @@ impl fmt::Display for KeyKind {
     }
 }
 
-fn needs(algorithm: TokenAlgorithm) -> (KeyKind, Algorithm) {
+/// The kind of key that an algorithm takes, and how its signatures are checked (RFC 7518, section 3:
+/// those of ECDSA are two numbers of fixed length).
+fn needs(algorithm: TokenAlgorithm) -> (KeyKind, &'static dyn VerificationAlgorithm) {
     match algorithm {
-        TokenAlgorithm::Es256 => (KeyKind::P256, Algorithm::ES256),
-        TokenAlgorithm::Es384 => (KeyKind::P384, Algorithm::ES384),
-        TokenAlgorithm::Rs256 => (KeyKind::Rsa, Algorithm::RS256),
-        TokenAlgorithm::Rs384 => (KeyKind::Rsa, Algorithm::RS384),
-        TokenAlgorithm::Rs512 => (KeyKind::Rsa, Algorithm::RS512),
-        TokenAlgorithm::Ps256 => (KeyKind::Rsa, Algorithm::PS256),
-        TokenAlgorithm::Ps384 => (KeyKind::Rsa, Algorithm::PS384),
-        TokenAlgorithm::Ps512 => (KeyKind::Rsa, Algorithm::PS512),
-        TokenAlgorithm::EdDsa => (KeyKind::Ed25519, Algorithm::EdDSA),
+        TokenAlgorithm::Es256 => (KeyKind::P256, &signature::ECDSA_P256_SHA256_FIXED),
+        TokenAlgorithm::Es384 => (KeyKind::P384, &signature::ECDSA_P384_SHA384_FIXED),
+        TokenAlgorithm::Rs256 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA256),
+        TokenAlgorithm::Rs384 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA384),
+        TokenAlgorithm::Rs512 => (KeyKind::Rsa, &signature::RSA_PKCS1_2048_8192_SHA512),
+        TokenAlgorithm::Ps256 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA256),
+        TokenAlgorithm::Ps384 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA384),
+        TokenAlgorithm::Ps512 => (KeyKind::Rsa, &signature::RSA_PSS_2048_8192_SHA512),
+        TokenAlgorithm::EdDsa => (KeyKind::Ed25519, &signature::ED25519),
     }
 }
 
-fn decoding_key(kind: KeyKind, bytes: &[u8]) -> Result<DecodingKey, KeyProblem> {
+/// Finds keys that verify nothing, which would show only when the first device is refused.
+fn check(kind: KeyKind, bytes: &[u8]) -> Result<(), KeyProblem> {
+    let broken = |what: String| Err(KeyProblem::Broken(format!("holds a broken key for {what}")));
     match kind {
-        KeyKind::Rsa => {
-            check_rsa(bytes)?;
-            Ok(DecodingKey::from_rsa_der(bytes))
-        }
-        // RFC 8032, section 5.1.5. The verifier counts on the length.
+        KeyKind::Rsa => check_rsa(bytes),
+        KeyKind::P256 if !is_point(&agreement::ECDH_P256, bytes) => broken(kind.to_string()),
+        KeyKind::P384 if !is_point(&agreement::ECDH_P384, bytes) => broken(kind.to_string()),
+        // RFC 8032, section 5.1.5.
         KeyKind::Ed25519 if bytes.len() != 32 => {
             Err(KeyProblem::Broken("holds an Ed25519 key of a wrong length".to_owned()))
         }
-        KeyKind::Ed25519 => Ok(DecodingKey::from_ed_der(bytes)),
-        KeyKind::P256 | KeyKind::P384 | KeyKind::Other => Ok(DecodingKey::from_ec_der(bytes)),
+        KeyKind::P256 | KeyKind::P384 | KeyKind::Ed25519 | KeyKind::Other => Ok(()),
     }
+}
+
+/// Whether the bytes are a point on the curve. A key agreement is the one thing that fails at others
+/// and at nothing else.
+fn is_point(curve: &'static agreement::Algorithm, bytes: &[u8]) -> bool {
+    let random = SystemRandom::new();
+    EphemeralPrivateKey::generate(curve, &random).is_ok_and(|own| {
+        let peer = agreement::UnparsedPublicKey::new(curve, bytes);
+        agreement::agree_ephemeral(own, &peer, |_| ()).is_ok()
+    })
 }
 
 /// RFC 8017, appendix A.1.1: a sequence of the two numbers modulus and exponent.

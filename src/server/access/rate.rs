@@ -1,4 +1,4 @@
-//! How often one token may ask, and how often one address may fail to prove who it is.
+//! How often one device may ask, and how often one address may fail to prove who it is.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
@@ -30,9 +30,9 @@ pub(super) struct RateLimit<C: Clock = DefaultClock> {
 /// Who is counted.
 #[derive(Debug, Clone, Copy, Hash)]
 pub(super) enum Asker<'a> {
-    /// The holder of a verified token. Others would be a new one with every request.
-    Token(&'a str),
-    /// An address that showed no valid token.
+    /// Whom a verified token names, however many tokens they have.
+    Subject(&'a str),
+    /// An address that showed no valid token, or one that names nobody.
     Address(IpAddr),
 }
 
@@ -73,11 +73,16 @@ impl Asker<'_> {
     /// One customer has at least a /64 of IPv6 addresses (RFC 6177), which counts as one.
     fn by_network(self) -> Self {
         match self {
-            Asker::Address(IpAddr::V6(address)) => {
-                let network = u128::from(address) >> 64 << 64;
-                Asker::Address(IpAddr::V6(network.into()))
-            }
-            other => other,
+            Asker::Address(address) => Asker::Address(Asker::network_of(address)),
+            other @ Asker::Subject(_) => other,
+        }
+    }
+
+    /// The first address of the network that counts as one.
+    pub(super) fn network_of(address: IpAddr) -> IpAddr {
+        match address.to_canonical() {
+            IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+            address @ IpAddr::V4(_) => address,
         }
     }
 }
@@ -100,7 +105,7 @@ mod tests {
     #[test]
     fn a_token_may_ask_so_often_and_then_hears_when() {
         let (limit, clock) = limit(6, 3);
-        let token = Asker::Token("a");
+        let token = Asker::Subject("a");
         for _ in 0..3 {
             assert_eq!(limit.count(token), Ok(()));
         }
@@ -116,8 +121,8 @@ mod tests {
     fn who_is_not_limited_does_not_suffer() {
         let (limit, _) = limit(1, 1);
         let address = |text: &str| Asker::Address(text.parse().expect("an address"));
-        assert_eq!(limit.count(Asker::Token("a")), Ok(()));
-        assert!(limit.count(Asker::Token("a")).is_err());
+        assert_eq!(limit.count(Asker::Subject("a")), Ok(()));
+        assert!(limit.count(Asker::Subject("a")).is_err());
         assert_eq!(limit.count(address("192.0.2.1")), Ok(()));
         assert_eq!(limit.count(address("2001:db8::1")), Ok(()));
         assert!(limit.count(address("2001:db8::2")).is_err());
@@ -131,7 +136,7 @@ mod tests {
             if number == SHED_EVERY - 1 {
                 clock.advance(Duration::from_secs(3));
             }
-            let _ = limit.count(Asker::Token(&number.to_string()));
+            let _ = limit.count(Asker::Subject(&number.to_string()));
         }
         assert_eq!(limit.limiter.len(), 1, "all slots but the last one's were as good as new");
     }
@@ -139,7 +144,7 @@ mod tests {
     #[test]
     fn slots_are_few() {
         let (limit, _) = limit(1, 1);
-        let slots = (0..10_000).map(|number| limit.slot(Asker::Token(&number.to_string())));
+        let slots = (0..10_000).map(|number| limit.slot(Asker::Subject(&number.to_string())));
         assert!(slots.max() < Some(SLOTS as u32));
     }
 }

@@ -17,7 +17,7 @@ pub(crate) struct AccessSettings {
     /// The secret of the builder credential (`TOKEN_AUTH_BUILDER_TOKEN`). Without one nobody may
     /// prepare deltas.
     pub(crate) builder_token: Option<String>,
-    /// How often one token may ask; `None`: as often as it likes.
+    /// How often one device may ask; `None`: as often as it likes.
     pub(crate) rate: Option<RateSettings>,
     /// Where valid tokens without any permission are taken from. Empty, the default, means nowhere.
     /// For open-balena-builder, whose token permits nothing because it asks for scopes wrongly.
@@ -48,7 +48,7 @@ impl TokenSettings {
     pub(crate) const DEFAULT_LEEWAY: Duration = Duration::from_secs(10);
 }
 
-/// How often one token may ask.
+/// How often one device may ask, whatever tokens it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateSettings {
     /// Requests a minute in the long run.
@@ -58,8 +58,8 @@ pub(crate) struct RateSettings {
 }
 
 impl Default for RateSettings {
-    /// A device's token is for one pair, and its long poll asks every 25 s. Two requests a second
-    /// leave room for tokens that several services share, and still stop a client that a 504 sends
+    /// A device's long poll asks every 25 s for each of its services. Two requests a second leave room
+    /// for fifty services, and still stop a client that a 504 sends
     /// round in circles: supervisors ask again at once, but back off after a 503.
     fn default() -> Self {
         const PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");

@@ -4,6 +4,7 @@
 //! Everybody can get a token that is validly signed and permits nothing, so a valid signature is no
 //! permission: [`Claims::allow_pull`] is.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::keys::Keys;
+use super::seen::Seen;
 use super::{AccessError, TokenAlgorithm, TokenSettings};
 
 /// A token for two repositories has about 700 bytes. Nothing longer than this gets through the
@@ -26,6 +28,7 @@ pub(super) struct Verifier {
     issuer: String,
     audience: String,
     leeway: Duration,
+    seen: Seen,
 }
 
 /// What a verified token says.
@@ -34,6 +37,8 @@ pub(super) struct Claims {
     /// Whose it is; openBalena leaves it empty for some.
     pub(super) subject: String,
     access: Vec<Permission>,
+    /// From when on the token does not hold any more.
+    ends: SystemTime,
 }
 
 /// Why a credential does not hold. Never quotes it.
@@ -132,11 +137,24 @@ impl Verifier {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             leeway: settings.leeway,
+            seen: Seen::default(),
         })
     }
 
-    /// What the token says, if it is one of ours and holds now.
-    pub(super) fn verify(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
+    /// What a token says that was verified before and still holds. Costs a hash.
+    pub(super) fn seen(&self, token: &str, now: SystemTime) -> Option<Arc<Claims>> {
+        self.seen.get(token, self.keys.version(), now)
+    }
+
+    /// What the token says, if it is one of ours and holds now. Costs a check of its signature.
+    pub(super) fn verify(&self, token: &str, now: SystemTime) -> Result<Arc<Claims>, TokenError> {
+        let keys = self.keys.version();
+        let claims = Arc::new(self.check(token, now)?);
+        self.seen.insert(token, keys, &claims);
+        Ok(claims)
+    }
+
+    fn check(&self, token: &str, now: SystemTime) -> Result<Claims, TokenError> {
         if token.len() > MAX_TOKEN {
             return Err(TokenError::TooLong);
         }
@@ -148,6 +166,7 @@ impl Verifier {
         Ok(Claims {
             subject: payload.sub.unwrap_or_default(),
             access: payload.access.unwrap_or_default(),
+            ends: self.end(payload.exp),
         })
     }
 
@@ -171,6 +190,13 @@ impl Verifier {
         }
         let signed = keys.iter().any(|key| key.verifies(message, signature));
         if signed { Ok(()) } else { Err(TokenError::Signature) }
+    }
+
+    /// When a token with this `exp` ends. One that outlives the calendar is verified each time.
+    fn end(&self, exp: f64) -> SystemTime {
+        let since = Duration::try_from_secs_f64(exp).unwrap_or_default();
+        let end = UNIX_EPOCH.checked_add(since).and_then(|end| end.checked_add(self.leeway));
+        end.unwrap_or(UNIX_EPOCH)
     }
 
     fn check_claims(&self, payload: &Payload, now: SystemTime) -> Result<(), TokenError> {
@@ -200,6 +226,11 @@ impl Claims {
             self.access.iter().any(|permission| permission.allows_pull(repository))
         };
         !repositories.is_empty() && repositories.iter().all(allowed)
+    }
+
+    /// Whether the token still holds at `now`.
+    pub(super) fn hold_at(&self, now: SystemTime) -> bool {
+        now < self.ends
     }
 
     /// Whether the token permits nothing at all, as those do that anybody can get.

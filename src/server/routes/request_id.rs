@@ -4,13 +4,16 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 /// The header that proxies and servers agree on.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest name of a client's that is taken: UUIDs and their like are shorter.
 const MAX_LENGTH: usize = 64;
+
+/// Bytes of a path that are logged. Paths are ASCII (RFC 3986, section 2).
+const MAX_SHOWN: usize = 200;
 
 /// The name of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,11 +37,18 @@ impl RequestId {
     }
 }
 
+/// As much of a path as a log line has: the routes are shorter, and clients send what they like.
+fn shown(path: &str) -> &str {
+    path.split_at_checked(MAX_SHOWN).map_or(path, |(start, _)| start)
+}
+
 /// Names the request, puts what is logged meanwhile under that name, and repeats it in the answer.
 pub(super) async fn name_request(request: Request, next: Next) -> Response {
     let id = RequestId::of(&request);
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let span = tracing::info_span!("request", id = id.0, %method, path);
+    let method = request.method().clone();
+    let span = tracing::info_span!(
+        "request", id = id.0, %method, path = shown(request.uri().path()), caller = field::Empty
+    );
     let mut response = next.run(request).instrument(span).await;
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(HEADER, value);
@@ -53,6 +63,12 @@ mod tests {
     fn id_of(given: &str) -> String {
         let request = Request::builder().header(HEADER, given).body(axum::body::Body::empty());
         RequestId::of(&request.expect("a request")).0
+    }
+
+    #[test]
+    fn a_path_is_logged_in_part() {
+        assert_eq!(shown("/healthz"), "/healthz");
+        assert_eq!(shown(&"/".repeat(60_000)).len(), MAX_SHOWN);
     }
 
     #[test]

@@ -177,21 +177,54 @@ fn three(settings: &mut AccessSettings) {
     settings.rate = Some(RateSettings { per_minute: number(1), burst: number(3) });
 }
 
+/// A token of `subject` that differs from others of the same subject by `number`.
+fn numbered(house: &House, subject: &str, number: u32) -> HeaderMap {
+    let mut claims = claims(SystemTime::now());
+    (claims["sub"], claims["jti"]) = (json!(subject), json!(number.to_string()));
+    with(&format!("Bearer {}", house.issuer.token(&claims)))
+}
+
 #[test]
-fn a_token_that_asks_too_often_waits_and_others_do_not() {
+fn a_device_that_asks_too_often_waits_whatever_token_it_shows_and_others_do_not() {
     let house = house(three);
-    let one = house.bearer(both());
-    for _ in 0..3 {
-        assert_eq!(kind(house.ask(&one, DEVICE)), "let in");
+    for number in 0..3 {
+        assert_eq!(kind(house.ask(&numbered(&house, "d_1", number), DEVICE)), "let in");
     }
-    match house.ask(&one, BUILDER) {
-        Err(Denied::TooMany { retry_after }) => assert!((1..=60).contains(&retry_after.as_secs())),
-        other => panic!("{other:?}"),
+    for from in [DEVICE, BUILDER] {
+        match house.ask(&numbered(&house, "d_1", 3), from) {
+            Err(Denied::TooMany { retry_after }) => {
+                assert!((1..=60).contains(&retry_after.as_secs()));
+            }
+            other => panic!("{other:?}"),
+        }
     }
-    let mut other = claims(SystemTime::now());
-    other["jti"] = json!("2");
-    let other = with(&format!("Bearer {}", house.issuer.token(&other)));
-    assert_eq!(kind(house.ask(&other, DEVICE)), "let in");
+    assert_eq!(kind(house.ask(&numbered(&house, "d_2", 0), DEVICE)), "let in");
+}
+
+#[test]
+fn tokens_that_name_nobody_are_counted_by_network() {
+    let house = house(three);
+    for number in 0..3 {
+        assert_eq!(kind(house.ask(&numbered(&house, "", number), "[2001:db8::1]:1")), "let in");
+    }
+    assert_eq!(kind(house.ask(&numbered(&house, "", 3), "[2001:db8::2]:1")), "503");
+    assert_eq!(kind(house.ask(&numbered(&house, "", 3), DEVICE)), "let in");
+}
+
+#[test]
+fn forged_tokens_are_counted_before_their_signatures_are_checked() {
+    let house = house(three);
+    let known = numbered(&house, "d_1", 0);
+    assert_eq!(kind(house.ask(&known, DEVICE)), "let in");
+    // Three failures, and after them ten times as many checks.
+    for number in 0..40 {
+        let stranger = numbered(&self::house(|_| {}), "d_9", number);
+        assert_ne!(kind(house.ask(&stranger, DEVICE)), "let in");
+    }
+    // Nothing more is checked, not even what would hold; what is known to hold still does.
+    assert_eq!(kind(house.ask(&numbered(&house, "d_2", 0), DEVICE)), "503");
+    assert_eq!(kind(house.ask(&known, DEVICE)), "let in");
+    assert_eq!(kind(house.ask(&numbered(&house, "d_2", 0), BUILDER)), "let in");
 }
 
 #[test]

@@ -231,6 +231,23 @@ fn a_key_that_appears_in_the_file_is_found_by_the_first_token_that_names_it() {
 }
 
 #[test]
+fn a_token_that_was_verified_is_known_until_it_ends_or_its_key_goes() {
+    let (issuer, other) = (Issuer::new(), Issuer::new());
+    let (verifier, folder) = verifier(&issuer);
+    let token = issuer.token(&with("exp", json!(1_800_000_060)));
+    let at = |seconds| noon() + Duration::from_secs(seconds);
+    assert_eq!(verifier.seen(&token, noon()), None);
+    let claims = verifier.verify(&token, noon()).expect("it holds");
+    assert_eq!(verifier.seen(&token, at(69)), Some(claims), "leeway is 10 s");
+    assert_eq!(verifier.seen(&token, at(70)), None);
+    assert_eq!(verifier.seen(&token[1..], noon()), None);
+    write(folder.path(), "api.pem", &other.certificate_pem());
+    std::thread::sleep(Duration::from_millis(1_100));
+    assert_eq!(verifier.seen(&token, noon()), None, "the key was withdrawn");
+    assert_eq!(verifier.verify(&token, noon()), Err(TokenError::Signature));
+}
+
+#[test]
 fn what_is_no_jwt_is_refused() {
     let issuer = Issuer::new();
     let (verifier, _folder) = verifier(&issuer);
