@@ -1,9 +1,10 @@
 //! Very many clients in one process.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::installation::{Answer, Pushed};
 
@@ -15,6 +16,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct Device {
     request: String,
     server: String,
+    /// The address that it comes from.
+    address: Ipv4Addr,
 }
 
 /// What a device was told, and how long the last answer took.
@@ -32,12 +35,33 @@ impl Device {
             "GET /api/v3/delta?src={src}&dest={dest} HTTP/1.1\r\nHost: {server}\r\n\
              Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
         );
-        Device { request, server: server.to_owned() }
+        Device { request, server: server.to_owned(), address: Ipv4Addr::LOCALHOST }
+    }
+
+    /// The same at another address of the loopback network.
+    pub(crate) fn from(mut self, address: Ipv4Addr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// The same with a header that nobody needs, if there is a value.
+    pub(crate) fn with_header(mut self, value: &str) -> Self {
+        if !value.is_empty() {
+            let end = self.request.len() - "\r\n".len();
+            self.request.insert_str(end, &format!("X-Nothing: {value}\r\n"));
+        }
+        self
+    }
+
+    async fn connect(&self) -> std::io::Result<TcpStream> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(SocketAddr::from((self.address, 0)))?;
+        socket.connect(self.server.parse().expect("an address")).await
     }
 
     /// Asks once.
     pub(crate) async fn ask(&self) -> Option<Answer> {
-        let mut stream = TcpStream::connect(&self.server).await.ok()?;
+        let mut stream = self.connect().await.ok()?;
         stream.write_all(self.request.as_bytes()).await.ok()?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).await.ok()?;

@@ -13,7 +13,7 @@ use crate::installation::{Installation, ServerProcess};
 /// The longest that one answer in a hundred may take where the delta is ready.
 const BAR: Duration = Duration::from_millis(50);
 /// How often somebody asks for what is ready.
-const READY_PAUSE: Duration = Duration::from_millis(10);
+pub(crate) const READY_PAUSE: Duration = Duration::from_millis(10);
 const MEMORY_PAUSE: Duration = Duration::from_millis(100);
 
 /// How many ask for how much.
@@ -174,7 +174,7 @@ impl Watch {
     }
 }
 
-struct Percentiles<'a>(&'a [Duration]);
+pub(crate) struct Percentiles<'a>(pub(crate) &'a [Duration]);
 
 impl std::fmt::Display for Percentiles<'_> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -190,7 +190,7 @@ impl std::fmt::Display for Percentiles<'_> {
     }
 }
 
-fn percentile(times: &[Duration], share: f64) -> Duration {
+pub(crate) fn percentile(times: &[Duration], share: f64) -> Duration {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().saturating_sub(1);

@@ -2,8 +2,9 @@
 //! that ask as devices do. Needs docker-registry (see tests/run).
 //!
 //! ```sh
-//! cargo bench --bench server_load                                   # all three, in full length
+//! cargo bench --bench server_load                                   # all of them, in full length
 //! cargo bench --bench server_load -- load --clients 1000 --pairs 50 --size 4000000
+//! cargo bench --bench server_load -- waiting --clients 10000 --size 64000000 --head 0
 //! cargo bench --bench server_load -- kills --kills 50 --pairs 20 --size 8000000 --seed 1
 //! cargo bench --bench server_load -- outage --pairs 8 --seconds 120
 //! ```
@@ -14,6 +15,7 @@
 
 mod clients;
 mod load;
+mod waiting;
 
 #[path = "../../tests/it/installation/mod.rs"]
 #[allow(dead_code, unused_imports)]
@@ -38,6 +40,7 @@ use std::time::{Duration, Instant};
 
 use installation::trials::{Kills, Outage, kills, outage};
 use load::{Load, load};
+use waiting::{Waiting, waiting};
 
 /// What was asked for on the command line.
 struct Arguments(Vec<String>);
@@ -52,7 +55,8 @@ impl Arguments {
     }
 
     fn wants(&self, trial: &str) -> bool {
-        let named = ["load", "kills", "outage"].into_iter().filter(|name| self.has(name)).count();
+        let named = ["load", "waiting", "kills", "outage"].into_iter();
+        let named = named.filter(|name| self.has(name)).count();
         named == 0 || self.has(trial)
     }
 
@@ -70,6 +74,14 @@ fn main() {
             size: arguments.number("--size", 4_000_000),
         };
         timed(&format!("{trial:?}"), || load(&trial));
+    }
+    if arguments.wants("waiting") {
+        let trial = Waiting {
+            clients: arguments.number("--clients", 10_000),
+            size: arguments.number("--size", 64_000_000),
+            head: arguments.number("--head", 0),
+        };
+        timed(&format!("{trial:?}"), || waiting(&trial));
     }
     if arguments.wants("kills") {
         let trial = Kills {

@@ -69,6 +69,28 @@ pub(crate) struct BuildError {
     pub(crate) message: String,
 }
 
+impl BuildError {
+    /// What whoever asks for the delta may know: nothing about this machine. The log has all of it.
+    pub(crate) fn told(&self) -> &str {
+        match self.cause {
+            Cause::Disk => "the server has trouble with its disk",
+            Cause::Defect => "the server stopped at a defect",
+            _ if !names_a_path(&self.message) => &self.message,
+            Cause::Registry => "the server has trouble with the registry",
+            Cause::PushRefused => "the registry takes no delta",
+            Cause::Missing => "the registry lacks an image, or a part of one",
+            Cause::Refused => "these images allow no delta",
+            Cause::Cancelled => "nobody waits for it any more",
+        }
+    }
+}
+
+/// Whether a text has a file name with folders: `/a`, `./a` or `../a` where a word begins.
+fn names_a_path(text: &str) -> bool {
+    let begins = |word: &str| ["/", "./", "../"].iter().any(|start| word.starts_with(start));
+    text.split(|letter: char| letter.is_whitespace() || "\"'`(=,<[".contains(letter)).any(begins)
+}
+
 /// What is to blame for a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -117,5 +139,41 @@ impl Cause {
     /// Whether the same build may succeed a while later.
     pub(crate) fn may_pass(self) -> bool {
         matches!(self, Cause::Registry | Cause::Disk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_where_the_server_keeps_its_files() {
+        for cause in Cause::ALL {
+            for message in [
+                "cannot write /delta-rsync/store/sha256/00: no space left on device",
+                "r/a: layer 3: cannot read \"/delta-rsync/store\"",
+                "cannot open ./deltas/v2/x",
+                "cannot open (../deltas)",
+            ] {
+                let error = BuildError { cause, message: message.to_owned() };
+                let told = error.told();
+                assert!(!told.contains("delta-rsync") && !told.contains("deltas"), "{told}");
+                assert!(!told.is_empty() && !told.contains('/'), "{told}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_images_is_told() {
+        for message in [
+            "r.example:81/v2/a@sha256:00: the config is no text",
+            "r/a: layers of the type application/vnd.example are not supported",
+            "https://r.example/v2/ answers 503",
+        ] {
+            for cause in [Cause::Refused, Cause::Missing, Cause::Registry] {
+                let error = BuildError { cause, message: message.to_owned() };
+                assert_eq!(error.told(), message);
+            }
+        }
     }
 }

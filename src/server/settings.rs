@@ -83,9 +83,10 @@ pub struct AccessRules {
     pub audience: String,
     /// Networks whose valid tokens are taken although they name no repository.
     pub empty_access_networks: Vec<IpNet>,
-    /// Requests a minute that one token may make in the long run; `None`: any number.
+    /// Requests a minute that one device may make in the long run, whatever tokens it shows; `None`: any
+    /// number. Callers whom their token does not name are counted by network.
     pub rate: Option<u32>,
-    /// Requests that one token may make at once.
+    /// Requests that one device may make at once.
     pub burst: u32,
 }
 
@@ -111,6 +112,10 @@ pub struct WorkSettings {
     pub max_builds: usize,
     /// Deltas that may wait to be made.
     pub max_queue: usize,
+    /// Those among them that may be of one fleet, without what releases asked for.
+    pub max_fleet_queue: usize,
+    /// Those among them that one caller may have asked for.
+    pub max_caller_queue: usize,
     /// What all builds together may take, in bytes; `None`: half of what the process may have.
     pub memory: Option<u64>,
     /// What one build's encoder may take, in bytes.
@@ -140,4 +145,26 @@ pub struct DataSettings {
     pub artifacts_plain_http: bool,
     /// Bytes that layers and v2 deltas may take together.
     pub budget: u64,
+}
+
+#[cfg(test)]
+impl WorkSettings {
+    /// Rules for tests of what is not these rules.
+    pub(crate) fn of_tests() -> Self {
+        const MINUTE: Duration = Duration::from_secs(60);
+        WorkSettings {
+            limits: crate::image::UnpackLimits::default(),
+            max_builds: 2,
+            max_queue: 10_000,
+            max_fleet_queue: 1_000,
+            max_caller_queue: 100,
+            memory: Some(1 << 30),
+            build_memory: 1 << 20,
+            effort: Effort::default(),
+            goal: Goal::Size,
+            grace: 2 * MINUTE,
+            registry_patience: 15 * MINUTE,
+            failure_expiry: 60 * MINUTE,
+        }
+    }
 }

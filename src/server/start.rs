@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::ServerError;
 use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
 use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
 use super::error::io_error;
@@ -18,7 +19,6 @@ use super::jobs::{JobSettings, Jobs};
 use super::metrics::Metrics;
 use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, ServerSettings};
-use super::{ServerError, memory};
 use crate::Dialect;
 use crate::output::Output;
 use crate::small_file::read_small_file;
@@ -51,7 +51,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
     let builder = RegistryBuilder::new(&settings.registry, work, ratio, layers, files)?;
-    let jobs = Jobs::open(job_settings(&settings), Arc::new(builder)).await?;
+    let rules = JobSettings::new(data.folder.clone(), work);
+    let jobs = Jobs::open(rules, Arc::new(builder)).await?;
     let (kept, budget) = (Arc::clone(&artifacts), data.budget);
     let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), budget);
     let service = Arc::new(Service {
@@ -89,19 +90,6 @@ fn artifact_place(data: &DataSettings) -> ArtifactPlace {
             allow_http: data.artifacts_plain_http,
             scratch: data.folder.join(FILES_FOLDER),
         }),
-    }
-}
-
-fn job_settings(settings: &ServerSettings) -> JobSettings {
-    let work = &settings.work;
-    let memory = work.memory.unwrap_or_else(memory::half);
-    JobSettings {
-        max_builds: work.max_builds,
-        max_queue: work.max_queue,
-        retry_for: work.registry_patience,
-        failure_expiry: work.failure_expiry,
-        grace: work.grace,
-        ..JobSettings::new(settings.data.folder.clone(), memory)
     }
 }
 

@@ -93,16 +93,18 @@ pub(super) struct AccessArguments {
     /// Run without authentication: anybody may have any image of the registry
     #[arg(long, env = "REMORA_INSECURE_NO_AUTH", value_parser = BoolishValueParser::new())]
     pub(super) insecure_no_auth: bool,
-    /// Networks from which valid tokens without permissions are taken; open-balena-builder has such
+    /// Networks from which valid tokens without permissions are taken; open-balena-builder has such.
+    /// Whoever can come from there, or through a proxy there, may have any image
     #[arg(long, env = "REMORA_EMPTY_ACCESS_NETWORKS", value_name = "NETWORKS")]
     #[arg(value_delimiter = ',')]
     pub(super) empty_access_networks: Vec<IpNet>,
-    // A device's token is for one pair, and its long poll asks every 25 s: two a second stop nobody
-    // but a client that goes round in circles.
-    /// Requests a minute that one token may make in the long run; 0: any number
+    // A device's long poll asks every 25 s for each of its services: two a second leave room for fifty,
+    // and stop a client that goes round in circles.
+    /// Requests a minute that one device may make in the long run, whatever tokens it shows; 0: any
+    /// number. Callers whom their token does not name are counted by network
     #[arg(long, env = "REMORA_RATE_LIMIT", value_name = "N", default_value_t = 120)]
     pub(super) rate_limit: u32,
-    /// Requests that one token may make at once
+    /// Requests that one device may make at once
     #[arg(long, env = "REMORA_RATE_BURST", value_name = "N", default_value_t = 60)]
     pub(super) rate_burst: u32,
 }
@@ -152,6 +154,16 @@ pub(super) struct WorkArguments {
     /// Deltas that may wait to be made
     #[arg(long, env = "REMORA_MAX_QUEUE", value_name = "N", default_value_t = 10_000)]
     pub(super) max_queue: u32,
+    // A release of a dozen services, updated from some eighty earlier ones.
+    /// Those among them that may be of one fleet, without what was asked for ahead of a release
+    #[arg(long, env = "REMORA_MAX_FLEET_QUEUE", value_name = "N", default_value_t = 1_000)]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    pub(super) max_fleet_queue: u32,
+    // Fifty services, each in both formats.
+    /// Those among them that one device may have asked for
+    #[arg(long, env = "REMORA_MAX_CALLER_QUEUE", value_name = "N", default_value_t = 100)]
+    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    pub(super) max_caller_queue: u32,
     /// What all builds together may take [default: half of the memory there is]
     #[arg(long, env = "REMORA_MEMORY", value_name = "SIZE", value_parser = parse_size)]
     pub(super) memory: Option<u64>,

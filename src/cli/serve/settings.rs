@@ -167,6 +167,8 @@ impl Serve {
             limits,
             max_builds: work.max_builds.into(),
             max_queue: work.max_queue as usize,
+            max_fleet_queue: work.max_fleet_queue as usize,
+            max_caller_queue: work.max_caller_queue as usize,
             memory: work.memory,
             build_memory: work.build_memory,
             effort: Effort::new(work.effort).unwrap_or_default(),

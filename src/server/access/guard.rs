@@ -62,12 +62,13 @@ impl Guard {
         let Some(lock) = &self.lock else { return Ok(Caller::Anybody) };
         let client = lock.proxies.client(peer.ip(), headers);
         let claims = lock.verified(headers, client.unwrap_or(peer.ip()))?;
-        let named = Caller::Token { subject: claims.subject.clone() };
-        lock.count(match claims.subject.as_str() {
-            "" => Asker::Address(client.unwrap_or(peer.ip())),
-            subject => Asker::Subject(subject),
-        })?;
-        lock.permit(&claims, named, client, repositories)
+        let caller = lock.caller(&claims, client, peer.ip());
+        match &caller {
+            Caller::Token { subject } => lock.count(Asker::Subject(subject))?,
+            Caller::Unnamed { network } => lock.count(Asker::Address(*network))?,
+            Caller::Anybody | Caller::TrustedNetwork | Caller::Builder => {}
+        }
+        permit(&claims, caller, repositories)
     }
 
     /// Whether this caller may give the server work ahead of time: the bearer of the builder
@@ -123,23 +124,15 @@ impl Lock {
         self.tokens.verify(token, now).map_err(|error| self.stranger(error, client))
     }
 
-    fn permit(
-        &self,
-        claims: &Claims,
-        named: Caller,
-        client: Option<IpAddr>,
-        repositories: &[&str],
-    ) -> Result<Caller, Denied> {
-        let named = noted(named);
-        if claims.allow_pull(repositories) {
-            return Ok(named);
-        }
+    /// Who shows a valid token. A builder in a trusted network asks for whole releases, with tokens
+    /// that permit nothing: it is not counted.
+    fn caller(&self, claims: &Claims, client: Option<IpAddr>, peer: IpAddr) -> Caller {
         let trusted = client.is_some_and(|client| self.empty_access.contain(client));
-        if claims.are_empty() && trusted {
-            return Ok(noted(Caller::TrustedNetwork));
+        match claims.subject.as_str() {
+            _ if trusted && claims.are_empty() => Caller::TrustedNetwork,
+            "" => Caller::Unnamed { network: Asker::network_of(client.unwrap_or(peer)) },
+            subject => Caller::Token { subject: subject.to_owned() },
         }
-        let needed = repositories.join(" and ");
-        Err(Denied::Forbidden(format!("the token does not permit to pull from {needed}")))
     }
 
     /// What somebody hears who has shown no valid credential. Counted by address: their tokens may
@@ -156,6 +149,15 @@ impl Lock {
         let Some(rate) = &self.rate else { return Ok(()) };
         rate.count(asker).map_err(|retry_after| Denied::TooMany { retry_after })
     }
+}
+
+fn permit(claims: &Claims, caller: Caller, repositories: &[&str]) -> Result<Caller, Denied> {
+    let caller = noted(caller);
+    if caller == Caller::TrustedNetwork || claims.allow_pull(repositories) {
+        return Ok(caller);
+    }
+    let needed = repositories.join(" and ");
+    Err(Denied::Forbidden(format!("the token does not permit to pull from {needed}")))
 }
 
 /// Notes who asks for the log lines of the request.

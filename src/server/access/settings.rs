@@ -57,17 +57,6 @@ pub(crate) struct RateSettings {
     pub(crate) burst: NonZeroU32,
 }
 
-impl Default for RateSettings {
-    /// A device's long poll asks every 25 s for each of its services. Two requests a second leave room
-    /// for fifty services, and still stop a client that a 504 sends
-    /// round in circles: supervisors ask again at once, but back off after a 503.
-    fn default() -> Self {
-        const PER_MINUTE: NonZeroU32 = NonZeroU32::new(120).expect("not zero");
-        const BURST: NonZeroU32 = NonZeroU32::new(60).expect("not zero");
-        RateSettings { per_minute: PER_MINUTE, burst: BURST }
-    }
-}
-
 /// How tokens are signed (RFC 7518, section 3.1; RFC 8037). Nothing symmetric: who could check such
 /// a token could also make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

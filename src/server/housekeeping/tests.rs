@@ -9,6 +9,7 @@ use crate::server::artifacts::ArtifactPlace;
 use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
 use crate::server::jobs::{JobSettings, Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
+use crate::server::settings::WorkSettings;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -39,7 +40,7 @@ async fn house(folder: &Path, budget: u64) -> House {
     let place = ArtifactPlace::Folder(folder.join("v2"));
     let artifacts = Arc::new(Artifacts::open(&place).expect("opened"));
     let builder = Arc::new(Publisher(Arc::clone(&artifacts)));
-    let settings = JobSettings::new(folder.join("jobs"), 1 << 30);
+    let settings = JobSettings::new(folder.join("jobs"), &WorkSettings::of_tests());
     let jobs = Jobs::open(settings, builder).await.expect("opened");
     let store = Store::open(folder.join("store")).expect("opened");
     let housekeeping =
@@ -55,7 +56,7 @@ impl House {
             digest: Digest::of(b""),
         };
         let pair = Pair { format: Dialect::V2, source: image("v2/source"), target: image(name) };
-        let origin = Origin { fleet: String::new(), release: false };
+        let origin = Origin { fleet: String::new(), asker: None, release: false };
         let mut ticket = self.jobs.request(pair, origin).await.expect("room");
         match ticket.outcome().await {
             Outcome::Ready(Built { place: Place::File { key }, .. }) => key,

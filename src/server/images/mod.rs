@@ -60,8 +60,8 @@ impl Images {
     }
 
     /// The image that `image` means: its own digest, or what its tag stood for in the last few
-    /// seconds. `None` if there is no such tag. Whether there is an image of a digest is left to find
-    /// out to whoever opens it.
+    /// seconds. `None` if there is no such tag. Whether there is an image of a digest
+    /// is another question ([`has`](Self::has)).
     pub(crate) async fn pin(
         &self,
         image: &NamedImage,
@@ -84,6 +84,14 @@ impl Images {
         digest: Digest,
     ) -> Result<bool, RegistryAway> {
         self.lookup.is(&self.tag_of(repository, tag)?, digest).await
+    }
+
+    /// Whether the registry has an image, or had it a moment ago.
+    pub(crate) async fn has(&self, image: &PinnedImage) -> Result<bool, RegistryAway> {
+        let name = format!("{}@{}", image.repository, image.digest);
+        let reference = RegistryReference::in_registry(&self.host, &name);
+        let found = self.lookup.find_recent(&reference.map_err(RegistryAway::passing)?).await?;
+        Ok(found.is_some())
     }
 
     /// How devices name `tag` of `repository`.

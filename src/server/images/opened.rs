@@ -4,6 +4,7 @@ use crate::image::{Image, ImageError, ImageReference, Platform, RegistryReferenc
 use crate::progress::Progress;
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::RegistrySettings;
+use crate::v3;
 
 /// What an encoder takes beside its indexes: compressors, buffers, verification. Measured as the
 /// peak of `remora create` on small images, rounded up.
@@ -31,7 +32,7 @@ impl Opened {
             let image = RegistryReference::in_registry(&settings.host, &name)?;
             open_image(transports, settings.platform.as_ref(), &image, progress)
         };
-        Ok(Opened { base: open(&pair.source)?, target: open(&pair.target)? })
+        Ok(Opened { base: no_delta(open(&pair.source)?)?, target: no_delta(open(&pair.target)?)? })
     }
 
     /// About how much memory a delta takes to be made, where an encoder may take `limit`.
@@ -47,6 +48,17 @@ impl Opened {
         let shared = base.iter().zip(target).take_while(|(base, target)| base == target).count();
         (shared..self.target.layer_count()).filter_map(|layer| self.target.pull_size(layer)).sum()
     }
+}
+
+/// Refuses an image that is a delta: what a device makes of one is its target, which has a name of its
+/// own.
+fn no_delta(image: Image) -> Result<Image, ImageError> {
+    let labels = image.config().labels();
+    if ![v3::BASE_LABEL, v3::TARGET_CONFIG_LABEL].iter().all(|label| labels.contains_key(*label)) {
+        return Ok(image);
+    }
+    let reason = "it is a delta; a delta is made between the images that devices run".to_owned();
+    Err(ImageError::Unsuitable { reference: image.reference().to_string(), reason })
 }
 
 /// Opens an image; of an index the one for `platform`, or else the only one there is. The platform

@@ -26,6 +26,8 @@ pub(super) struct Active {
     /// Tells it from another job for the same pair, earlier or later.
     pub(super) number: u64,
     pub(super) fleet: String,
+    /// Who asked first; `None` if that does not matter, or nobody knows any more.
+    pub(super) asker: Option<String>,
     pub(super) release: bool,
     pub(super) crashes: u32,
     pub(super) phase: Phase,
@@ -82,6 +84,7 @@ impl Active {
         Active {
             number,
             fleet,
+            asker: None,
             release: false,
             crashes: 0,
             phase: Phase::Queued,
@@ -163,7 +166,7 @@ impl Finished {
             Outcome::Failed(error) => {
                 JobStatus { failure: Some(error), ..JobStatus::new(JobState::Failed) }
             }
-            Outcome::Parked => return None,
+            Outcome::Crowded | Outcome::Parked => return None,
         };
         Some(status)
     }

@@ -15,11 +15,13 @@
 //!
 //! Not here: who may ask, what is answered, where deltas are kept.
 
+mod admission;
 mod backlog;
 mod closing;
 mod database;
 mod job;
 mod ledger;
+mod load;
 mod priority;
 mod progress;
 mod queue;
@@ -73,7 +75,7 @@ pub(crate) struct Jobs {
     _lock: FolderLock,
 }
 
-/// No more jobs may wait.
+/// No more jobs may wait, or none of this fleet or caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many jobs wait")]
 pub(crate) struct QueueFull;
@@ -126,6 +128,11 @@ impl Jobs {
             let _ = promise.await;
         }
         Ok(ticket)
+    }
+
+    /// Whether a request for `pair` would make no new job.
+    pub(crate) fn know(&self, pair: &Pair) -> bool {
+        self.shared.table().knows(pair, Instant::now())
     }
 
     /// How the job of `pair` is; `None` if nothing is known of it, or no longer.

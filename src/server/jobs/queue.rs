@@ -60,6 +60,11 @@ impl<T: PartialEq> FairQueue<T> {
         }
     }
 
+    /// What waits of a fleet.
+    pub(super) fn of(&self, fleet: &str) -> impl Iterator<Item = &T> {
+        self.fleets.get(fleet).into_iter().flatten()
+    }
+
     /// How many come before `item`, as things are now.
     pub(super) fn position(&self, fleet: &str, item: &T) -> Option<usize> {
         let round = self.fleets.get(fleet)?.iter().position(|other| other == item)?;

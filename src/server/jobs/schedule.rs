@@ -221,7 +221,8 @@ impl Table {
         }
     }
 
-    fn give_up(&mut self, pair: &Arc<Pair>) {
+    /// Ends a job that is not to go on.
+    pub(super) fn give_up(&mut self, pair: &Arc<Pair>) {
         let Some(active) = self.active(pair) else { return };
         match &active.phase {
             Phase::Running { progress, .. } => return progress.cancel(),

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The server's rules for its jobs.
+use crate::server::memory;
+use crate::server::settings::WorkSettings;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The server's rules for its jobs. What can be set is the command line's to say; the rest is here.
 #[derive(Debug, Clone)]
 pub(crate) struct JobSettings {
     /// The data folder: `jobs.sqlite` and the lock live in it.
@@ -11,8 +16,12 @@ pub(crate) struct JobSettings {
     /// Builds at the same time. A build uses every core where it computes; a second one uses them
     /// while the first waits for the network.
     pub(crate) max_builds: usize,
-    /// Jobs that may wait; more are refused.
+    /// Jobs that may wait; more are refused, or take the place of those of the largest fleet.
     pub(crate) max_queue: usize,
+    /// Jobs that one fleet may have, without those of releases.
+    pub(crate) max_fleet_queue: usize,
+    /// Jobs that one caller may have asked for first.
+    pub(crate) max_caller_queue: usize,
     /// Bytes of memory that the builds may take together. One that takes more runs alone.
     pub(crate) memory: u64,
     /// For how long a job tries again while the registry or the disk gives trouble.
@@ -38,21 +47,22 @@ pub(crate) struct JobSettings {
 }
 
 impl JobSettings {
-    /// The usual rules.
-    pub(crate) fn new(folder: PathBuf, memory: u64) -> Self {
-        const MINUTE: Duration = Duration::from_secs(60);
+    /// The rules that somebody set, with those that nobody can set.
+    pub(crate) fn new(folder: PathBuf, work: &WorkSettings) -> Self {
         JobSettings {
             folder,
-            max_builds: 2,
-            max_queue: 10_000,
-            memory,
-            retry_for: 15 * MINUTE,
+            max_builds: work.max_builds,
+            max_queue: work.max_queue,
+            max_fleet_queue: work.max_fleet_queue,
+            max_caller_queue: work.max_caller_queue,
+            memory: work.memory.unwrap_or_else(memory::half),
+            retry_for: work.registry_patience,
             release_retry_for: 24 * 60 * MINUTE,
             first_pause: Duration::from_secs(2),
             longest_pause: MINUTE,
-            failure_expiry: 60 * MINUTE,
+            failure_expiry: work.failure_expiry,
             trouble_expiry: 10 * MINUTE,
-            grace: 2 * MINUTE,
+            grace: work.grace,
             remember: 90 * 24 * 60 * MINUTE,
             max_remembered: 20_000,
         }

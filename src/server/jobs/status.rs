@@ -13,6 +13,8 @@ use crate::server::pair::Pair;
 pub(crate) struct Origin {
     /// Whose turn it uses: the jobs of one fleet wait for each other, not for those of another.
     pub(crate) fleet: String,
+    /// Who asks, if there is a limit to how much one caller may ask for.
+    pub(crate) asker: Option<String>,
     /// Asked for ahead, for a release: the job goes on though nobody waits.
     pub(crate) release: bool,
 }
@@ -53,13 +55,13 @@ impl JobStatus {
         JobStatus { state, built: None, failure: None, position: None, stage: None, percent: None }
     }
 
-    /// One line on why it is as it is, where there is something to say.
+    /// One line on why it is as it is, where there is something to say: for whoever asks.
     pub(crate) fn reason(&self) -> Option<&str> {
         match (&self.built, &self.failure) {
             (Some(Built { place: Place::NotWorth, .. }), _) => {
                 Some("not worth it: pulling the target costs hardly more")
             }
-            (_, failure) => failure.as_ref().map(|failure| failure.message.as_str()),
+            (_, failure) => failure.as_ref().map(BuildError::told),
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::job::{Active, End, Job, Phase};
+use super::load::Load;
 use super::queue::FairQueue;
 use super::record::{Record, RecordState};
 use super::settings::JobSettings;
@@ -36,6 +37,7 @@ pub(super) struct Table {
     pub(super) running: usize,
     pub(super) closing: bool,
     pub(super) counts: JobCounts,
+    pub(super) load: Load,
     pub(super) writer: Writer,
     pub(super) events: broadcast::Sender<JobEvent>,
     last_number: u64,
@@ -62,7 +64,7 @@ pub(super) enum Asked {
         /// The promise that it will be done, if one is made.
         promise: Option<Written>,
     },
-    /// No room.
+    /// No room, or the fleet or the caller has as much as it may.
     Full,
 }
 
@@ -77,6 +79,7 @@ impl Table {
             running: 0,
             closing: false,
             counts: JobCounts::default(),
+            load: Load::default(),
             writer,
             events: broadcast::Sender::new(EVENTS),
             last_number: 0,
@@ -95,10 +98,10 @@ impl Table {
             Some(Job::Active(_)) => return self.join(&pair, &origin),
             None => {}
         }
-        if self.queue.len() + self.delayed >= self.settings.max_queue {
-            return Asked::Full;
+        match self.admit(&origin) {
+            true => self.add(Arc::new(pair), origin),
+            false => Asked::Full,
         }
-        self.add(Arc::new(pair), origin)
     }
 
     fn join(&mut self, pair: &Pair, origin: &Origin) -> Asked {
@@ -107,7 +110,10 @@ impl Table {
         };
         active.waiters += 1;
         active.idle_since = None;
-        active.release |= origin.release;
+        if origin.release && !active.release {
+            self.load.remove_device(active);
+            active.release = true;
+        }
         self.counts.waiters += 1;
         tracing::debug!(job = active.number, "waits for a job that is under way");
         Asked::Joined {
@@ -120,7 +126,7 @@ impl Table {
 
     fn add(&mut self, pair: Arc<Pair>, origin: Origin) -> Asked {
         let mut active = self.new_active(origin.fleet);
-        active.release = origin.release;
+        (active.asker, active.release) = (origin.asker, origin.release);
         active.waiters = 1;
         self.counts.waiters += 1;
         tracing::info!(job = active.number, %pair, fleet = active.fleet, "job queued");
@@ -159,6 +165,15 @@ impl Table {
         }
     }
 
+    /// Whether asking for `pair` would make no new job.
+    pub(super) fn knows(&self, pair: &Pair, now: Instant) -> bool {
+        match self.jobs.get(pair) {
+            Some(Job::Finished(finished)) => finished.outcome(now).is_some(),
+            Some(Job::Active(_)) => true,
+            None => self.closing,
+        }
+    }
+
     pub(super) fn status(&self, pair: &Pair, now: Instant) -> Option<JobStatus> {
         let (pair, job) = self.jobs.get_key_value(pair)?;
         match job {
@@ -193,9 +208,12 @@ impl Table {
 
     /// Puts a job into the table in place of what was there.
     pub(super) fn insert(&mut self, pair: Arc<Pair>, job: Job) {
-        self.counts.remembered += usize::from(matches!(job, Job::Finished(_)));
+        match &job {
+            Job::Finished(_) => self.counts.remembered += 1,
+            Job::Active(active) => self.load.add(active),
+        }
         let before = self.jobs.insert(pair, job);
-        self.counts.remembered -= usize::from(matches!(before, Some(Job::Finished(_))));
+        self.uncount(before);
     }
 
     /// Takes a job out of the table and off the disk.
@@ -207,7 +225,15 @@ impl Table {
     /// Takes a job out of the table and leaves the disk as it is.
     pub(super) fn take_out(&mut self, pair: &Arc<Pair>) {
         let before = self.jobs.remove(pair);
-        self.counts.remembered -= usize::from(matches!(before, Some(Job::Finished(_))));
+        self.uncount(before);
+    }
+
+    fn uncount(&mut self, before: Option<Job>) {
+        match before {
+            Some(Job::Finished(_)) => self.counts.remembered -= 1,
+            Some(Job::Active(active)) => self.load.remove(&active),
+            None => {}
+        }
     }
 
     pub(super) fn active(&mut self, pair: &Pair) -> Option<&mut Active> {

@@ -15,6 +15,8 @@ pub(crate) enum Outcome {
     Ready(Built),
     /// It cannot be made, for now or for ever.
     Failed(BuildError),
+    /// The queue was full, and the job made room for that of a smaller fleet.
+    Crowded,
     /// The server stops; the job goes on when it starts again.
     Parked,
 }

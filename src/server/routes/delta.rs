@@ -48,7 +48,7 @@ const LOOKS: usize = 3;
     security(("token" = [])),
 )]
 pub(super) async fn get_v3(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
-    answer(&service, Dialect::V3, &asked).await
+    answer(&service, Dialect::V3, asked).await
 }
 
 /// The delta file between two images, for older devices.
@@ -77,40 +77,64 @@ pub(super) async fn get_v3(State(service): State<Arc<Service>>, asked: Asked) ->
     security(("token" = [])),
 )]
 pub(super) async fn get_v2(State(service): State<Arc<Service>>, asked: Asked) -> Answer {
-    answer(&service, Dialect::V2, &asked).await
+    answer(&service, Dialect::V2, asked).await
 }
 
-async fn answer(service: &Service, format: Dialect, asked: &Asked) -> Answer {
-    let query = match DeltaQuery::parse(&asked.query, service.registry()) {
-        Ok(query) => query,
-        Err(error) => return Answer::BadQuery(error.to_string()),
+/// What is left of a request that may wait. Its headers are not: tens of thousands wait.
+struct Wanted {
+    query: DeltaQuery,
+    /// Where the client thinks that the server is.
+    origin: Option<String>,
+    /// Who asks, if there is a limit to how much one caller may ask for.
+    asker: Option<String>,
+}
+
+async fn answer(service: &Service, format: Dialect, asked: Asked) -> Answer {
+    let wanted = match admitted(service, asked) {
+        Ok(wanted) => wanted,
+        Err(answer) => return answer,
     };
-    let repositories = [query.source.repository.as_str(), &query.target.repository];
-    if let Err(denied) = service.guard.authorize(&asked.headers, asked.peer, &repositories) {
-        return denied.into();
-    }
     let answers = &service.settings.answers;
-    let time = if query.wait { answers.wait } else { answers.long_poll };
-    let deliver = timeout_at(Instant::now() + time, deliver(service, format, asked, &query));
+    let time = if wanted.query.wait { answers.wait } else { answers.long_poll };
+    let deliver = timeout_at(Instant::now() + time, deliver(service, format, &wanted));
     tokio::select! {
         answer = deliver => answer.unwrap_or(Answer::StillBuilding),
         () = service.stopping.cancelled() => Answer::Stopping,
     }
 }
 
+/// What whoever may have it asked for.
+fn admitted(service: &Service, asked: Asked) -> Result<Wanted, Answer> {
+    let query = DeltaQuery::parse(&asked.query, service.registry());
+    let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
+    let repositories = [query.source.repository.as_str(), &query.target.repository];
+    let caller = service.guard.authorize(&asked.headers, asked.peer, &repositories)?;
+    let listen = &service.settings.listen;
+    let origin = asked.origin(listen.tls.is_some(), &listen.trusted_proxies);
+    Ok(Wanted { query, origin, asker: caller.limited_as() })
+}
+
 /// Waits until the delta is there and says where.
-async fn deliver(service: &Service, format: Dialect, asked: &Asked, query: &DeltaQuery) -> Answer {
+async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer {
+    let query = &wanted.query;
     let pair = match pin(service, format, query).await {
         Ok(pair) => pair,
         Err(answer) => return answer,
     };
     for _ in 0..LOOKS {
-        let origin = Origin { fleet: query.target.repository.clone(), release: false };
+        if let Err(answer) = seen(service, query, &pair).await {
+            return answer;
+        }
+        let origin = Origin {
+            fleet: query.target.repository.clone(),
+            asker: wanted.asker.clone(),
+            release: false,
+        };
         let Ok(mut ticket) = service.jobs.request(pair.clone(), origin).await else {
             return Answer::QueueFull;
         };
         match ticket.outcome().await {
-            Outcome::Ready(built) => match found(service, asked, query, &pair, &built).await {
+            Outcome::Ready(built) => match found(service, wanted, &pair, &built).await {
                 Ok(Some(answer)) => {
                     service.metrics.delivered(&built);
                     return answer;
@@ -118,7 +142,8 @@ async fn deliver(service: &Service, format: Dialect, asked: &Asked, query: &Delt
                 Ok(None) => forget(service, &pair).await,
                 Err(error) => return away(&error),
             },
-            Outcome::Failed(error) => return failed(error),
+            Outcome::Failed(error) => return failed(&error),
+            Outcome::Crowded => return Answer::QueueFull,
             Outcome::Parked => return Answer::Stopping,
         }
     }
@@ -136,7 +161,41 @@ pub(super) async fn pin(
     Ok(Pair { format, source, target })
 }
 
-/// The same, for whoever is not held while the registry is in trouble.
+/// Makes sure that the registry has both images of a pair that the jobs do not know: a job for what
+/// somebody made up would take a place in the queue.
+async fn seen(service: &Service, query: &DeltaQuery, pair: &Pair) -> Result<(), Answer> {
+    if service.jobs.know(pair) {
+        return Ok(());
+    }
+    let source = there(service, &query.source, &pair.source);
+    let target = there(service, &query.target, &pair.target);
+    tokio::try_join!(source, target).map(|_| ())
+}
+
+async fn there(service: &Service, named: &NamedImage, image: &PinnedImage) -> Result<(), Answer> {
+    match service.images.has(image).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(missing(named)),
+        Err(error) => Err(away(&error)),
+    }
+}
+
+/// The pair that a query means, whose images are there or known to the jobs, for whoever is not held
+/// while the registry is in trouble.
+pub(super) async fn seen_soon(
+    service: &Service,
+    format: Dialect,
+    query: &DeltaQuery,
+) -> Result<Pair, Answer> {
+    let found = async {
+        let pair = pin(service, format, query).await?;
+        seen(service, query, &pair).await?;
+        Ok(pair)
+    };
+    tokio::time::timeout(PIN_TIME, found).await.unwrap_or(Err(Answer::RegistryAway))
+}
+
+/// The pair that a query means, for whoever is not held while the registry is in trouble.
 pub(super) async fn pin_soon(
     service: &Service,
     format: Dialect,
@@ -148,30 +207,33 @@ pub(super) async fn pin_soon(
 
 async fn pinned(service: &Service, image: &NamedImage) -> Result<PinnedImage, Answer> {
     let found = service.images.pin(image).await.map_err(|error| away(&error))?;
-    found.ok_or_else(|| Answer::Missing(format!("{} is not in the registry", image.text)))
+    found.ok_or_else(|| missing(image))
+}
+
+fn missing(image: &NamedImage) -> Answer {
+    Answer::Missing(format!("{} is not in the registry", image.text))
 }
 
 /// Where the delta is that was made; `None` if it is not there any more.
 async fn found(
     service: &Service,
-    asked: &Asked,
-    query: &DeltaQuery,
+    wanted: &Wanted,
     pair: &Pair,
     built: &Built,
 ) -> Result<Option<Answer>, RegistryAway> {
     match &built.place {
-        Place::NotWorth => Ok(Some(Answer::Name(query.target.text.clone()))),
+        Place::NotWorth => Ok(Some(Answer::Name(wanted.query.target.text.clone()))),
         Place::Tag { tag, digest } => {
             let repository = &pair.target.repository;
             let there = service.images.is_tagged(repository, tag, *digest).await?;
             Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
         }
-        Place::File { key } => Ok(location(service, asked, key).await),
+        Place::File { key } => Ok(location(service, wanted, key).await),
     }
 }
 
 /// The signed URL of a file; `None` if there is no such file any more.
-async fn location(service: &Service, asked: &Asked, key: &str) -> Option<Answer> {
+async fn location(service: &Service, wanted: &Wanted, key: &str) -> Option<Answer> {
     match service.artifacts.get(key).await {
         Ok(Some(_)) => {}
         Ok(None) => return None,
@@ -181,8 +243,7 @@ async fn location(service: &Service, asked: &Asked, key: &str) -> Option<Answer>
         }
     }
     let listen = &service.settings.listen;
-    let own = || asked.origin(listen.tls.is_some(), &listen.trusted_proxies);
-    let Some(origin) = listen.public_url.clone().or_else(own) else {
+    let Some(origin) = listen.public_url.as_ref().or(wanted.origin.as_ref()) else {
         return Some(Answer::BadQuery("the request has no Host header".to_owned()));
     };
     let lifetime = service.settings.answers.download_expiry;
@@ -205,12 +266,12 @@ fn away(error: &RegistryAway) -> Answer {
     }
 }
 
-fn failed(BuildError { cause, message }: BuildError) -> Answer {
-    match cause {
-        Cause::Missing => Answer::Missing(message),
+fn failed(error: &BuildError) -> Answer {
+    match error.cause {
+        Cause::Missing => Answer::Missing(error.told().to_owned()),
         Cause::Cancelled => Answer::StillBuilding,
         Cause::Registry | Cause::PushRefused | Cause::Refused | Cause::Disk | Cause::Defect => {
-            Answer::Impossible(message)
+            Answer::Impossible(error.told().to_owned())
         }
     }
 }

@@ -11,6 +11,7 @@ mod delta;
 mod download;
 mod events;
 mod health;
+mod host;
 mod metrics;
 mod openapi;
 mod pair_status;

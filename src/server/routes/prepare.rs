@@ -51,6 +51,7 @@ pub(super) async fn post(
     if let Err(denied) = service.guard.authorize_builder(&asked.headers, asked.peer) {
         return refusal(denied);
     }
+    drop(asked);
     // Nobody but the builder has its list read.
     let body = Json::<Prepare>::from_request(request, &());
     let Ok(body) = tokio::time::timeout(BODY_TIME, body).await else {
@@ -90,9 +91,9 @@ async fn try_queue(
     let format = format.map_err(|error: UnknownDialect| Answer::BadQuery(error.to_string()))?;
     let query = DeltaQuery::of(&wanted.src, &wanted.dest, service.registry());
     let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
-    let pair = delta::pin_soon(service, format, &query).await?;
+    let pair = delta::seen_soon(service, format, &query).await?;
     let fleet = fleet.unwrap_or_else(|| pair.target.repository.clone());
-    let origin = Origin { fleet, release: true };
+    let origin = Origin { fleet, asker: None, release: true };
     // Nobody waits: a release's job goes on all the same.
     let ticket = service.jobs.request(pair.clone(), origin).await;
     ticket.map_err(|_| Answer::QueueFull)?;

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::service::Service;
-use super::{delta, download, events, health, metrics, openapi, prepare, request_id, status};
+use super::{delta, download, events, health, host, metrics, openapi, prepare, request_id, status};
 
 /// Bytes of a request's body: thousands of pairs to prepare.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -27,6 +27,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .fallback(nowhere)
         .layer(CatchPanicLayer::custom(defect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(host::demand_host))
         .layer(from_fn_with_state(Arc::clone(&service), metrics::count))
         .layer(from_fn(request_id::name_request))
         .with_state(service)

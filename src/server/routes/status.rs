@@ -36,18 +36,19 @@ use crate::{Dialect, UnknownDialect};
     security(("token" = []), ("builder" = [])),
 )]
 pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Response {
-    match status(&service, &asked).await {
+    match status(&service, asked).await {
         Ok(status) => Json(status).into_response(),
         Err(answer) => answer.into_response(),
     }
 }
 
-async fn status(service: &Service, asked: &Asked) -> Result<PairStatus, Answer> {
+async fn status(service: &Service, asked: Asked) -> Result<PairStatus, Answer> {
     let bad = |error: QueryError| Answer::BadQuery(error.to_string());
     let query = DeltaQuery::parse(&asked.query, service.registry()).map_err(bad)?;
     let repositories = [query.source.repository.as_str(), &query.target.repository];
     service.guard.authorize_watcher(&asked.headers, asked.peer, &repositories)?;
     let format = format(&asked.query)?;
+    drop(asked);
     let pair = delta::pin_soon(service, format, &query).await?;
     let status = PairStatus::now(service, &pair);
     Ok(status.of(format.name(), &query.source.text, &query.target.text))

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::http::header::HOST;
 use axum::http::{Method, Request, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
@@ -12,7 +13,6 @@ use tower::ServiceExt as _;
 
 use super::answer::Answer;
 use super::router::{documented, router};
-use crate::delta::{Effort, Goal};
 use crate::server::access::Denied;
 use crate::server::settings::*;
 use crate::server::start;
@@ -46,18 +46,7 @@ fn settings(folder: &Path) -> ServerSettings {
             download_expiry: HOUR,
             download_key: None,
         },
-        work: WorkSettings {
-            limits: crate::image::UnpackLimits::default(),
-            max_builds: 1,
-            max_queue: 1,
-            memory: Some(1 << 30),
-            build_memory: 1 << 20,
-            effort: Effort::default(),
-            goal: Goal::Size,
-            grace: HOUR,
-            registry_patience: HOUR,
-            failure_expiry: HOUR,
-        },
+        work: WorkSettings { max_queue: 1, ..WorkSettings::of_tests() },
         data: DataSettings {
             folder: folder.to_owned(),
             artifacts: None,
@@ -71,8 +60,8 @@ fn settings(folder: &Path) -> ServerSettings {
 async fn ask(method: &Method, target: &str) -> Response {
     let folder = TempDir::new().expect("a folder");
     let service = start::start(settings(folder.path())).await.expect("started");
-    let request = Request::builder().method(method).uri(target).body(Body::empty());
-    let request = request.expect("a request");
+    let request = Request::builder().method(method).uri(target).header(HOST, "delta.example");
+    let request = request.body(Body::empty()).expect("a request");
     router(service).oneshot(request).await.expect("every request is answered")
 }
 
@@ -154,5 +143,17 @@ async fn paths_that_are_none_are_404_and_methods_405() {
         (Method::GET, "/api/v2/download/a/b", 404),
     ] {
         assert_eq!(ask(&method, target).await.status(), status, "{method} {target}");
+    }
+}
+
+#[tokio::test]
+async fn no_route_takes_a_request_without_a_host() {
+    let folder = TempDir::new().expect("a folder");
+    let service = start::start(settings(folder.path())).await.expect("started");
+    let router = router(service);
+    for target in ["/healthz", "/api/v3/delta", "/nothing"] {
+        let request = Request::builder().uri(target).body(Body::empty()).expect("a request");
+        let response = router.clone().oneshot(request).await.expect("every request is answered");
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{target}");
     }
 }

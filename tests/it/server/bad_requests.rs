@@ -163,3 +163,27 @@ fn what_is_not_there_is_404_or_405_and_a_long_head_is_refused() {
     // It is still there for everybody else.
     assert_eq!(scene.ask_on(3).status, 200);
 }
+
+#[test]
+fn digests_that_somebody_made_up_make_no_jobs() {
+    let scene = Scene::new(&[]);
+    let (base, target) = (&scene.base, &scene.target);
+    let host = scene.installation.registry_host();
+    for number in 0..50 {
+        let made_up = |repository: &str| format!("{host}/{repository}@sha256:{number:064x}");
+        for (src, dest) in [
+            (made_up(&base.repository), target.reference.clone()),
+            (base.reference.clone(), made_up(&target.repository)),
+        ] {
+            let answer = scene.server.delta(3, &src, &dest, &scene.token);
+            assert_eq!(answer.status, 404, "{}", answer.text());
+        }
+    }
+    assert!(!scene.server.log().contains("job queued"));
+    // What is there is looked up once, and no more when it is known.
+    assert_eq!(scene.ask_on(3).status, 200);
+    let looks = || scene.installation.proxy.count(&format!("HEAD /v2/{}/", base.repository));
+    let before = looks();
+    assert_eq!(scene.ask_on(3).status, 200);
+    assert_eq!(looks(), before);
+}

@@ -87,3 +87,17 @@ fn delete(installation: &Installation, name: &str) {
         }
     }
 }
+
+#[test]
+fn a_delta_is_no_image_that_deltas_are_made_of() {
+    let scene = Scene::new(&[]);
+    let delta = scene.ask_on(3).name();
+    let (base, target) = (&scene.base.reference, &scene.target.reference);
+    for version in [3, 2] {
+        for (src, dest) in [(&delta, target), (base, &delta)] {
+            let answer = scene.server.delta(version, src, dest, &scene.token);
+            assert_eq!(answer.status, 422, "{}", answer.text());
+            assert!(answer.text().contains("it is a delta"), "{}", answer.text());
+        }
+    }
+}

@@ -313,3 +313,54 @@ fn settings_that_let_nobody_in_or_anybody_are_refused() {
     let empty = refused(|settings| settings.builder_token = Some(String::new()));
     assert_eq!(empty, "the builder token is empty");
 }
+
+#[test]
+fn the_builder_is_counted_nowhere() {
+    let house = house(|settings| {
+        three(settings);
+        settings.empty_access_networks = vec!["10.0.0.0/8".parse().expect("a network")];
+    });
+    // The builder's address has used up what strangers and unnamed callers may.
+    for number in 0..50 {
+        let _ = house.ask(&with(&format!("Bearer x{number}")), BUILDER);
+        let _ = house.ask(&numbered(&house, "", number), BUILDER);
+    }
+    assert_eq!(kind(house.ask(&numbered(&house, "", 0), BUILDER)), "503");
+    for _ in 0..50 {
+        let builder = with(&format!("Bearer {SECRET}"));
+        let from = peer(BUILDER);
+        assert_eq!(house.guard.authorize_builder(&builder, from), Ok(Caller::Builder));
+        let watcher = house.guard.authorize_watcher(&builder, from, &[SOURCE, TARGET]);
+        assert_eq!(watcher, Ok(Caller::Builder));
+    }
+}
+
+#[test]
+fn a_builder_whose_token_permits_nothing_asks_for_whole_releases() {
+    let house = house(|settings| {
+        three(settings);
+        settings.empty_access_networks = vec!["10.0.0.0/8".parse().expect("a network")];
+    });
+    let mut claims = claims(SystemTime::now());
+    (claims["sub"], claims["access"]) = (json!(""), json!([]));
+    let token = with(&format!("Bearer {}", house.issuer.token(&claims)));
+    for _ in 0..50 {
+        assert_eq!(house.ask(&token, BUILDER), Ok(Caller::TrustedNetwork));
+    }
+}
+
+#[test]
+fn each_caller_is_limited_as_one_and_the_trusted_are_not() {
+    let house = house(|settings| {
+        settings.empty_access_networks = vec!["10.0.0.0/8".parse().expect("a network")];
+    });
+    let limited =
+        |headers: &HeaderMap, from| house.ask(headers, from).expect("let in").limited_as();
+    let one = limited(&numbered(&house, "d_1", 0), DEVICE);
+    assert_eq!(one, limited(&numbered(&house, "d_1", 1), BUILDER));
+    assert_ne!(one, limited(&numbered(&house, "d_2", 0), DEVICE));
+    let unnamed = limited(&numbered(&house, "", 0), "[2001:db8::1]:1");
+    assert_eq!(unnamed, limited(&numbered(&house, "", 1), "[2001:db8::2]:1"));
+    assert!(one.is_some() && unnamed.is_some() && one != unnamed);
+    assert_eq!(limited(&house.bearer(json!([])), BUILDER), None);
+}

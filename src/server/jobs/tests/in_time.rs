@@ -13,6 +13,7 @@ use crate::server::jobs::record::RecordState;
 use crate::server::jobs::schedule::Turn;
 use crate::server::jobs::table::{Asked, Table};
 use crate::server::jobs::{JobSettings, JobState, Origin, Outcome};
+use crate::server::settings::WorkSettings;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ struct Server {
 
 impl Server {
     fn new(change: impl FnOnce(&mut JobSettings)) -> Self {
-        let mut settings = JobSettings::new("unused".into(), 1 << 30);
+        let mut settings = JobSettings::new("unused".into(), &WorkSettings::of_tests());
         change(&mut settings);
         let (table, disk) = table_on(settings, Vec::new());
         Server { table, disk, now: Instant::now() }

@@ -12,10 +12,13 @@ use super::fake::failure;
 use super::{built, pair};
 use crate::progress::Progress as _;
 use crate::server::build::Cause;
+use crate::server::jobs::job::Job;
+use crate::server::jobs::load::Load;
 use crate::server::jobs::record::RecordState;
 use crate::server::jobs::schedule::Turn;
 use crate::server::jobs::table::{Asked, Table};
 use crate::server::jobs::{JobSettings, JobState, Origin, Outcome};
+use crate::server::settings::WorkSettings;
 
 const PAIRS: u64 = 6;
 const MAX_BUILDS: usize = 2;
@@ -68,7 +71,7 @@ impl World {
         let settings = JobSettings {
             max_builds: MAX_BUILDS,
             max_queue: MAX_QUEUE,
-            ..JobSettings::new("unused".into(), 1 << 30)
+            ..JobSettings::new("unused".into(), &WorkSettings::of_tests())
         };
         let (table, disk) = table_on(settings, Vec::new());
         let (tickets, turns, promised) = Default::default();
@@ -102,7 +105,8 @@ impl World {
     }
 
     fn ask(&mut self, number: u64, fleet: u8, release: bool) {
-        let origin = Origin { fleet: fleet.to_string(), release };
+        let asker = Some(format!("device {}", number % 3));
+        let origin = Origin { fleet: fleet.to_string(), asker, release };
         match self.table.ask(pair(number), origin, self.now) {
             Asked::Joined { job, outcome, .. } => {
                 self.tickets.push(Ticket { number, job, outcome });
@@ -183,11 +187,25 @@ impl World {
                 other => panic!("job {number}: {other:?}"),
             }
         }
+        let waiting = self.table.queue.len() + self.table.delayed;
+        assert!(waiting <= MAX_QUEUE + MAX_BUILDS, "{waiting} wait");
+        self.check_load();
         for ticket in &self.tickets {
             let is_told = ticket.outcome.borrow().is_some();
             let is_active = self.table.active(&pair(ticket.number)).is_some();
             assert!(is_told || is_active, "{} waits for nothing", ticket.number);
         }
+    }
+
+    /// Who has how many is what the table says.
+    fn check_load(&self) {
+        let mut counted = Load::default();
+        for job in self.table.jobs.values() {
+            if let Job::Active(active) = job {
+                counted.add(active);
+            }
+        }
+        assert_eq!(self.table.load, counted);
     }
 
     /// From now on everything succeeds: all who wait are served, and nothing is left.

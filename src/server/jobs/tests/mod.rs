@@ -1,5 +1,6 @@
 //! The jobs with a builder that does what a test says, on real threads and a real database.
 
+mod crowded;
 mod disk;
 mod fake;
 mod full_disk;
@@ -17,6 +18,7 @@ use crate::Dialect;
 use crate::image::Digest;
 use crate::server::build::{Built, Place};
 use crate::server::pair::{Pair, PinnedImage};
+use crate::server::settings::WorkSettings;
 use fake::Fake;
 
 /// The pair number `number`.
@@ -41,11 +43,11 @@ pub(super) fn built(pair: &Pair) -> Built {
 }
 
 pub(super) fn device(fleet: &str) -> Origin {
-    Origin { fleet: fleet.to_owned(), release: false }
+    Origin { fleet: fleet.to_owned(), asker: None, release: false }
 }
 
 pub(super) fn release(fleet: &str) -> Origin {
-    Origin { fleet: fleet.to_owned(), release: true }
+    Origin { fleet: fleet.to_owned(), asker: None, release: true }
 }
 
 /// Rules with pauses so short that no test waits for them.
@@ -54,7 +56,7 @@ pub(super) fn settings(folder: &Path) -> JobSettings {
         first_pause: Duration::from_millis(2),
         longest_pause: Duration::from_millis(10),
         grace: Duration::from_millis(20),
-        ..JobSettings::new(folder.to_owned(), 1 << 30)
+        ..JobSettings::new(folder.to_owned(), &WorkSettings::of_tests())
     }
 }
 

@@ -56,7 +56,7 @@ async fn a_full_queue_takes_no_more_but_lets_join() {
     let _first = ask(&jobs, 0).await;
     until(|| fake.running() == 1).await;
     let _waiting = [ask(&jobs, 1).await, ask(&jobs, 2).await];
-    assert_eq!(jobs.request(pair(3), release("x")).await.err(), Some(QueueFull));
+    assert_eq!(jobs.request(pair(3), release("fleet")).await.err(), Some(QueueFull));
     assert!(jobs.request(pair(2), device("x")).await.is_ok());
     assert!(jobs.request(pair(0), device("x")).await.is_ok());
     fake.let_all_go();
