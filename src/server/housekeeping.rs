@@ -14,12 +14,17 @@ use tokio::sync::broadcast::error::RecvError;
 use super::ServerError;
 use super::artifacts::{Artifacts, KEEP_TIME, StoredArtifact};
 use super::jobs::{JobEvent, JobState, Jobs};
+use crate::image::DiffId;
 use crate::store::{GcLimits, GcReport, LayerUse, Store};
 
 /// How often the disk is looked at when nothing happens.
 const INTERVAL: Duration = Duration::from_secs(600);
 /// The least time between two rounds, however many jobs end.
 const MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The pause before another stored layer is compared with its diff ID, while no delta is made. A store
+/// of 500 layers is seen through in eight hours.
+const VERIFY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Keeps a store and a place for v2 files within a budget.
 #[derive(Debug)]
@@ -70,6 +75,39 @@ impl Housekeeping {
             tokio::time::sleep(MIN_INTERVAL).await;
             // A round in vain is no harm, one that never comes would be.
             let _ = tokio::time::timeout(INTERVAL, job_ended(&mut events)).await;
+        }
+    }
+
+    /// Compares stored layers with their diff IDs, one now and then while no delta is made, for ever.
+    /// Disks lose what nobody reads; a layer that is damaged is dropped before a delta needs it.
+    pub(crate) async fn watch_layers(&self) {
+        let mut last = None;
+        loop {
+            tokio::time::sleep(VERIFY_INTERVAL).await;
+            let counts = self.jobs.counts();
+            if counts.running == 0 && counts.queued == 0 {
+                last = self.watch_next_layer(last).await;
+            }
+        }
+    }
+
+    /// Looks at the layer after `last`, and returns it; `None` after the last of all.
+    pub(super) async fn watch_next_layer(&self, last: Option<DiffId>) -> Option<DiffId> {
+        match self.blocking(move |store| store.verify_next(last)).await {
+            Ok(Some(layer)) => {
+                if layer.damaged {
+                    tracing::error!(diff_id = %layer.diff_id, "a stored layer was damaged and has been dropped; check the disk");
+                }
+                if let Some(trouble) = layer.trouble {
+                    tracing::error!("a stored layer cannot be checked: {trouble}");
+                }
+                Some(layer.diff_id)
+            }
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!("stored layers cannot be checked: {error}");
+                None
+            }
         }
     }
 

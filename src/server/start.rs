@@ -74,6 +74,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
 fn attend(service: &Arc<Service>) {
     let housekeeping = Arc::clone(&service.housekeeping);
     tokio::spawn(async move { housekeeping.run().await });
+    let watching = Arc::clone(&service.housekeeping);
+    tokio::spawn(async move { watching.watch_layers().await });
     let (counting, events) = (Arc::clone(service), service.jobs.events());
     tokio::spawn(async move { counting.metrics.follow(events).await });
 }

@@ -56,7 +56,41 @@ impl Display for Trouble {
     }
 }
 
+/// One layer that [`Store::verify_next`] has looked at.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct VerifiedLayer {
+    /// The layer.
+    pub diff_id: DiffId,
+    /// Whether the layer was damaged, and has been dropped.
+    pub damaged: bool,
+    /// Why the layer could not be checked or dropped, if so.
+    pub trouble: Option<Trouble>,
+}
+
 impl Store {
+    /// Hashes the stored layer that comes after `last` in the order of diff IDs, and drops it if it is
+    /// damaged. Returns `None` after the last layer: begin anew with `None` then. For whoever checks a
+    /// large store little by little.
+    ///
+    /// # Errors
+    /// That the store cannot be listed.
+    pub fn verify_next(&self, last: Option<DiffId>) -> Result<Option<VerifiedLayer>, StoreError> {
+        let layers = self.list()?;
+        let next = layers.into_iter().find(|diff_id| last.is_none_or(|last| *diff_id > last));
+        let Some(diff_id) = next else { return Ok(None) };
+        Ok(Some(match self.check(diff_id) {
+            Ok(checked) => {
+                let damaged = checked.is_some_and(|checked| !checked.sound);
+                VerifiedLayer { diff_id, damaged, trouble: None }
+            }
+            Err(error) => {
+                let trouble = Trouble::at(&self.layer_path(&diff_id), error);
+                VerifiedLayer { diff_id, damaged: false, trouble: Some(trouble) }
+            }
+        }))
+    }
+
     /// Hashes every stored layer, several at a time, and drops those that are damaged. What cannot be
     /// checked is told in the report and keeps nothing else from being checked.
     pub fn verify(&self) -> Result<VerifyReport, StoreError> {

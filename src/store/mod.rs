@@ -27,7 +27,7 @@ mod layer;
 mod mapping;
 mod workspace;
 
-pub use check::{Trouble, VerifyReport};
+pub use check::{Trouble, VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::Store;

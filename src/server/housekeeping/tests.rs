@@ -173,3 +173,22 @@ fn layers_and_files_go_in_the_order_of_their_last_use() {
     }
     assert_eq!(plan(10, false), ("unknown".to_owned(), 10));
 }
+
+#[tokio::test]
+async fn stored_layers_are_looked_at_one_by_one_and_the_damaged_go() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 1 << 30).await;
+    let mut layers: Vec<DiffId> = (0..3).map(|seed| house.add_layer(seed, LONG)).collect();
+    layers.sort_unstable();
+    let path = |diff_id: &DiffId| house.store.path().join("layers").join(diff_id.0.hex());
+    std::fs::remove_file(path(&layers[1])).unwrap();
+    std::fs::write(path(&layers[1]), [7; 1000]).unwrap();
+    let mut last = None;
+    for expected in &layers {
+        last = house.housekeeping.watch_next_layer(last).await;
+        assert_eq!(last.as_ref(), Some(expected));
+    }
+    assert_eq!(house.housekeeping.watch_next_layer(last).await, None, "begins anew");
+    let left: Vec<bool> = layers.iter().map(|diff_id| path(diff_id).exists()).collect();
+    assert_eq!(left, [true, false, true]);
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cause::{is_missing_blob, may_push_again, push_error};
+use super::cause::{is_damaged_layer, is_missing_blob, may_push_again, push_error};
 use super::opened::Opened;
 use super::tag::Tag;
 use super::transport_settings;
@@ -62,7 +62,8 @@ impl RegistryBuilder {
     }
 
     /// Makes what `make` makes of the opened pair. A blob that is not there although its manifest is
-    /// has just vanished with it, or comes in again.
+    /// has just vanished with it, or comes in again. A stored layer that was damaged has been dropped,
+    /// and is fetched in the next round.
     fn rounds<T>(
         &self,
         pair: &Pair,
@@ -76,6 +77,10 @@ impl RegistryBuilder {
                 Err(Failed::Work(error)) if round < ROUNDS && is_missing_blob(&error) => {
                     tracing::warn!(%pair, %error, "trying again");
                     std::thread::sleep(ROUND_PAUSE);
+                    round += 1;
+                }
+                Err(Failed::Work(error)) if round < ROUNDS && is_damaged_layer(&error) => {
+                    tracing::error!(%pair, %error, "fetching it again; check the disk");
                     round += 1;
                 }
                 done => return done,

@@ -57,6 +57,17 @@ pub(super) fn is_missing_blob(error: &Error) -> bool {
     matches!(image_error(error), Some(ImageError::Registry(RegistryError::NoBlob { .. })))
 }
 
+/// Whether a stored layer was damaged. It has been dropped, and is fetched when next needed.
+pub(super) fn is_damaged_layer(error: &Error) -> bool {
+    let in_store = |error: &StoreError| matches!(error, StoreError::Damaged { .. });
+    match error {
+        Error::Store(error) => in_store(error),
+        Error::V2(V2Error::DamagedLayer { .. }) => true,
+        Error::V2(V2Error::Store(error)) | Error::V3(V3Error::Store(error)) => in_store(error),
+        _ => false,
+    }
+}
+
 /// Whether a failed push may succeed if all of it is done again.
 pub(super) fn may_push_again(error: &ImageError) -> bool {
     matches!(error, ImageError::Registry(RegistryError::Status { status, .. })
@@ -198,6 +209,23 @@ mod tests {
         let plain = RegistryError::PlainHttp("r".to_owned());
         assert_eq!(push_error(plain.into()).cause, Cause::Registry);
         assert!(!Cause::PushRefused.may_pass());
+    }
+
+    #[test]
+    fn a_damaged_layer_in_the_store_is_fetched_again() {
+        let diff_id = DiffId(Digest::of(b""));
+        let damaged = || StoreError::Damaged { diff_id };
+        let layer = V2Error::DamagedLayer { side: "base", layer: 1, diff_id };
+        for error in [
+            Error::from(damaged()),
+            V2Error::from(damaged()).into(),
+            V3Error::from(damaged()).into(),
+            layer.into(),
+        ] {
+            assert!(is_damaged_layer(&error), "{error}");
+            assert!(!is_missing_blob(&error), "{error}");
+        }
+        assert!(!is_damaged_layer(&no_blob().into()));
     }
 
     #[test]

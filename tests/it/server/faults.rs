@@ -164,3 +164,21 @@ fn an_image_that_lost_a_layer_to_the_registrys_clean_up_is_no_endless_job() {
     assert!([404, 422].contains(&answer.status), "{}: {}", answer.status, answer.text());
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
 }
+
+#[test]
+fn a_layer_that_the_disk_has_damaged_is_fetched_again() {
+    let scene = Scene::new(&[]);
+    assert_eq!(scene.ask_on(2).status, 302);
+    let layers = scene.installation.path("deltas/store/layers");
+    for entry in std::fs::read_dir(&layers).expect("a store") {
+        let path = entry.expect("entry").path();
+        let mut bytes = std::fs::read(&path).expect("readable");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        // Another file: what a process has mapped stays what it was.
+        std::fs::remove_file(&path).expect("removed");
+        std::fs::write(&path, bytes).expect("written");
+    }
+    assert_applies(&scene.installation, &scene.ask_on(3).name(), &scene.base, &scene.target);
+    assert!(scene.server.log().contains("fetching it again"), "{}", scene.server.log());
+}
