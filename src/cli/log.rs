@@ -1,11 +1,14 @@
 //! The log: what the library traces, to stderr.
 
+mod queued;
+
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use self::queued::Queued;
 use super::failure::Failure;
 use super::progress::Screen;
 use super::serve::LogFormat;
@@ -36,7 +39,11 @@ pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) -> Result<(
 
 /// Starts a server's log: what it does by default, more with each `-v`, errors only when quiet. Every
 /// line has its time, and the request that it is about.
-pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) -> Result<(), Failure> {
+pub(super) fn install_server(
+    format: LogFormat,
+    verbose: u8,
+    quiet: bool,
+) -> Result<Queued, Failure> {
     let default = match verbose {
         _ if quiet => "error",
         0 => "warn,remora=info",
@@ -44,7 +51,13 @@ pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) -> Res
         _ => "debug,remora=trace",
     };
     let filter = filter(default)?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let notice = match format {
+        LogFormat::Human => dropped_for_people,
+        LogFormat::Json => dropped_as_json,
+    };
+    let writer = queued::queued(io::stderr(), notice)
+        .map_err(|error| Failure::io("cannot start the log's thread", &error))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer.clone());
     // What panics says so in the log, in the log's format.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     // Only a second call could fail, and there is none.
@@ -55,7 +68,16 @@ pub(super) fn install_server(format: LogFormat, verbose: u8, quiet: bool) -> Res
         }
         LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
-    Ok(())
+    Ok(writer)
+}
+
+fn dropped_for_people(lines: u64) -> String {
+    format!("WARN {lines} lines of the log were dropped: nobody read them in time\n")
+}
+
+fn dropped_as_json(lines: u64) -> String {
+    let message = "lines of the log were dropped: nobody read them in time";
+    format!("{}\n", serde_json::json!({ "level": "WARN", "message": message, "lines": lines }))
 }
 
 /// What is logged: what the variable says, or the default where it is unset or empty.

@@ -82,7 +82,9 @@ impl Serve {
             return print(&layered.to_toml());
         }
         let serve = layered.serve;
-        log::install_server(serve.log_format, output.verbose, output.quiet)?;
-        Ok(server::run(serve.settings()?)?)
+        let log = log::install_server(serve.log_format, output.verbose, output.quiet)?;
+        let ended = server::run(serve.settings()?);
+        log.finish();
+        Ok(ended?)
     }
 }
