@@ -259,11 +259,10 @@ mod tests {
         assert!(error(&many).starts_with("has more than"));
         assert_eq!(error(&[]), "read");
         assert_eq!(error(&whole[..1536]), "read", "the end mark may be missing");
-        let cut =
-            "is no tar, or is damaged: tar header at byte 0: the tar ends in the middle of it";
+        let cut = "is cut short: tar header at byte 0: the tar ends in the middle of it";
         assert_eq!(error(&whole[..1500]), cut);
         assert_eq!(error(&whole[..100]), cut);
-        let sum = "is no tar, or is damaged: tar header at byte 0: the header's checksum is wrong";
+        let sum = "is not a tar: tar header at byte 0: the header's checksum is wrong";
         assert_eq!(error(&[b'x'; 512]), sum);
         let tail = "the extended header is too long";
         assert!(error(&long).ends_with(tail), "{}", error(&long));

@@ -157,6 +157,8 @@ fn the_library_names_no_option_and_no_command() {
                 continue;
             }
             let text: String = code.split('"').skip(1).step_by(2).collect();
+            // Another program's option is a fact of the format.
+            let text = text.replace("zstd --long", "");
             let names_option = text.split(['"', ' ', '`', '(']).any(|word| {
                 word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic))
             });

@@ -288,7 +288,7 @@ fn the_platform_chooses_from_an_index_and_a_missing_one_lists_the_others() {
     let error = open("linux/s390x").expect_err("not there");
     let expected = "has no image for linux/s390x; it has linux/amd64, linux/arm/v6";
     assert!(error.to_string().ends_with(expected), "{error}");
-    assert_eq!(error.hint().as_deref(), Some("choose one of those with --platform"));
+    assert_eq!(error.remedy(), Some(remora::Remedy::ChoosePlatform));
 }
 
 #[test]

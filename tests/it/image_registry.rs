@@ -272,8 +272,7 @@ fn tls_is_trusted_through_the_ca_file_only() {
         error.to_string().starts_with(&format!("cannot reach {}:", server.address())),
         "{error}"
     );
-    let hint = "name the registry's certificate authority with --ca-file";
-    assert_eq!(error.hint().as_deref(), Some(hint), "{error}");
+    assert_eq!(error.remedy(), Some(remora::Remedy::TrustAuthority), "{error}");
 }
 
 #[test]

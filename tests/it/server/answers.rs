@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{SIZE, Scene, assert_applies, label};
-use crate::installation::{Fault, Pair, repository};
+use crate::installation::{Claims, Fault, Pair, repository};
 use crate::sample_image::{SampleImage, Style, tar};
 
 #[test]
@@ -233,7 +233,9 @@ fn a_token_that_asks_too_often_is_503_and_never_429() {
     assert_eq!((answer.status, answer.header("content-type")), (503, Some(TEXT)));
     assert!(answer.header("retry-after").is_some_and(|after| after.parse::<u32>().is_ok()));
     // Others are not held responsible.
-    let other = scene.installation.token(&[&scene.target.repository, &scene.base.repository]);
+    let repositories = [scene.target.repository.as_str(), scene.base.repository.as_str()];
+    let claims = Claims::new(&scene.installation.registry_host(), &repositories);
+    let other = scene.installation.api.token(&claims.with("sub", json!("d_another")));
     let answer = scene.server.delta(3, &scene.base.reference, &scene.target.reference, &other);
     assert_eq!(answer.status, 200);
 }
