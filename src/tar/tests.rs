@@ -1,5 +1,5 @@
-//! Both walks over made-up archives. What is right is what Go's archive/tar 1.19 to 1.24 says of the
-//! same bytes; GNU tar and Python agree except where a case says so.
+//! Both walks over made-up archives. What is right follows the source of Go's archive/tar 1.19.8;
+//! where GNU tar or Python are known to differ, a case says so.
 
 use std::io::{self, Cursor, Read};
 
