@@ -44,9 +44,11 @@ impl fmt::Display for Table {
             for (column, (&align, &width)) in self.aligns.iter().zip(&widths).enumerate() {
                 let cell = row.get(column).map_or("", String::as_str);
                 let gap = if column == 0 { "" } else { "  " };
+                // A format string's width ends at 65,535; names of files in hostile images do not.
+                let blanks = " ".repeat(width - cell.chars().count());
                 line += &match align {
-                    Align::Left => format!("{gap}{cell:<width$}"),
-                    Align::Right => format!("{gap}{cell:>width$}"),
+                    Align::Left => format!("{gap}{cell}{blanks}"),
+                    Align::Right => format!("{gap}{blanks}{cell}"),
                 };
             }
             writeln!(out, "{}", line.trim_end())?;
@@ -58,6 +60,13 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_of_any_length_is_shown() {
+        let mut table = Table::new(&[("size", Align::Right), ("file", Align::Left)]);
+        table.row(["1".into(), "x".repeat(70_000)]);
+        assert!(table.to_string().ends_with(&format!("   1  {}\n", "x".repeat(70_000))));
+    }
 
     #[test]
     fn columns_line_up_and_lines_have_no_trailing_blanks() {
