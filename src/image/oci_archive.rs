@@ -26,11 +26,21 @@ pub(super) fn open(
     platform: &Platform,
     spool: &Spool,
 ) -> Result<Image, ImageError> {
+    let (layout, index) = read_layout(reference, file, spool)?;
+    open_layout(reference, Arc::new(layout), &index, tag, platform)
+}
+
+/// The layout in the archive, and its index.
+fn read_layout(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    spool: &Spool,
+) -> Result<(ArchivedLayout, Vec<u8>), ImageError> {
     let place = reference.to_string();
     let archive = Archive::open(file, &place, spool)?;
     let layout = ArchivedLayout { archive, place };
     let index = layout.index_json()?;
-    open_layout(reference, Arc::new(layout), &index, tag, platform)
+    Ok((layout, index))
 }
 
 /// Opens the image of exactly the name `tag`, or the one without a name, if the archive holds no other.
@@ -41,10 +51,7 @@ pub(super) fn open_alone(
     platform: &Platform,
     spool: &Spool,
 ) -> Result<Image, ImageError> {
-    let place = reference.to_string();
-    let archive = Archive::open(file, &place, spool)?;
-    let layout = ArchivedLayout { archive, place };
-    let index = layout.index_json()?;
+    let (layout, index) = read_layout(reference, file, spool)?;
     oci_layout::open_alone(reference, Arc::new(layout), &index, tag, platform)
 }
 
