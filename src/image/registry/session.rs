@@ -117,7 +117,9 @@ impl Session {
                 break;
             }
             let response = self.send_with(call, header.as_ref()).await?;
-            if response.status() != StatusCode::UNAUTHORIZED || !own {
+            // A storage host that a redirect led to has no say in where credentials go.
+            let is_registrys = own && same_origin(self.host.base().await?, response.url());
+            if response.status() != StatusCode::UNAUTHORIZED || !is_registrys {
                 return Ok(response);
             }
             authorizer.learn(response.headers(), header.as_ref(), &subject);
