@@ -259,6 +259,30 @@ fn a_redirect_to_another_host_does_not_get_the_password() {
 }
 
 #[test]
+fn a_host_that_a_redirect_led_to_does_not_say_where_the_password_goes() {
+    let sample = sample();
+    let path = layer_path(&sample);
+    let thief = ScriptedServer::with_image(&sample, |_| None);
+    let realm = format!("Bearer realm=\"http://{}/token\"", thief.address());
+    let storage = ScriptedServer::with_image(&sample, move |_| {
+        Some(Reply::status(401).header("WWW-Authenticate", &realm))
+    });
+    let address = storage.address();
+    let redirected = path.clone();
+    let server = ScriptedServer::with_image(&sample, move |request| {
+        let to = format!("http://{address}/storage{redirected}");
+        let redirect = || Reply::status(307).header("Location", to);
+        guarded(request).or_else(|| request.is("GET", &redirected).then(redirect))
+    });
+    let (client, _folder) = client(&password(&server));
+    let image = client.open(&reference(&server), &"linux/amd64".parse().expect("a platform"));
+    assert!(layer_tar(&image.expect("opened"), 0).is_err());
+    assert_eq!(storage.requests_to("GET", &path).len(), 1, "the redirect was followed");
+    assert_eq!(thief.requests_to("GET", "/token").len(), 0);
+    assert_eq!(thief.requests_to("POST", "/token").len(), 0);
+}
+
+#[test]
 fn an_upload_to_another_host_does_not_get_the_password() {
     let sample = sample();
     let storage = ScriptedServer::taking_everything(|_| None);
