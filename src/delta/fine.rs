@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::base_entries::BaseEntries;
 use super::cells::{Cell, cells, is_certain};
-use super::join::{Copy, join};
+use super::join::{PlacedCopy, join};
 use super::matches::{Cover, Match, Matcher};
 use super::pairing::{Pairing, Span, pair};
 use super::parse::{Piece, Ways, parse, parse_greedily};
@@ -59,7 +59,7 @@ impl<'a> Fine<'a> {
     pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
         let (target, pairing) = (self.targets[number], &self.pairings[number]);
         let cells = cells(target.len(), &pairing.spans);
-        let chosen: Vec<Vec<Copy>> = cells
+        let chosen: Vec<Vec<PlacedCopy>> = cells
             .par_iter()
             .map_init(Memory::default, |memory, cell| {
                 let copies = self.encode_cell(target, pairing, cell, memory);
@@ -67,12 +67,12 @@ impl<'a> Fine<'a> {
                 copies
             })
             .collect();
-        let certain = pairing.spans.iter().filter(|span| is_certain(span)).map(|span| Copy {
+        let certain = pairing.spans.iter().filter(|span| is_certain(span)).map(|span| PlacedCopy {
             start: span.start,
             end: span.end(),
             displacement: span.displacement(),
         });
-        let mut copies: Vec<Copy> = chosen.into_iter().flatten().chain(certain).collect();
+        let mut copies: Vec<PlacedCopy> = chosen.into_iter().flatten().chain(certain).collect();
         copies.sort_unstable_by_key(|copy| copy.start);
         let seams: Vec<usize> = cells.iter().flatten().map(|segment| segment.end).collect();
         advance(target.len() as u64 - cells.iter().flatten().map(|s| s.len() as u64).sum::<u64>());
@@ -85,7 +85,7 @@ impl<'a> Fine<'a> {
         pairing: &Pairing,
         cell: &Cell,
         memory: &mut Memory,
-    ) -> Vec<Copy> {
+    ) -> Vec<PlacedCopy> {
         let matcher = Matcher { base: self.base, index: &self.index, target, tuning: &self.tuning };
         let mut part = |segment: &Range<usize>| {
             self.part(&matcher, pairing, segment.clone(), &mut memory.cover)
@@ -157,8 +157,8 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn copies(&self) -> impl Iterator<Item = Copy> + '_ {
-        self.pieces.iter().map(|piece| Copy {
+    fn copies(&self) -> impl Iterator<Item = PlacedCopy> + '_ {
+        self.pieces.iter().map(|piece| PlacedCopy {
             start: self.origin + piece.start as usize,
             end: self.origin + piece.end as usize,
             displacement: piece.displacement,

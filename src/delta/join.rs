@@ -6,14 +6,14 @@ use super::{Base, Command};
 
 /// A COPY at a place in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Copy {
+pub(super) struct PlacedCopy {
     pub(super) start: usize,
     pub(super) end: usize,
     /// Base position minus target position.
     pub(super) displacement: i64,
 }
 
-impl Copy {
+impl PlacedCopy {
     fn offset(&self) -> u64 {
         (self.start as i64 + self.displacement) as u64
     }
@@ -29,7 +29,7 @@ impl Copy {
 pub(super) fn join(
     base: &Base<'_>,
     target: &[u8],
-    mut copies: Vec<Copy>,
+    mut copies: Vec<PlacedCopy>,
     seams: &[usize],
 ) -> Vec<Command> {
     for index in 0..copies.len() {
@@ -48,7 +48,7 @@ pub(super) fn join(
     commands(target.len(), &copies)
 }
 
-fn commands(len: usize, copies: &[Copy]) -> Vec<Command> {
+fn commands(len: usize, copies: &[PlacedCopy]) -> Vec<Command> {
     let mut commands: Vec<Command> = Vec::with_capacity(copies.len() * 2 + 1);
     let mut at = 0;
     for copy in copies {
@@ -74,8 +74,8 @@ mod tests {
 
     const TEXT: &[u8] = b"the quick brown fox jumps over the lazy dog";
 
-    fn copy(start: usize, end: usize) -> Copy {
-        Copy { start, end, displacement: 0 }
+    fn copy(start: usize, end: usize) -> PlacedCopy {
+        PlacedCopy { start, end, displacement: 0 }
     }
 
     #[test]

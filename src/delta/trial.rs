@@ -51,7 +51,7 @@ enum Field {
 
 /// Where in a trial stream a stretch of a segment is.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct StreamPlace {
     /// Where the stretch begins in the segment.
     at: usize,
     /// Where its first byte is in the stream, or would be.
@@ -111,16 +111,16 @@ impl TrialStream {
         origin: usize,
         bytes: &[u8],
         pieces: &[Piece],
-    ) -> Vec<Place> {
+    ) -> Vec<StreamPlace> {
         let mut places = Vec::with_capacity(2 * pieces.len() + 1);
         let mut at = 0;
         let mut literal = |stream: &mut Self, from: usize, to: usize| {
             if from < to {
                 stream.push_literal(teacher, &bytes[from..to]);
                 let start = stream.bytes.len() - (to - from);
-                places.push(Place { at: from, stream: start, literal: true });
+                places.push(StreamPlace { at: from, stream: start, literal: true });
             }
-            places.push(Place { at: to, stream: stream.bytes.len(), literal: false });
+            places.push(StreamPlace { at: to, stream: stream.bytes.len(), literal: false });
         };
         for piece in pieces {
             let (start, end) = (piece.start as usize, piece.end as usize);
@@ -181,7 +181,7 @@ impl TrialStream {
 pub(super) fn price_literals(
     history: &mut History<'_>,
     value: &[u32; 256],
-    places: &[Place],
+    places: &[StreamPlace],
     bytes: &[u8],
     matches: &[Match],
     prices: &mut LiteralPrices,
@@ -190,7 +190,7 @@ pub(super) fn price_literals(
     prices.byte.extend(bytes.iter().map(|&byte| value[usize::from(byte)]));
     refill(&mut prices.enter, bytes.len(), 0);
     let mut places = places.iter().peekable();
-    let mut place = Place::default();
+    let mut place = StreamPlace::default();
     let mut matches = matches.iter().peekable();
     let mut covered = 0;
     let mut at = 0;
@@ -224,7 +224,7 @@ pub(super) fn price_literals(
 }
 
 /// Where the inside of a long COPY ends that `at` is in, or else `None`. It goes from `place` to `end`.
-fn deep_inside(place: Place, end: usize, at: usize) -> Option<usize> {
+fn deep_inside(place: StreamPlace, end: usize, at: usize) -> Option<usize> {
     let long = !place.literal && end > place.at + LONG_COPY;
     (long && at >= place.at + COPY_EDGE && at + COPY_EDGE < end).then(|| end - COPY_EDGE)
 }

@@ -61,12 +61,12 @@ impl From<ReadError> for TarIndexError {
 /// The files of an archive by name. Where a name occurs twice, the last counts, as when unpacking.
 #[derive(Debug, Default)]
 pub(super) struct TarIndex {
-    entries: HashMap<String, Entry>,
+    entries: HashMap<String, IndexedName>,
     name_bytes: usize,
 }
 
 #[derive(Debug)]
-enum Entry {
+enum IndexedName {
     File(Extent),
     /// Another name of the file with this name.
     HardLink(String),
@@ -90,8 +90,10 @@ impl TarIndex {
         let mut name = normal(name)?;
         for _ in 0..=MAX_ARCHIVE_LINKS {
             match self.entries.get(&name) {
-                Some(Entry::File(extent)) => return Some(*extent),
-                Some(Entry::HardLink(target) | Entry::Symlink(target)) => name.clone_from(target),
+                Some(IndexedName::File(extent)) => return Some(*extent),
+                Some(IndexedName::HardLink(target) | IndexedName::Symlink(target)) => {
+                    name.clone_from(target)
+                }
                 None => name = self.through_folder(&name)?,
             }
         }
@@ -101,7 +103,7 @@ impl TarIndex {
     /// `name` with the first folder on its way that is a symbolic link replaced by what that leads to.
     fn through_folder(&self, name: &str) -> Option<String> {
         name.match_indices('/').find_map(|(slash, _)| match self.entries.get(&name[..slash]) {
-            Some(Entry::Symlink(target)) => normal(&format!("{target}{}", &name[slash..])),
+            Some(IndexedName::Symlink(target)) => normal(&format!("{target}{}", &name[slash..])),
             _ => None,
         })
     }
@@ -115,10 +117,10 @@ impl TarIndex {
                 return Err(TarIndexError::Sparse(name.chars().take(200).collect()));
             }
             EntryType::Regular | EntryType::Contiguous => {
-                Some(Entry::File(Extent { offset: entry.content.start, len: entry.size() }))
+                Some(IndexedName::File(Extent { offset: entry.content.start, len: entry.size() }))
             }
-            EntryType::Symlink => symlink_target(&name, &link).map(Entry::Symlink),
-            EntryType::HardLink => normal(&link).map(Entry::HardLink),
+            EntryType::Symlink => symlink_target(&name, &link).map(IndexedName::Symlink),
+            EntryType::HardLink => normal(&link).map(IndexedName::HardLink),
             _ => None,
         };
         if let Some(found) = found {

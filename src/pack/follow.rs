@@ -8,29 +8,29 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// How far a file has been written.
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
-    state: Mutex<State>,
+    state: Mutex<Written>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Written {
     len: u64,
     done: bool,
 }
 
 impl Growth {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Written> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut State)) {
+    fn change(&self, change: impl FnOnce(&mut Written)) {
         change(&mut self.lock());
         self.changed.notify_all();
     }
 
     /// The length of the file once it is more than `read`, or in the end.
     fn wait(&self, read: u64) -> u64 {
-        let waiting = |state: &mut State| state.len <= read && !state.done;
+        let waiting = |state: &mut Written| state.len <= read && !state.done;
         let state = self.changed.wait_while(self.lock(), waiting);
         state.unwrap_or_else(PoisonError::into_inner).len
     }

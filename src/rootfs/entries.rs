@@ -10,7 +10,7 @@ const OPAQUE: (&[u8], &[u8]) = (b"trusted.overlay.opaque", b"y");
 
 /// One entry of a layer.
 #[derive(Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct LayerEntry<'a> {
     /// Byte offset of the entry's first header in the layer.
     pub(super) offset: u64,
     /// The name, in parts to be joined with slashes.
@@ -40,7 +40,7 @@ pub(super) fn entries<'a>(
     layer: usize,
     tar: &'a [u8],
     sparse: &'a SparseFiles,
-) -> impl Iterator<Item = Result<Entry<'a>, RootfsError>> {
+) -> impl Iterator<Item = Result<LayerEntry<'a>, RootfsError>> {
     tar::Entries::new(tar).map(move |entry| {
         let entry = entry.map_err(|error| RootfsError::of_tar(layer, error))?;
         let offset = entry.start;
@@ -53,7 +53,7 @@ fn convert<'a>(
     tar: &'a [u8],
     sparse: &'a SparseFiles,
     entry: tar::Entry<'a>,
-) -> Result<Entry<'a>, Problem> {
+) -> Result<LayerEntry<'a>, Problem> {
     let path = entry.name.parts();
     let body = match entry.entry_type {
         EntryType::Regular if entry.sparse.is_some() => {
@@ -74,7 +74,7 @@ fn convert<'a>(
     let attributes = attributes(&entry)?;
     let opaque = entry.xattrs().contains(&OPAQUE);
     let xattrs = entry.xattrs().iter().any(|&(name, _)| name != OPAQUE.0);
-    Ok(Entry { offset: entry.start, path, body, attributes, opaque, xattrs })
+    Ok(LayerEntry { offset: entry.start, path, body, attributes, opaque, xattrs })
 }
 
 fn unknown(path: [&[u8]; 2], flag: u8) -> Problem {

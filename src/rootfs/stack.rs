@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::entries::{Body, Entry, entries};
+use super::entries::{Body, LayerEntry, entries};
 use super::error::{Problem, RootfsError, shown};
 use super::path::{MAX_NAME, MAX_PATH, components};
 use super::sparse_files::SparseFiles;
@@ -57,7 +57,7 @@ struct Stacking<'t, 'a> {
 }
 
 /// A directory, and how it was reached.
-struct Place<'a> {
+struct Reached<'a> {
     directory: InodeId,
     /// The directories from the root down to it: each one's parent and its name in it.
     way: Vec<(InodeId, &'a [u8])>,
@@ -71,7 +71,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         Stacking { tree, layer, passed, named, removed }
     }
 
-    fn apply(&mut self, entry: Entry<'a>) -> Result<(), Problem> {
+    fn apply(&mut self, entry: LayerEntry<'a>) -> Result<(), Problem> {
         if self.tree.inode_count() > MAX_ENTRIES {
             return Err(Problem::TooManyEntries(MAX_ENTRIES));
         }
@@ -102,7 +102,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         Ok(())
     }
 
-    fn root(&mut self, entry: &Entry<'a>) -> Result<(), Problem> {
+    fn root(&mut self, entry: &LayerEntry<'a>) -> Result<(), Problem> {
         if !matches!(entry.body, Body::Directory) {
             return Err(Problem::RootReplaced);
         }
@@ -119,9 +119,9 @@ impl<'t, 'a> Stacking<'t, 'a> {
     /// Puts `entry` under `name` into a directory.
     fn place(
         &mut self,
-        place: &Place<'a>,
+        place: &Reached<'a>,
         name: &'a [u8],
-        entry: &Entry<'a>,
+        entry: &LayerEntry<'a>,
         path: &[&'a [u8]],
     ) -> Result<(), Problem> {
         let directory = place.directory;
@@ -147,11 +147,11 @@ impl<'t, 'a> Stacking<'t, 'a> {
         names.insert(name, Child { inode, layer });
     }
 
-    fn leaf(&mut self, kind: Kind<'a>, entry: &Entry<'a>) -> InodeId {
+    fn leaf(&mut self, kind: Kind<'a>, entry: &LayerEntry<'a>) -> InodeId {
         self.add(kind, entry.attributes, entry.xattrs)
     }
 
-    fn symlink(&mut self, target: &'a [u8], entry: &Entry<'a>) -> Result<InodeId, Problem> {
+    fn symlink(&mut self, target: &'a [u8], entry: &LayerEntry<'a>) -> Result<InodeId, Problem> {
         if target.is_empty() || target.len() > MAX_PATH {
             return Err(Problem::NameTooLong(shown(target)));
         }
@@ -170,7 +170,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
     }
 
     /// A directory's entry: over a directory it only changes attributes.
-    fn directory(&mut self, parent: InodeId, name: &'a [u8], entry: &Entry<'a>) -> InodeId {
+    fn directory(&mut self, parent: InodeId, name: &'a [u8], entry: &LayerEntry<'a>) -> InodeId {
         let old = self.tree.child(parent, name).filter(|&id| self.tree.inode(id).is_directory());
         let inode = match old {
             Some(old) => {
@@ -204,7 +204,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         &mut self,
         directory: InodeId,
         name: &[u8],
-        entry: &Entry<'a>,
+        entry: &LayerEntry<'a>,
         target: &'a [u8],
         path: &[&'a [u8]],
     ) -> Result<InodeId, Problem> {
@@ -272,9 +272,9 @@ impl<'t, 'a> Stacking<'t, 'a> {
 
     /// Goes down `path` from the root. Symbolic links are followed, inside the root. Where nothing
     /// is, a directory is made if `make` says so; else there is no such place.
-    fn walk(&mut self, path: &[&'a [u8]], make: bool) -> Result<Option<Place<'a>>, Problem> {
+    fn walk(&mut self, path: &[&'a [u8]], make: bool) -> Result<Option<Reached<'a>>, Problem> {
         let mut todo: VecDeque<&'a [u8]> = path.iter().copied().collect();
-        let mut place = Place { directory: self.tree.root(), way: Vec::new(), lower_link: None };
+        let mut place = Reached { directory: self.tree.root(), way: Vec::new(), lower_link: None };
         let mut links = 0;
         while let Some(name) = todo.pop_front() {
             match name {

@@ -29,7 +29,7 @@ pub(crate) struct Estimate {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Built {
     /// Where it is.
-    pub(crate) place: Place,
+    pub(crate) place: BuiltPlace,
     /// What a device downloads, in bytes.
     pub(crate) bytes: u64,
     /// What it would download without the delta, in bytes, where that is known.
@@ -42,7 +42,7 @@ pub(crate) struct Built {
 
 /// Where a delta is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum BuiltPlace {
     /// In the target's repository.
     Tag {
         /// The tag.

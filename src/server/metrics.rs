@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::build::{Built, Cause, Place};
+use super::build::{Built, BuiltPlace, Cause};
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
 use crate::Dialect;
@@ -135,7 +135,7 @@ impl Metrics {
 
     /// Counts a delta that a device was told of, and what that spares it.
     pub(crate) fn delivered(&self, built: &Built) {
-        if let (Some(pull), false) = (built.pull_bytes, built.place == Place::NotWorth) {
+        if let (Some(pull), false) = (built.pull_bytes, built.place == BuiltPlace::NotWorth) {
             self.saved_bytes.inc_by(pull.saturating_sub(built.bytes));
         }
     }
@@ -209,7 +209,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.answered("/api/v3/delta", 200, "name", Duration::from_millis(3));
         let built = Built {
-            place: Place::File { key: "a".to_owned() },
+            place: BuiltPlace::File { key: "a".to_owned() },
             bytes: 10,
             pull_bytes: Some(100),
             commands: 1,

@@ -73,7 +73,7 @@ pub struct LayerUse {
 }
 
 /// A stored layer as collection sees it.
-struct Entry {
+struct StoredLayer {
     diff_id: DiffId,
     bytes: u64,
     last_used: SystemTime,
@@ -98,7 +98,8 @@ impl Store {
 
     /// How large each stored layer is and when it was last used, in no order.
     pub fn layer_uses(&self) -> Result<Vec<LayerUse>, StoreError> {
-        let layer_use = |entry: Entry| LayerUse { bytes: entry.bytes, last_used: entry.last_used };
+        let layer_use =
+            |entry: StoredLayer| LayerUse { bytes: entry.bytes, last_used: entry.last_used };
         Ok(self.entries()?.into_iter().map(layer_use).collect())
     }
 
@@ -140,7 +141,7 @@ impl Store {
         Ok(report)
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, StoreError> {
+    fn entries(&self) -> Result<Vec<StoredLayer>, StoreError> {
         let mut entries = Vec::new();
         for diff_id in self.list()? {
             let path = self.layer_path(&diff_id);
@@ -150,7 +151,7 @@ impl Store {
                 Err(error) => return Err(io_error("read", &path)(error)),
             };
             let last_used = metadata.modified().map_err(io_error("read", &path))?;
-            entries.push(Entry { diff_id, bytes: metadata.len(), last_used });
+            entries.push(StoredLayer { diff_id, bytes: metadata.len(), last_used });
         }
         Ok(entries)
     }
@@ -212,7 +213,7 @@ impl GcReport {
     }
 }
 
-impl Entry {
+impl StoredLayer {
     fn is_older_than(&self, age: Duration, now: SystemTime) -> bool {
         // A clock set back makes layers used "in the future": they are young.
         now.duration_since(self.last_used).is_ok_and(|unused| unused > age)

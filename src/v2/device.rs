@@ -10,7 +10,7 @@ use md5::{Digest as _, Md5};
 use rayon::prelude::*;
 
 use super::content::Basis;
-use super::entry::{Entry, EntryKind, ROOT};
+use super::entry::{EntryKind, ListEntry, ROOT};
 use super::steps::Blocks;
 use crate::rootfs::{Attributes, Doubt, Kind, Tree};
 
@@ -96,7 +96,7 @@ impl<'a> Device<'a> {
     }
 
     /// What the device has for a record of `entry` with these `blocks`.
-    pub(super) fn basis(&self, entry: &Entry, blocks: Blocks) -> Basis<'a> {
+    pub(super) fn basis(&self, entry: &ListEntry, blocks: Blocks) -> Basis<'a> {
         match blocks {
             Blocks::NONE => Basis::Known(&[]),
             _ => Basis::Known(self.content(&entry.path).unwrap_or_default()),
@@ -130,7 +130,7 @@ impl<'a> Device<'a> {
     /// Says where the reader would fail, or what the batch has too much of.
     pub(super) fn apply(
         &mut self,
-        entries: &[Entry],
+        entries: &[ListEntry],
         mut records: HashMap<u32, &'a [u8]>,
     ) -> Result<(), String> {
         let unchanged = self.unchanged(entries);
@@ -168,8 +168,8 @@ impl<'a> Device<'a> {
 
     /// Of every entry whether it is a regular file whose content is, by size and checksum, what
     /// the device has at its path.
-    fn unchanged(&self, entries: &[Entry]) -> Vec<bool> {
-        let is_unchanged = |entry: &Entry| match (&entry.kind, self.content(path_of(entry))) {
+    fn unchanged(&self, entries: &[ListEntry]) -> Vec<bool> {
+        let is_unchanged = |entry: &ListEntry| match (&entry.kind, self.content(path_of(entry))) {
             (EntryKind::File { size, md5 }, Some(content)) => {
                 content.len() as u64 == *size && *md5 == *Md5::digest(content)
             }
@@ -178,7 +178,7 @@ impl<'a> Device<'a> {
         entries.par_iter().map(is_unchanged).collect()
     }
 
-    fn is_doubtful(&self, entry: &Entry) -> bool {
+    fn is_doubtful(&self, entry: &ListEntry) -> bool {
         self.get(path_of(entry)).is_some_and(|inode| inode.doubtful)
     }
 
@@ -193,7 +193,7 @@ impl<'a> Device<'a> {
         }
     }
 
-    fn directory(&mut self, entry: &Entry) {
+    fn directory(&mut self, entry: &ListEntry) {
         let path = path_of(entry);
         match self.names.get(path) {
             Some(&at) if self.inodes[at].kind == InodeKind::Directory => {
@@ -224,7 +224,7 @@ impl<'a> Device<'a> {
     }
 
     /// A symbolic link, device, pipe or socket.
-    fn other(&mut self, entry: &Entry, class: Option<&mut Class>) {
+    fn other(&mut self, entry: &ListEntry, class: Option<&mut Class>) {
         let path = path_of(entry);
         if let Some(inode) = class.as_ref().and_then(|class| class.inode) {
             return self.link(path, inode);
@@ -242,7 +242,7 @@ impl<'a> Device<'a> {
 
     fn file(
         &mut self,
-        entry: &Entry,
+        entry: &ListEntry,
         class: &mut Class,
         unchanged: bool,
         record: impl FnOnce() -> Option<&'a [u8]>,
@@ -314,6 +314,6 @@ impl Inode<'_> {
 }
 
 /// The path of an entry; the root's is empty.
-fn path_of(entry: &Entry) -> &[u8] {
+fn path_of(entry: &ListEntry) -> &[u8] {
     if entry.path == ROOT { b"" } else { &entry.path }
 }

@@ -11,7 +11,7 @@ pub(super) const MAX_PATH: usize = 4095;
 
 /// One name in the file list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ListEntry {
     /// The path from the root folder, with slashes; [`ROOT`] for the root itself.
     pub(super) path: Vec<u8>,
     pub(super) attributes: Attributes,
@@ -39,7 +39,7 @@ pub(super) enum EntryKind {
     Socket,
 }
 
-impl Entry {
+impl ListEntry {
     pub(super) fn is_directory(&self) -> bool {
         matches!(self.kind, EntryKind::Directory { .. })
     }
@@ -52,7 +52,7 @@ impl Entry {
 
 /// Compares two paths as a reader sorts them: in every directory first the non-directories by name,
 /// then the directories by name and slash, each directly followed by its content.
-pub(super) fn compare(a: &Entry, b: &Entry) -> Ordering {
+pub(super) fn compare(a: &ListEntry, b: &ListEntry) -> Ordering {
     compare_paths((&a.path, a.is_directory()), (&b.path, b.is_directory()))
 }
 

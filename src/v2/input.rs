@@ -10,7 +10,7 @@ use super::numbers::INDEX_DONE;
 
 /// Reads the parts of a delta.
 #[derive(Debug)]
-pub(super) struct Input<R> {
+pub(super) struct BatchInput<R> {
     inner: R,
     position: u64,
     previous: i64,
@@ -18,9 +18,9 @@ pub(super) struct Input<R> {
     hash: Sha256,
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> BatchInput<R> {
     pub(super) fn new(inner: R) -> Self {
-        Input { inner, position: 0, previous: -1, hash: Sha256::new() }
+        BatchInput { inner, position: 0, previous: -1, hash: Sha256::new() }
     }
 
     /// The checksum of everything that was read.
@@ -152,7 +152,7 @@ mod tests {
             push_varint(&mut out, value);
             push_varlong(&mut out, long, 3);
             push_varlong(&mut out, long, 4);
-            let mut input = Input::new(&out[..]);
+            let mut input = BatchInput::new(&out[..]);
             prop_assert_eq!(input.varint().expect("there"), value);
             prop_assert_eq!(input.varlong(3).expect("there"), long);
             prop_assert_eq!(input.varlong(4).expect("there"), long);
@@ -170,7 +170,7 @@ mod tests {
                 writer.push(&mut out, index);
             }
             out.push(INDEX_DONE);
-            let mut input = Input::new(&out[..]);
+            let mut input = BatchInput::new(&out[..]);
             for index in indices {
                 prop_assert_eq!(input.index().expect("there"), Some(index));
             }
@@ -180,9 +180,9 @@ mod tests {
 
     #[test]
     fn impossible_numbers_are_refused() {
-        assert!(Input::new(&[0xff; 9][..]).varint().is_err());
-        assert!(Input::new(&[0xff; 20][..]).varlong(3).is_err());
-        assert!(Input::new(&[0xff, 1][..]).index().is_err());
-        assert!(Input::new(&[0xfe, 0x80][..]).index().is_err());
+        assert!(BatchInput::new(&[0xff; 9][..]).varint().is_err());
+        assert!(BatchInput::new(&[0xff; 20][..]).varlong(3).is_err());
+        assert!(BatchInput::new(&[0xff, 1][..]).index().is_err());
+        assert!(BatchInput::new(&[0xfe, 0x80][..]).index().is_err());
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::V2Error;
 use super::content::Basis;
 use super::device::Device;
-use super::entry::{Entry, EntryKind};
+use super::entry::{EntryKind, ListEntry};
 use super::error::BatchProblem;
 use super::reader::BatchReader;
 use crate::rootfs::Tree;
@@ -70,8 +70,8 @@ pub struct Counts {
     pub hard_links: u64,
 }
 
-impl<'a> FromIterator<&'a Entry> for Counts {
-    fn from_iter<I: IntoIterator<Item = &'a Entry>>(entries: I) -> Self {
+impl<'a> FromIterator<&'a ListEntry> for Counts {
+    fn from_iter<I: IntoIterator<Item = &'a ListEntry>>(entries: I) -> Self {
         let mut counts = Counts::default();
         for entry in entries {
             counts.total += 1;
@@ -94,7 +94,7 @@ impl<'a> FromIterator<&'a Entry> for Counts {
 /// If it is damaged, no v2 delta, or made for another base.
 pub fn inspect(input: impl Read, base: Option<&Tree<'_>>) -> Result<Inspection, V2Error> {
     let mut reader = BatchReader::new(BufReader::with_capacity(BUFFER, input))?;
-    let incomplete = |entry: &Entry| entry.kind == EntryKind::Directory { complete: false };
+    let incomplete = |entry: &ListEntry| entry.kind == EntryKind::Directory { complete: false };
     let mut inspection = Inspection {
         delta_bytes: 0,
         metadata_bytes: reader.metadata_bytes,

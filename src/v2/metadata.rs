@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::V2Error;
 use super::error::{BatchError, BatchProblem};
-use super::input::Input;
+use super::input::BatchInput;
 
 /// The longest metadata, its NUL included. docker-delta looks for the NUL in what one event of a
 /// stream delivers, which is at most 16 KiB, and forgets what came before.
@@ -84,7 +84,7 @@ fn as_inspected(mut config: Map<String, Value>) -> Map<String, Value> {
 ///
 /// # Errors
 /// If it is not there, or not that of version 2.
-pub(super) fn read_metadata<R: Read>(input: &mut Input<R>) -> Result<Value, BatchError> {
+pub(super) fn read_metadata<R: Read>(input: &mut BatchInput<R>) -> Result<Value, BatchError> {
     #[derive(serde::Deserialize)]
     struct Metadata {
         version: u64,
@@ -135,7 +135,7 @@ mod tests {
     fn a_nul_in_a_value_does_not_end_the_metadata() {
         let metadata = of(json!({"Env": ["A=\0"]})).expect("short");
         assert_eq!(metadata.iter().position(|&byte| byte == 0), Some(metadata.len() - 1));
-        let read = read_metadata(&mut Input::new(&metadata[..])).expect("valid");
+        let read = read_metadata(&mut BatchInput::new(&metadata[..])).expect("valid");
         assert_eq!(read["Env"], json!(["A=\0"]));
     }
 
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_is_not_metadata_is_refused() {
         for bytes in ["", "{}\0", "{\"version\":3,\"dockerConfig\":{}}\0", "{\"version\":2", "\0"] {
-            assert!(read_metadata(&mut Input::new(bytes.as_bytes())).is_err(), "{bytes:?}");
+            assert!(read_metadata(&mut BatchInput::new(bytes.as_bytes())).is_err(), "{bytes:?}");
         }
     }
 }

@@ -5,11 +5,11 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::entry::{self, Entry};
+use super::entry::{self, ListEntry};
 use super::error::{BatchError, BatchProblem};
 use super::file_list::{ListForm, ListReader};
 use super::format::*;
-use super::input::Input;
+use super::input::BatchInput;
 use super::metadata::read_metadata;
 use super::record::TRANSFER;
 use super::steps::Blocks;
@@ -39,10 +39,10 @@ pub(super) struct BatchReader<R> {
     pub(super) config: Value,
     /// How many bytes the metadata took.
     pub(super) metadata_bytes: u64,
-    pub(super) input: Input<R>,
+    pub(super) input: BatchInput<R>,
     pub(super) header: Header,
     /// The list, in the order in which a reader keeps it.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ListEntry>,
     /// How many bytes the list took.
     pub(super) list_bytes: u64,
     phase: u8,
@@ -61,7 +61,7 @@ pub(super) struct RecordHead {
 impl<R: Read> BatchReader<R> {
     /// Reads the metadata, the header and the list.
     pub(super) fn new(input: R) -> Result<Self, BatchError> {
-        let mut input = Input::new(input);
+        let mut input = BatchInput::new(input);
         let config = read_metadata(&mut input)?;
         let metadata_bytes = input.position();
         let header = read_header(&mut input)?;
@@ -191,7 +191,7 @@ impl<R: Read> BatchReader<R> {
     }
 }
 
-fn read_header<R: Read>(input: &mut Input<R>) -> Result<Header, BatchError> {
+fn read_header<R: Read>(input: &mut BatchInput<R>) -> Result<Header, BatchError> {
     let flags = input.int()? as u32;
     let protocol = input.int()?;
     let known = (PROTOCOL_30..=PROTOCOL_MAX).contains(&protocol);
@@ -205,7 +205,7 @@ fn read_header<R: Read>(input: &mut Input<R>) -> Result<Header, BatchError> {
     Ok(Header { flags, protocol, compat, ours })
 }
 
-fn skip_ids<R: Read>(input: &mut Input<R>, header: Header) -> Result<(), BatchError> {
+fn skip_ids<R: Read>(input: &mut BatchInput<R>, header: Header) -> Result<(), BatchError> {
     for _ in 0..MAX_IDS {
         let id = input.varint()?;
         if id != 0 || header.compat & ID_0_NAMES != 0 {

@@ -62,7 +62,7 @@ impl Blocks {
     }
 
     /// The whole blocks within a match.
-    fn within(self, copy: &Copy, len: u64) -> Option<Used> {
+    fn within(self, copy: &BaseMatch, len: u64) -> Option<Used> {
         let length = u64::from(self.length);
         let first = copy.base.div_ceil(length);
         let base_end = copy.base + (copy.target.end - copy.target.start) as u64;
@@ -96,7 +96,7 @@ impl Step {
 
 /// A match: bytes of the new file that the old one has at `base`.
 #[derive(Debug, Clone)]
-struct Copy {
+struct BaseMatch {
     target: Range<usize>,
     base: u64,
 }
@@ -134,13 +134,13 @@ pub(super) fn choose(
     (blocks, steps(used, len))
 }
 
-fn copies(commands: &[Command]) -> Vec<Copy> {
+fn copies(commands: &[Command]) -> Vec<BaseMatch> {
     let mut at = 0;
     let mut copies = Vec::with_capacity(commands.len() / 2 + 1);
     for command in commands {
         let end = at + command.len() as usize;
         if let Command::Copy { offset, .. } = *command {
-            copies.push(Copy { target: at..end, base: offset });
+            copies.push(BaseMatch { target: at..end, base: offset });
         }
         at = end;
     }

@@ -11,10 +11,10 @@ use crate::cli::units;
 
 pub(super) struct Lines<W> {
     interval: Duration,
-    state: Mutex<State<W>>,
+    state: Mutex<Printed<W>>,
 }
 
-struct State<W> {
+struct Printed<W> {
     out: W,
     stages: [Counter; STAGES.len()],
 }
@@ -29,7 +29,7 @@ struct Counter {
 impl<W: Write> Lines<W> {
     pub(super) fn new(out: W, interval: Duration) -> Self {
         let counter = Counter { done: 0, expected: 0, printed: Instant::now() };
-        let state = State { out, stages: [counter; STAGES.len()] };
+        let state = Printed { out, stages: [counter; STAGES.len()] };
         Lines { interval, state: Mutex::new(state) }
     }
 
@@ -61,12 +61,12 @@ impl<W: Write> Lines<W> {
         });
     }
 
-    fn with(&self, work: impl FnOnce(&mut State<W>)) {
+    fn with(&self, work: impl FnOnce(&mut Printed<W>)) {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-impl<W: Write> State<W> {
+impl<W: Write> Printed<W> {
     fn print(&mut self, line: &str) {
         // Progress that cannot be shown must not stop the work.
         let _ = writeln!(self.out, "{line}");

@@ -46,7 +46,7 @@ pub enum DockerArchiveError {
 /// One image of the archive, as `manifest.json` says.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Entry {
+pub(super) struct ListedImage {
     config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
@@ -56,7 +56,7 @@ pub(super) struct Entry {
 
 /// A docker archive's table of contents.
 pub(super) struct ArchiveIndex {
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ListedImage>,
 }
 
 impl ArchiveIndex {
@@ -69,12 +69,12 @@ impl ArchiveIndex {
         if extent.len > MAX_ARCHIVE_INDEX_BYTES {
             return Err(DockerArchiveError::TooLarge);
         }
-        let entries: Vec<Entry> = serde_json::from_slice(&read_extent(archive, extent)?)?;
+        let entries: Vec<ListedImage> = serde_json::from_slice(&read_extent(archive, extent)?)?;
         Ok(ArchiveIndex { entries })
     }
 
     /// The image that is meant. Names are compared as Docker completes them: `app` is `app:latest`.
-    pub(super) fn find(&self, image: Option<&ArchivedImage>) -> Option<&Entry> {
+    pub(super) fn find(&self, image: Option<&ArchivedImage>) -> Option<&ListedImage> {
         match image {
             None => match self.entries.as_slice() {
                 [only] => Some(only),
@@ -88,7 +88,7 @@ impl ArchiveIndex {
     }
 
     /// The image that is meant, if there is no other and it has no other name either.
-    pub(super) fn find_alone(&self, image: Option<&ArchivedImage>) -> Option<&Entry> {
+    pub(super) fn find_alone(&self, image: Option<&ArchivedImage>) -> Option<&ListedImage> {
         let [only] = self.entries.as_slice() else { return None };
         let is_meant = match image {
             None => only.names().next().is_none(),
@@ -114,7 +114,7 @@ impl ArchiveIndex {
     }
 }
 
-impl Entry {
+impl ListedImage {
     fn names(&self) -> impl Iterator<Item = &str> {
         self.repo_tags.iter().flatten().map(String::as_str)
     }

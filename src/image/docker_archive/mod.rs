@@ -7,7 +7,7 @@ mod write;
 use std::io::Read;
 use std::sync::Arc;
 
-use index::{ArchiveIndex, Entry};
+use index::{ArchiveIndex, ListedImage};
 pub use index::{DockerArchiveError, check_docker_archive};
 pub(super) use write::{repo_tags, write};
 
@@ -41,7 +41,7 @@ fn open_entry(
     reference: &ImageReference,
     file: &ArchiveFile,
     spool: &Spool,
-    choose: impl FnOnce(&ArchiveIndex) -> Option<&Entry>,
+    choose: impl FnOnce(&ArchiveIndex) -> Option<&ListedImage>,
 ) -> Result<Image, ImageError> {
     let place = reference.to_string();
     let archive = Archive::open(file, &place, spool)?;

@@ -16,7 +16,7 @@ use crate::progress::{Progress, Stage};
 /// An entry of `manifest.json`.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+struct WrittenImage {
     config: String,
     repo_tags: Vec<String>,
     layers: Vec<String>,
@@ -33,7 +33,7 @@ pub(crate) fn write(
 ) -> Result<(), ImageError> {
     let config = Blob::from_bytes(contents.config.clone());
     let config_name = format!("{}.json", config.digest.hex());
-    let index = serde_json::to_vec(&[Entry {
+    let index = serde_json::to_vec(&[WrittenImage {
         config: config_name.clone(),
         repo_tags: repo_tags(reference, image)?,
         layers: contents.layers.iter().map(|layer| layer_name(layer.digest)).collect(),

@@ -24,11 +24,11 @@ use super::token_request;
 /// What a registry wants to see, and what is there to show.
 #[derive(Debug, Default)]
 pub(super) struct Authorizer {
-    state: Mutex<State>,
+    state: Mutex<Known>,
 }
 
 #[derive(Default)]
-struct State {
+struct Known {
     challenge: Option<Challenge>,
     /// By repository.
     credentials: HashMap<String, Option<Credentials>>,
@@ -114,7 +114,7 @@ impl Authorizer {
         self.state().credentials.get(subject.repository).is_some_and(Option::is_some)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Known> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -186,7 +186,7 @@ fn secret(host: &Host, text: &str) -> Result<HeaderValue, RegistryError> {
     Ok(value)
 }
 
-impl State {
+impl Known {
     /// Keeps a token; those that are over, or too many, go.
     fn keep(&mut self, subject: &Subject<'_>, token: Token) {
         if self.tokens.len() >= MAX_KEPT {
@@ -200,9 +200,9 @@ impl State {
     }
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for Known {
     /// Says nothing of the secrets.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("State").field("challenge", &self.challenge).finish_non_exhaustive()
+        formatter.debug_struct("Known").field("challenge", &self.challenge).finish_non_exhaustive()
     }
 }

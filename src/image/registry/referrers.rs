@@ -26,7 +26,7 @@ struct Referrer {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Entry {
+struct ListedReferrer {
     #[serde(flatten)]
     descriptor: Descriptor,
     artifact_type: String,
@@ -71,9 +71,9 @@ pub(super) fn tag(subject: Digest) -> String {
     format!("sha256-{}", subject.hex())
 }
 
-fn entry(manifest: &Manifest, referrer: Referrer) -> Entry {
+fn entry(manifest: &Manifest, referrer: Referrer) -> ListedReferrer {
     let descriptor = Descriptor { annotations: referrer.annotations, ..manifest.descriptor() };
     let artifact_type =
         referrer.artifact_type.unwrap_or_else(|| manifest.config().media_type.clone());
-    Entry { descriptor, artifact_type }
+    ListedReferrer { descriptor, artifact_type }
 }

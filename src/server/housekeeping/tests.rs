@@ -6,7 +6,7 @@ use crate::Dialect;
 use crate::image::{DiffId, Digest};
 use crate::progress::Progress;
 use crate::server::artifacts::ArtifactPlace;
-use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
+use crate::server::build::{BuildError, Builder, Built, BuiltPlace, Estimate};
 use crate::server::jobs::{JobSettings, Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
@@ -24,7 +24,7 @@ impl Builder for Publisher {
     fn build(&self, pair: &Pair, _progress: &dyn Progress) -> Result<Built, BuildError> {
         let mut file = self.0.new_file().expect("created");
         file.write_all(format!("{:1000}", pair.target.repository).as_bytes()).expect("written");
-        let place = Place::File { key: self.0.publish(file).expect("published") };
+        let place = BuiltPlace::File { key: self.0.publish(file).expect("published") };
         Ok(Built { place, bytes: 1000, pull_bytes: None, commands: 0, seconds: 0.0 })
     }
 }
@@ -59,7 +59,7 @@ impl House {
         let origin = Origin { fleet: String::new(), asker: None, release: false };
         let mut ticket = self.jobs.request(pair, origin).await.expect("room");
         match ticket.outcome().await {
-            Outcome::Ready(Built { place: Place::File { key }, .. }) => key,
+            Outcome::Ready(Built { place: BuiltPlace::File { key }, .. }) => key,
             other => panic!("{other:?}"),
         }
     }

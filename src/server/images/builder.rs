@@ -12,7 +12,7 @@ use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::{Progress, Silent};
 use crate::server::artifacts::Artifacts;
-use crate::server::build::{BuildError, Builder, Built, Estimate, Place};
+use crate::server::build::{BuildError, Builder, Built, BuiltPlace, Estimate};
 use crate::server::pair::Pair;
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
@@ -107,11 +107,11 @@ impl RegistryBuilder {
             v3::create(base, target, &self.store, &options, progress).map_err(Error::from)?;
         let report = delta.report();
         if !self.is_worth_it(report) {
-            return Ok(built(Place::NotWorth, report));
+            return Ok(built(BuiltPlace::NotWorth, report));
         }
         let reference = ImageReference::Registry(tag.reference);
         let digest = self.push(&reference, &delta, progress)?;
-        Ok(built(Place::Tag { tag: tag.name, digest }, report))
+        Ok(built(BuiltPlace::Tag { tag: tag.name, digest }, report))
     }
 
     fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Failed> {
@@ -124,7 +124,7 @@ impl RegistryBuilder {
         let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)
             .map_err(Error::from)?;
         Ok(Built {
-            place: Place::File { key: self.artifacts.publish(file).map_err(Error::from)? },
+            place: BuiltPlace::File { key: self.artifacts.publish(file).map_err(Error::from)? },
             bytes: report.delta_bytes,
             pull_bytes: Some(opened.pull_bytes()),
             commands: report.sizes.runs,
@@ -198,7 +198,7 @@ impl From<Failed> for BuildError {
     }
 }
 
-fn built(place: Place, report: &DeltaReport) -> Built {
+fn built(place: BuiltPlace, report: &DeltaReport) -> Built {
     Built {
         place,
         bytes: report.total.delta_bytes,

@@ -3,7 +3,7 @@
 use super::opened::{Opened, open_image, stored_bytes};
 use crate::image::{Digest, Image, ImageError, RegistryReference, Transports};
 use crate::progress::Silent;
-use crate::server::build::{Built, Place};
+use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::Pair;
 use crate::server::settings::RegistrySettings;
 use crate::v3;
@@ -21,7 +21,7 @@ pub(super) struct Tag {
 }
 
 /// What a tag stands for.
-enum State {
+enum TagHolder {
     Nothing,
     /// The delta of the very pair.
     Ours(Built),
@@ -45,9 +45,9 @@ impl Tag {
         let look = |name: String, last: bool| {
             let reference = named(&name).map_err(ImageError::from)?;
             let built = match state(transports, &reference, &name, opened)? {
-                State::Ours(built) => Some(built),
-                State::Something if !last => return Ok(None),
-                State::Something | State::Nothing => None,
+                TagHolder::Ours(built) => Some(built),
+                TagHolder::Something if !last => return Ok(None),
+                TagHolder::Something | TagHolder::Nothing => None,
             };
             Ok::<_, Error>(Some(Tag { name, reference, built }))
         };
@@ -64,13 +64,15 @@ fn state(
     reference: &RegistryReference,
     name: &str,
     opened: &Opened,
-) -> Result<State, Error> {
-    let Some(digest) = transports.find(reference)? else { return Ok(State::Nothing) };
+) -> Result<TagHolder, Error> {
+    let Some(digest) = transports.find(reference)? else { return Ok(TagHolder::Nothing) };
     match open_image(transports, None, reference, &Silent).map_err(Error::from) {
-        Ok(delta) if is_of(&delta, opened) => Ok(State::Ours(reused(&delta, opened, name, digest))),
-        Ok(_) => Ok(State::Something),
-        Err(error) if error.kind() == ErrorKind::Content => Ok(State::Something),
-        Err(Error::Image(ImageError::NotFound { .. })) => Ok(State::Nothing),
+        Ok(delta) if is_of(&delta, opened) => {
+            Ok(TagHolder::Ours(reused(&delta, opened, name, digest)))
+        }
+        Ok(_) => Ok(TagHolder::Something),
+        Err(error) if error.kind() == ErrorKind::Content => Ok(TagHolder::Something),
+        Err(Error::Image(ImageError::NotFound { .. })) => Ok(TagHolder::Nothing),
         Err(error) => Err(error),
     }
 }
@@ -84,7 +86,7 @@ fn is_of(delta: &Image, opened: &Opened) -> bool {
 /// A delta that somebody made before: what it is made of cannot be seen from outside.
 fn reused(delta: &Image, opened: &Opened, name: &str, digest: Digest) -> Built {
     Built {
-        place: Place::Tag { tag: name.to_owned(), digest },
+        place: BuiltPlace::Tag { tag: name.to_owned(), digest },
         bytes: stored_bytes(delta),
         pull_bytes: Some(opened.pull_bytes()),
         commands: 0,

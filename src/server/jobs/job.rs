@@ -10,7 +10,7 @@ use super::progress::BuildProgress;
 use super::record::{Record, RecordState};
 use super::status::{JobState, JobStatus};
 use super::ticket::Outcome;
-use crate::server::build::{BuildError, Built, Place};
+use crate::server::build::{BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 
 /// What is known about a pair.
@@ -174,9 +174,9 @@ impl Finished {
     /// The artifact that it ended with, and when somebody last asked for it.
     pub(super) fn file(&self) -> Option<(&str, SystemTime)> {
         match &self.end {
-            End::Ready { built: Built { place: Place::File { key }, .. }, last_used, .. } => {
-                Some((key, *last_used))
-            }
+            End::Ready {
+                built: Built { place: BuiltPlace::File { key }, .. }, last_used, ..
+            } => Some((key, *last_used)),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use sqlx::{Error, Sqlite};
 
 use crate::Dialect;
 use crate::image::Digest;
-use crate::server::build::{BuildError, Built, Cause, Place};
+use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
 use crate::server::pair::{Pair, PinnedImage};
 
 /// What is kept of a job from one start of the server to the next.
@@ -87,9 +87,11 @@ impl Record {
             _ => (None, None),
         };
         let (tag, digest, file) = match built.map(|built| &built.place) {
-            Some(Place::Tag { tag, digest }) => (Some(tag.clone()), Some(digest.to_string()), None),
-            Some(Place::File { key }) => (None, None, Some(key.clone())),
-            Some(Place::NotWorth) | None => (None, None, None),
+            Some(BuiltPlace::Tag { tag, digest }) => {
+                (Some(tag.clone()), Some(digest.to_string()), None)
+            }
+            Some(BuiltPlace::File { key }) => (None, None, Some(key.clone())),
+            Some(BuiltPlace::NotWorth) | None => (None, None, None),
         };
         bind_pair(statement, &self.pair)
             .bind(self.fleet.clone())
@@ -136,7 +138,9 @@ impl RecordState {
         match self {
             RecordState::Pending => "pending",
             RecordState::Preparing => "preparing",
-            RecordState::Ready { built: Built { place: Place::NotWorth, .. }, .. } => "not-worth",
+            RecordState::Ready { built: Built { place: BuiltPlace::NotWorth, .. }, .. } => {
+                "not-worth"
+            }
             RecordState::Ready { .. } => "ready",
             RecordState::Failed { .. } => "failed",
         }
@@ -165,13 +169,15 @@ impl RecordState {
     }
 }
 
-fn place(state: &str, row: &SqliteRow) -> Result<Place, Error> {
+fn place(state: &str, row: &SqliteRow) -> Result<BuiltPlace, Error> {
     if state == "not-worth" {
-        return Ok(Place::NotWorth);
+        return Ok(BuiltPlace::NotWorth);
     }
     Ok(match row.try_get("file")? {
-        Some(key) => Place::File { key },
-        None => Place::Tag { tag: row.try_get("tag")?, digest: parsed::<Digest>(row, "digest")? },
+        Some(key) => BuiltPlace::File { key },
+        None => {
+            BuiltPlace::Tag { tag: row.try_get("tag")?, digest: parsed::<Digest>(row, "digest")? }
+        }
     })
 }
 

@@ -12,7 +12,7 @@ use super::status::{JobEvent, JobState, JobStatus};
 use super::table::{Table, Timer};
 use super::ticket::Outcome;
 use super::writer::{Claimed, Written};
-use crate::server::build::{BuildError, Built, Cause, Place};
+use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
 use crate::server::pair::Pair;
 
 /// A job that was running each time the server ended without warning may be why: it runs alone.
@@ -97,8 +97,8 @@ impl Table {
 
     fn count(&mut self, built: &Built) {
         match built.place {
-            Place::NotWorth => self.counts.not_worth += 1,
-            Place::Tag { .. } | Place::File { .. } => self.counts.made += 1,
+            BuiltPlace::NotWorth => self.counts.not_worth += 1,
+            BuiltPlace::Tag { .. } | BuiltPlace::File { .. } => self.counts.made += 1,
         }
     }
 

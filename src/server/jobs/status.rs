@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::progress::Stage;
-use crate::server::build::{BuildError, Built, Cause, Place};
+use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
 use crate::server::pair::Pair;
 
 /// Who asks, and what for.
@@ -58,7 +58,7 @@ impl JobStatus {
     /// One line on why it is as it is, where there is something to say: for whoever asks.
     pub(crate) fn reason(&self) -> Option<&str> {
         match (&self.built, &self.failure) {
-            (Some(Built { place: Place::NotWorth, .. }), _) => {
+            (Some(Built { place: BuiltPlace::NotWorth, .. }), _) => {
                 Some("not worth it: pulling the target costs hardly more")
             }
             (_, failure) => failure.as_ref().map(BuildError::told),

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::service::Service;
 use crate::Dialect;
-use crate::server::build::{BuildError, Built, Cause, Place};
+use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
 use crate::server::images::RegistryAway;
 use crate::server::jobs::{Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
@@ -222,13 +222,13 @@ async fn found(
     built: &Built,
 ) -> Result<Option<Answer>, RegistryAway> {
     match &built.place {
-        Place::NotWorth => Ok(Some(Answer::Name(wanted.query.target.text.clone()))),
-        Place::Tag { tag, digest } => {
+        BuiltPlace::NotWorth => Ok(Some(Answer::Name(wanted.query.target.text.clone()))),
+        BuiltPlace::Tag { tag, digest } => {
             let repository = &pair.target.repository;
             let there = service.images.is_tagged(repository, tag, *digest).await?;
             Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
         }
-        Place::File { key } => Ok(location(service, wanted, key).await),
+        BuiltPlace::File { key } => Ok(location(service, wanted, key).await),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::service::Service;
 use crate::api::{PairState, PairStatus};
-use crate::server::build::{Built, Place};
+use crate::server::build::{Built, BuiltPlace};
 use crate::server::jobs::{JobState, JobStatus};
 use crate::server::pair::Pair;
 
@@ -65,7 +65,7 @@ impl From<JobState> for PairState {
 /// What devices are told to pull.
 fn name(service: &Service, pair: &Pair, built: &Built) -> Option<String> {
     match &built.place {
-        Place::Tag { tag, .. } => Some(service.images.name(&pair.target.repository, tag)),
-        Place::File { .. } | Place::NotWorth => None,
+        BuiltPlace::Tag { tag, .. } => Some(service.images.name(&pair.target.repository, tag)),
+        BuiltPlace::File { .. } | BuiltPlace::NotWorth => None,
     }
 }

@@ -7,7 +7,7 @@ mod read;
 mod tests;
 mod write;
 
-use super::entry::{Entry, EntryKind};
+use super::entry::{EntryKind, ListEntry};
 
 pub(super) use read::{ListForm, ListReader};
 pub(super) use write::ListWriter;

@@ -3,11 +3,11 @@
 use std::io::Read;
 
 use super::flags::*;
-use super::{Entry, EntryKind};
+use super::{EntryKind, ListEntry};
 use crate::rootfs::{Attributes, Device, Mtime};
 use crate::v2::entry::{MAX_PATH, ROOT};
 use crate::v2::error::{BatchError, BatchProblem};
-use crate::v2::input::Input;
+use crate::v2::input::BatchInput;
 
 /// More entries than any image has names; keeps a hostile list from taking all memory.
 const MAX_ENTRIES: usize = 4_000_000;
@@ -27,24 +27,24 @@ pub(in crate::v2) struct ListForm {
 
 /// Reads the entries of a list, in the order in which they were sent.
 pub(in crate::v2) struct ListReader<'i, R> {
-    input: &'i mut Input<R>,
+    input: &'i mut BatchInput<R>,
     form: ListForm,
     path: Vec<u8>,
     mode: u32,
     attributes: Attributes,
     major: u32,
-    entries: Vec<Entry>,
+    entries: Vec<ListEntry>,
 }
 
 impl<'i, R: Read> ListReader<'i, R> {
-    pub(in crate::v2) fn new(input: &'i mut Input<R>, form: ListForm) -> Self {
+    pub(in crate::v2) fn new(input: &'i mut BatchInput<R>, form: ListForm) -> Self {
         let attributes = Attributes { mode: 0, uid: 0, gid: 0, mtime: Mtime::default() };
         let (path, entries) = Default::default();
         ListReader { input, form, path, mode: 0, attributes, major: 0, entries }
     }
 
     /// All entries of the list, up to its end.
-    pub(in crate::v2) fn read(mut self) -> Result<Vec<Entry>, BatchError> {
+    pub(in crate::v2) fn read(mut self) -> Result<Vec<ListEntry>, BatchError> {
         while let Some(flags) = self.flags()? {
             if self.entries.len() == MAX_ENTRIES {
                 return Err(self.bad("too many of them"));
@@ -79,7 +79,7 @@ impl<'i, R: Read> ListReader<'i, R> {
         }
     }
 
-    fn entry(&mut self, flags: u32) -> Result<Entry, BatchError> {
+    fn entry(&mut self, flags: u32) -> Result<ListEntry, BatchError> {
         self.read_path(flags)?;
         if flags & HARD_LINKED != 0 && flags & FIRST_LINK == 0 {
             return self.link();
@@ -89,7 +89,7 @@ impl<'i, R: Read> ListReader<'i, R> {
         let kind = self.kind(flags, size)?;
         let position = self.entries.len() as u32;
         let class = (flags & HARD_LINKED != 0).then_some(position);
-        Ok(Entry { path: self.path.clone(), attributes: self.attributes, kind, class })
+        Ok(ListEntry { path: self.path.clone(), attributes: self.attributes, kind, class })
     }
 
     fn read_path(&mut self, flags: u32) -> Result<(), BatchError> {
@@ -113,7 +113,7 @@ impl<'i, R: Read> ListReader<'i, R> {
     }
 
     /// An entry that is only a reference to an earlier one.
-    fn link(&mut self) -> Result<Entry, BatchError> {
+    fn link(&mut self) -> Result<ListEntry, BatchError> {
         let first = self.input.varint()?;
         let known = self.entries.get(first as usize).filter(|entry| entry.class == Some(first));
         let known = known.ok_or_else(|| self.bad("a hard link to no first link"))?;
@@ -125,7 +125,7 @@ impl<'i, R: Read> ListReader<'i, R> {
         let attributes = known.attributes;
         self.attributes = attributes;
         self.mode = super::write::mode_of(known);
-        Ok(Entry { path: self.path.clone(), attributes, kind, class: Some(first) })
+        Ok(ListEntry { path: self.path.clone(), attributes, kind, class: Some(first) })
     }
 
     fn read_attributes(&mut self, flags: u32) -> Result<(), BatchError> {

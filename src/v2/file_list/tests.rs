@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::read::ListForm;
 use super::*;
 use crate::rootfs::{Attributes, Device, Mtime};
-use crate::v2::input::Input;
+use crate::v2::input::BatchInput;
 
 const FORM: ListForm = ListForm {
     protocol_30: false,
@@ -15,15 +15,15 @@ const FORM: ListForm = ListForm {
     checksums: true,
 };
 
-fn write(entries: &[Entry]) -> Vec<u8> {
+fn write(entries: &[ListEntry]) -> Vec<u8> {
     let (mut out, mut writer) = (Vec::new(), ListWriter::new());
     entries.iter().for_each(|entry| writer.push(&mut out, entry));
     writer.end(&mut out);
     out
 }
 
-fn read(bytes: &[u8]) -> Vec<Entry> {
-    let mut input = Input::new(bytes);
+fn read(bytes: &[u8]) -> Vec<ListEntry> {
+    let mut input = BatchInput::new(bytes);
     let entries = ListReader::new(&mut input, FORM).read().expect("valid");
     assert!(input.at_end().expect("readable"));
     entries
@@ -33,8 +33,8 @@ fn attributes(mode: u16, seconds: i64) -> Attributes {
     Attributes { mode, uid: 0, gid: 0, mtime: Mtime { seconds, nanoseconds: 0 } }
 }
 
-fn entry(path: &str, mode: u16, seconds: i64, kind: EntryKind) -> Entry {
-    Entry { path: path.into(), attributes: attributes(mode, seconds), kind, class: None }
+fn entry(path: &str, mode: u16, seconds: i64, kind: EntryKind) -> ListEntry {
+    ListEntry { path: path.into(), attributes: attributes(mode, seconds), kind, class: None }
 }
 
 /// The list of docs/formats/v2.md, "An example", byte for byte, but for the root's owner and group:
@@ -45,7 +45,8 @@ fn the_worked_example_comes_out() {
     let a = EntryKind::File { size: 2709, md5: [0x4a; 16] };
     let link = EntryKind::Symlink(b"a".to_vec());
     let hi = EntryKind::File { size: 3, md5: [0x76; 16] };
-    let linked = |path| Entry { class: Some(4), ..entry(path, 0o644, 1_600_000_001, hi.clone()) };
+    let linked =
+        |path| ListEntry { class: Some(4), ..entry(path, 0o644, 1_600_000_001, hi.clone()) };
     let list = [
         entry(".", 0o755, 1_600_000_000, directory.clone()),
         entry("d", 0o755, 1_600_000_000, directory),
@@ -90,7 +91,7 @@ fn kinds() -> impl Strategy<Value = EntryKind> {
     ]
 }
 
-fn entries() -> impl Strategy<Value = Entry> {
+fn entries() -> impl Strategy<Value = ListEntry> {
     let path = prop_oneof![
         Just(".".to_owned()),
         "[a-c]{1,3}(/[a-c]{1,3}){0,3}",
@@ -103,11 +104,8 @@ fn entries() -> impl Strategy<Value = Entry> {
             gid,
             mtime: Mtime { seconds: seconds << 32, nanoseconds },
         });
-    (path, attributes, kinds(), any::<bool>()).prop_map(|(path, attributes, kind, linked)| Entry {
-        path: path.into_bytes(),
-        attributes,
-        kind,
-        class: linked.then_some(0),
+    (path, attributes, kinds(), any::<bool>()).prop_map(|(path, attributes, kind, linked)| {
+        ListEntry { path: path.into_bytes(), attributes, kind, class: linked.then_some(0) }
     })
 }
 
@@ -115,7 +113,7 @@ proptest! {
     #[test]
     fn lists_read_back(mut list in prop::collection::vec((entries(), 0u8..3), 0..12)) {
         // Linked entries join the class of an entry before them, or start one.
-        let mut sent: Vec<Entry> = Vec::new();
+        let mut sent: Vec<ListEntry> = Vec::new();
         for (entry, back) in &mut list {
             let first = sent.iter().rev().nth(usize::from(*back)).and_then(|entry| entry.class);
             if entry.class.is_some() {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::flags::*;
-use super::{Entry, EntryKind};
+use super::{EntryKind, ListEntry};
 use crate::rootfs::{Attributes, Device};
 use crate::v2::entry::ROOT;
 use crate::v2::numbers::{push_int, push_varint, push_varlong};
@@ -45,7 +45,7 @@ impl ListWriter {
     }
 
     /// Appends `entry`.
-    pub(in crate::v2) fn push(&mut self, out: &mut Vec<u8>, entry: &Entry) {
+    pub(in crate::v2) fn push(&mut self, out: &mut Vec<u8>, entry: &ListEntry) {
         let position = self.sent;
         self.sent += 1;
         let first = entry.class.map(|class| *self.first.entry(class).or_insert(position));
@@ -72,7 +72,7 @@ impl ListWriter {
         out.push(0);
     }
 
-    fn flags(&self, entry: &Entry, mode: u32) -> u32 {
+    fn flags(&self, entry: &ListEntry, mode: u32) -> u32 {
         let Attributes { uid, gid, mtime, .. } = entry.attributes;
         let flag = |condition: bool, flag: u32| if condition { flag } else { 0 };
         let device = device(&entry.kind);
@@ -90,7 +90,7 @@ impl ListWriter {
             }
     }
 
-    fn push_name(&mut self, out: &mut Vec<u8>, entry: &Entry, mut flags: u32) {
+    fn push_name(&mut self, out: &mut Vec<u8>, entry: &ListEntry, mut flags: u32) {
         let common = entry.path.iter().zip(&self.previous.path).take_while(|(a, b)| a == b);
         let common = common.count().min(255);
         let rest = &entry.path[common..];
@@ -120,7 +120,7 @@ impl ListWriter {
         self.previous.path.clone_from(&entry.path);
     }
 
-    fn push_attributes(&mut self, out: &mut Vec<u8>, entry: &Entry, mode: u32) {
+    fn push_attributes(&mut self, out: &mut Vec<u8>, entry: &ListEntry, mode: u32) {
         let flags = self.flags(entry, mode);
         let Attributes { uid, gid, mtime, .. } = entry.attributes;
         push_varlong(out, size_of(&entry.kind) as i64, 3);
@@ -172,7 +172,7 @@ fn size_of(kind: &EntryKind) -> u64 {
     }
 }
 
-pub(super) fn mode_of(entry: &Entry) -> u32 {
+pub(super) fn mode_of(entry: &ListEntry) -> u32 {
     let kind = match entry.kind {
         EntryKind::Directory { .. } => DIRECTORY,
         EntryKind::File { .. } => FILE,

@@ -12,14 +12,14 @@ use rayon::prelude::*;
 use self::names::Names;
 use self::wishes::{Wish, Wishes};
 use super::V2Error;
-use super::entry::{Entry, EntryKind, MAX_PATH, ROOT};
+use super::entry::{EntryKind, ListEntry, MAX_PATH, ROOT};
 use super::options::{CreateOptions, ListScope};
 use crate::rootfs::{Inode, Kind, Tree};
 
 /// Everything a batch will say, content aside.
 pub(super) struct Plan<'a> {
     /// The file list, in the order in which a reader keeps it.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ListEntry>,
     /// The order in which the entries are sent, as positions in `entries`.
     pub(super) sending: Vec<usize>,
     /// The files to send content for, by rising index.
@@ -122,7 +122,7 @@ fn entry(
     at: usize,
     complete: bool,
     sums: &Sums,
-) -> Result<Entry, V2Error> {
+) -> Result<ListEntry, V2Error> {
     let path = names.path(at);
     if path.len() > MAX_PATH {
         let path = String::from_utf8_lossy(&path).into_owned();
@@ -139,5 +139,5 @@ fn entry(
         Kind::Fifo => EntryKind::Fifo,
     };
     let class = wishes.class(at).map(|members| members[0] as u32);
-    Ok(Entry { path, attributes: inode.attributes, kind, class })
+    Ok(ListEntry { path, attributes: inode.attributes, kind, class })
 }

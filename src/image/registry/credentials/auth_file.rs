@@ -15,7 +15,7 @@ use super::Credentials;
 #[serde(rename_all = "camelCase")]
 pub(super) struct AuthFile {
     #[serde(default)]
-    auths: BTreeMap<String, Entry>,
+    auths: BTreeMap<String, AuthEntry>,
     #[serde(default)]
     cred_helpers: BTreeMap<String, String>,
     #[serde(default)]
@@ -24,7 +24,7 @@ pub(super) struct AuthFile {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: String,
     username: String,
     password: String,
@@ -98,7 +98,7 @@ impl AuthFile {
     }
 }
 
-impl Entry {
+impl AuthEntry {
     /// `None` for an entry that says nothing, as `docker login` leaves where a helper has the password.
     fn credentials(&self, key: &str) -> Result<Option<Credentials>, String> {
         if !self.identitytoken.is_empty() {
@@ -117,7 +117,7 @@ impl Entry {
             let password = password.trim_end_matches('\0').to_owned();
             return Ok(Some(Credentials::Password { user: user.to_owned(), password }));
         }
-        let Entry { username: user, password, .. } = self;
+        let AuthEntry { username: user, password, .. } = self;
         Ok((!user.is_empty())
             .then(|| Credentials::Password { user: user.clone(), password: password.clone() }))
     }

@@ -90,7 +90,7 @@ impl CredentialsError {
 
 /// A file that may hold credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Place {
+struct AuthFilePlace {
     path: PathBuf,
     /// Whether the user named it: then it must be readable.
     named: bool,
@@ -123,10 +123,10 @@ pub(super) async fn look_up(
 }
 
 /// The files to look into, first the most important.
-fn places(authfile: Option<&Path>, env: impl Fn(&str) -> Option<PathBuf>) -> Vec<Place> {
+fn places(authfile: Option<&Path>, env: impl Fn(&str) -> Option<PathBuf>) -> Vec<AuthFilePlace> {
     let env = |name| env(name).filter(|path| !path.as_os_str().is_empty());
     if let Some(path) = authfile.map(Path::to_owned).or_else(|| env("REGISTRY_AUTH_FILE")) {
-        return vec![Place { path, named: true }];
+        return vec![AuthFilePlace { path, named: true }];
     }
     let home = env("HOME");
     let in_home = |folder: &str| home.as_ref().map(|home| home.join(folder));
@@ -139,7 +139,7 @@ fn places(authfile: Option<&Path>, env: impl Fn(&str) -> Option<PathBuf>) -> Vec
     let docker = env("DOCKER_CONFIG").or_else(|| in_home(".docker"));
     let files = containers.into_iter().flatten().map(|folder| folder.join("auth.json"));
     let files = files.chain(docker.map(|folder| folder.join("config.json")));
-    files.map(|path| Place { path, named: false }).collect()
+    files.map(|path| AuthFilePlace { path, named: false }).collect()
 }
 
 /// Where podman and skopeo keep logins of a user without a session, such as root in a container.
@@ -148,7 +148,7 @@ fn run_folder() -> PathBuf {
 }
 
 /// The bytes of a file; `None` if it is one of the usual ones and not there for us.
-fn read(place: &Place) -> Result<Option<Vec<u8>>, CredentialsError> {
+fn read(place: &AuthFilePlace) -> Result<Option<Vec<u8>>, CredentialsError> {
     match read_small_file(&place.path, MAX_AUTH_FILE_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {

@@ -246,13 +246,13 @@ fn an_artifact_that_was_asked_for_lately_is_not_released() {
     use std::collections::HashSet;
     use std::time::SystemTime;
 
-    use crate::server::build::Place;
+    use crate::server::build::BuiltPlace;
     let mut server = Server::new(|_| {});
     for number in 0..2 {
         let pair = pair(number);
         server.ask(number, device("fleet"));
         let turn = server.turn().unwrap();
-        let place = Place::File { key: "same".to_owned() };
+        let place = BuiltPlace::File { key: "same".to_owned() };
         server.end(&turn, Ok(Built { place, ..built(&pair) }));
     }
     let keys = || HashSet::from(["same".to_owned(), "unknown".to_owned()]);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::{JobSettings, Jobs, Origin, Ticket};
 use crate::Dialect;
 use crate::image::Digest;
-use crate::server::build::{Built, Place};
+use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
 use fake::Fake;
@@ -34,7 +34,7 @@ pub(super) fn pair(number: u64) -> Pair {
 pub(super) fn built(pair: &Pair) -> Built {
     let digest = Digest::of(pair.to_string().as_bytes());
     Built {
-        place: Place::Tag { tag: "delta-1".to_owned(), digest },
+        place: BuiltPlace::Tag { tag: "delta-1".to_owned(), digest },
         bytes: 10,
         pull_bytes: Some(100),
         commands: 3,

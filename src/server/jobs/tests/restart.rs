@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::fake::{Fake, Plan};
 use super::{ask, built, open, pair, release, settings, until};
 use crate::server::ServerError;
-use crate::server::build::{Built, Cause, Place};
+use crate::server::build::{Built, BuiltPlace, Cause};
 use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome};
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn after_a_kill_every_job_ends_and_none_is_repeated() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::holding());
     let jobs = open(settings(folder.path()), &fake).await;
     fake.plan(pair(1), [Plan::Fail(Cause::Refused)]);
-    fake.plan(pair(2), [Plan::Built(Built { place: Place::NotWorth, ..built(&pair(2)) })]);
+    fake.plan(pair(2), [Plan::Built(Built { place: BuiltPlace::NotWorth, ..built(&pair(2)) })]);
     for number in 0..3 {
         fake.let_go(pair(number));
         ask(&jobs, number).await.outcome().await;
@@ -34,7 +34,7 @@ async fn after_a_kill_every_job_ends_and_none_is_repeated() {
     let state = |number| jobs.status(&pair(number)).map(|status| status.state);
     until(|| (3..8).all(|number| state(number) == Some(JobState::Ready))).await;
     assert_eq!((state(0), state(1)), (Some(JobState::Ready), Some(JobState::Failed)));
-    assert_eq!(jobs.status(&pair(2)).unwrap().built.unwrap().place, Place::NotWorth);
+    assert_eq!(jobs.status(&pair(2)).unwrap().built.unwrap().place, BuiltPlace::NotWorth);
     assert_eq!(jobs.status(&pair(0)).unwrap().built, Some(built(&pair(0))));
     let begun: HashSet<_> = next.begun().into_iter().collect();
     assert_eq!(begun, (3..8).map(pair).collect());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fake::{Fake, Plan, failure};
 use super::{ask, built, device, open, pair, release, settings, until};
-use crate::server::build::{Built, Cause, Place};
+use crate::server::build::{Built, BuiltPlace, Cause};
 use crate::server::jobs::{JobState, Outcome, QueueFull};
 
 #[tokio::test]
@@ -190,7 +190,7 @@ async fn a_panic_is_a_failure_of_one_job_only() {
 async fn a_delta_that_is_not_worth_it_is_ready_and_says_so() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
     let jobs = open(settings(folder.path()), &fake).await;
-    let not_worth = Built { place: Place::NotWorth, ..built(&pair(0)) };
+    let not_worth = Built { place: BuiltPlace::NotWorth, ..built(&pair(0)) };
     fake.plan(pair(0), [Plan::Built(not_worth.clone())]);
     assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(not_worth));
     let status = jobs.status(&pair(0)).unwrap();
