@@ -12,7 +12,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::ServerError;
-use super::artifacts::{Artifacts, KEEP_TIME, StoredArtifact};
+use super::artifacts::{Artifacts, StoredArtifact};
 use super::jobs::{JobEvent, JobState, Jobs};
 use crate::image::DiffId;
 use crate::store::{GcLimits, GcReport, LayerUse, Store};
@@ -152,8 +152,10 @@ impl Housekeeping {
         mut files: Vec<StoredArtifact>,
         going: HashSet<String>,
     ) -> Result<Vec<StoredArtifact>, ServerError> {
-        let unused_since = SystemTime::now() - KEEP_TIME;
-        for key in self.jobs.release_files(going, unused_since).await {
+        let young = files.iter().filter(|file| !self.artifacts.may_go(file));
+        let young: HashSet<&str> = young.map(|file| &*file.key).collect();
+        let going = going.into_iter().filter(|key| !young.contains(&**key)).collect();
+        for key in self.jobs.release_files(going, self.artifacts.unused_since()).await {
             if self.artifacts.remove(&key).await? {
                 files.retain(|file| file.key != key);
             }

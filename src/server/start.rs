@@ -47,7 +47,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let signer = signer(&settings)?;
     let images = Images::new(&settings.registry, settings.work.registry_patience)?;
     let store = Store::open(data.folder.join(STORE_FOLDER))?.with_limits(settings.work.limits);
-    let artifacts = Arc::new(Artifacts::open(&artifact_place(data))?);
+    let url_life = settings.answers.download_expiry;
+    let artifacts = Arc::new(Artifacts::open(&artifact_place(data), url_life)?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
     let builder = RegistryBuilder::new(&settings.registry, work, ratio, layers, files)?;

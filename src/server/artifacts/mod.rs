@@ -6,6 +6,7 @@
 //! Not here: who may download, how a file is made, and when one has to go (housekeeping).
 
 mod download;
+mod owner;
 mod place;
 mod uses;
 
@@ -33,15 +34,17 @@ use super::ServerError;
 use crate::image::Digest;
 use crate::temporary::TemporaryFile;
 
-/// A file that was published, asked for or downloaded so short a time ago is not removed: whoever was
-/// sent to it is on the way, and takes up a broken download for five minutes. For so long after the
-/// start nothing is removed: nobody knows what was used before.
-pub(crate) const KEEP_TIME: Duration = Duration::from_secs(600);
+/// The least time for which a file stays: whoever was sent to one is on the way, and takes up a broken
+/// download for five minutes.
+const MIN_KEEP_TIME: Duration = Duration::from_secs(600);
 
 /// The files of v2 deltas. Needs a Tokio runtime around it when it is opened.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     place: Opened,
+    /// A file that was published, asked for or downloaded so short a time ago is not removed, and
+    /// nothing is for so long after the start: nobody knows what was used before.
+    keep_time: Duration,
     uses: Arc<Uses>,
     /// Held while something appears or goes, so that nothing goes that just appears.
     gate: Mutex<()>,
@@ -60,10 +63,12 @@ pub(crate) struct StoredArtifact {
 }
 
 impl Artifacts {
-    /// Opens the place; a folder is created and taken, so that no other server uses it.
-    pub(crate) fn open(place: &ArtifactPlace) -> Result<Self, ServerError> {
+    /// Opens the place; a folder is created and taken, so that no other server uses it. `url_life` is
+    /// how long somebody who was sent to a file may come to get it.
+    pub(crate) fn open(place: &ArtifactPlace, url_life: Duration) -> Result<Self, ServerError> {
         Ok(Artifacts {
             place: place.open()?,
+            keep_time: url_life.max(MIN_KEEP_TIME),
             uses: Arc::new(Uses::new()),
             gate: Mutex::default(),
             runtime: Handle::current(),
@@ -123,10 +128,21 @@ impl Artifacts {
         Ok(stored)
     }
 
+    /// Whether the file was published or used so long ago that nobody can be on the way to it.
+    pub(crate) fn may_go(&self, file: &StoredArtifact) -> bool {
+        // A clock set back makes the last use lie in the future.
+        SystemTime::now().duration_since(file.last_used).is_ok_and(|age| age >= self.keep_time)
+    }
+
+    /// Files used after this moment stay.
+    pub(crate) fn unused_since(&self) -> SystemTime {
+        SystemTime::now().checked_sub(self.keep_time).unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+
     /// Removes the file of a key; `false` if it was used a moment ago or is downloaded.
     pub(crate) async fn remove(&self, key: &str) -> Result<bool, ServerError> {
         let _gate = self.gate.lock().await;
-        if self.uses.is_in_use(key, KEEP_TIME) {
+        if self.uses.is_in_use(key, self.keep_time) {
             return Ok(false);
         }
         match self.store().delete(&ObjectPath::from(key)).await {

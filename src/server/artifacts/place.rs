@@ -13,6 +13,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
 use super::failure;
+use super::owner::owner;
 use crate::server::ServerError;
 use crate::server::error::io_error;
 use crate::server::folder_lock::FolderLock;
@@ -85,7 +86,7 @@ impl ArtifactPlace {
             ArtifactPlace::Folder(folder) => {
                 LocalFileSystem::new_with_prefix(folder).map(|store| Arc::new(store) as _)
             }
-            ArtifactPlace::Bucket(bucket) => bucket.open(),
+            ArtifactPlace::Bucket(bucket) => bucket.open(&owner(folder)?),
         };
         let store = store.map_err(|error| failure("open the place for", &error))?;
         Ok(Opened { store, folder: folder.clone(), is_local, _lock: lock })
@@ -93,7 +94,8 @@ impl ArtifactPlace {
 }
 
 impl Bucket {
-    fn open(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
+    /// Opens what belongs to `owner`.
+    fn open(&self, owner: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
         // Fails only if the process has a provider already, which then serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder =
@@ -107,7 +109,7 @@ impl Bucket {
         if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
         }
-        Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix())))
+        Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(owner))))
     }
 
     /// What follows the bucket's name.

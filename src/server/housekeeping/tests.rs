@@ -12,6 +12,7 @@ use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
 
 const LONG: Duration = Duration::from_secs(3600);
+const URL_LIFE: Duration = Duration::from_secs(1800);
 
 /// Publishes a file of 1000 bytes for each pair.
 struct Publisher(Arc<Artifacts>);
@@ -34,18 +35,20 @@ struct House {
     artifacts: Arc<Artifacts>,
     jobs: Arc<Jobs>,
     store: Store,
+    /// The folder of v2 files.
+    files: std::path::PathBuf,
 }
 
 async fn house(folder: &Path, budget: u64) -> House {
     let place = ArtifactPlace::Folder(folder.join("v2"));
-    let artifacts = Arc::new(Artifacts::open(&place).expect("opened"));
+    let artifacts = Arc::new(Artifacts::open(&place, URL_LIFE).expect("opened"));
     let builder = Arc::new(Publisher(Arc::clone(&artifacts)));
     let settings = JobSettings::new(folder.join("jobs"), &WorkSettings::of_tests());
     let jobs = Jobs::open(settings, builder).await.expect("opened");
     let store = Store::open(folder.join("store")).expect("opened");
     let housekeeping =
         Housekeeping::new(store.clone(), Arc::clone(&artifacts), Arc::clone(&jobs), budget);
-    House { housekeeping, artifacts, jobs, store }
+    House { housekeeping, artifacts, jobs, store, files: folder.join("v2") }
 }
 
 impl House {
@@ -72,6 +75,14 @@ impl House {
         drop(self.store.ensure(diff_id, open).expect("stored"));
         set_age(&self.store.path().join("layers").join(diff_id.0.hex()), age);
         diff_id
+    }
+
+    /// As if everything had been published and used long ago.
+    fn age(&self) {
+        self.artifacts.age(LONG);
+        for file in std::fs::read_dir(&self.files).expect("there") {
+            set_age(&file.expect("readable").path(), LONG);
+        }
     }
 
     async fn has(&self, key: &str) -> bool {
@@ -119,18 +130,35 @@ async fn a_file_that_was_asked_for_a_moment_ago_or_is_downloaded_stays() {
     let folder = tempfile::tempdir().unwrap();
     let house = house(folder.path(), 0).await;
     let key = house.make("a").await;
-    house.artifacts.age(LONG);
+    house.age();
     house.housekeeping.clean().await.unwrap();
     assert!(house.has(&key).await, "its job was asked for a moment ago");
     let open = house.artifacts.get(&key).await.unwrap();
     house.jobs.release_files(HashSet::from([key.clone()]), SystemTime::now() + LONG).await;
-    house.artifacts.age(LONG);
+    house.age();
     house.housekeeping.clean().await.unwrap();
     assert!(house.has(&key).await, "it is downloaded");
     drop(open);
-    house.artifacts.age(LONG);
+    house.age();
     house.housekeeping.clean().await.unwrap();
     assert!(!house.has(&key).await, "no job knows of it");
+}
+
+#[tokio::test]
+async fn a_file_that_no_job_knows_stays_while_somebody_may_have_its_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let house = house(folder.path(), 0).await;
+    let stranger = house.files.join("5".repeat(64));
+    std::fs::write(&stranger, "another server's").unwrap();
+    house.artifacts.age(LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(stranger.exists(), "just published");
+    set_age(&stranger, URL_LIFE / 2);
+    house.housekeeping.clean().await.unwrap();
+    assert!(stranger.exists(), "a URL of it may be valid");
+    set_age(&stranger, LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(!stranger.exists());
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ async fn answer(
         "PUT" => service.take_part(&query, body),
         "POST" if query.starts_with("uploadId") => service.complete(path),
         "POST" if query.starts_with("delete") => service.delete(&body),
-        "GET" if query.contains("list-type=2") => service.list(),
+        "GET" if query.contains("list-type=2") => service.list(&query),
         _ => service.read(&path, &headers),
     }
 }
@@ -78,7 +78,9 @@ impl Service {
         xml("DeleteResult", &format!("<Deleted><Key>{key}</Key></Deleted>"))
     }
 
-    fn list(&self) -> Response {
+    fn list(&self, query: &str) -> Response {
+        let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
+        let prefix = format!("/deltas/{}", prefix.unwrap_or_default().replace("%2F", "/"));
         let entry = |(path, bytes): (&String, &Bytes)| {
             let (key, size) = (path.trim_start_matches("/deltas/"), bytes.len());
             format!(
@@ -86,7 +88,15 @@ impl Service {
                  <LastModified>2020-11-20T10:00:00.000Z</LastModified></Contents>"
             )
         };
-        xml("ListBucketResult", &self.objects.iter().map(entry).collect::<String>())
+        xml(
+            "ListBucketResult",
+            &self
+                .objects
+                .iter()
+                .filter(|(path, _)| path.starts_with(&prefix))
+                .map(entry)
+                .collect::<String>(),
+        )
     }
 
     fn read(&self, path: &str, headers: &HeaderMap) -> Response {
@@ -123,7 +133,7 @@ fn bucket(address: SocketAddr, scratch: &Path, key: &str) -> Arc<Artifacts> {
         allow_http: true,
         scratch: scratch.join("scratch"),
     };
-    Arc::new(Artifacts::open(&ArtifactPlace::Bucket(bucket)).expect("opened"))
+    Arc::new(Artifacts::open(&ArtifactPlace::Bucket(bucket), Duration::ZERO).expect("opened"))
 }
 
 #[tokio::test]
@@ -133,7 +143,8 @@ async fn a_bucket_does_what_a_folder_does() {
     assert!(!artifacts.is_local());
     let key = publish(&artifacts, b"0123456789").await;
     let paths: Vec<String> = service.lock().unwrap().objects.keys().cloned().collect();
-    assert_eq!(paths, [format!("/deltas/some/prefix/{key}")]);
+    let owner = std::fs::read_to_string(folder.path().join("scratch/owner")).unwrap();
+    assert_eq!(paths, [format!("/deltas/some/prefix/{owner}/{key}")]);
     assert_eq!(artifacts.get(&key).await.unwrap().unwrap().len(), 10);
     assert_eq!(read(&artifacts, &key, 0..10).await, b"0123456789");
     assert_eq!(read(&artifacts, &key, 3..5).await, b"34");
@@ -144,8 +155,27 @@ async fn a_bucket_does_what_a_folder_does() {
     assert!(artifacts.remove(&key).await.unwrap());
     assert!(service.lock().unwrap().objects.is_empty());
     let scratch = std::fs::read_dir(folder.path().join("scratch")).unwrap();
-    let left: Vec<_> = scratch.map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["lock"]);
+    let mut left: Vec<_> = scratch.map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["lock", "owner"]);
+}
+
+#[tokio::test]
+async fn two_servers_with_one_bucket_leave_each_others_files_alone() {
+    let ((address, service), folder) = (serve().await, tempfile::tempdir().unwrap());
+    let one = bucket(address, &folder.path().join("one"), "somebody");
+    let other = bucket(address, &folder.path().join("other"), "somebody");
+    let key = publish(&one, b"the same delta").await;
+    assert_eq!(other.list().await.unwrap(), []);
+    assert!(other.get(&key).await.unwrap().is_none());
+    assert_eq!(publish(&other, b"the same delta").await, key);
+    assert_eq!(service.lock().unwrap().objects.len(), 2);
+    other.age(LONG);
+    assert!(other.remove(&key).await.unwrap());
+    assert_eq!(read(&one, &key, 0..14).await, b"the same delta");
+    drop(one);
+    let restarted = bucket(address, &folder.path().join("one"), "somebody");
+    assert_eq!(restarted.list().await.unwrap().len(), 1, "found again after a restart");
 }
 
 #[tokio::test]

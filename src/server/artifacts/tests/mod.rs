@@ -12,7 +12,9 @@ use super::*;
 const LONG: Duration = Duration::from_secs(3600);
 
 fn open(folder: &Path) -> Arc<Artifacts> {
-    Arc::new(Artifacts::open(&ArtifactPlace::Folder(folder.join("v2"))).expect("opened"))
+    Arc::new(
+        Artifacts::open(&ArtifactPlace::Folder(folder.join("v2")), Duration::ZERO).expect("opened"),
+    )
 }
 
 async fn publish(artifacts: &Arc<Artifacts>, bytes: &'static [u8]) -> String {
@@ -90,7 +92,7 @@ async fn what_a_killed_server_was_writing_goes_and_what_it_published_stays() {
     assert!(!artifacts.remove(&key).await.unwrap(), "somebody may be on the way");
     assert!(artifacts.get(&key).await.unwrap().is_some());
     assert!(!folder.path().join("v2/.remora-x.tmp").exists());
-    let second = Artifacts::open(&ArtifactPlace::Folder(folder.path().join("v2")));
+    let second = Artifacts::open(&ArtifactPlace::Folder(folder.path().join("v2")), Duration::ZERO);
     assert!(matches!(second, Err(ServerError::InUse(_))));
 }
 

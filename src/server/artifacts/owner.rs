@@ -1,0 +1,73 @@
+//! Whose files are whose in a bucket that several servers have.
+
+use std::io;
+use std::path::Path;
+
+use crate::output::Output;
+use crate::server::ServerError;
+use crate::server::error::io_error;
+use crate::small_file::read_small_file;
+
+/// The file of the scratch folder that keeps the name from one start to the next.
+const FILE: &str = "owner";
+const NAME_BYTES: usize = 8;
+/// The longest name that somebody may have put there, in bytes.
+const MAX_NAME: u64 = 64;
+
+/// The folder of the bucket that belongs to the server with this scratch folder, and to no other: what
+/// one server's jobs don't know of may be another's.
+pub(super) fn owner(scratch: &Path) -> Result<String, ServerError> {
+    let path = scratch.join(FILE);
+    match read_small_file(&path, MAX_NAME) {
+        Ok(text) => name(&text).ok_or_else(|| unusable(&path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
+        Err(error) => Err(io_error("read", &path)(error)),
+    }
+}
+
+fn name(text: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    (!text.is_empty() && text.bytes().all(fits)).then(|| text.to_owned())
+}
+
+fn unusable(path: &Path) -> ServerError {
+    let reason = "expected one name of letters, digits, '-' and '_'; remove the file for a new one";
+    io_error("use", path)(io::Error::new(io::ErrorKind::InvalidData, reason))
+}
+
+fn make(path: &Path) -> Result<String, ServerError> {
+    let mut bytes = [0; NAME_BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| ServerError::System(io::Error::other(error)))?;
+    let name = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut output = Output::open(path).map_err(ServerError::Output)?;
+    io::Write::write_all(&mut output, name.as_bytes()).map_err(io_error("write", path))?;
+    output.finish().map_err(ServerError::Output)?;
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_keeps_its_name_and_two_have_two() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let name = owner(one.path()).expect("made");
+        assert_eq!(owner(one.path()).expect("kept"), name);
+        assert_ne!(owner(other.path()).expect("made"), name);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, right) in [("east-1\n", true), ("", false), ("../other", false), ("a/b", false)]
+        {
+            fs::write(folder.path().join(FILE), text).unwrap();
+            let found = owner(folder.path());
+            assert_eq!(found.is_ok(), right, "{text:?}: {found:?}");
+        }
+    }
+}
