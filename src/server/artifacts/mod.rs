@@ -35,15 +35,15 @@ use crate::image::Digest;
 use crate::temporary::TemporaryFile;
 
 /// The least time for which a file stays: whoever was sent to one is on the way, and takes up a broken
-/// download for five minutes.
+/// download for five minutes. For so long after the start nothing is removed: nobody knows what was used
+/// before.
 const MIN_KEEP_TIME: Duration = Duration::from_secs(600);
 
 /// The files of v2 deltas. Needs a Tokio runtime around it when it is opened.
 #[derive(Debug)]
 pub(crate) struct Artifacts {
     place: Opened,
-    /// A file that was published, asked for or downloaded so short a time ago is not removed, and
-    /// nothing is for so long after the start: nobody knows what was used before.
+    /// A file that was published, asked for or downloaded so short a time ago is not removed.
     keep_time: Duration,
     uses: Arc<Uses>,
     /// Held while something appears or goes, so that nothing goes that just appears.
@@ -64,11 +64,14 @@ pub(crate) struct StoredArtifact {
 
 impl Artifacts {
     /// Opens the place; a folder is created and taken, so that no other server uses it. `url_life` is
-    /// how long somebody who was sent to a file may come to get it.
+    /// how long somebody who was sent to a file may come to get it; a bucket, whose room nobody counts,
+    /// keeps a file for so long.
     pub(crate) fn open(place: &ArtifactPlace, url_life: Duration) -> Result<Self, ServerError> {
+        let place = place.open()?;
+        let keep_time = if place.is_local { MIN_KEEP_TIME } else { url_life.max(MIN_KEEP_TIME) };
         Ok(Artifacts {
-            place: place.open()?,
-            keep_time: url_life.max(MIN_KEEP_TIME),
+            place,
+            keep_time,
             uses: Arc::new(Uses::new()),
             gate: Mutex::default(),
             runtime: Handle::current(),
@@ -142,7 +145,7 @@ impl Artifacts {
     /// Removes the file of a key; `false` if it was used a moment ago or is downloaded.
     pub(crate) async fn remove(&self, key: &str) -> Result<bool, ServerError> {
         let _gate = self.gate.lock().await;
-        if self.uses.is_in_use(key, self.keep_time) {
+        if self.uses.is_in_use(key, MIN_KEEP_TIME) {
             return Ok(false);
         }
         match self.store().delete(&ObjectPath::from(key)).await {

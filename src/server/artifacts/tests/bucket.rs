@@ -12,6 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::*;
 
+const URL_LIFE: Duration = Duration::from_secs(86_400);
 const DATE: &str = "Fri, 20 Nov 2020 10:00:00 GMT";
 
 /// The objects by their paths, and the parts of uploads that are not complete.
@@ -133,7 +134,7 @@ fn bucket(address: SocketAddr, scratch: &Path, key: &str) -> Arc<Artifacts> {
         allow_http: true,
         scratch: scratch.join("scratch"),
     };
-    Arc::new(Artifacts::open(&ArtifactPlace::Bucket(bucket), Duration::ZERO).expect("opened"))
+    Arc::new(Artifacts::open(&ArtifactPlace::Bucket(bucket), URL_LIFE).expect("opened"))
 }
 
 #[tokio::test]
@@ -176,6 +177,20 @@ async fn two_servers_with_one_bucket_leave_each_others_files_alone() {
     drop(one);
     let restarted = bucket(address, &folder.path().join("one"), "somebody");
     assert_eq!(restarted.list().await.unwrap().len(), 1, "found again after a restart");
+}
+
+#[tokio::test]
+async fn a_file_in_a_bucket_may_go_when_its_urls_have_expired() {
+    let ((address, _service), folder) = (serve().await, tempfile::tempdir().unwrap());
+    let artifacts = bucket(address, folder.path(), "somebody");
+    let file = |age: u32| StoredArtifact {
+        key: "5".repeat(64),
+        bytes: 1,
+        last_used: SystemTime::now() - URL_LIFE * age / 10,
+    };
+    assert!(!artifacts.may_go(&file(0)));
+    assert!(!artifacts.may_go(&file(9)));
+    assert!(artifacts.may_go(&file(11)));
 }
 
 #[tokio::test]
