@@ -12,10 +12,11 @@ pub(crate) trait Builder: Send + Sync + 'static {
     /// What the build will take, from the sizes of the images alone (manifests: a few requests).
     fn estimate(&self, pair: &Pair) -> Result<Estimate, BuildError>;
 
-    /// Makes the delta, proves it, and puts it where devices find it. Looks at
+    /// Makes the delta for the links of `fleet`, proves it, and puts it where devices find it. Looks at
     /// [`cancelled`](crate::progress::Progress::cancelled) now and then, and stops with
     /// [`Cause::Cancelled`] when it is set. Finds what an earlier call already made.
-    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError>;
+    fn build(&self, pair: &Pair, fleet: &str, progress: &dyn Progress)
+    -> Result<Built, BuildError>;
 }
 
 /// What a build will take.

@@ -14,6 +14,7 @@ mod folder_lock;
 mod housekeeping;
 mod images;
 mod jobs;
+mod link_rates;
 mod memory;
 mod metrics;
 mod pair;
@@ -28,6 +29,6 @@ pub use error::ServerError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use run::run;
 pub use settings::{
-    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, ServerSettings,
-    TlsFiles, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
+    ServerSettings, TlsFiles, WorkSettings,
 };

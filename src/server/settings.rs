@@ -124,6 +124,8 @@ pub struct WorkSettings {
     pub effort: Effort,
     /// What a delta is to be good for.
     pub goal: Goal,
+    /// Which fleets have other links than `goal` says.
+    pub link_rates: Option<LinkRateFile>,
     /// What images may unpack to.
     pub limits: UnpackLimits,
     /// How long a delta that nobody waits for any more is kept in the queue.
@@ -132,6 +134,16 @@ pub struct WorkSettings {
     pub registry_patience: Duration,
     /// How long a pair that cannot be made is remembered.
     pub failure_expiry: Duration,
+}
+
+/// A file with the links of fleets, read at each build: a fleet or repository a line, `*` at the end for
+/// all that begin so, then the link's rate.
+#[derive(Debug, Clone)]
+pub struct LinkRateFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Reads a rate, in bits a second, as people write one; the error says how to.
+    pub parse_rate: fn(&str) -> Result<u64, String>,
 }
 
 /// What the server keeps on disk.
@@ -162,6 +174,7 @@ impl WorkSettings {
             build_memory: 1 << 20,
             effort: Effort::default(),
             goal: Goal::Size,
+            link_rates: None,
             grace: 2 * MINUTE,
             registry_patience: 15 * MINUTE,
             failure_expiry: 60 * MINUTE,

@@ -179,6 +179,10 @@ pub(super) struct WorkArguments {
     #[arg(long, env = "REMORA_LINK_RATE", value_name = "RATE", value_parser = parse_rate)]
     #[arg(default_value = "1M")]
     pub(super) link_rate: u64,
+    /// A file with other rates: a fleet or repository (`*` at its end: all that begin so) and a rate on
+    /// each line; it may be changed at any time
+    #[arg(long, env = "REMORA_LINK_RATES", value_name = "FILE")]
+    pub(super) link_rates: Option<PathBuf>,
     // After a 504 a device asks again at once; it may be slow, or restart.
     /// How long a queued delta outlives the last request for it
     #[arg(long, env = "REMORA_GRACE", value_name = "TIME", value_parser = parse_time)]

@@ -6,13 +6,14 @@ use remora::ErrorKind;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, ListenSettings, RegistrySettings, ServerSettings,
-    TlsFiles, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
+    ServerSettings, TlsFiles, WorkSettings,
 };
 
 use super::Serve;
 use crate::cli::failure::Failure;
 use crate::cli::secret::secret;
+use crate::cli::units::parse_rate;
 
 /// Where installations of openBalena have private authorities.
 const CA_BUNDLE: &str = "/certs/ca-bundle.pem";
@@ -151,14 +152,8 @@ impl Serve {
 
     fn work_settings(&self) -> WorkSettings {
         let work = &self.work;
-        let goal = match Goal::default() {
-            Goal::UpdateTime { copy_seconds, literal_seconds, .. } => Goal::UpdateTime {
-                bytes_per_second: work.link_rate as f64 / 8.0,
-                copy_seconds,
-                literal_seconds,
-            },
-            Goal::Size => Goal::Size,
-        };
+        let goal = Goal::default().on_link(work.link_rate as f64 / 8.0);
+        let link_rates = work.link_rates.clone().map(|path| LinkRateFile { path, parse_rate });
         let mut limits = UnpackLimits::default();
         limits.layer_bytes = self.limits.max_layer_size;
         limits.image_bytes = self.limits.max_image_size;
@@ -173,6 +168,7 @@ impl Serve {
             build_memory: work.build_memory,
             effort: Effort::new(work.effort).unwrap_or_default(),
             goal,
+            link_rates,
             grace: work.grace,
             registry_patience: work.registry_patience,
             failure_expiry: work.failure_expiry,

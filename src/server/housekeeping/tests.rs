@@ -21,7 +21,12 @@ impl Builder for Publisher {
         Ok(Estimate { memory: 0 })
     }
 
-    fn build(&self, pair: &Pair, _progress: &dyn Progress) -> Result<Built, BuildError> {
+    fn build(
+        &self,
+        pair: &Pair,
+        _fleet: &str,
+        _progress: &dyn Progress,
+    ) -> Result<Built, BuildError> {
         let mut file = self.0.new_file().expect("created");
         file.write_all(format!("{:1000}", pair.target.repository).as_bytes()).expect("written");
         let place = BuiltPlace::File { key: self.0.publish(file).expect("published") };

@@ -11,8 +11,10 @@ use super::watch::{Budget, Watch};
 use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::{Progress, Silent};
+use crate::server::ServerError;
 use crate::server::artifacts::Artifacts;
 use crate::server::build::{BuildError, Builder, Built, BuiltPlace, Estimate};
+use crate::server::link_rates::LinkRates;
 use crate::server::pair::Pair;
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
@@ -32,6 +34,7 @@ pub(crate) struct RegistryBuilder {
     store: Store,
     artifacts: Arc<Artifacts>,
     encoding: Options,
+    link_rates: Option<LinkRates>,
     worth_ratio: f64,
 }
 
@@ -43,7 +46,7 @@ impl RegistryBuilder {
         worth_ratio: f64,
         store: Store,
         artifacts: Arc<Artifacts>,
-    ) -> Result<Self, ImageError> {
+    ) -> Result<Self, ServerError> {
         let encoding = Options {
             goal: work.goal,
             effort: work.effort,
@@ -54,7 +57,25 @@ impl RegistryBuilder {
         // Answers go through them too: they must not get the low priority of a build.
         transports.start_threads()?;
         let registry = registry.clone();
-        Ok(RegistryBuilder { registry, transports, store, artifacts, encoding, worth_ratio })
+        let link_rates = work.link_rates.as_ref().map(LinkRates::open).transpose()?;
+        Ok(RegistryBuilder {
+            registry,
+            transports,
+            store,
+            artifacts,
+            encoding,
+            link_rates,
+            worth_ratio,
+        })
+    }
+
+    /// How deltas are made for a fleet.
+    fn encoding(&self, pair: &Pair, fleet: &str) -> Options {
+        let rates = self.link_rates.as_ref();
+        let rate = rates.and_then(|rates| rates.of(fleet, &pair.target.repository));
+        let goal =
+            rate.map_or(self.encoding.goal, |rate| self.encoding.goal.on_link(rate as f64 / 8.0));
+        Options { goal, ..self.encoding }
     }
 
     fn open(&self, pair: &Pair, progress: &dyn Progress) -> Result<Opened, Error> {
@@ -91,6 +112,7 @@ impl RegistryBuilder {
     fn build_v3(
         &self,
         pair: &Pair,
+        fleet: &str,
         opened: &Opened,
         progress: &dyn Progress,
     ) -> Result<Built, Failed> {
@@ -101,7 +123,8 @@ impl RegistryBuilder {
         }
         // A delta that cannot be put anywhere is not made.
         self.transports.probe_push(&tag.reference).map_err(Failed::Push)?;
-        let options = CreateOptions { encoding: self.encoding, ..CreateOptions::default() };
+        let options =
+            CreateOptions { encoding: self.encoding(pair, fleet), ..CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
         let delta =
             v3::create(base, target, &self.store, &options, progress).map_err(Error::from)?;
@@ -165,10 +188,15 @@ impl Builder for RegistryBuilder {
         Ok(Estimate { memory: opened.memory(self.encoding.memory) })
     }
 
-    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
+    fn build(
+        &self,
+        pair: &Pair,
+        fleet: &str,
+        progress: &dyn Progress,
+    ) -> Result<Built, BuildError> {
         let watch = Watch::new(progress, Budget::BUILD);
         let built = self.rounds(pair, &watch, |opened| match pair.format {
-            Dialect::V3 => self.build_v3(pair, opened, &watch),
+            Dialect::V3 => self.build_v3(pair, fleet, opened, &watch),
             Dialect::V2 => self.build_v2(opened, &watch),
         });
         built.map_err(|failed| watch.explain(failed.into()))

@@ -22,6 +22,7 @@ const SUSPICIOUS_CRASHES: u32 = 3;
 pub(super) struct Turn {
     pub(super) pair: Arc<Pair>,
     pub(super) job: u64,
+    pub(super) fleet: String,
     pub(super) progress: Arc<BuildProgress>,
     /// It is to have all the memory there is.
     pub(super) alone: bool,
@@ -38,8 +39,9 @@ impl Table {
         let active = self.active(&pair)?;
         active.phase = Phase::Running { progress: Arc::clone(&progress), started: false };
         let (job, alone) = (active.number, active.crashes >= SUSPICIOUS_CRASHES);
+        let fleet = active.fleet.clone();
         self.running += 1;
-        Some(Turn { pair, job, progress, alone })
+        Some(Turn { pair, job, fleet, progress, alone })
     }
 
     fn progress_of(&self, pair: &Arc<Pair>) -> BuildProgress {

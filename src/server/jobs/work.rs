@@ -69,8 +69,8 @@ async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Option<Built>, Bui
         return Ok(None);
     }
     let (builder, pair) = (Arc::clone(&shared.builder), Arc::clone(&turn.pair));
-    let progress = Arc::clone(&turn.progress);
-    let result = on_thread(move || builder.build(&pair, &*progress)).await;
+    let (fleet, progress) = (turn.fleet.clone(), Arc::clone(&turn.progress));
+    let result = on_thread(move || builder.build(&pair, &fleet, &*progress)).await;
     result.map(Some).map_err(|error| blame(error, turn.progress.cancelled()))
 }
 

@@ -27,6 +27,20 @@ impl Pair {
         Pair { base: image(seed, &old), target: image(seed, &new) }
     }
 
+    /// A pair that differs in half of the bytes of its last quarter, here and there: on a slow link each
+    /// stretch between is worth a COPY, on a fast one none.
+    pub(crate) fn scattered(seed: u64) -> Self {
+        const SIZE: usize = 64 << 10;
+        const STRETCH: usize = 32;
+        let old = noise(seed, SIZE);
+        let mut new = old.clone();
+        let other = noise(seed ^ 0x5555_5555, SIZE);
+        for at in (SIZE / 4 * 3..SIZE).step_by(2 * STRETCH) {
+            new[at..at + STRETCH].copy_from_slice(&other[at..at + STRETCH]);
+        }
+        Pair { base: image(seed, &old), target: image(seed, &new) }
+    }
+
     /// A pair with nothing in common.
     pub(crate) fn unrelated(seed: u64) -> Self {
         const SIZE: usize = 60_000;

@@ -7,6 +7,7 @@ mod clients;
 mod downloads;
 mod faults;
 mod life;
+mod link_rates;
 mod operations;
 mod prepare;
 mod references;

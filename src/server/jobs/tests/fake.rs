@@ -125,7 +125,12 @@ impl Builder for Fake {
         Ok(Estimate { memory: self.state().memory.get(pair).copied().unwrap_or(0) })
     }
 
-    fn build(&self, pair: &Pair, progress: &dyn Progress) -> Result<Built, BuildError> {
+    fn build(
+        &self,
+        pair: &Pair,
+        _fleet: &str,
+        progress: &dyn Progress,
+    ) -> Result<Built, BuildError> {
         self.begin(pair);
         progress.expect(Stage::Encode, 2);
         progress.advance(Stage::Encode, 1);
