@@ -13,6 +13,7 @@ mod registry_faults;
 mod registry_logins;
 mod registry_server;
 mod registry_tokens;
+mod release;
 mod sample_image;
 mod scripted_server;
 mod server;
