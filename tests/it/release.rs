@@ -88,3 +88,20 @@ fn a_release_says_how_to_get_a_target_that_is_not_installed() {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && errors.contains(advice), "{errors}");
 }
+
+#[test]
+fn documents_name_the_version_that_is_released() {
+    let version = env!("CARGO_PKG_VERSION");
+    let files = ["README.md", "docs/migration.md", "deploy/systemd/remora.service"];
+    for file in files.into_iter().chain(["deploy/compose/docker-compose.remora.yml"]) {
+        let text = fs::read_to_string(format!("{SCRIPTS}/../{file}")).expect(file);
+        let named: Vec<_> = ["remora-", "remora:"]
+            .iter()
+            .flat_map(|before| text.split(before).skip(1))
+            .filter(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+            .map(|rest| rest.split(char::is_whitespace).next().unwrap_or(rest))
+            .collect();
+        assert!(!named.is_empty(), "{file} names no version");
+        assert!(named.iter().all(|rest| rest.starts_with(version)), "{file} names {named:?}");
+    }
+}
