@@ -17,6 +17,7 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::build::{Built, BuiltPlace, Cause};
+use super::connections::ConnectionCounts;
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
 use crate::Dialect;
@@ -51,6 +52,11 @@ struct FormatLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CauseLabels {
     cause: &'static str,
 }
@@ -68,6 +74,7 @@ pub(crate) struct Metrics {
     build_seconds: Seconds,
     saved_bytes: Counter,
     download_bytes: Counter,
+    closed: Family<ReasonLabels, Counter>,
     levels: LevelGauges,
 }
 
@@ -79,6 +86,7 @@ struct LevelGauges {
     queued: Level,
     running: Level,
     waiting: Level,
+    connections: Level,
     layer_bytes: Level,
     artifact_bytes: Level,
 }
@@ -94,6 +102,7 @@ impl Metrics {
             build_seconds: Family::new_with_constructor(|| Histogram::new(BUILD_BUCKETS)),
             saved_bytes: Counter::default(),
             download_bytes: Counter::default(),
+            closed: Family::default(),
             levels: LevelGauges::default(),
         };
         metrics.register();
@@ -122,6 +131,8 @@ impl Metrics {
         registry.register_with_unit("saved", help, Unit::Bytes, self.saved_bytes.clone());
         let help = "What v2 downloads sent";
         registry.register_with_unit("download", help, Unit::Bytes, self.download_bytes.clone());
+        let help = "Connections that were closed before their client did so";
+        registry.register("connections_closed", help, self.closed.clone());
     }
 
     /// Counts an answered request. `route` is one of the routes, not a path that a client made up.
@@ -164,9 +175,16 @@ impl Metrics {
         }
     }
 
-    /// All figures as text, with what the jobs count and what the disk holds.
-    pub(crate) fn text(&self, jobs: &JobCounts, disk: DiskUse) -> String {
+    /// All figures as text, with what the jobs count, what the disk holds and how connections are.
+    pub(crate) fn text(
+        &self,
+        jobs: &JobCounts,
+        disk: DiskUse,
+        connections: ConnectionCounts,
+    ) -> String {
         self.levels.set(jobs, disk);
+        self.levels.connections.set(connections.open);
+        self.set_closed(connections);
         for (result, count) in [("ready", jobs.made), ("not_worth", jobs.not_worth)] {
             self.builds.get_or_create(&ResultLabels { result }).inner().store(count, Relaxed);
         }
@@ -181,11 +199,24 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    fn set_closed(&self, connections: ConnectionCounts) {
+        for (reason, count) in [
+            ("too_many", connections.refused),
+            ("made_room", connections.evicted),
+            ("silent", connections.timed_out),
+        ] {
+            self.closed.get_or_create(&ReasonLabels { reason }).inner().store(count, Relaxed);
+        }
+    }
+}
+
 impl LevelGauges {
     fn register(&self, registry: &mut Registry) {
         registry.register("queue", "Deltas that wait to be made", self.queued.clone());
         registry.register("running", "Deltas that are being made", self.running.clone());
         registry.register("waiting", "Requests that wait for a delta", self.waiting.clone());
+        registry.register("connections", "Connections that there are", self.connections.clone());
         let (layers, artifacts) = (self.layer_bytes.clone(), self.artifact_bytes.clone());
         registry.register_with_unit("store", "Layers on disk", Unit::Bytes, layers);
         registry.register_with_unit("artifacts", "v2 deltas that are kept", Unit::Bytes, artifacts);
@@ -219,7 +250,9 @@ mod tests {
         metrics.delivered(&built);
         let failed = [0, 0, 0, 0, 3, 0, 0];
         let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };
-        let text = metrics.text(&jobs, DiskUse { layer_bytes: 5, ..DiskUse::default() });
+        let connections = ConnectionCounts { open: 4, timed_out: 6, ..ConnectionCounts::default() };
+        let disk = DiskUse { layer_bytes: 5, ..DiskUse::default() };
+        let text = metrics.text(&jobs, disk, connections);
         for line in [
             "remora_requests_total{route=\"/api/v3/delta\",status=\"200\",answer=\"name\"} 1",
             "remora_builds_total{result=\"ready\"} 2",
@@ -229,6 +262,8 @@ mod tests {
             "remora_build_seconds_sum{format=\"v2\"} 2.0",
             "remora_saved_bytes_total 90",
             "remora_queue 7",
+            "remora_connections 4",
+            "remora_connections_closed_total{reason=\"silent\"} 6",
         ] {
             assert!(text.lines().any(|it| it == line), "{line} in\n{text}");
         }

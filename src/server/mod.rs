@@ -9,12 +9,14 @@
 mod access;
 mod artifacts;
 mod build;
+mod connections;
 mod error;
 mod folder_lock;
 mod housekeeping;
 mod images;
 mod jobs;
 mod link_rates;
+mod listen;
 mod memory;
 mod metrics;
 mod pair;

@@ -1,29 +1,21 @@
 //! The server's life: it starts, listens, and stops when it is told to.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
-use axum_server::tls_rustls::RustlsConfig;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use tokio::time::Instant;
 
-use super::routes::{Service, router};
+use super::listen::{Handles, NoListener, answer};
+use super::routes::Service;
 use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
 use crate::end_signals::EndSignals;
 use crate::temporary;
 
-/// How long a client may take to send the head of a request. Devices are on slow links, but a head
-/// is some kilobytes.
-const HEAD_TIME: Duration = Duration::from_secs(20);
-/// Bytes of a request's head: two references and a token take four kilobytes.
-const MAX_HEAD_BYTES: usize = 64 << 10;
-/// Requests that one HTTP/2 connection may have open: a proxy carries those of many devices.
-const MAX_STREAMS: u32 = 4_096;
+/// How often the end of the last downloads is looked for.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// Kept from the time that a stop has, for connections that have their answers to be closed.
+const CLOSE_TIME: Duration = Duration::from_millis(500);
 /// The shell's convention for "ended by signal": 128 and the signal's number.
 const SIGNAL_EXIT: i32 = 128;
 
@@ -50,62 +42,17 @@ async fn serve(settings: ServerSettings) -> Result<(), ServerError> {
         None => None,
     };
     let service = start::start(settings).await?;
-    let handle = Handle::new();
-    let stop = tokio::spawn(stop(signals, Arc::clone(&service), handle.clone()));
-    let served = answer(&service, certificate, handle).await;
+    let handles = Handles::new();
+    let stop = tokio::spawn(stop(signals, Arc::clone(&service), handles.clone()));
+    let served = answer(&service, certificate, handles).await;
     service.stopping.cancel();
-    let address = service.settings.listen.address;
-    served.map_err(|source| ServerError::Listen { address, source })?;
+    served.map_err(|NoListener { address, source }| ServerError::Listen { address, source })?;
     // Whoever waits for the last connections waits for the jobs too.
     stop.await.map_err(|error| ServerError::System(error.into()))
 }
 
-/// Answers requests until `handle` is told to stop.
-async fn answer(
-    service: &Arc<Service>,
-    certificate: Option<RustlsConfig>,
-    handle: Handle<SocketAddr>,
-) -> io::Result<()> {
-    let app = router(Arc::clone(service)).into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(announce(handle.clone(), certificate.is_some()));
-    let listen = &service.settings.listen;
-    match certificate.zip(listen.tls.clone()) {
-        None => {
-            let mut server = axum_server::bind(listen.address).acceptor(NoDelayAcceptor::new());
-            limit(server.http_builder());
-            server.handle(handle).serve(app).await
-        }
-        Some((certificate, files)) => {
-            let fresh = tls::keep_fresh(certificate.clone(), files, service.stopping.clone());
-            tokio::spawn(fresh);
-            let mut server = axum_server::bind_rustls(listen.address, certificate);
-            limit(server.http_builder());
-            server.handle(handle).serve(app).await
-        }
-    }
-}
-
-/// Sets what a connection may cost.
-fn limit(builder: &mut Builder<TokioExecutor>) {
-    let timer = TokioTimer::new();
-    builder
-        .http1()
-        .timer(timer.clone())
-        .header_read_timeout(HEAD_TIME)
-        .max_buf_size(MAX_HEAD_BYTES);
-    let max_head = u32::try_from(MAX_HEAD_BYTES).expect("a small number");
-    builder.http2().timer(timer).max_header_list_size(max_head).max_concurrent_streams(MAX_STREAMS);
-}
-
-async fn announce(handle: Handle<SocketAddr>, tls: bool) {
-    if let Some(address) = handle.listening().await {
-        let scheme = if tls { "https" } else { "http" };
-        tracing::info!("listening on {scheme}://{address}");
-    }
-}
-
 /// Waits for a signal, and then stops everything in order.
-async fn stop(mut signals: EndSignals, service: Arc<Service>, handle: Handle<SocketAddr>) {
+async fn stop(mut signals: EndSignals, service: Arc<Service>, handles: Handles) {
     let stopping = service.stopping.clone();
     tokio::select! {
         signal = signals.next() => tracing::info!(signal, "stopping"),
@@ -113,13 +60,23 @@ async fn stop(mut signals: EndSignals, service: Arc<Service>, handle: Handle<Soc
         () = stopping.cancelled() => {}
     }
     service.stopping.cancel();
-    let within = service.settings.listen.stop_within;
-    // Connections have as long to take their last answer, or to end a download.
-    handle.graceful_shutdown(Some(within));
     tokio::select! {
-        () = service.jobs.stop(within) => tracing::info!("stopped"),
+        () = wind_up(&service, &handles) => tracing::info!("stopped"),
         signal = signals.next() => end_at_once(signal),
     }
+}
+
+/// Ends the work, then the listening: until the end whoever asks is told to ask again, rather than
+/// that there is no server.
+async fn wind_up(service: &Service, handles: &Handles) {
+    let deadline = Instant::now() + service.settings.listen.stop_within;
+    let downloads = async {
+        while service.artifacts.are_downloaded() && Instant::now() + CLOSE_TIME < deadline {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+        }
+    };
+    tokio::join!(service.jobs.stop(service.settings.listen.stop_within), downloads);
+    handles.close(deadline.saturating_duration_since(Instant::now()).max(CLOSE_TIME));
 }
 
 /// Ends the process. The next start finds every job where it was, and no lock.

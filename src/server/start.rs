@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ServerError;
 use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
 use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
+use super::connections::Connections;
 use super::error::io_error;
 use super::housekeeping::Housekeeping;
 use super::images::{Images, RegistryBuilder};
@@ -64,6 +65,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         artifacts,
         housekeeping: Arc::new(housekeeping),
         metrics: Metrics::new(),
+        connections: Connections::new(&settings.listen),
         stopping: CancellationToken::new(),
         settings,
     });

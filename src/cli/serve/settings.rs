@@ -77,6 +77,9 @@ impl Serve {
         };
         Ok(ListenSettings {
             address: listen.listen,
+            metrics: listen.metrics_listen,
+            max_connections: listen.max_connections.map(|number| number as usize),
+            max_quiet_connections: listen.max_quiet_connections as usize,
             tls,
             public_url: listen.public_url.clone(),
             trusted_proxies: listen.trusted_proxies.clone(),

@@ -8,7 +8,7 @@ use http::HeaderMap;
 
 use super::credential::{BuilderSecret, Credential};
 use super::networks::Networks;
-use super::rate::{Asker, RateLimit};
+use super::rate::{Asker, RateLimit, network_of};
 use super::strangers::Strangers;
 use super::token::{Claims, TokenError, Verifier};
 use super::{AccessError, AccessSettings, Caller, Denied};
@@ -130,7 +130,7 @@ impl Lock {
         let trusted = client.is_some_and(|client| self.empty_access.contain(client));
         match claims.subject.as_str() {
             _ if trusted && claims.are_empty() => Caller::TrustedNetwork,
-            "" => Caller::Unnamed { network: Asker::network_of(client.unwrap_or(peer)) },
+            "" => Caller::Unnamed { network: network_of(client.unwrap_or(peer)) },
             subject => Caller::Token { subject: subject.to_owned() },
         }
     }

@@ -33,6 +33,7 @@ pub(crate) use caller::Caller;
 pub(crate) use denied::Denied;
 pub(crate) use download_url::DownloadSigner;
 pub(crate) use guard::Guard;
+pub(super) use rate::network_of;
 pub(crate) use settings::{
     AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,
 };

@@ -73,17 +73,17 @@ impl Asker<'_> {
     /// One customer has at least a /64 of IPv6 addresses (RFC 6177), which counts as one.
     fn by_network(self) -> Self {
         match self {
-            Asker::Address(address) => Asker::Address(Asker::network_of(address)),
+            Asker::Address(address) => Asker::Address(network_of(address)),
             other @ Asker::Subject(_) => other,
         }
     }
+}
 
-    /// The first address of the network that counts as one.
-    pub(super) fn network_of(address: IpAddr) -> IpAddr {
-        match address.to_canonical() {
-            IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-            address @ IpAddr::V4(_) => address,
-        }
+/// The first address of the network that counts as one.
+pub(in crate::server) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
+        address @ IpAddr::V4(_) => address,
     }
 }
 

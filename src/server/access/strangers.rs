@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::RateSettings;
-use super::rate::{Asker, RateLimit};
+use super::rate::{Asker, RateLimit, network_of};
 
 /// How many times more signatures than failures an address may have checked once it failed too
 /// often. A device with a new token may share the address with whoever fails, and is let in; forged
@@ -38,7 +38,7 @@ impl Strangers {
 
     /// Whether a signature from this address may be checked, or after how long to come again.
     pub(super) fn may_check(&self, address: IpAddr) -> Result<(), Duration> {
-        let network = Asker::network_of(address);
+        let network = network_of(address);
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         match blocked.get(&network) {
             Some(until) if *until > Instant::now() => self.checks.count(Asker::Address(address)),
@@ -60,7 +60,7 @@ impl Strangers {
                 blocked.retain(|_, until| *until > now);
             }
             if blocked.len() < MAX_BLOCKED {
-                blocked.insert(Asker::network_of(address), now + wait);
+                blocked.insert(network_of(address), now + wait);
             }
         }
         counted

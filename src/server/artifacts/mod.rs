@@ -118,6 +118,11 @@ impl Artifacts {
         }
     }
 
+    /// Whether anything is being downloaded.
+    pub(crate) fn are_downloaded(&self) -> bool {
+        self.uses.any()
+    }
+
     /// All files, in no order.
     pub(crate) async fn list(&self) -> Result<Vec<StoredArtifact>, ServerError> {
         let mut stored = Vec::new();

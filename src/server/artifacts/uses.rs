@@ -49,6 +49,11 @@ impl Uses {
         one.last = now;
     }
 
+    /// Whether any file is used.
+    pub(super) fn any(&self) -> bool {
+        self.known().uses.values().any(|one| one.pins > 0)
+    }
+
     pub(super) fn last_use(&self, key: &str) -> Option<SystemTime> {
         self.known().uses.get(key).map(|one| one.last)
     }

@@ -25,7 +25,8 @@ const NO_ROUTE: &str = "none";
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn get(State(service): State<Arc<Service>>) -> Response {
-    let text = service.metrics.text(&service.jobs.counts(), service.housekeeping.disk_use());
+    let (jobs, disk) = (service.jobs.counts(), service.housekeeping.disk_use());
+    let text = service.metrics.text(&jobs, disk, service.connections.counts());
     ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 

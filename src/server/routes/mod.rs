@@ -1,6 +1,7 @@
 //! HTTP: what the server can be asked, and what it answers.
 //!
-//! Door: [`router`] makes the whole of it out of a [`Service`], which is what handlers work with.
+//! Door: [`router`] makes the whole of it out of a [`Service`], which is what handlers work with;
+//! [`figures`] makes what is answered on an address of its own.
 //! Each file has one matter; [`answer`] has every answer that devices act on, in one place.
 //!
 //! Not here: who may (access), what a query means (query), which deltas are made when (jobs).
@@ -24,5 +25,5 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use router::router;
+pub(crate) use router::{figures, router};
 pub(crate) use service::Service;

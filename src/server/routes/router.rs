@@ -19,11 +19,24 @@ use super::{delta, download, events, health, host, metrics, openapi, prepare, re
 /// Bytes of a request's body: thousands of pairs to prepare.
 const MAX_BODY_BYTES: usize = 1 << 20;
 
-/// The server's routes.
+/// The server's routes; without the figures where these have an address of their own.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let (routes, document) = documented();
+    let (routes, document) = match service.settings.listen.metrics {
+        None => documented(),
+        Some(_) => work().split_for_parts(),
+    };
+    dressed(routes.merge(openapi::route(document)), service)
+}
+
+/// What is answered on the figures' own address.
+pub(crate) fn figures(service: Arc<Service>) -> Router {
+    let (routes, _) = OpenApiRouter::new().routes(routes!(metrics::get)).split_for_parts();
+    dressed(routes, service)
+}
+
+/// The routes with what every request goes through.
+fn dressed(routes: Router<Arc<Service>>, service: Arc<Service>) -> Router {
     routes
-        .merge(openapi::route(document))
         .fallback(nowhere)
         .layer(CatchPanicLayer::custom(defect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -33,8 +46,13 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .with_state(service)
 }
 
-/// The routes and the document that describes them, made from the same source.
+/// All routes and the document that describes them, made from the same source.
 pub(super) fn documented() -> (Router<Arc<Service>>, OpenApi) {
+    work().routes(routes!(metrics::get)).split_for_parts()
+}
+
+/// Everything but the figures.
+fn work() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(delta::get_v3))
         .routes(routes!(delta::get_v2))
@@ -44,8 +62,6 @@ pub(super) fn documented() -> (Router<Arc<Service>>, OpenApi) {
         .routes(routes!(events::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
-        .routes(routes!(metrics::get))
-        .split_for_parts()
 }
 
 async fn nowhere() -> Response {

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::server::access::{DownloadSigner, Guard};
 use crate::server::artifacts::Artifacts;
+use crate::server::connections::Connections;
 use crate::server::housekeeping::Housekeeping;
 use crate::server::images::Images;
 use crate::server::jobs::Jobs;
@@ -22,6 +23,7 @@ pub(crate) struct Service {
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) housekeeping: Arc<Housekeeping>,
     pub(crate) metrics: Metrics,
+    pub(crate) connections: Arc<Connections>,
     /// Cancelled when the server stops: whoever waits is answered at once.
     pub(crate) stopping: CancellationToken,
 }

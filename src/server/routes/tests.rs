@@ -25,7 +25,10 @@ fn settings(folder: &Path) -> ServerSettings {
     ServerSettings {
         listen: ListenSettings {
             address: ([127, 0, 0, 1], 0).into(),
+            metrics: None,
             tls: None,
+            max_connections: None,
+            max_quiet_connections: 100,
             public_url: None,
             trusted_proxies: Vec::new(),
             stop_within: HOUR,

@@ -38,12 +38,27 @@ impl ServerProcess {
         panic!("there is no port for remora serve");
     }
 
+    /// Starts a server that may have so many open files, and waits until it answers.
+    pub(crate) fn start_with_files(files: u32, environment: &[(String, String)]) -> Self {
+        let limited = format!("ulimit -n {files}; exec \"$0\" serve");
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &limited, env!("CARGO_BIN_EXE_remora")]);
+        let mut server = Self::run(command, environment);
+        assert!(server.wait_until_it_answers(), "{}", server.log());
+        server
+    }
+
     /// Starts a server that may or may not come up.
     pub(crate) fn spawn(environment: &[(String, String)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
+        command.arg("serve");
+        Self::run(command, environment)
+    }
+
+    fn run(mut command: Command, environment: &[(String, String)]) -> Self {
         let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
         let log = File::create(folder.path().join("log")).expect("created");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
-        command.arg("serve").env_clear().env("REMORA_LISTEN", format!("127.0.0.1:{port}"));
+        command.env_clear().env("REMORA_LISTEN", format!("127.0.0.1:{port}"));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         ServerProcess { process: command.spawn().expect("remora starts"), port, folder }

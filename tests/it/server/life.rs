@@ -31,6 +31,26 @@ fn a_stop_tells_who_waits_to_ask_again_and_parks_the_job() {
 }
 
 #[test]
+fn a_stopping_server_tells_whoever_asks_to_ask_again_until_its_end() {
+    let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "3s")]);
+    scene.fault(Fault::HoldLayers);
+    let waiting =
+        scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
+    scene.installation.proxy.until_a_layer_is_read();
+    scene.server.terminate();
+    assert_eq!(waiting.answer().status, 504);
+    // The build has two seconds left.
+    for _ in 0..10 {
+        assert_eq!(scene.ask(3).status, 504);
+        assert_eq!(scene.server.ask("GET", "/readyz", &[]).status, 503);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    scene.fault(Fault::None);
+    let (status, log) = scene.server.wait();
+    assert!(status.success(), "{status}\n{log}");
+}
+
+#[test]
 fn a_stop_lets_a_build_finish_that_has_the_time() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "60s")]);
     scene.fault(Fault::HoldLayers);

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod bad_requests;
 mod clients;
+mod connections;
 mod downloads;
 mod faults;
 mod life;

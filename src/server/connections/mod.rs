@@ -1,0 +1,16 @@
+//! Connections: how many there may be, and how long one may be quiet.
+//!
+//! Door: [`Connections`], which counts them; [`Admitting`] and [`Watching`], which a listener has. A
+//! connection with a request in progress is busy; any other is quiet, and goes when that lasts too long or
+//! when newcomers need its place. So nobody holds a place by saying nothing, or nothing more.
+//!
+//! Not here: who may ask for what, and how often (access).
+
+mod accept;
+mod activity;
+mod admission;
+mod service;
+mod stream;
+
+pub(super) use self::accept::{Admitting, Watching};
+pub(super) use self::admission::{ConnectionCounts, Connections};
