@@ -22,6 +22,8 @@ pub(super) struct Failure {
     hint: String,
     /// What the command found all the same, for the JSON answer.
     answer: Option<Box<serde_json::Value>>,
+    /// Whether stderr has it already.
+    is_told: bool,
 }
 
 impl Failure {
@@ -32,7 +34,18 @@ impl Failure {
             message.truncate(end);
             message.push_str(" …");
         }
-        Failure { kind, message, hint: hint.into(), answer: None }
+        Failure { kind, message, hint: hint.into(), answer: None, is_told: false }
+    }
+
+    /// Tells of the failure here rather than on stderr at the end.
+    pub(super) fn tell(self, log: &mut dyn std::io::Write, color: bool) -> Self {
+        let is_told = log.write_all(self.render(color).as_bytes()).is_ok();
+        Failure { is_told, ..self }
+    }
+
+    /// Whether stderr has it already.
+    pub(super) fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// The command line asks for something that makes no sense.

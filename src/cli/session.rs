@@ -98,7 +98,9 @@ impl Session {
     /// code for it.
     pub(super) fn fail(&self, failure: &Failure) -> ExitCode {
         self.screen.clear();
-        let _ = self.screen.write(failure.render(self.screen.color()).as_bytes());
+        if !failure.is_told() {
+            let _ = self.screen.write(failure.render(self.screen.color()).as_bytes());
+        }
         if self.json {
             let _ = self.print_json(&failure.record());
         }

@@ -12,6 +12,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that wait for a slow reader: some seconds of a busy server.
 const MAX_LINES: usize = 1_024;
+/// Bytes that they may have: a line is some hundred long, but a panic's may be longer.
+const MAX_BYTES: u64 = 1 << 20;
 /// How long the last lines may take when the program ends.
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// Between two looks whether the last lines are written.
@@ -22,6 +24,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(in crate::cli) struct Queued {
     lines: SyncSender<Vec<u8>>,
     dropped: Arc<AtomicU64>,
+    /// Bytes of lines that are not written yet.
     waiting: Arc<AtomicU64>,
 }
 
@@ -64,15 +67,16 @@ fn drain(
         if lost > 0 {
             let _ = sink.write_all(notice(lost).as_bytes());
         }
-        waiting.fetch_sub(1, Ordering::Release);
+        waiting.fetch_sub(line.len() as u64, Ordering::Release);
     }
 }
 
 impl Write for Queued {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.lines.try_send(line.to_vec()).is_err() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
+        let bytes = line.len() as u64;
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        if waiting + bytes > MAX_BYTES || self.lines.try_send(line.to_vec()).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())

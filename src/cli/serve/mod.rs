@@ -4,6 +4,7 @@ mod arguments;
 mod layers;
 mod settings;
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -82,9 +83,13 @@ impl Serve {
             return print(&layered.to_toml());
         }
         let serve = layered.serve;
-        let log = log::install_server(serve.log_format, output.verbose, output.quiet)?;
-        let ended = server::run(serve.settings()?);
+        let mut log = log::install_server(serve.log_format, output.verbose, output.quiet)?;
+        let settings = serve.settings();
+        let ended = settings.and_then(|settings| Ok(server::run(settings)?));
+        // Last words take the way of the log: nobody may be reading, which must not keep us here.
+        let ended =
+            ended.map_err(|failure| failure.tell(&mut log, std::io::stderr().is_terminal()));
         log.finish();
-        Ok(ended?)
+        ended
     }
 }

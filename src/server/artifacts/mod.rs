@@ -16,6 +16,7 @@ mod tests;
 use std::fs;
 use std::io::{Seek as _, SeekFrom};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt as _;
@@ -49,6 +50,8 @@ pub(crate) struct Artifacts {
     /// Held while something appears or goes, so that nothing goes that just appears.
     gate: Mutex<()>,
     runtime: Handle,
+    /// Whether the place could not be asked last time, so that this is told once.
+    troubled: AtomicBool,
 }
 
 /// A file that is there.
@@ -75,6 +78,7 @@ impl Artifacts {
             uses: Arc::new(Uses::new()),
             gate: Mutex::default(),
             runtime: Handle::current(),
+            troubled: AtomicBool::new(false),
         })
     }
 
@@ -111,10 +115,27 @@ impl Artifacts {
         }
         let pin = self.uses.pin(key);
         let path = ObjectPath::from(key);
-        match self.store().head(&path).await {
+        let found = self.store().head(&path).await;
+        self.tell(&found);
+        match found {
             Ok(meta) => Ok(Some(Artifact::new(Arc::clone(self.store()), path, meta.size, pin))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(failure("open", &error)),
+        }
+    }
+
+    /// Tells of trouble with the place when it begins and when it is over, however many ask.
+    fn tell<T>(&self, asked: &object_store::Result<T>) {
+        let trouble = asked.as_ref().err();
+        let trouble =
+            trouble.filter(|error| !matches!(error, object_store::Error::NotFound { .. }));
+        let before = self.troubled.swap(trouble.is_some(), Ordering::Relaxed);
+        match trouble {
+            Some(error) if !before => {
+                tracing::error!("{}; devices are told to ask again", failure("open", error));
+            }
+            None if before => tracing::info!("v2 deltas can be opened again"),
+            _ => {}
         }
     }
 

@@ -237,10 +237,8 @@ async fn location(service: &Service, wanted: &Wanted, key: &str) -> Option<Answe
     match service.artifacts.get(key).await {
         Ok(Some(_)) => {}
         Ok(None) => return None,
-        Err(error) => {
-            tracing::error!(%error, "v2 files cannot be looked at");
-            return Some(Answer::StillBuilding);
-        }
+        // The log tells of it once.
+        Err(_) => return Some(Answer::StillBuilding),
     }
     let listen = &service.settings.listen;
     let Some(origin) = listen.public_url.as_ref().or(wanted.origin.as_ref()) else {

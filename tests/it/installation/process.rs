@@ -55,9 +55,35 @@ impl ServerProcess {
         Self::run(command, environment)
     }
 
-    fn run(mut command: Command, environment: &[(String, String)]) -> Self {
-        let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
+    /// Starts a server that logs into this pipe, and waits until it answers.
+    pub(crate) fn start_with_log(log: io::PipeWriter, environment: &[(String, String)]) -> Self {
+        let mut server = Self::spawn_with_log(log, environment);
+        assert!(server.wait_until_it_answers());
+        server
+    }
+
+    /// Starts a server that logs into this pipe, and may or may not come up.
+    pub(crate) fn spawn_with_log(log: io::PipeWriter, environment: &[(String, String)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
+        let folder = tempfile::tempdir().expect("a folder");
+        File::create(folder.path().join("log")).expect("created");
+        command.arg("serve");
+        Self::run_in(folder, command, environment, log.into())
+    }
+
+    fn run(command: Command, environment: &[(String, String)]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
         let log = File::create(folder.path().join("log")).expect("created");
+        Self::run_in(folder, command, environment, log.into())
+    }
+
+    fn run_in(
+        folder: TempDir,
+        mut command: Command,
+        environment: &[(String, String)],
+        log: Stdio,
+    ) -> Self {
+        let port = free_port();
         command.env_clear().env("REMORA_LISTEN", format!("127.0.0.1:{port}"));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);

@@ -1,5 +1,6 @@
 //! What whoever runs the server sees of it.
 
+use std::io::{Read as _, Write as _};
 use std::process::Command;
 
 use serde_json::Value;
@@ -108,6 +109,52 @@ fn secrets_are_never_in_logs() {
     for line in log.lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
+}
+
+#[test]
+fn a_server_whose_log_nobody_reads_goes_on_and_counts_what_it_drops() {
+    const REQUESTS: usize = 3_000;
+    let installation = Installation::new();
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let mut server = ServerProcess::start_with_log(writer, &installation.environment(&[]));
+    for _ in 0..REQUESTS {
+        assert_eq!(server.ask("GET", "/nowhere", &[]).status, 404);
+    }
+    let read = std::thread::spawn(move || {
+        let mut log = String::new();
+        reader.read_to_string(&mut log).map(|_| log).expect("text")
+    });
+    assert_eq!(server.ask("GET", "/nowhere", &[]).status, 404);
+    server.terminate();
+    server.wait();
+    let log = read.join().expect("no panic");
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let dropped = lines.filter_map(|line| line["lines"].as_u64()).sum::<u64>();
+    let told = log.matches("\"answered\"").count() as u64;
+    assert!(dropped > 0 && dropped + told > REQUESTS as u64, "{dropped} dropped, {told} told");
+}
+
+#[test]
+fn a_server_that_cannot_start_ends_though_nobody_reads_its_log() {
+    let installation = Installation::new();
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    let filler = std::thread::spawn({
+        let mut writer = writer.try_clone().expect("another end");
+        move || while writer.write_all(&[b'x'; 4096]).is_ok() {}
+    });
+    // The pipe holds 64 KiB; a moment later it is full.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let mut environment = installation.environment(&[]);
+    environment.retain(|(name, _)| name != "REMORA_DATA");
+    environment.push(("REMORA_DATA".to_owned(), "/proc/nowhere".to_owned()));
+    let (status, _) =
+        ServerProcess::spawn_with_log(writer.try_clone().expect("another end"), &environment)
+            .wait();
+    assert_eq!(status.code(), Some(3));
+    drop(reader);
+    let _ = writer.flush();
+    drop(writer);
+    filler.join().expect("no panic");
 }
 
 #[test]
