@@ -8,7 +8,7 @@ use crate::api;
 use crate::progress::Cancelled;
 #[cfg(feature = "server")]
 use crate::server;
-use crate::{ErrorKind, Remedy, image, librsync, output, rootfs, store, v2, v3};
+use crate::{Cause, ErrorKind, Remedy, image, librsync, output, rootfs, store, v2, v3};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
@@ -46,21 +46,26 @@ pub enum Error {
 }
 
 impl Error {
-    /// The kind of failure.
-    pub fn kind(&self) -> ErrorKind {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
         match self {
             #[cfg(feature = "api")]
-            Error::Api(error) => error.kind(),
-            Error::Patch(error) => error.kind(),
-            Error::Image(error) => error.kind(),
-            Error::Output(error) => error.kind(),
-            Error::Rootfs(error) => error.kind(),
+            Error::Api(error) => error.cause(),
+            Error::Patch(error) => error.cause(),
+            Error::Image(error) => error.cause(),
+            Error::Output(error) => error.cause(),
+            Error::Rootfs(error) => error.cause(),
             #[cfg(feature = "server")]
-            Error::Server(error) => error.kind(),
-            Error::Store(error) => error.kind(),
-            Error::V2(error) => error.kind(),
-            Error::V3(error) => error.kind(),
+            Error::Server(error) => error.cause(),
+            Error::Store(error) => error.cause(),
+            Error::V2(error) => error.cause(),
+            Error::V3(error) => error.cause(),
         }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause().kind()
     }
 
     /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).

@@ -56,6 +56,7 @@
 
 #[cfg(feature = "api")]
 pub mod api;
+mod cause;
 pub mod delta;
 mod dialect;
 #[cfg(any(feature = "cli", feature = "server"))]
@@ -81,6 +82,7 @@ pub mod temporary;
 pub mod v2;
 pub mod v3;
 
+pub use cause::Cause;
 pub use dialect::{Dialect, UnknownDialect};
 pub use error::Error;
 pub use kind::ErrorKind;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::quote::quoted;
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// Why a delta server could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +54,28 @@ impl ApiError {
         }
     }
 
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            ApiError::CaFile { source, .. } => Cause::of_io(source),
+            ApiError::System(_) => Cause::Resources,
+            ApiError::ServerUrl(_) => Cause::Usage,
+            ApiError::Unreachable { .. } => Cause::Unreachable,
+            ApiError::Answer { status, .. } => match status {
+                401 => Cause::Unauthorized,
+                403 => Cause::Denied,
+                404 => Cause::Missing,
+                // The server's own limits say 503: too many requests, or deltas to be made.
+                429 | 503 => Cause::RateLimited,
+                400..500 => Cause::Refused,
+                _ => Cause::Passing,
+            },
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            ApiError::ServerUrl(_) => ErrorKind::Usage,
-            _ => ErrorKind::Environment,
-        }
+        self.cause().kind()
     }
 
     /// What to do about it, where it is more than a text.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use remora::ErrorKind;
+use remora::Cause;
 use remora::image::{
     ArchiveFile, Image, ImageReference, Platform, TransportSettings, Transports, UnpackLimits,
 };
@@ -164,7 +164,7 @@ pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
     match v3::delta_images(image) {
         Err(V3Error::NotADelta { .. }) => Ok(()),
         _ => Err(Failure::new(
-            ErrorKind::Content,
+            Cause::Content,
             format!("{} is a delta, and an image is wanted", image.reference()),
             "name the images that a delta is made between, or has been: remora inspect says which",
         )),

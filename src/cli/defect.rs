@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 
-use remora::ErrorKind;
+use remora::Cause;
 
 use super::failure::{Failure, general_hint};
 
@@ -23,14 +23,14 @@ pub(super) fn install() {
 pub(super) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     // Nothing that the work could leave in disorder is looked at again.
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let (kind, what, hint) = match is_out_of_memory(&*panic) {
-            true => (ErrorKind::Environment, "out of memory", "allow more, or use fewer threads"),
+        let (cause, what, hint) = match is_out_of_memory(&*panic) {
+            true => (Cause::Resources, "out of memory", "allow more, or use fewer threads"),
             false => {
-                let kind = ErrorKind::Internal;
-                (kind, "remora stopped at a defect of its own", general_hint(kind))
+                let cause = Cause::Defect;
+                (cause, "remora stopped at a defect of its own", general_hint(cause))
             }
         };
-        Err(Failure::new(kind, what, hint))
+        Err(Failure::new(cause, what, hint))
     })
 }
 

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use remora::ErrorKind;
+use remora::Cause;
 use remora::image::ImageReference;
 
 use super::failure::Failure;
@@ -42,7 +42,7 @@ impl DeltaPlace {
         match self {
             DeltaPlace::Image(reference) => Ok(reference),
             DeltaPlace::File(path) if begins_as_v2(path) => Err(Failure::new(
-                ErrorKind::Content,
+                Cause::Content,
                 format!(
                     "{} is a v2 delta: it makes files on a device, not an image",
                     path.display()

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 
 use clap::builder::styling::{AnsiColor, Style};
-use remora::{Error, ErrorKind};
+use remora::{Cause, Error, ErrorKind};
 use serde::Serialize;
 
 use super::plain::plain;
@@ -17,7 +17,7 @@ const MAX_MESSAGE_CHARS: usize = 4_000;
 /// Why a command failed.
 #[derive(Debug)]
 pub(super) struct Failure {
-    kind: ErrorKind,
+    cause: Cause,
     message: String,
     hint: String,
     /// What the command found all the same, for the JSON answer.
@@ -28,13 +28,13 @@ pub(super) struct Failure {
 
 impl Failure {
     /// A failure that the command itself finds.
-    pub(super) fn new(kind: ErrorKind, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn new(cause: Cause, what: impl Into<String>, hint: impl Into<String>) -> Self {
         let mut message = what.into();
         if let Some((end, _)) = message.char_indices().nth(MAX_MESSAGE_CHARS) {
             message.truncate(end);
             message.push_str(" …");
         }
-        Failure { kind, message, hint: hint.into(), answer: None, is_told: false }
+        Failure { cause, message, hint: hint.into(), answer: None, is_told: false }
     }
 
     /// Tells of the failure here rather than on stderr at the end.
@@ -50,18 +50,18 @@ impl Failure {
 
     /// The command line asks for something that makes no sense.
     pub(super) fn usage(what: impl Into<String>, hint: impl Into<String>) -> Self {
-        Failure::new(ErrorKind::Usage, what, hint)
+        Failure::new(Cause::Usage, what, hint)
     }
 
     /// The surroundings failed while doing `what`.
     pub(super) fn io(what: impl fmt::Display, error: &io::Error) -> Self {
-        let kind = ErrorKind::Environment;
-        Failure::new(kind, format!("{what}: {error}"), general_hint(kind))
+        let cause = Cause::of_io(error);
+        Failure::new(cause, format!("{what}: {error}"), general_hint(cause))
     }
 
     /// The exit code.
     pub(super) fn exit_code(&self) -> u8 {
-        self.kind.exit_code()
+        self.cause.kind().exit_code()
     }
 
     /// The failure as lines for stderr, in colour if `color`.
@@ -75,14 +75,20 @@ impl Failure {
 
     /// The failure as the JSON answer has it.
     pub(super) fn record(&self) -> Record<'_> {
-        let kind = match self.kind {
+        let kind = match self.cause.kind() {
             ErrorKind::Internal => "internal",
             ErrorKind::Usage => "usage",
             ErrorKind::Environment => "environment",
             ErrorKind::Content => "content",
             ErrorKind::Cancelled => "cancelled",
         };
-        let error = ErrorRecord { kind, message: &self.message, hint: &self.hint };
+        let error = ErrorRecord {
+            kind,
+            code: self.cause.code(),
+            retry: self.cause.may_pass(),
+            message: &self.message,
+            hint: &self.hint,
+        };
         Record { answer: self.answer.as_deref(), error }
     }
 
@@ -104,13 +110,26 @@ impl<E: Into<Error>> From<E> for Failure {
             in_words(remedy, asked).to_owned()
         });
         let hint = remedy.or_else(|| error.hint());
-        let hint = hint.unwrap_or_else(|| general_hint(error.kind()).to_owned());
-        Failure::new(error.kind(), error.to_string(), hint)
+        let hint = hint.unwrap_or_else(|| general_hint(error.cause()).to_owned());
+        Failure::new(error.cause(), error.to_string(), hint)
     }
 }
 
 /// What to do where the error itself knows nothing better.
-pub(super) fn general_hint(kind: ErrorKind) -> &'static str {
+pub(super) fn general_hint(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Missing => "check the name and its tag",
+        Cause::NoFile => "check the name",
+        Cause::Permission => "check who may read and write there, or choose another place",
+        Cause::DiskFull => "make room, or choose another place",
+        Cause::Obstacle => "move away what is there, or choose another place",
+        Cause::Disk => "check the disk, then try again",
+        Cause::Resources => "allow more memory, threads and open files, or use fewer",
+        _ => general_hint_of_kind(cause.kind()),
+    }
+}
+
+fn general_hint_of_kind(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::Internal => "please report it, with the command line and all that was printed",
         ErrorKind::Usage => "see remora help, or --help after the command",
@@ -131,6 +150,9 @@ pub(super) struct Record<'a> {
 #[derive(Debug, Serialize)]
 struct ErrorRecord<'a> {
     kind: &'static str,
+    code: &'static str,
+    /// Whether the same may succeed later though nobody has changed anything.
+    retry: bool,
     message: &'a str,
     hint: &'a str,
 }

@@ -4,10 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use remora::image::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryError, Transports,
-};
-use remora::{output, v2, v3};
+use remora::image::{ArchiveFile, Image, ImageError, ImageReference, Platform, Transports};
+use remora::{Cause, output, v2, v3};
 
 use super::failure::Failure;
 
@@ -62,17 +60,16 @@ fn occupant(
     }
     match transports.replaced(output, platform) {
         Ok(image) => Ok(image),
-        // Many registries say this of a repository that is to be made by the first push.
-        Err(ImageError::Registry(
-            RegistryError::Denied { .. } | RegistryError::Unauthorized { .. },
-        )) => Ok(None),
-        Err(
-            error @ (ImageError::Registry(_)
-            | ImageError::Cancelled(_)
-            | ImageError::File { .. }
-            | ImageError::Stream { .. }),
-        ) => Err(error.into()),
-        Err(error) => Err(in_the_way(output, &error)),
+        Err(error) => match error.cause() {
+            // Many registries say this of a repository that is to be made by the first push.
+            Cause::Denied | Cause::Unauthorized => Ok(None),
+            Cause::Usage
+            | Cause::Missing
+            | Cause::Content
+            | Cause::TooLarge
+            | Cause::DamagedBlob => Err(in_the_way(output, &error)),
+            _ => Err(error.into()),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use remora::ErrorKind;
+use remora::Cause;
 use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble, VerifyReport};
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
     let failure = match report.damaged.len() {
         0 => trouble(&report.troubles, "checked"),
         damaged => Some(Failure::new(
-            ErrorKind::Content,
+            Cause::Content,
             format!("{} in the store did not match their digests", layers(damaged as u64)),
             "they have been dropped and will be fetched again; check the disk",
         )),
@@ -114,11 +114,7 @@ fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
         count => format!(" (and {} more)", units::count(count as u64 - 1)),
     };
     let what = format!("not all of the store could be {done}: {first}{more}");
-    Some(Failure::new(
-        ErrorKind::Environment,
-        what,
-        "move it away or mend its rights, then try again",
-    ))
+    Some(Failure::new(Cause::Obstacle, what, "move it away or mend its rights, then try again"))
 }
 
 impl Gc {

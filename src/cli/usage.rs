@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::error::ErrorKind as Problem;
-use remora::ErrorKind;
+use remora::Cause;
 
 use super::failure::{Failure, general_hint};
 use super::image_name::NameError;
@@ -44,7 +44,7 @@ pub(super) fn failure(report: &str, hint: Option<&str>) -> Failure {
     let mut tips = report.lines().filter_map(|line| line.trim().strip_prefix("tip: "));
     // That an unknown option could be meant as a reference is never what is wrong.
     let tip = tips.find(|tip| !tip.starts_with("to pass"));
-    Failure::usage(what.join(" "), hint.or(tip).unwrap_or(general_hint(ErrorKind::Usage)))
+    Failure::usage(what.join(" "), hint.or(tip).unwrap_or(general_hint(Cause::Usage)))
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::transfer::is_from_system;
 use super::{ConfigError, Digest, Excess, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::output::OutputError;
 use crate::progress::Cancelled;
 use crate::quote::listed;
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// What is done to a spooled archive.
 pub(super) const WRITE_TEMPORARY: &str = "write a temporary file in";
@@ -173,30 +174,54 @@ pub enum BlobProblem {
 }
 
 impl ImageError {
-    /// The kind of failure.
-    pub fn kind(&self) -> ErrorKind {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
         match self {
             ImageError::Reference(_)
             | ImageError::PlatformText(_)
             | ImageError::Unsuitable { .. }
-            | ImageError::Ambiguous { .. } => ErrorKind::Usage,
-            ImageError::NotFound { .. } | ImageError::File { .. } | ImageError::Stream { .. } => {
-                ErrorKind::Environment
+            | ImageError::Ambiguous { .. }
+            | ImageError::NoRegistries { .. } => Cause::Usage,
+            ImageError::NotFound { .. } => Cause::Missing,
+            ImageError::File { source, .. } | ImageError::Stream { source, .. } => {
+                Cause::of_io(source)
             }
-            ImageError::NoRegistries { .. } => ErrorKind::Usage,
             #[cfg(feature = "registry")]
-            ImageError::Registry(_) => ErrorKind::Environment,
+            ImageError::Registry(error) => error.cause(),
             ImageError::MissingPlatform { .. }
             | ImageError::Manifest { .. }
             | ImageError::Config { .. }
             | ImageError::Malformed { .. }
-            | ImageError::Compressed(_)
-            | ImageError::TooDemanding { .. }
-            | ImageError::TooLarge { .. }
-            | ImageError::Blob { .. } => ErrorKind::Content,
-            ImageError::Output(error) => error.kind(),
-            ImageError::Contents(_) => ErrorKind::Internal,
-            ImageError::Cancelled(_) => ErrorKind::Cancelled,
+            | ImageError::Compressed(_) => Cause::Content,
+            ImageError::TooDemanding { .. } | ImageError::TooLarge { .. } => Cause::TooLarge,
+            ImageError::Blob { .. } => Cause::DamagedBlob,
+            ImageError::Output(error) => error.cause(),
+            ImageError::Contents(_) => Cause::Defect,
+            ImageError::Cancelled(_) => Cause::Cancelled,
+        }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause().kind()
+    }
+
+    /// Whether a registry may have lost a part of a push, so that all of it may succeed if it is done
+    /// again: collections of garbage take uploads in flight.
+    pub fn may_be_lost_upload(&self) -> bool {
+        match self {
+            #[cfg(feature = "registry")]
+            ImageError::Registry(error) => error.may_be_lost_upload(),
+            _ => false,
+        }
+    }
+
+    /// How long a registry asks to be left alone.
+    pub fn asked_pause(&self) -> Option<Duration> {
+        match self {
+            #[cfg(feature = "registry")]
+            ImageError::Registry(error) => error.asked_pause(),
+            _ => None,
         }
     }
 

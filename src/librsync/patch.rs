@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 
 use super::stream::LiteralError;
 use super::{CommandError, CommandReader};
-use crate::ErrorKind;
 use crate::delta::{Base, Command, CommandStats};
+use crate::{Cause, ErrorKind};
 
 /// Why a delta could not be applied, and where in it.
 #[derive(Debug, thiserror::Error)]
@@ -53,12 +53,18 @@ pub enum PatchError {
 }
 
 impl PatchError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            PatchError::Output(error) => Cause::of_io(error),
+            PatchError::TooLarge { .. } => Cause::TooLarge,
+            _ => Cause::Content,
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            PatchError::Output(_) => ErrorKind::Environment,
-            _ => ErrorKind::Content,
-        }
+        self.cause().kind()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::ErrorKind;
+use crate::{Cause, ErrorKind};
 
 /// Why a place can't take a result.
 #[derive(Debug, thiserror::Error)]
@@ -37,12 +37,20 @@ pub enum OutputError {
 }
 
 impl OutputError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            OutputError::IsFolder(_) | OutputError::Socket(_) => Cause::Usage,
+            OutputError::NoFolder(_) => Cause::NoFile,
+            OutputError::MountPoint(_) => Cause::Obstacle,
+            OutputError::SomebodyElses(_) => Cause::Permission,
+            OutputError::Io { source, .. } => Cause::of_io(source),
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            OutputError::IsFolder(_) | OutputError::Socket(_) => ErrorKind::Usage,
-            _ => ErrorKind::Environment,
-        }
+        self.cause().kind()
     }
 
     /// What a user can do about it, where there is something to do.

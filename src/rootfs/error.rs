@@ -2,7 +2,7 @@
 
 use crate::quote::quoted;
 use crate::tar::{TarError, TarProblem};
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// A layer that cannot be part of a tree, and where in it the reason lies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -88,9 +88,17 @@ impl RootfsError {
         RootfsError { layer, offset: error.offset, problem: error.problem.into() }
     }
 
-    /// The kind of failure: always the content.
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self.problem {
+            Problem::SparseTooLarge { .. } | Problem::TooManyEntries(_) => Cause::TooLarge,
+            _ => Cause::Content,
+        }
+    }
+
+    /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        ErrorKind::Content
+        self.cause().kind()
     }
 
     /// What to do about it, where it is more than a text.

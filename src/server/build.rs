@@ -14,7 +14,7 @@ pub(crate) trait Builder: Send + Sync + 'static {
 
     /// Makes the delta for the links of `fleet`, proves it, and puts it where devices find it. Looks at
     /// [`cancelled`](crate::progress::Progress::cancelled) now and then, and stops with
-    /// [`Cause::Cancelled`] when it is set. Finds what an earlier call already made.
+    /// [`Blame::Cancelled`] when it is set. Finds what an earlier call already made.
     fn build(&self, pair: &Pair, fleet: &str, progress: &dyn Progress)
     -> Result<Built, BuildError>;
 }
@@ -65,7 +65,7 @@ pub(crate) enum BuiltPlace {
 #[error("{message}")]
 pub(crate) struct BuildError {
     /// What is to blame, which decides what happens next.
-    pub(crate) cause: Cause,
+    pub(crate) cause: Blame,
     /// One line, without secrets.
     pub(crate) message: String,
 }
@@ -74,14 +74,14 @@ impl BuildError {
     /// What whoever asks for the delta may know: nothing about this machine. The log has all of it.
     pub(crate) fn told(&self) -> &str {
         match self.cause {
-            Cause::Disk => "the server has trouble with its disk",
-            Cause::Defect => "the server stopped at a defect",
+            Blame::Disk => "the server has trouble with its disk",
+            Blame::Defect => "the server stopped at a defect",
             _ if !names_a_path(&self.message) => &self.message,
-            Cause::Registry => "the server has trouble with the registry",
-            Cause::PushRefused => "the registry takes no delta",
-            Cause::Missing => "the registry lacks an image, or a part of one",
-            Cause::Refused => "these images allow no delta",
-            Cause::Cancelled => "nobody waits for it any more",
+            Blame::Registry => "the server has trouble with the registry",
+            Blame::PushRefused => "the registry takes no delta",
+            Blame::Missing => "the registry lacks an image, or a part of one",
+            Blame::Refused => "these images allow no delta",
+            Blame::Cancelled => "nobody waits for it any more",
         }
     }
 }
@@ -95,7 +95,7 @@ fn names_a_path(text: &str) -> bool {
 /// What is to blame for a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Cause {
+pub(crate) enum Blame {
     /// The registry does not answer, answers 5xx, or does not accept us: passes, is tried again.
     Registry,
     /// The disk is full or broken: may pass, is tried again.
@@ -112,34 +112,34 @@ pub(crate) enum Cause {
     Defect,
 }
 
-impl Cause {
+impl Blame {
     /// All of them.
-    pub(crate) const ALL: [Cause; 7] = [
-        Cause::Registry,
-        Cause::Disk,
-        Cause::PushRefused,
-        Cause::Missing,
-        Cause::Refused,
-        Cause::Cancelled,
-        Cause::Defect,
+    pub(crate) const ALL: [Blame; 7] = [
+        Blame::Registry,
+        Blame::Disk,
+        Blame::PushRefused,
+        Blame::Missing,
+        Blame::Refused,
+        Blame::Cancelled,
+        Blame::Defect,
     ];
 
     /// Its name in metrics, logs and the database.
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Cause::Registry => "registry",
-            Cause::Disk => "disk",
-            Cause::PushRefused => "push_refused",
-            Cause::Missing => "missing",
-            Cause::Refused => "refused",
-            Cause::Cancelled => "cancelled",
-            Cause::Defect => "defect",
+            Blame::Registry => "registry",
+            Blame::Disk => "disk",
+            Blame::PushRefused => "push_refused",
+            Blame::Missing => "missing",
+            Blame::Refused => "refused",
+            Blame::Cancelled => "cancelled",
+            Blame::Defect => "defect",
         }
     }
 
     /// Whether the same build may succeed a while later.
     pub(crate) fn may_pass(self) -> bool {
-        matches!(self, Cause::Registry | Cause::Disk)
+        matches!(self, Blame::Registry | Blame::Disk)
     }
 }
 
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn nobody_is_told_where_the_server_keeps_its_files() {
-        for cause in Cause::ALL {
+        for cause in Blame::ALL {
             for message in [
                 "cannot write /delta-rsync/store/sha256/00: no space left on device",
                 "r/a: layer 3: cannot read \"/delta-rsync/store\"",
@@ -171,7 +171,7 @@ mod tests {
             "r/a: layers of the type application/vnd.example are not supported",
             "https://r.example/v2/ answers 503",
         ] {
-            for cause in [Cause::Refused, Cause::Missing, Cause::Registry] {
+            for cause in [Blame::Refused, Blame::Missing, Blame::Registry] {
                 let error = BuildError { cause, message: message.to_owned() };
                 assert_eq!(error.told(), message);
             }

@@ -8,7 +8,7 @@ use super::access::AccessError;
 use crate::image::ImageError;
 use crate::output::OutputError;
 use crate::store::StoreError;
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// Why the server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -74,15 +74,26 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            ServerError::InUse(_) => Cause::InUse,
+            ServerError::Io { source, .. } | ServerError::Listen { source, .. } => {
+                Cause::of_io(source)
+            }
+            ServerError::Database { .. } | ServerError::Artifacts { .. } => Cause::Disk,
+            ServerError::Access(_) => Cause::Usage,
+            ServerError::Image(error) => error.cause(),
+            ServerError::Store(error) => error.cause(),
+            ServerError::Output(error) => error.cause(),
+            ServerError::System(_) => Cause::Resources,
+            ServerError::Stopping => Cause::Passing,
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            ServerError::Access(_) => ErrorKind::Usage,
-            ServerError::Image(error) => error.kind(),
-            ServerError::Store(error) => error.kind(),
-            ServerError::Output(error) => error.kind(),
-            _ => ErrorKind::Environment,
-        }
+        self.cause().kind()
     }
 
     /// What to do about it, where a room below knows.

@@ -16,7 +16,7 @@ use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use super::build::{Built, BuiltPlace, Cause};
+use super::build::{Blame, Built, BuiltPlace};
 use super::connections::ConnectionCounts;
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
@@ -188,7 +188,7 @@ impl Metrics {
         for (result, count) in [("ready", jobs.made), ("not_worth", jobs.not_worth)] {
             self.builds.get_or_create(&ResultLabels { result }).inner().store(count, Relaxed);
         }
-        for (cause, count) in Cause::ALL.iter().zip(jobs.failed) {
+        for (cause, count) in Blame::ALL.iter().zip(jobs.failed) {
             let labels = CauseLabels { cause: cause.name() };
             self.failures.get_or_create(&labels).inner().store(count, Relaxed);
         }

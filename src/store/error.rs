@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::image::{DiffId, Excess, ImageError};
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -109,21 +109,25 @@ impl From<ImageError> for StoreError {
 }
 
 impl StoreError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            StoreError::NoDefaultPath => Cause::NoFile,
+            StoreError::Io { source, .. } => Cause::of_io(source),
+            StoreError::NoLocks { .. } => Cause::Disk,
+            StoreError::NotAStore { .. }
+            | StoreError::UnknownFormat { .. }
+            | StoreError::Obstacle { .. } => Cause::Obstacle,
+            StoreError::Damaged { .. } => Cause::DamagedLayer,
+            StoreError::Source { source, .. } | StoreError::Image(source) => source_cause(source),
+            StoreError::WrongDiffId { .. } => Cause::Content,
+            StoreError::TooLarge { .. } | StoreError::ImageTooLarge { .. } => Cause::TooLarge,
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            StoreError::NoDefaultPath
-            | StoreError::Io { .. }
-            | StoreError::NoLocks { .. }
-            | StoreError::NotAStore { .. }
-            | StoreError::UnknownFormat { .. }
-            | StoreError::Obstacle { .. }
-            | StoreError::Damaged { .. } => ErrorKind::Environment,
-            StoreError::Source { source, .. } | StoreError::Image(source) => source_kind(source),
-            StoreError::WrongDiffId { .. }
-            | StoreError::TooLarge { .. }
-            | StoreError::ImageTooLarge { .. } => ErrorKind::Content,
-        }
+        self.cause().kind()
     }
 
     /// What to do about it, where that is known.
@@ -153,15 +157,15 @@ impl StoreError {
 }
 
 /// A decoder that refuses the bytes says so as an I/O error; it is the content all the same.
-fn source_kind(error: &ImageError) -> ErrorKind {
+fn source_cause(error: &ImageError) -> Cause {
     use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match error {
         ImageError::Stream { source, .. }
             if matches!(source.kind(), InvalidData | InvalidInput | UnexpectedEof) =>
         {
-            ErrorKind::Content
+            Cause::Content
         }
-        error => error.kind(),
+        error => error.cause(),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::progress::Cancelled;
 use crate::quote::quoted;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// Why a v2 delta could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -82,22 +82,30 @@ impl V2Error {
         }
     }
 
-    /// The kind of failure.
-    pub fn kind(&self) -> ErrorKind {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
         match self {
-            V2Error::Image(error) => error.kind(),
-            V2Error::Store(error) => error.kind(),
-            V2Error::DamagedLayer { .. } | V2Error::Output(_) => ErrorKind::Environment,
-            V2Error::Batch(BatchError { problem: BatchProblem::Io(_), .. }) => {
-                ErrorKind::Environment
-            }
+            V2Error::Image(error) => error.cause(),
+            V2Error::Store(error) => error.cause(),
+            V2Error::Layers { source, .. } => source.cause(),
+            V2Error::DamagedLayer { .. } => Cause::DamagedLayer,
+            V2Error::Output(error) => Cause::of_io(error),
+            V2Error::Batch(BatchError { problem: BatchProblem::Io(_), .. }) => Cause::Disk,
+            V2Error::ConfigTooLong { .. } => Cause::TooLarge,
             // Whatever else keeps a delta that was just made from being read back is a defect.
             V2Error::Unverified(error) => match error.kind() {
-                ErrorKind::Content => ErrorKind::Internal,
-                kind => kind,
+                ErrorKind::Content => Cause::Defect,
+                _ => error.cause(),
             },
-            _ => ErrorKind::Content,
+            V2Error::NotTransferable { .. } | V2Error::Batch(_) | V2Error::WrongResult(_) => {
+                Cause::Content
+            }
         }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause().kind()
     }
 
     /// What to do about it, where a room below knows.

@@ -6,7 +6,7 @@ use crate::image::{DiffId, Excess, ImageError, ImageId};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
-use crate::{ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, Remedy};
 
 /// Why a delta could not be made, read or applied.
 #[derive(Debug, thiserror::Error)]
@@ -135,16 +135,28 @@ pub enum LayerError {
 }
 
 impl V3Error {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            V3Error::Image(error) => error.cause(),
+            V3Error::Store(error) => error.cause(),
+            V3Error::Layer { source, .. } => source.cause(),
+            V3Error::Write(error) => Cause::of_io(error),
+            V3Error::Unverified(_) => Cause::Defect,
+            V3Error::TooLarge(_) | V3Error::Unreadable(_) => Cause::TooLarge,
+            V3Error::NotADelta { .. }
+            | V3Error::BaseLabel { .. }
+            | V3Error::LayerCount { .. }
+            | V3Error::WrongBase { .. }
+            | V3Error::BaseWithoutLayers { .. }
+            | V3Error::NotLinux { .. }
+            | V3Error::ConfigNotText => Cause::Content,
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            V3Error::Image(error) => error.kind(),
-            V3Error::Store(error) => error.kind(),
-            V3Error::Layer { source, .. } => source.kind(),
-            V3Error::Write(_) => ErrorKind::Environment,
-            V3Error::Unverified(_) => ErrorKind::Internal,
-            _ => ErrorKind::Content,
-        }
+        self.cause().kind()
     }
 
     /// What to do about it, where a room below knows.
@@ -207,13 +219,19 @@ impl V3Error {
 }
 
 impl LayerError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            LayerError::Read(error) => error.cause(),
+            LayerError::Patch(error) => error.cause(),
+            LayerError::TooLarge(_) => Cause::TooLarge,
+            _ => Cause::Content,
+        }
+    }
+
     /// The kind of failure.
     pub fn kind(&self) -> ErrorKind {
-        match self {
-            LayerError::Read(error) => error.kind(),
-            LayerError::Patch(error) => error.kind(),
-            _ => ErrorKind::Content,
-        }
+        self.cause().kind()
     }
 
     /// One line that says what to do about it, where there is something to do.

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
-const LEVELS: [&[&str]; 10] = [
+const LEVELS: [&[&str]; 11] = [
     &["kind", "remedy", "progress", "temporary", "tar", "quote", "space", "small_file"],
+    &["cause"],
     &["measure", "output"],
     &["image", "delta", "rootfs"],
     &["librsync", "store"],

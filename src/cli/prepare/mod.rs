@@ -7,7 +7,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
 
 use clap::Args;
-use remora::ErrorKind;
+use remora::Cause;
 use remora::api::{Client, PairState, PairStatus, WantedPair};
 use serde::Serialize;
 
@@ -78,15 +78,16 @@ impl Prepare {
             }
         };
         let failed = pairs.iter().filter(|pair| pair.status == PairState::Failed).count();
-        session.answer(&Prepared { pairs })?;
-        match failed {
-            0 => Ok(()),
-            failed => Err(Failure::new(
-                ErrorKind::Content,
-                format!("{failed} of {} deltas cannot be made", wanted.len()),
-                "see the reasons above; devices pull these images in full",
-            )),
+        let answer = Prepared { pairs };
+        if failed == 0 {
+            return session.answer(&answer);
         }
+        let failure = Failure::new(
+            Cause::Content,
+            format!("{failed} of {} deltas cannot be made", wanted.len()),
+            "see the reasons above; devices pull these images in full",
+        );
+        session.answer_with(&answer, failure)
     }
 
     fn wanted(&self) -> Result<Vec<WantedPair>, Failure> {

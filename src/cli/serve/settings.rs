@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use remora::ErrorKind;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
@@ -138,7 +137,7 @@ impl Serve {
             None => "there is no key to verify tokens with".to_owned(),
         };
         let hint = "give --token-keys, or let anybody in with --insecure-no-auth";
-        Failure::new(ErrorKind::Usage, what, hint)
+        Failure::usage(what, hint)
     }
 
     fn answer_settings(&self) -> Result<AnswerSettings, Failure> {

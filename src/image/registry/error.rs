@@ -8,8 +8,8 @@ use reqwest::StatusCode;
 
 use super::CredentialsError;
 use super::limits::MAX_MESSAGE_CHARS;
-use crate::Remedy;
 use crate::image::Digest;
+use crate::{Cause, Remedy};
 
 /// Why a registry did not give or take something.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -92,7 +92,37 @@ pub enum RegistryError {
     },
 }
 
+/// Statuses that a registry answers with to the parts of a push when blobs have vanished meanwhile.
+const LOST_UPLOAD: [u16; 3] = [400, 404, 416];
+
 impl RegistryError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            RegistryError::Setup(_) => Cause::Resources,
+            RegistryError::Network { tls: true, .. } | RegistryError::PlainHttp(_) => Cause::Tls,
+            RegistryError::Network { tls: false, .. } => Cause::Unreachable,
+            RegistryError::Credentials(_) => Cause::Credentials,
+            RegistryError::Unauthorized { .. } => Cause::Unauthorized,
+            RegistryError::Denied { .. } => Cause::Denied,
+            RegistryError::Busy { .. } => Cause::RateLimited,
+            RegistryError::Status { status, .. } => status_cause(*status),
+            RegistryError::NoBlob { .. } => Cause::MissingBlob,
+            RegistryError::Protocol { .. } => Cause::Protocol,
+        }
+    }
+
+    pub(in crate::image) fn may_be_lost_upload(&self) -> bool {
+        matches!(self, RegistryError::Status { status, .. } if LOST_UPLOAD.contains(status))
+    }
+
+    pub(in crate::image) fn asked_pause(&self) -> Option<Duration> {
+        match self {
+            RegistryError::Busy { seconds, .. } => Some(Duration::from_secs(*seconds)),
+            _ => None,
+        }
+    }
+
     /// What to do about it, where it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
@@ -150,6 +180,18 @@ impl RegistryError {
             }
             _ => false,
         }
+    }
+}
+
+/// What a status means that has no error of its own.
+fn status_cause(status: u16) -> Cause {
+    match status {
+        429 => Cause::RateLimited,
+        // Timeout, conflict with another push, too early.
+        408 | 409 | 425 => Cause::Passing,
+        // What a cache that only reads answers to a push, where it does not say 405.
+        400..=499 | 501 => Cause::Refused,
+        _ => Cause::Passing,
     }
 }
 

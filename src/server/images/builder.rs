@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cause::{is_damaged_layer, is_missing_blob, may_push_again, push_error};
+use super::blame::push_error;
 use super::opened::Opened;
 use super::tag::Tag;
 use super::transport_settings;
@@ -20,7 +20,7 @@ use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
 use crate::v2;
 use crate::v3::{self, CreateOptions, DeltaReport};
-use crate::{Dialect, Error};
+use crate::{Cause, Dialect, Error};
 
 /// How often something is done that a registry's garbage collection got in the way of.
 const ROUNDS: u32 = 3;
@@ -94,18 +94,21 @@ impl RegistryBuilder {
         let mut round = 1;
         loop {
             let opened = self.open(pair, progress).map_err(Failed::Work);
-            match opened.and_then(|opened| make(&opened)) {
-                Err(Failed::Work(error)) if round < ROUNDS && is_missing_blob(&error) => {
+            let error = match opened.and_then(|opened| make(&opened)) {
+                Err(Failed::Work(error)) if round < ROUNDS => error,
+                done => return done,
+            };
+            match error.cause() {
+                Cause::MissingBlob => {
                     tracing::warn!(%pair, %error, "trying again");
                     std::thread::sleep(ROUND_PAUSE);
-                    round += 1;
                 }
-                Err(Failed::Work(error)) if round < ROUNDS && is_damaged_layer(&error) => {
+                Cause::DamagedLayer => {
                     tracing::error!(%pair, %error, "fetching it again; check the disk");
-                    round += 1;
                 }
-                done => return done,
+                _ => return Err(Failed::Work(error)),
             }
+            round += 1;
         }
     }
 
@@ -170,7 +173,7 @@ impl RegistryBuilder {
         let mut round = 1;
         loop {
             match self.transports.write(reference, delta.contents(), progress) {
-                Err(error) if round < ROUNDS && may_push_again(&error) => {
+                Err(error) if round < ROUNDS && error.may_be_lost_upload() => {
                     tracing::warn!(%reference, %error, "pushing again");
                     std::thread::sleep(ROUND_PAUSE);
                     round += 1;

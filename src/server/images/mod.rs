@@ -6,8 +6,8 @@
 //!
 //! Not here: which deltas are made when (the jobs), and what a request may ask for (access, query).
 
+mod blame;
 mod builder;
-mod cause;
 mod lookup;
 mod opened;
 mod tag;

@@ -7,7 +7,7 @@ use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::Pair;
 use crate::server::settings::RegistrySettings;
 use crate::v3;
-use crate::{Error, ErrorKind};
+use crate::{Cause, Error, ErrorKind};
 
 /// Characters of a repository's name or of a digest that go into a tag.
 const TAG_PART: usize = 16;
@@ -72,7 +72,7 @@ fn state(
         }
         Ok(_) => Ok(TagHolder::Something),
         Err(error) if error.kind() == ErrorKind::Content => Ok(TagHolder::Something),
-        Err(Error::Image(ImageError::NotFound { .. })) => Ok(TagHolder::Nothing),
+        Err(error) if error.cause() == Cause::Missing => Ok(TagHolder::Nothing),
         Err(error) => Err(error),
     }
 }

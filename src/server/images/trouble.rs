@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::image::{ImageError, RegistryError};
+use crate::Cause;
+use crate::image::ImageError;
 
 /// The pause after the first trouble; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -141,25 +142,17 @@ impl Troubles {
 
 /// Whether another repository would meet with the same.
 fn is_everywhere(error: &ImageError) -> bool {
-    match error {
-        ImageError::Registry(RegistryError::Network { .. } | RegistryError::Busy { .. }) => true,
-        ImageError::Registry(RegistryError::Status { status, .. }) => *status == 429,
-        _ => false,
-    }
+    matches!(error.cause(), Cause::Unreachable | Cause::Tls | Cause::RateLimited)
 }
 
 fn asked_pause(error: &ImageError) -> Duration {
-    match error {
-        ImageError::Registry(RegistryError::Busy { seconds, .. }) => {
-            Duration::from_secs(*seconds).min(LONGEST_ASKED)
-        }
-        _ => Duration::ZERO,
-    }
+    error.asked_pause().unwrap_or_default().min(LONGEST_ASKED)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::RegistryError;
 
     const PATIENCE: Duration = Duration::from_secs(900);
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::progress::{Progress, Stage};
-use crate::server::build::{BuildError, Cause};
+use crate::server::build::{Blame, BuildError};
 
 /// What a build is held to.
 #[derive(Debug, Clone, Copy)]
@@ -77,14 +77,14 @@ impl<'a> Watch<'a> {
         let Budget { time, window, rate } = self.budget;
         match self.verdict.get() {
             Some(Verdict::Rate) => BuildError {
-                cause: Cause::Registry,
+                cause: Blame::Registry,
                 message: format!(
                     "the registry moved less than {rate} bytes a second for {} s",
                     window.as_secs()
                 ),
             },
-            Some(Verdict::Time) if error.cause == Cause::Cancelled => BuildError {
-                cause: Cause::Registry,
+            Some(Verdict::Time) if error.cause == Blame::Cancelled => BuildError {
+                cause: Blame::Registry,
                 message: format!("it was not done after {} s", time.as_secs()),
             },
             _ => error,
@@ -175,7 +175,7 @@ mod tests {
     const QUICK: Budget = Budget { time: Duration::from_secs(60), window: SECOND, rate: 1000 };
 
     fn cancelled() -> BuildError {
-        BuildError { cause: Cause::Cancelled, message: "as asked".to_owned() }
+        BuildError { cause: Blame::Cancelled, message: "as asked".to_owned() }
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
             watch.advance(stage, 500);
             assert!(watch.cancelled());
             let error = watch.explain(cancelled());
-            assert_eq!(error.cause, Cause::Registry);
+            assert_eq!(error.cause, Blame::Registry);
             assert_eq!(error.message, "the registry moved less than 1000 bytes a second for 1 s");
         }
     }
@@ -207,7 +207,7 @@ mod tests {
         done.advance(Stage::Push, 10);
         sleep(SECOND);
         assert!(!fast.cancelled() && !computing.cancelled() && !done.cancelled());
-        assert_eq!(fast.explain(cancelled()).cause, Cause::Cancelled);
+        assert_eq!(fast.explain(cancelled()).cause, Blame::Cancelled);
     }
 
     #[test]
@@ -216,6 +216,6 @@ mod tests {
         sleep(Duration::from_millis(2));
         assert!(watch.cancelled());
         assert_eq!(watch.explain(cancelled()).message, "it was not done after 0 s");
-        assert_eq!(watch.explain(cancelled()).cause, Cause::Registry);
+        assert_eq!(watch.explain(cancelled()).cause, Blame::Registry);
     }
 }

@@ -11,7 +11,7 @@ use sqlx::{Error, Sqlite};
 
 use crate::Dialect;
 use crate::image::Digest;
-use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::{Pair, PinnedImage};
 
 /// What is kept of a job from one start of the server to the next.
@@ -188,11 +188,11 @@ fn parsed<T: FromStr>(row: &SqliteRow, column: &'static str) -> Result<T, Error>
     text.parse().map_err(damaged)
 }
 
-impl FromStr for Cause {
+impl FromStr for Blame {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        Cause::ALL.into_iter().find(|cause| cause.name() == text).ok_or(())
+        Blame::ALL.into_iter().find(|cause| cause.name() == text).ok_or(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::status::{JobEvent, JobState, JobStatus};
 use super::table::{Table, Timer};
 use super::ticket::Outcome;
 use super::writer::{Claimed, Written};
-use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 
 /// A job that was running each time the server ended without warning may be why: it runs alone.
@@ -90,7 +90,7 @@ impl Table {
                 self.write_end(pair, ready(built), now)
             }
             Err(error) => {
-                let place = Cause::ALL.iter().position(|cause| *cause == error.cause)?;
+                let place = Blame::ALL.iter().position(|cause| *cause == error.cause)?;
                 self.counts.failed[place] += 1;
                 self.conclude_failure(pair, error, now)
             }
@@ -116,7 +116,7 @@ impl Table {
         let patience = if active.release { settings.release_retry_for } else { settings.retry_for };
         let since = active.trouble_since.unwrap_or(now);
         match error.cause {
-            Cause::Cancelled => self.stopped(pair),
+            Blame::Cancelled => self.stopped(pair),
             cause if cause.may_pass() && (closing || now - since < patience) => {
                 self.put_off(pair, error, now);
             }
@@ -262,7 +262,7 @@ fn ready(built: Built) -> End {
 
 fn failed(error: BuildError, settings: &super::JobSettings, now: Instant) -> End {
     let expiry = match error.cause {
-        Cause::Missing | Cause::Refused => settings.failure_expiry,
+        Blame::Missing | Blame::Refused => settings.failure_expiry,
         _ => settings.trouble_expiry,
     };
     End::Failed { error, until: now + expiry }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::progress::Stage;
-use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 
 /// Who asks, and what for.
@@ -90,6 +90,6 @@ pub(crate) struct JobCounts {
     pub(crate) made: u64,
     /// Deltas found not to be worth it since the start.
     pub(crate) not_worth: u64,
-    /// Attempts that failed since the start, in the order of [`Cause::ALL`].
-    pub(crate) failed: [u64; Cause::ALL.len()],
+    /// Attempts that failed since the start, in the order of [`Blame::ALL`].
+    pub(crate) failed: [u64; Blame::ALL.len()],
 }

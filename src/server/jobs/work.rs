@@ -13,7 +13,7 @@ use super::priority;
 use super::schedule::Turn;
 use super::shared::Shared;
 use crate::progress::Progress as _;
-use crate::server::build::{BuildError, Built, Cause};
+use crate::server::build::{Blame, BuildError, Built};
 
 /// Tries the job, and records what came of it.
 pub(super) async fn run(shared: Arc<Shared>, turn: Turn) {
@@ -39,7 +39,7 @@ fn log(result: &Result<Built, BuildError>) {
         Ok(built) => tracing::info!(
             bytes = built.bytes, seconds = built.seconds, place = ?built.place, "job done"
         ),
-        Err(BuildError { cause: Cause::Cancelled, .. }) => tracing::info!("job stopped"),
+        Err(BuildError { cause: Blame::Cancelled, .. }) => tracing::info!("job stopped"),
         Err(error) => tracing::warn!(cause = error.cause.name(), "{error}"),
     }
 }
@@ -91,13 +91,13 @@ async fn memory<'a>(
 /// A build that stops without having been told to would be begun again for ever.
 fn blame(error: BuildError, was_cancelled: bool) -> BuildError {
     match error.cause {
-        Cause::Cancelled if !was_cancelled => BuildError { cause: Cause::Defect, ..error },
+        Blame::Cancelled if !was_cancelled => BuildError { cause: Blame::Defect, ..error },
         _ => error,
     }
 }
 
 fn cancelled() -> BuildError {
-    BuildError { cause: Cause::Cancelled, message: "nobody waits for it any more".to_owned() }
+    BuildError { cause: Blame::Cancelled, message: "nobody waits for it any more".to_owned() }
 }
 
 /// Does `work` on a thread of its own, of low priority. A panic there is a defect and nothing else.
@@ -113,7 +113,7 @@ async fn on_thread<T: Send + 'static>(
         let _ = sender.send(result.unwrap_or_else(|panic| Err(defect(&*panic))));
     };
     thread::Builder::new().name("build".to_owned()).spawn(guarded).map_err(|error| BuildError {
-        cause: Cause::Disk,
+        cause: Blame::Disk,
         message: format!("cannot start a thread: {error}"),
     })?;
     receiver.await.unwrap_or_else(|_| Err(defect(&"a thread ended")))
@@ -125,5 +125,5 @@ fn defect(panic: &(dyn Any + Send)) -> BuildError {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     tracing::error!("a build stopped at a defect: {}", text.unwrap_or("unknown"));
-    BuildError { cause: Cause::Defect, message: "stopped at a defect of the server".to_owned() }
+    BuildError { cause: Blame::Defect, message: "stopped at a defect of the server".to_owned() }
 }

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::service::Service;
 use crate::Dialect;
-use crate::server::build::{BuildError, Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::images::RegistryAway;
 use crate::server::jobs::{Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
@@ -266,9 +266,9 @@ fn away(error: &RegistryAway) -> Answer {
 
 fn failed(error: &BuildError) -> Answer {
     match error.cause {
-        Cause::Missing => Answer::Missing(error.told().to_owned()),
-        Cause::Cancelled => Answer::StillBuilding,
-        Cause::Registry | Cause::PushRefused | Cause::Refused | Cause::Disk | Cause::Defect => {
+        Blame::Missing => Answer::Missing(error.told().to_owned()),
+        Blame::Cancelled => Answer::StillBuilding,
+        Blame::Registry | Blame::PushRefused | Blame::Refused | Blame::Disk | Blame::Defect => {
             Answer::Impossible(error.told().to_owned())
         }
     }

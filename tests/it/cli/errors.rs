@@ -2,6 +2,7 @@
 //! code.
 
 use std::fs;
+use std::net::TcpListener;
 
 use super::{Sandbox, assert_snapshot};
 
@@ -111,6 +112,35 @@ fn a_failure_is_an_answer_too_where_json_is_asked_for() {
     assert_eq!(answer["command"], "inspect");
     assert_eq!(answer["error"]["kind"], "environment");
     assert!(ran.stderr.contains(answer["error"]["message"].as_str().expect("text")));
+}
+
+#[test]
+fn each_failure_says_its_code_and_whether_trying_again_can_help() {
+    let sandbox = Sandbox::new();
+    let busy = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = busy.local_addr().expect("bound");
+    drop(busy);
+    prepare(&sandbox);
+    for (arguments, code, retry) in [
+        ("diff", "usage", false),
+        ("inspect oci:thermostat:2.0", "not_found", false),
+        ("inspect docker-archive:nowhere.tar", "not_found", false),
+        ("inspect oci:thermostat:1.0", "content", false),
+        ("create oci:damaged:1.0 oci:thermostat:1.1 -o oci:x --store new", "blob_damaged", false),
+        ("create oci:thermostat:1.0 oci:thermostat:1.1 -o oci:noise/x", "obstacle", false),
+        (
+            "diff oci:thermostat:1.0 oci:thermostat:1.1 --max-layer-size 1k --store s",
+            "too_large",
+            false,
+        ),
+        (&format!("inspect {nobody}/app:1"), "unreachable", true),
+        (&format!("inspect {nobody}/app:1 --authfile noise"), "credentials", false),
+    ] {
+        let answer = sandbox.run(&format!("{arguments} --json")).json();
+        let error = &answer["error"];
+        let told = (error["code"].as_str(), error["retry"].as_bool());
+        assert_eq!(told, (Some(code), Some(retry)), "{arguments}: {error}");
+    }
 }
 
 #[test]

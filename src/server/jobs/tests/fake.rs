@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::built;
 use crate::progress::{Progress, Stage};
-use crate::server::build::{BuildError, Builder, Built, Cause, Estimate};
+use crate::server::build::{Blame, BuildError, Builder, Built, Estimate};
 use crate::server::pair::Pair;
 
 #[derive(Default)]
@@ -32,7 +32,7 @@ struct State {
 /// What a build comes to, instead of success.
 #[derive(Clone)]
 pub(super) enum Plan {
-    Fail(Cause),
+    Fail(Blame),
     Panic,
     Built(Built),
 }
@@ -137,7 +137,7 @@ impl Builder for Fake {
         let whole = self.wait(pair, progress);
         if !whole {
             self.state().running.retain(|other| other != pair);
-            return Err(failure(Cause::Cancelled));
+            return Err(failure(Blame::Cancelled));
         }
         match self.end(pair) {
             None => Ok(built(pair)),
@@ -148,6 +148,6 @@ impl Builder for Fake {
     }
 }
 
-pub(super) fn failure(cause: Cause) -> BuildError {
+pub(super) fn failure(cause: Blame) -> BuildError {
     BuildError { cause, message: format!("failed: {}", cause.name()) }
 }

@@ -8,7 +8,7 @@ use super::disk::{Disk, table_on};
 use super::fake::failure;
 use super::{built, device, pair, release};
 use crate::progress::Progress as _;
-use crate::server::build::{BuildError, Built, Cause};
+use crate::server::build::{Blame, BuildError, Built};
 use crate::server::jobs::record::RecordState;
 use crate::server::jobs::schedule::Turn;
 use crate::server::jobs::table::{Asked, Table};
@@ -62,7 +62,7 @@ impl Server {
     }
 
     /// The times at which a job is tried that always meets the same trouble.
-    fn attempts(&mut self, cause: Cause, most: usize) -> Vec<Duration> {
+    fn attempts(&mut self, cause: Blame, most: usize) -> Vec<Duration> {
         let start = self.now;
         let mut attempts = Vec::new();
         while self.state(0) == Some(JobState::Pending) && attempts.len() < most {
@@ -85,7 +85,7 @@ fn pauses_grow_to_a_minute_and_end_after_a_quarter_of_an_hour() {
     let mut server = Server::new(|_| {});
     server.ask(0, device("fleet"));
     let attempts: Vec<_> =
-        server.attempts(Cause::Registry, 100).iter().map(Duration::as_secs).collect();
+        server.attempts(Blame::Registry, 100).iter().map(Duration::as_secs).collect();
     assert_eq!(attempts[..8], [0, 2, 6, 14, 30, 62, 122, 182]);
     assert!((15 * 60..16 * 60).contains(attempts.last().unwrap()), "{attempts:?}");
     assert_eq!(server.state(0), Some(JobState::Failed));
@@ -97,7 +97,7 @@ fn pauses_grow_to_a_minute_and_end_after_a_quarter_of_an_hour() {
 fn a_release_is_tried_for_a_day() {
     let mut server = Server::new(|_| {});
     server.ask(0, release("fleet"));
-    let attempts = server.attempts(Cause::Disk, 10_000);
+    let attempts = server.attempts(Blame::Disk, 10_000);
     assert!((24 * 60 * MINUTE..24 * 61 * MINUTE).contains(attempts.last().unwrap()));
 }
 
@@ -107,7 +107,7 @@ fn while_it_waits_for_the_registry_its_place_is_free_and_the_reason_is_told() {
     server.ask(0, device("fleet"));
     server.ask(1, device("fleet"));
     let turn = server.turn().unwrap();
-    server.end(&turn, Err(failure(Cause::Registry)));
+    server.end(&turn, Err(failure(Blame::Registry)));
     let status = server.table.status(&pair(0), server.now).unwrap();
     assert_eq!((status.state, status.reason()), (JobState::Pending, Some("failed: registry")));
     assert_eq!(*server.turn().unwrap().pair, pair(1));
@@ -115,7 +115,7 @@ fn while_it_waits_for_the_registry_its_place_is_free_and_the_reason_is_told() {
 
 #[test]
 fn failures_count_until_they_expire() {
-    for (cause, minutes) in [(Cause::Missing, 60), (Cause::Refused, 60), (Cause::Defect, 10)] {
+    for (cause, minutes) in [(Blame::Missing, 60), (Blame::Refused, 60), (Blame::Defect, 10)] {
         let mut server = Server::new(|_| {});
         server.ask(0, device("fleet"));
         let turn = server.turn().unwrap();
@@ -156,7 +156,7 @@ fn what_nobody_waits_for_is_given_up_after_the_grace_only() {
     assert!(turn.progress.cancelled());
     assert_eq!(server.state(1), None);
     assert_eq!(server.disk.record(&pair(1)), None);
-    server.end(&turn, Err(failure(Cause::Cancelled)));
+    server.end(&turn, Err(failure(Blame::Cancelled)));
     assert_eq!(server.state(0), None);
     assert!(server.disk.records().is_empty());
 }
@@ -170,7 +170,7 @@ fn one_who_comes_while_a_build_stops_has_it_begun_again() {
     server.pass(2 * MINUTE);
     assert!(turn.progress.cancelled());
     assert_eq!(server.ask(0, device("fleet")), Some(job));
-    server.end(&turn, Err(failure(Cause::Cancelled)));
+    server.end(&turn, Err(failure(Blame::Cancelled)));
     let turn = server.turn().expect("again");
     assert!(!turn.progress.cancelled());
     server.end(&turn, Ok(built(&pair(0))));
@@ -185,7 +185,7 @@ fn a_job_that_is_put_off_is_given_up_too_and_one_for_a_release_never() {
         server.table.left(&pair(number), job, server.now);
     }
     for turn in [server.turn().unwrap(), server.turn().unwrap()] {
-        server.end(&turn, Err(failure(Cause::Registry)));
+        server.end(&turn, Err(failure(Blame::Registry)));
     }
     server.pass(SECOND);
     assert_eq!((server.state(0), server.state(1)), (None, Some(JobState::Pending)));

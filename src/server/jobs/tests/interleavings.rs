@@ -11,7 +11,7 @@ use super::disk::{Disk, table_on};
 use super::fake::failure;
 use super::{built, pair};
 use crate::progress::Progress as _;
-use crate::server::build::Cause;
+use crate::server::build::Blame;
 use crate::server::jobs::job::Job;
 use crate::server::jobs::load::Load;
 use crate::server::jobs::record::RecordState;
@@ -29,14 +29,14 @@ enum Step {
     Ask { number: u64, fleet: u8, release: bool },
     Leave(prop::sample::Index),
     Turn,
-    End(prop::sample::Index, Option<Cause>),
+    End(prop::sample::Index, Option<Blame>),
     Pass(u64),
     Forget(u64),
     Crash,
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let cause = prop::sample::select(Cause::ALL.to_vec());
+    let cause = prop::sample::select(Blame::ALL.to_vec());
     prop_oneof![
         6 => (0..PAIRS, 0..3u8, prop::bool::weighted(0.2))
             .prop_map(|(number, fleet, release)| Step::Ask { number, fleet, release }),
@@ -127,10 +127,10 @@ impl World {
         }
     }
 
-    fn end(&mut self, turn: &Turn, cause: Option<Cause>) {
+    fn end(&mut self, turn: &Turn, cause: Option<Blame>) {
         let cause = match cause {
-            _ if turn.progress.cancelled() => Some(Cause::Cancelled),
-            Some(Cause::Cancelled) => None,
+            _ if turn.progress.cancelled() => Some(Blame::Cancelled),
+            Some(Blame::Cancelled) => None,
             other => other,
         };
         let result = cause.map_or_else(|| Ok(built(&turn.pair)), |cause| Err(failure(cause)));

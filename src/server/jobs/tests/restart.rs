@@ -9,14 +9,14 @@ use sqlx::sqlite::SqliteConnectOptions;
 use super::fake::{Fake, Plan};
 use super::{ask, built, open, pair, release, settings, until};
 use crate::server::ServerError;
-use crate::server::build::{Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, Built, BuiltPlace};
 use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome};
 
 #[tokio::test]
 async fn after_a_kill_every_job_ends_and_none_is_repeated() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::holding());
     let jobs = open(settings(folder.path()), &fake).await;
-    fake.plan(pair(1), [Plan::Fail(Cause::Refused)]);
+    fake.plan(pair(1), [Plan::Fail(Blame::Refused)]);
     fake.plan(pair(2), [Plan::Built(Built { place: BuiltPlace::NotWorth, ..built(&pair(2)) })]);
     for number in 0..3 {
         fake.let_go(pair(number));
@@ -50,7 +50,7 @@ async fn killed_at_any_moment_no_promise_is_broken() {
         let jobs = open(settings(folder.path()), &fake).await;
         for number in 0..10 {
             let pair = pair(round * 3 + number);
-            fake.plan(pair.clone(), [Plan::Fail(Cause::Registry)]);
+            fake.plan(pair.clone(), [Plan::Fail(Blame::Registry)]);
             drop(jobs.request(pair, release("fleet")).await.unwrap());
         }
         tokio::time::sleep(Duration::from_millis(round * 2)).await;
@@ -145,7 +145,7 @@ async fn a_failure_that_ran_out_while_the_server_was_down_is_tried_again() {
     let expiry = Duration::ZERO;
     let short = JobSettings { failure_expiry: expiry, ..settings(folder.path()) };
     let jobs = open(short, &fake).await;
-    fake.plan(pair(0), [Plan::Fail(Cause::Missing)]);
+    fake.plan(pair(0), [Plan::Fail(Blame::Missing)]);
     ask(&jobs, 0).await.outcome().await;
     drop(jobs);
     let jobs = open(settings(folder.path()), &fake).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fake::{Fake, Plan, failure};
 use super::{ask, built, device, open, pair, release, settings, until};
-use crate::server::build::{Built, BuiltPlace, Cause};
+use crate::server::build::{Blame, Built, BuiltPlace};
 use crate::server::jobs::{JobState, Outcome, QueueFull};
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn one_who_comes_back_in_time_finds_the_same_build() {
 async fn trouble_that_passes_is_sat_out() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
     let jobs = open(settings(folder.path()), &fake).await;
-    let trouble = [Cause::Registry, Cause::Disk, Cause::Registry].map(Plan::Fail);
+    let trouble = [Blame::Registry, Blame::Disk, Blame::Registry].map(Plan::Fail);
     fake.plan(pair(0), trouble);
     assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
     assert_eq!(fake.begun().len(), 4);
@@ -159,7 +159,7 @@ async fn trouble_that_passes_is_sat_out() {
 async fn what_cannot_be_made_is_remembered() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
     let jobs = open(settings(folder.path()), &fake).await;
-    for (number, cause) in [(0, Cause::Missing), (1, Cause::Refused), (2, Cause::Cancelled)] {
+    for (number, cause) in [(0, Blame::Missing), (1, Blame::Refused), (2, Blame::Cancelled)] {
         fake.plan(pair(number), [Plan::Fail(cause)]);
         let Outcome::Failed(error) = ask(&jobs, number).await.outcome().await else {
             panic!("{cause:?}")
@@ -181,7 +181,7 @@ async fn a_panic_is_a_failure_of_one_job_only() {
     for number in 0..5 {
         fake.plan(pair(number), [Plan::Panic]);
         let outcome = ask(&jobs, number).await.outcome().await;
-        assert!(matches!(outcome, Outcome::Failed(error) if error.cause == Cause::Defect));
+        assert!(matches!(outcome, Outcome::Failed(error) if error.cause == Blame::Defect));
     }
     assert_eq!(ask(&jobs, 9).await.outcome().await, Outcome::Ready(built(&pair(9))));
 }
@@ -204,7 +204,7 @@ async fn watchers_hear_of_every_state() {
     let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
     let jobs = open(settings(folder.path()), &fake).await;
     let mut events = jobs.events();
-    fake.plan(pair(0), [Plan::Fail(Cause::Registry)]);
+    fake.plan(pair(0), [Plan::Fail(Blame::Registry)]);
     ask(&jobs, 0).await.outcome().await;
     let mut states = Vec::new();
     while states.last() != Some(&JobState::Ready) {
