@@ -73,7 +73,9 @@ fn text(words: &[String], noise: &mut Noise) -> Vec<u8> {
 }
 
 fn options(goal: Goal, level: u8) -> Options {
-    Options { goal, effort: Effort::new(level).expect("a level"), ..Options::default() }
+    let mut options = Options::default();
+    (options.goal, options.effort) = (goal, Effort::new(level).expect("a level"));
+    options
 }
 
 fn commands(base: &[u8], target: &[u8], options: Options) -> Vec<Command> {

@@ -58,12 +58,10 @@ impl Diff {
         let target = transports.open(&self.target, &self.access.platform())?;
         [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
         access::refuse_other_platform(&base, &target)?;
-        let options = DiffOptions {
-            encoding: self.encoding.options(),
-            device: self.encoding.device(),
-            files: self.files,
-            ..DiffOptions::default()
-        };
+        let mut options = DiffOptions::default();
+        options.encoding = self.encoding.options();
+        options.device = self.encoding.device();
+        options.files = self.files;
         let store = self.access.store()?;
         let report = v3::diff(&base, &target, &store, &options, session.progress())?;
         let links = Links::new(&report.delta, &options.device);

@@ -94,18 +94,18 @@ fn parse_device_speed(text: &str) -> Result<DeviceSpeed, String> {
 impl EncodingArguments {
     /// What the encoder is to do.
     pub(super) fn options(&self) -> Options {
-        Options {
-            algorithm: match self.algorithm {
-                AlgorithmName::Fine => Algorithm::Fine,
-                AlgorithmName::Rsync => Algorithm::Rsync,
-            },
-            goal: match self.prefer {
-                Prefer::Size => Goal::Size,
-                Prefer::Time => self.device(),
-            },
-            effort: Effort::new(self.effort).unwrap_or_default(),
-            memory: self.memory,
-        }
+        let mut options = Options::default();
+        options.algorithm = match self.algorithm {
+            AlgorithmName::Fine => Algorithm::Fine,
+            AlgorithmName::Rsync => Algorithm::Rsync,
+        };
+        options.goal = match self.prefer {
+            Prefer::Size => Goal::Size,
+            Prefer::Time => self.device(),
+        };
+        options.effort = Effort::new(self.effort).unwrap_or_default();
+        options.memory = self.memory;
+        options
     }
 
     /// The device that is to be served, whatever the goal.

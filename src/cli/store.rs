@@ -119,7 +119,10 @@ fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
 
 impl Gc {
     fn limits(&self) -> GcLimits {
-        GcLimits { max_bytes: self.max_size, older_than: self.older_than }
+        let mut limits = GcLimits::default();
+        limits.max_bytes = self.max_size;
+        limits.older_than = self.older_than;
+        limits
     }
 }
 

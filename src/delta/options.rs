@@ -96,6 +96,7 @@ impl Default for Effort {
 /// How an [`Encoder`](super::Encoder) looks for matches. What they cost is the dialect's to say
 /// ([`Pricing`](super::Pricing)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Search {
     /// Which method finds matches.
     pub algorithm: Algorithm,
@@ -107,6 +108,7 @@ pub struct Search {
 
 /// Everything about how commands are to be found and chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct Options {
     /// Which method finds matches.
     pub algorithm: Algorithm,

@@ -19,6 +19,7 @@ use crate::image::DiffId;
 
 /// What to keep; without limits everything stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct GcLimits {
     /// Delete the layers used longest ago until at most so many bytes are left.
     pub max_bytes: Option<u64>,

@@ -18,6 +18,7 @@ pub enum ListScope {
 
 /// How a v2 delta is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct CreateOptions {
     /// Which names the file list has.
     pub list: ListScope,

@@ -27,7 +27,8 @@ use crate::store::{Store, Workspace, verify_layers};
 use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How the rebuilt image is to be wrapped up. Its config, and so its image ID, are the target's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ApplyOptions {
     /// Which manifest the image gets. It is not the target's own, which has gone with the compressed
     /// layers that it names.

@@ -23,6 +23,7 @@ use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How a delta is made.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct CreateOptions {
     /// How commands are found, and how hard blobs are compressed.
     pub encoding: Options,

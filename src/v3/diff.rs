@@ -19,6 +19,7 @@ use crate::store::Store;
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[non_exhaustive]
 pub struct DiffOptions {
     /// How commands are found, and how hard blobs are compressed.
     pub encoding: Options,

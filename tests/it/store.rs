@@ -259,7 +259,8 @@ fn collection_keeps_what_was_used_last_and_what_is_in_use() {
     let everything_stays = store.gc(GcLimits::default()).expect("collected");
     assert_eq!((everything_stays.kept_layers, everything_stays.kept_bytes), (5, 5000));
 
-    let age = GcLimits { older_than: Some(Duration::from_secs(3600 * 45)), max_bytes: None };
+    let mut age = GcLimits::default();
+    age.older_than = Some(Duration::from_secs(3600 * 45));
     assert_eq!(store.gc(age).expect("collected").removed_layers, 1);
     assert!(!there(0) && there(1));
 
@@ -267,7 +268,8 @@ fn collection_keeps_what_was_used_last_and_what_is_in_use() {
     drop(store.layer(id(&layers[1])).expect("looked up").expect("there"));
     let held = store.layer(id(&layers[2])).expect("looked up").expect("there");
     set_last_used(folder.path(), &layers[2], 30);
-    let size = GcLimits { max_bytes: Some(2000), older_than: None };
+    let mut size = GcLimits::default();
+    size.max_bytes = Some(2000);
     let report = store.gc(size).expect("collected");
     assert_eq!((report.removed_layers, report.removed_bytes, report.in_use_layers), (2, 2000, 1));
     assert!(there(1) && there(2) && !there(3) && !there(4));
@@ -298,7 +300,8 @@ fn strange_files_in_the_store_keep_nobody_from_using_it() {
     let store = Store::open(folder.path()).expect("opens");
     put(&store, b"layer");
     assert_eq!(store.verify().expect("verified").layers, 1);
-    let everything = GcLimits { max_bytes: Some(0), older_than: None };
+    let mut everything = GcLimits::default();
+    everything.max_bytes = Some(0);
     assert_eq!(store.gc(everything).expect("collected").removed_layers, 1);
     for place in ["layers", "incoming", "scratch"] {
         assert!(folder.path().join(place).join("notes.txt").exists());

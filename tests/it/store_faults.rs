@@ -77,7 +77,8 @@ fn what_stands_in_a_layers_place_stops_nothing_else_and_is_lost_only_if_it_holds
                     assert_eq!(report.layers, if precious { 1 } else { 2 }, "{what}");
                 }
                 "gc" => {
-                    let all = GcLimits { max_bytes: Some(0), older_than: None };
+                    let mut all = GcLimits::default();
+                    all.max_bytes = Some(0);
                     let report = store.gc(all).expect("goes on");
                     assert_eq!(report.troubles.len(), usize::from(precious), "{what}");
                     assert!(!file_of(&store, b"other").exists(), "{what}");
@@ -133,7 +134,8 @@ fn collections_at_the_same_time_do_not_fail_each_other() {
         let folder = tempfile::tempdir().expect("folder");
         let store = Store::open(folder.path()).expect("opens");
         (0..30).for_each(|seed| drop(put(&store, &noise(round * 100 + seed, 100))));
-        let all = GcLimits { max_bytes: Some(0), older_than: None };
+        let mut all = GcLimits::default();
+        all.max_bytes = Some(0);
         let reports: Vec<_> = std::thread::scope(|scope| {
             let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| store.gc(all))).collect();
             runs.into_iter().map(|run| run.join().expect("no panic").expect("no failure")).collect()

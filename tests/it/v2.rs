@@ -78,10 +78,10 @@ fn assert_transfers(base: &Tree, target: &Tree) {
 fn every_option() -> Vec<CreateOptions> {
     use remora::v2::ListScope::{Full, Pruned};
     [(Pruned, false), (Full, false), (Pruned, true), (Full, true)]
-        .map(|(list, protect_shared)| CreateOptions {
-            list,
-            protect_shared,
-            ..CreateOptions::default()
+        .map(|(list, protect_shared)| {
+            let mut options = CreateOptions::default();
+            (options.list, options.protect_shared) = (list, protect_shared);
+            options
         })
         .to_vec()
 }

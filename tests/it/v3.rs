@@ -10,12 +10,15 @@ mod properties;
 
 use remora::image::Image;
 use remora::progress::Silent;
-use remora::v3::{self, ApplyOptions, CreateOptions, Delta, ManifestKind, Rebuilt, V3Error};
+use remora::v3::{self, ApplyOptions, CreateOptions, Delta, Rebuilt, V3Error};
 
 use crate::images::{Bench, ImageBuilder, image, noise, tar};
 
-const PACKED: ApplyOptions =
-    ApplyOptions { manifest: ManifestKind::Docker, plain_layers: false, base_blobs: true };
+fn packed() -> ApplyOptions {
+    let mut options = ApplyOptions::default();
+    options.base_blobs = true;
+    options
+}
 
 fn create(
     bench: &Bench,
@@ -27,7 +30,7 @@ fn create(
 }
 
 pub(crate) fn apply(bench: &Bench, base: &Image, delta: &Image) -> Result<Rebuilt, V3Error> {
-    v3::apply(base, delta, &bench.store, PACKED, &Silent)
+    v3::apply(base, delta, &bench.store, packed(), &Silent)
 }
 
 /// A base and a target with a shared layer, a changed, a moved and a new one.

@@ -62,16 +62,14 @@ impl Create {
         let output = self.open_output(path)?;
         let scratch = scratch(output.as_ref())?;
         let encoding = self.encoding.options();
-        let options = CreateOptions {
-            list: match self.v2.list.unwrap_or_default() {
-                ListName::Pruned => ListScope::Pruned,
-                ListName::Full => ListScope::Full,
-            },
-            protect_shared: self.v2.protect_shared,
-            verify: !self.no_verify,
-            effort: encoding.effort,
-            memory: encoding.memory / 2,
+        let mut options = CreateOptions::default();
+        options.list = match self.v2.list.unwrap_or_default() {
+            ListName::Pruned => ListScope::Pruned,
+            ListName::Full => ListScope::Full,
         };
+        options.protect_shared = self.v2.protect_shared;
+        options.verify = !self.no_verify;
+        (options.effort, options.memory) = (encoding.effort, encoding.memory / 2);
         let from = self.open(&self.access.transports()?)?;
         let (base, target, out) = (&from.base, &from.target, &scratch);
         let report = v2::create(base, target, &from.store, &options, out, session.progress())?;

@@ -82,12 +82,11 @@ impl Create {
         let output = image_name::output(&self.output)?;
         access::refuse_input_as_output(&output, [&self.base, &self.target])?;
         let to_stdout = access::claim_stdout(&output, session)?;
-        let options = CreateOptions {
-            encoding: self.encoding.options(),
-            compression: self.v3.compression(&output),
-            manifest: self.v3.manifest(&output),
-            verify: !self.no_verify,
-        };
+        let mut options = CreateOptions::default();
+        options.encoding = self.encoding.options();
+        options.compression = self.v3.compression(&output);
+        options.manifest = self.v3.manifest(&output);
+        options.verify = !self.no_verify;
         let transports = self.access.transports()?;
         output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
         if !self.replace && !self.dry_run {

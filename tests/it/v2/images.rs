@@ -93,8 +93,9 @@ fn a_damaged_stored_layer_makes_no_delta_whichever_image_has_it() {
         for at in [2100, 0, 150] {
             for list in [ListScope::Pruned, ListScope::Full] {
                 damage(&bench.store, diff_id, at);
-                let error = create(CreateOptions { list, ..CreateOptions::default() });
-                let error = error.expect_err("damaged");
+                let mut options = CreateOptions::default();
+                options.list = list;
+                let error = create(options).expect_err("damaged");
                 let expected = format!(
                     "{side} layer {layer} in the store does not hash to its diff ID {diff_id}"
                 );

@@ -63,7 +63,8 @@ fn skopeo_reads_and_copies_the_delta_image() {
     for compression in [Compression::Gzip, Compression::None] {
         // In a layout skopeo looks for OCI manifests only.
         let manifest = ManifestKind::Oci;
-        let options = CreateOptions { manifest, compression, ..CreateOptions::default() };
+        let mut options = CreateOptions::default();
+        (options.manifest, options.compression) = (manifest, compression);
         let Made { bench, delta, .. } = made(&options);
         let source = delta.reference().to_string();
         let raw = skopeo(&["inspect", "--raw", &source]);
@@ -117,7 +118,8 @@ fn a_delta_goes_through_a_registry_to_a_machine_that_has_only_the_base() {
     let base = here.put_at(&place("1"), &base.build());
     let target = here.put_at(&place("2"), &target.build());
     for manifest in [ManifestKind::Docker, ManifestKind::Oci] {
-        let options = CreateOptions { manifest, ..CreateOptions::default() };
+        let mut options = CreateOptions::default();
+        options.manifest = manifest;
         let delta = create(&here, &base, &target, &options).expect("made");
         let pushed = here.put_at(&place("delta"), delta.contents());
         let digest = pushed.manifest().map(|manifest| manifest.digest());

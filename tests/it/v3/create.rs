@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use remora::Remedy;
-use remora::delta::{Algorithm, Options};
+use remora::delta::Algorithm;
 use remora::image::{Digest, ImageReference, UnpackLimits, media_type};
 use remora::progress::Silent;
 use remora::v3::{self, Compression, CreateOptions, DiffOptions, ManifestKind, V3Error};
@@ -21,8 +21,9 @@ fn a_delta_rebuilds_its_target_whatever_the_options() {
     for compression in [Compression::Gzip, Compression::Bzip2, Compression::Xz, Compression::None] {
         for manifest in [ManifestKind::Docker, ManifestKind::Oci] {
             for algorithm in [Algorithm::Fine, Algorithm::Rsync] {
-                let encoding = Options { algorithm, ..Options::default() };
-                let options = CreateOptions { encoding, compression, manifest, verify: true };
+                let mut options = CreateOptions::default();
+                options.encoding.algorithm = algorithm;
+                (options.compression, options.manifest) = (compression, manifest);
                 let delta = create(&bench, &base, &target, &options).expect("made");
                 let delta = bench.put("delta", delta.contents());
                 let rebuilt = apply(&bench, &base, &delta).expect("applies");
@@ -77,7 +78,8 @@ fn an_oci_manifest_names_the_target_as_its_subject() {
     let (base, target) = release_pair();
     let bench = Bench::new();
     let (base, target) = (bench.put("base", &base.build()), bench.put("target", &target.build()));
-    let options = CreateOptions { manifest: ManifestKind::Oci, ..CreateOptions::default() };
+    let mut options = CreateOptions::default();
+    options.manifest = ManifestKind::Oci;
     let delta = create(&bench, &base, &target, &options).expect("made");
     let manifest: Value = serde_json::from_slice(&delta.contents().manifest).expect("json");
     let subject = target.manifest().expect("has one");
@@ -205,7 +207,8 @@ fn diff_foretells_what_create_makes_and_inspect_reads_it_back() {
     let (base, target) = (bench.put("base", &base.build()), bench.put("target", &target.build()));
     let delta = create(&bench, &base, &target, &CreateOptions::default()).expect("made");
     let created = delta.report();
-    let options = DiffOptions { files: 3, ..DiffOptions::default() };
+    let mut options = DiffOptions::default();
+    options.files = 3;
     let diff = v3::diff(&base, &target, &bench.store, &options, &Silent).expect("computed");
     assert_eq!(diff.delta.layers, created.layers);
     assert_eq!(diff.delta.delta_digest, None);
@@ -232,7 +235,8 @@ fn reports_have_the_field_names_that_scripts_rely_on() {
     let (base, target) = release_pair();
     let bench = Bench::new();
     let (base, target) = (bench.put("base", &base.build()), bench.put("target", &target.build()));
-    let options = DiffOptions { files: 1, ..DiffOptions::default() };
+    let mut options = DiffOptions::default();
+    options.files = 1;
     let diff = v3::diff(&base, &target, &bench.store, &options, &Silent).expect("computed");
     let json = serde_json::to_value(&diff).expect("plain data");
     let keys = |value: &Value| -> String {
@@ -269,7 +273,8 @@ fn docker_archives_serve_as_base_target_delta_and_result() {
     };
     let base = bench.put_at(&archive("base.tar"), &plain(&base));
     let target = bench.put_at(&archive("target.tar"), &plain(&target));
-    let options = CreateOptions { compression: Compression::None, ..CreateOptions::default() };
+    let mut options = CreateOptions::default();
+    options.compression = Compression::None;
     let delta = create(&bench, &base, &target, &options).expect("made");
     assert_eq!(delta.report().total.pull_bytes, None);
     let delta = bench.put_at(&archive("delta.tar"), delta.contents());
@@ -289,7 +294,8 @@ fn a_delta_that_nobody_could_read_is_not_made() {
     let target = image().layer(&tar(&[("a", b"2")])).with("author", author.into());
     let target = bench.put("target", &target.build());
     for verify in [true, false] {
-        let options = CreateOptions { verify, ..CreateOptions::default() };
+        let mut options = CreateOptions::default();
+        options.verify = verify;
         let error = create(&bench, &base, &target, &options).expect_err("too large");
         assert!(matches!(error, V3Error::Unreadable(_)), "{error}");
         assert_eq!(error.kind(), remora::ErrorKind::Content);

@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use remora::delta::{Algorithm, Options};
+use remora::delta::Algorithm;
 use remora::v3::CreateOptions;
 
 use super::{apply, create};
@@ -75,8 +75,8 @@ proptest! {
         let base = bench.put("base", &image_of(&base).build());
         let expected = bench.put("target", &image_of(&target).build());
         let algorithm = if rsync { Algorithm::Rsync } else { Algorithm::Fine };
-        let encoding = Options { algorithm, ..Options::default() };
-        let options = CreateOptions { encoding, ..CreateOptions::default() };
+        let mut options = CreateOptions::default();
+        options.encoding.algorithm = algorithm;
         let delta = create(&bench, &base, &expected, &options).expect("made");
         let delta = bench.put("delta", delta.contents());
         let rebuilt = apply(&bench, &base, &delta).expect("applies");

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use remora::progress::Silent;
 use remora::store::Store;
-use remora::v3::{self, ApplyOptions, ManifestKind};
+use remora::v3::{self, ApplyOptions};
 use serde_json::{Value, json};
 
 use super::{BUILDER_TOKEN, Installation, Pair, Pushed, ServerProcess};
@@ -85,8 +85,8 @@ fn assert_applies(installation: &Installation, name: &str, (base, target): &Push
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path().join("store")).expect("a store");
     let (base, delta) = (installation.open(&base.reference), installation.open(name));
-    let options =
-        ApplyOptions { manifest: ManifestKind::Docker, plain_layers: false, base_blobs: true };
+    let mut options = ApplyOptions::default();
+    options.base_blobs = true;
     let rebuilt = v3::apply(&base, &delta, &store, options, &Silent).expect("applies");
     assert_eq!(rebuilt.contents().config, target.image.contents.config, "{name}");
 }
