@@ -13,6 +13,8 @@ pub enum Remedy {
     WritableStore,
     /// Use a store on a local file system: files cannot be locked where the store is.
     LocalStore,
+    /// Write to a folder on a local file system: files cannot be locked where the output is.
+    LocalFolder,
     /// Use another folder for the store: what is there is not to be touched.
     OtherStore,
     /// Check all of the store, which drops what is damaged, and try again.

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remora::server::{DeltaQuery, NamedImage};
+use remora::api::{DeltaQuery, NamedImage};
 
 const HOST: &str = "registry.example.com";
 

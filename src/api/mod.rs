@@ -6,12 +6,16 @@
 mod client;
 mod error;
 mod events;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod query;
 mod secret;
 mod watch;
 mod wire;
 
 pub use client::Client;
 pub use error::ApiError;
+pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use secret::Secret;
 pub use watch::Seen;
 pub use wire::{PairState, PairStatus, WantedPair};

@@ -25,6 +25,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::LocalStore, Command) => {
             "files cannot be locked there: name a folder on a local disk with --store or REMORA_STORE"
         }
+        (Remedy::LocalFolder, _) => {
+            "files cannot be locked there: write to a folder on a local disk, and copy it from there"
+        }
         (Remedy::OtherStore, Command) => {
             "name an empty folder or a store of this version with --store or REMORA_STORE"
         }

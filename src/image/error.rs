@@ -9,7 +9,11 @@ use super::{ConfigError, Digest, Excess, ManifestError, Platform, PlatformError,
 use crate::output::OutputError;
 use crate::progress::Cancelled;
 use crate::quote::listed;
+use crate::temporary::has_no_locks;
 use crate::{Cause, ErrorKind, Remedy};
+
+/// What is done to a layout before anything is written into it.
+pub(super) const LOCK: &str = "lock";
 
 /// What is done to a spooled archive.
 pub(super) const WRITE_TEMPORARY: &str = "write a temporary file in";
@@ -233,6 +237,9 @@ impl ImageError {
                 if source.kind() == io::ErrorKind::StorageFull =>
             {
                 Some(Remedy::FreeTemporarySpace)
+            }
+            ImageError::File { doing: LOCK, source, .. } if has_no_locks(source) => {
+                Some(Remedy::LocalFolder)
             }
             ImageError::MissingPlatform { .. } => Some(Remedy::ChoosePlatform),
             #[cfg(feature = "registry")]

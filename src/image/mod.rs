@@ -55,6 +55,8 @@ pub use platform::{Platform, PlatformError};
 pub use reference::{
     ArchiveFile, ArchivedImage, ImageReference, ReferenceError, RegistryReference,
 };
+#[cfg(all(fuzzing, feature = "registry"))]
+pub use registry::fuzzing;
 #[cfg(feature = "registry")]
 pub use registry::{CredentialsError, RegistryError};
 pub use tar_index::TarIndexError;

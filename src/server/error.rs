@@ -8,6 +8,7 @@ use super::access::AccessError;
 use crate::image::ImageError;
 use crate::output::OutputError;
 use crate::store::StoreError;
+use crate::temporary::has_no_locks;
 use crate::{Cause, ErrorKind, Remedy};
 
 /// Why the server cannot start, or cannot go on.
@@ -103,6 +104,9 @@ impl ServerError {
             ServerError::Image(error) => error.remedy(),
             ServerError::Access(_) => Some(Remedy::TokenSettings),
             ServerError::Listen { .. } => Some(Remedy::OtherListenAddress),
+            ServerError::Io { action: "lock", source, .. } if has_no_locks(source) => {
+                Some(Remedy::LocalStore)
+            }
             _ => None,
         }
     }

@@ -34,7 +34,10 @@ impl FolderLock {
 
 #[cfg(test)]
 mod tests {
+    use rustix::io::Errno;
+
     use super::*;
+    use crate::Remedy;
 
     #[test]
     fn a_folder_is_taken_once_and_free_afterwards() {
@@ -44,5 +47,14 @@ mod tests {
         assert!(matches!(FolderLock::take(&folder), Err(ServerError::InUse(_))));
         drop(lock);
         FolderLock::take(&folder).expect("free again");
+    }
+
+    #[test]
+    fn where_there_are_no_locks_a_local_folder_helps() {
+        let remedy = |errno: Errno| io_error("lock", Path::new("data"))(errno.into()).remedy();
+        for errno in [Errno::NOLCK, Errno::NOTSUP, Errno::NOSYS] {
+            assert_eq!(remedy(errno), Some(Remedy::LocalStore), "{errno}");
+        }
+        assert_eq!(remedy(Errno::IO), None);
     }
 }

@@ -20,15 +20,14 @@ mod listen;
 mod memory;
 mod metrics;
 mod pair;
-mod query;
 mod routes;
 mod run;
 mod settings;
 mod start;
 mod tls;
 
+pub use crate::api::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use error::ServerError;
-pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use run::run;
 pub use settings::{
     AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::image::{DiffId, Excess, ImageError};
+use crate::temporary::has_no_locks;
 use crate::{Cause, ErrorKind, Remedy};
 
 /// A failure of the store.
@@ -199,10 +200,9 @@ pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
 
 /// Makes an error of a lock that was not to be had.
 pub(super) fn lock_error(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    const UNSUPPORTED: [Errno; 4] = [Errno::NOTSUP, Errno::NOLCK, Errno::NOSYS, Errno::INVAL];
     let path = path.to_owned();
-    move |source| match Errno::from_io_error(&source) {
-        Some(errno) if UNSUPPORTED.contains(&errno) => StoreError::NoLocks { path, source },
-        _ => StoreError::Io { action: "lock", path, source },
+    move |source| match has_no_locks(&source) {
+        true => StoreError::NoLocks { path, source },
+        false => StoreError::Io { action: "lock", path, source },
     }
 }

@@ -15,18 +15,21 @@ mod number;
 mod pax;
 mod read_entries;
 mod slice_entries;
+mod source;
 mod sparse;
 mod sparse_readers;
 #[cfg(test)]
 pub(crate) mod test_archives;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod writer;
 
 pub use entry::{Entry, EntryType, Mtime, Name};
 pub use error::{ReadError, TarError, TarProblem};
-pub use read_entries::{Forward, ReadEntries, Seeking, Source};
+pub use read_entries::ReadEntries;
 pub use slice_entries::Entries;
+pub use source::{Forward, Seeking, Source};
 pub use sparse::{SparseMap, SparsePiece, Stretch};
 pub use writer::{HeaderStyle, NewFile, Writer, archive_len};
 

@@ -16,6 +16,8 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::io::Errno;
+
 pub(crate) use leftovers::is_at;
 pub use leftovers::{Leftover, leftovers, remove_leftovers};
 pub use provisional::Provisional;
@@ -118,6 +120,13 @@ pub fn create_folders(path: &Path, mode: u32) -> io::Result<()> {
 fn missing_folders(path: &Path) -> Vec<PathBuf> {
     let above = path.ancestors().filter(|folder| !folder.as_os_str().is_empty());
     above.take_while(|folder| !folder.exists()).map(Path::to_owned).collect()
+}
+
+/// Whether `error`, of locking a file, says that the file system has no locks, as some network file
+/// systems do. Otherwise the lock is somebody's, or the file can't be used at all.
+pub(crate) fn has_no_locks(error: &io::Error) -> bool {
+    const UNSUPPORTED: [Errno; 4] = [Errno::NOTSUP, Errno::NOLCK, Errno::NOSYS, Errno::INVAL];
+    Errno::from_io_error(error).is_some_and(|errno| UNSUPPORTED.contains(&errno))
 }
 
 /// Makes the entries of the folder that holds `path` durable.

@@ -3,11 +3,13 @@
 mod architecture;
 mod bombs;
 mod cli;
+mod file_systems;
 mod image_places;
 mod image_registry;
 mod images;
 mod installation;
 mod needed_tools;
+mod odd_tars;
 mod outputs;
 mod registry_faults;
 mod registry_logins;

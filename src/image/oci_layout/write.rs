@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME, journal};
+use crate::image::error::LOCK;
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
 use crate::image::{Blob, Descriptor, Digest, ImageContents, ImageError, Manifest, ManifestError};
@@ -150,7 +151,7 @@ pub(in crate::image) fn index_with(
 /// Keeps other writers of the same layout out until it is dropped.
 fn lock(dir: &Path) -> Result<File, ImageError> {
     let folder = File::open(dir).map_err(ImageError::file("open", dir))?;
-    folder.lock().map_err(ImageError::file("lock", dir))?;
+    folder.lock().map_err(ImageError::file(LOCK, dir))?;
     Ok(folder)
 }
 

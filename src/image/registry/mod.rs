@@ -15,6 +15,8 @@ mod credentials;
 mod download;
 mod endpoint;
 mod error;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http_client;
 mod limits;
 mod listing;

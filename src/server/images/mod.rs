@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use self::lookup::Lookup;
 use super::pair::PinnedImage;
-use super::query::{ImageVersion, NamedImage};
 use super::settings::RegistrySettings;
+use crate::api::{ImageVersion, NamedImage};
 use crate::image::{
     Digest, ImageError, RegistryLogin, RegistryReference, TransportSettings, Transports,
 };

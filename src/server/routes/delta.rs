@@ -10,11 +10,11 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::service::Service;
 use crate::Dialect;
+use crate::api::{DeltaQuery, NamedImage};
 use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::images::RegistryAway;
 use crate::server::jobs::{Origin, Outcome};
 use crate::server::pair::{Pair, PinnedImage};
-use crate::server::query::{DeltaQuery, NamedImage};
 
 /// How long what a pair means is looked for, for whoever is not held.
 const PIN_TIME: Duration = Duration::from_secs(10);

@@ -12,9 +12,9 @@ use super::answer::{Answer, refusal};
 use super::asked::Asked;
 use super::delta;
 use super::service::Service;
+use crate::api::DeltaQuery;
 use crate::api::{PairStatus, Prepare, Prepared, WantedPair};
 use crate::server::jobs::Origin;
-use crate::server::query::DeltaQuery;
 use crate::{Dialect, UnknownDialect};
 
 /// Pairs that one request may name: a release of a dozen services from some hundred earlier ones.

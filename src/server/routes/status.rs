@@ -11,7 +11,7 @@ use super::asked::Asked;
 use super::delta;
 use super::service::Service;
 use crate::api::PairStatus;
-use crate::server::query::{DeltaQuery, QueryError};
+use crate::api::{DeltaQuery, QueryError};
 use crate::{Dialect, UnknownDialect};
 
 /// What has become of a delta.

@@ -76,7 +76,7 @@ fn tar(entries: &[Entry]) -> Vec<u8> {
 }
 
 /// The paths of all directories.
-fn directories(tree: &rootfs::Tree<'_>) -> Vec<Vec<u8>> {
+pub(crate) fn directories(tree: &rootfs::Tree<'_>) -> Vec<Vec<u8>> {
     let mut paths = Vec::new();
     let mut todo = vec![(Vec::new(), tree.root())];
     while let Some((path, id)) = todo.pop() {

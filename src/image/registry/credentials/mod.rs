@@ -46,6 +46,12 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Reads a file with credentials and looks a repository up in it; says whether there are any.
+#[cfg(fuzzing)]
+pub fn find_in_file(bytes: &[u8], host: &str, repository: &str) -> Result<bool, String> {
+    Ok(AuthFile::parse(bytes)?.find(host, repository)?.is_some())
+}
+
 /// Why credentials could not be looked up.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
