@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::{arbitrary, fuzz_target};
-use remora::delta::{Algorithm, Base, Effort, Encoder, Goal, Search};
+use remora::delta::{Algorithm, Base, Effort, Encoder, Goal, Options};
 use remora::librsync::{Prices, patch, write_stream};
 
 /// A base in slices, and a target that is made of parts of it and new bytes.
@@ -58,7 +58,8 @@ fuzz_target!(|pair: Pair| {
     let algorithm = if pair.blocks { Algorithm::Rsync } else { Algorithm::Fine };
     let effort = Effort::new(pair.effort % 9 + 1).expect("1 to 9");
     let (targets, prices) = ([&target[..]], Prices::of_goal(&goal));
-    let search = Search { algorithm, effort, memory: 16 << 20 };
+    let mut search = Options::default().search();
+    (search.algorithm, search.effort, search.memory) = (algorithm, effort, 16 << 20);
     let encoder = Encoder::new(&base, &targets, &prices, search, &|_| ());
     let commands = encoder.encode(0, &|_| ());
     let mut stream = Vec::new();

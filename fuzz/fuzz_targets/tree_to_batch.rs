@@ -21,12 +21,11 @@ fn config() -> ImageConfig {
 fuzz_target!(|input: &[u8]| {
     let [options, blocks, rest @ ..] = input else { return };
     let (base, target) = rest.split_at(rest.len().min(usize::from(*blocks) * BLOCK));
-    let options = CreateOptions {
-        list: if options & 1 == 0 { ListScope::Pruned } else { ListScope::Full },
-        protect_shared: options & 2 != 0,
-        memory: 16 << 20,
-        ..CreateOptions::default()
-    };
+    let flags = *options;
+    let mut options = CreateOptions::default();
+    options.list = if flags & 1 == 0 { ListScope::Pruned } else { ListScope::Full };
+    options.protect_shared = flags & 2 != 0;
+    options.memory = 16 << 20;
     let (base, target, config) = ([base], [target], config());
     let layers = Layers { base: &base, target: &target, config: &config };
     let out = tempfile::tempfile().expect("a temporary file");
