@@ -13,7 +13,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 
-use super::connections::{Admitting, Watching};
+use super::connections::{Admitting, Plain, Watching};
 use super::routes::{Service, figures, router};
 use super::tls;
 
@@ -105,7 +105,7 @@ async fn plain(
     app: Router,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let mut server = axum_server::bind(address).acceptor(Watching(DefaultAcceptor::new()));
+    let mut server = axum_server::bind(address).acceptor(Watching(Plain));
     limit(server.http_builder());
     server.handle(handle).serve(admitting(service, app)).await
 }

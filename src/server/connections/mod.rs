@@ -1,6 +1,6 @@
 //! Connections: how many there may be, and how long one may be quiet.
 //!
-//! Door: [`Connections`], which counts them; [`Admitting`] and [`Watching`], which a listener has. A
+//! Door: [`Connections`], which counts them; [`Admitting`], [`Watching`] and [`Plain`], which a listener has. A
 //! connection with a request in progress is busy; any other is quiet, and goes when that lasts too long or
 //! when newcomers need its place. So nobody holds a place by saying nothing, or nothing more.
 //!
@@ -9,8 +9,10 @@
 mod accept;
 mod activity;
 mod admission;
+mod plain;
 mod service;
 mod stream;
 
 pub(super) use self::accept::{Admitting, Watching};
 pub(super) use self::admission::{ConnectionCounts, Connections};
+pub(super) use self::plain::Plain;

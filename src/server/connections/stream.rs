@@ -26,6 +26,16 @@ impl WatchedStream {
         WatchedStream { stream, timer, admitted }
     }
 
+    /// Looks at the first bytes that have come, and takes none.
+    pub(super) fn poll_peek(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let peeked = self.stream.poll_peek(context, &mut ReadBuf::new(bytes));
+        self.unless_over(peeked, context)
+    }
+
     fn activity(&self) -> &Activity {
         &self.admitted.activity
     }

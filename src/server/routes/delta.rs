@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::extract::State;
+use futures_util::FutureExt as _;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::Answer;
@@ -94,6 +95,12 @@ async fn answer(service: &Service, format: Dialect, asked: Asked) -> Answer {
         Ok(wanted) => wanted,
         Err(answer) => return answer,
     };
+    held(service, format, wanted).boxed().await
+}
+
+/// Waits as long as the device does. Each step has memory of its own, and gives it back: tens of
+/// thousands are at the longest one, which needs little.
+async fn held(service: &Service, format: Dialect, wanted: Wanted) -> Answer {
     let answers = &service.settings.answers;
     let time = if wanted.query.wait { answers.wait } else { answers.long_poll };
     let deliver = timeout_at(Instant::now() + time, deliver(service, format, &wanted));
@@ -117,12 +124,12 @@ fn admitted(service: &Service, asked: Asked) -> Result<Wanted, Answer> {
 /// Waits until the delta is there and says where.
 async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer {
     let query = &wanted.query;
-    let pair = match pin(service, format, query).await {
+    let pair = match pin(service, format, query).boxed().await {
         Ok(pair) => pair,
         Err(answer) => return answer,
     };
     for _ in 0..LOOKS {
-        if let Err(answer) = seen(service, query, &pair).await {
+        if let Err(answer) = seen(service, query, &pair).boxed().await {
             return answer;
         }
         let origin = Origin {
@@ -130,16 +137,17 @@ async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer 
             asker: wanted.asker.clone(),
             release: false,
         };
-        let Ok(mut ticket) = service.jobs.request(pair.clone(), origin).await else {
+        let request = service.jobs.request(pair.clone(), origin);
+        let Ok(mut ticket) = request.boxed().await else {
             return Answer::QueueFull;
         };
         match ticket.outcome().await {
-            Outcome::Ready(built) => match found(service, wanted, &pair, &built).await {
+            Outcome::Ready(built) => match found(service, wanted, &pair, &built).boxed().await {
                 Ok(Some(answer)) => {
                     service.metrics.delivered(&built);
                     return answer;
                 }
-                Ok(None) => forget(service, &pair).await,
+                Ok(None) => forget(service, &pair).boxed().await,
                 Err(error) => return away(&error),
             },
             Outcome::Failed(error) => return failed(&error),

@@ -4,18 +4,14 @@ use axum::extract::Request;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Version};
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
 use super::answer::Answer;
 
-/// Refuses a request that names no host, or several, with 400 (RFC 9112, section 3.2): a proxy and
-/// the server may not take the same one for the right one.
-pub(super) async fn demand_host(request: Request, next: Next) -> Response {
-    match problem(request.version(), request.headers()) {
-        None => next.run(request).await,
-        Some(problem) => Answer::BadQuery(problem.to_owned()).into_response(),
-    }
+/// The answer to a request that names no host, or several: 400 (RFC 9112, section 3.2). A proxy and the
+/// server may not take the same one for the right one.
+pub(super) fn refused(request: &Request) -> Option<Answer> {
+    let problem = problem(request.version(), request.headers());
+    problem.map(|problem| Answer::BadQuery(problem.to_owned()))
 }
 
 fn problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {

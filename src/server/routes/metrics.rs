@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::time::Instant;
 
@@ -30,24 +29,28 @@ pub(super) async fn get(State(service): State<Arc<Service>>) -> Response {
     ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 
-/// Counts every request with its answer, and logs it.
-pub(super) async fn count(
-    State(service): State<Arc<Service>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let start = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    let route = route.as_deref().unwrap_or(NO_ROUTE);
-    let label = response.extensions().get::<AnswerLabel>().map_or("", |label| label.0);
-    let (status, time) = (response.status().as_u16(), start.elapsed());
-    service.metrics.answered(route, status, label, time);
-    let ms = time.as_millis() as u64;
-    match route {
-        // Asked every few seconds, for ever.
-        "/healthz" | "/readyz" | "/metrics" => tracing::debug!(status, ms, "answered"),
-        _ => tracing::info!(status, answer = label, ms, "answered"),
+/// A request that is counted with its answer, and logged.
+pub(super) struct Counted {
+    start: Instant,
+    route: Option<MatchedPath>,
+}
+
+impl Counted {
+    pub(super) fn begin(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        Counted { start: Instant::now(), route }
     }
-    response
+
+    pub(super) fn end(&self, service: &Service, answer: &Response) {
+        let route = self.route.as_ref().map_or(NO_ROUTE, MatchedPath::as_str);
+        let label = answer.extensions().get::<AnswerLabel>().map_or("", |label| label.0);
+        let (status, time) = (answer.status().as_u16(), self.start.elapsed());
+        service.metrics.answered(route, status, label, time);
+        let ms = time.as_millis() as u64;
+        match route {
+            // Asked every few seconds, for ever.
+            "/healthz" | "/readyz" | "/metrics" => tracing::debug!(status, ms, "answered"),
+            _ => tracing::info!(status, answer = label, ms, "answered"),
+        }
+    }
 }

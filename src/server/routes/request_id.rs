@@ -2,9 +2,8 @@
 
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::Next;
 use axum::response::Response;
-use tracing::{Instrument as _, field};
+use tracing::{Span, field};
 
 /// The header that proxies and servers agree on.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,11 +16,11 @@ const MAX_SHOWN: usize = 200;
 
 /// The name of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct RequestId(String);
+pub(super) struct RequestId(String);
 
 impl RequestId {
     /// The client's own, if it is one that can stand in a log; otherwise a new one.
-    fn of(request: &Request) -> Self {
+    pub(super) fn of(request: &Request) -> Self {
         let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
         let harmless = |text: &&str| {
             !text.is_empty()
@@ -42,18 +41,19 @@ fn shown(path: &str) -> &str {
     path.split_at_checked(MAX_SHOWN).map_or(path, |(start, _)| start)
 }
 
-/// Names the request, puts what is logged meanwhile under that name, and repeats it in the answer.
-pub(super) async fn name_request(request: Request, next: Next) -> Response {
-    let id = RequestId::of(&request);
-    let method = request.method().clone();
-    let span = tracing::info_span!(
-        "request", id = id.0, %method, path = shown(request.uri().path()), caller = field::Empty
-    );
-    let mut response = next.run(request).instrument(span).await;
-    if let Ok(value) = HeaderValue::from_str(&id.0) {
-        response.headers_mut().insert(HEADER, value);
+impl RequestId {
+    /// What is logged meanwhile stands under this name.
+    pub(super) fn span(&self, request: &Request) -> Span {
+        let (method, path) = (request.method(), shown(request.uri().path()));
+        tracing::info_span!("request", id = self.0, %method, path, caller = field::Empty)
     }
-    response
+
+    /// Repeats the name in the answer.
+    pub(super) fn name(&self, answer: &mut Response) {
+        if let Ok(value) = HeaderValue::from_str(&self.0) {
+            answer.headers_mut().insert(HEADER, value);
+        }
+    }
 }
 
 #[cfg(test)]

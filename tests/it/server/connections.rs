@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{SIZE, Scene, assert_applies};
 use crate::installation::{Exchange, Fault, Installation, Pair, ServerProcess};
 use crate::registry_server::free_port;
+use crate::tools;
 
 /// A little longer than whoever connects is left alone.
 const GRACE: Duration = Duration::from_millis(2_200);
@@ -69,6 +70,46 @@ fn a_connection_that_makes_no_request_is_closed() {
     let line =
         metrics.lines().find(|line| line.contains("connections_closed_total{reason=\"silent"));
     assert!(line.is_some_and(|line| !line.ends_with(" 0")), "{metrics}");
+}
+
+#[test]
+fn a_connection_that_is_kept_for_a_request_that_never_comes_is_closed() {
+    let installation = Installation::new();
+    let server = installation.serve(&[]);
+    let mut stream = connect(&server);
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server closes it");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_request_is_answered_however_its_first_bytes_come() {
+    let installation = Installation::new();
+    let server = installation.serve(&[]);
+    // The last one begins as HTTP/2 does.
+    for method in ["GET", "POST", "PRINT"] {
+        for first in 1..=3 {
+            let mut stream = connect(&server);
+            stream.set_nodelay(true).expect("set");
+            let head =
+                format!("{method} /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            let (start, rest) = head.split_at(first);
+            stream.write_all(start.as_bytes()).expect("sent");
+            std::thread::sleep(Duration::from_millis(20));
+            stream.write_all(rest.as_bytes()).expect("sent");
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).expect("answered");
+            assert!(answer.starts_with("HTTP/1.1 404"), "{method} {first}: {answer}");
+        }
+    }
+    let url = format!("http://{}/healthz", server.address());
+    for (option, version) in [("--http1.1", "1.1"), ("--http2-prior-knowledge", "2")] {
+        let written =
+            ["--silent", "--write-out", "\n%{http_version} %{http_code}", option, url.as_str()];
+        let said = tools::run("curl", &written);
+        assert_eq!(said.lines().last(), Some(format!("{version} 200").as_str()));
+    }
 }
 
 #[test]

@@ -18,6 +18,10 @@
   value: {{ .Values.persistence.budget | quote }}
 - name: REMORA_LOG_FORMAT
   value: json
+{{- with .Values.metricsPort }}
+- name: REMORA_METRICS_LISTEN
+  value: {{ printf "0.0.0.0:%v" . | quote }}
+{{- end }}
 {{- range $name, $value := .Values.env }}
 - name: {{ $name }}
   value: {{ $value | quote }}
