@@ -1,6 +1,6 @@
 //! The pack room: images in the making.
 //!
-//! Here live the pair of images that a delta is made between, blobs written and hashed, read while
+//! Here live the pair of images that a delta is made between, what a plain pull would fetch, blobs written and hashed, read while
 //! they grow, their compression with its allowance, the tar around one file, manifests, and failures of
 //! work on the side. Not here: any format of deltas (its own room), how commands are found (`delta`),
 //! and where images are read and written (`image`).
@@ -13,6 +13,7 @@ pub(crate) mod layer_tar;
 mod manifest;
 mod metered;
 mod pair;
+mod pull;
 
 pub use compression::Compression;
 pub use manifest::ManifestKind;
@@ -24,3 +25,4 @@ pub(crate) use follow::{Follower, Growing, Growth};
 pub(crate) use manifest::{artifact_manifest, image_manifest};
 pub(crate) use metered::Metered;
 pub(crate) use pair::{Pair, Source, base_stream, shared_layers};
+pub(crate) use pull::{pull_bytes, pull_sizes};

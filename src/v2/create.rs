@@ -15,6 +15,7 @@ use super::{CreateOptions, V2Error, verify};
 use crate::delta::Search;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
+use crate::pack::{Pair, pull_bytes};
 use crate::progress::{Progress, Stage, Stoppable, check};
 use crate::rootfs::{SparseFiles, Tree};
 use crate::store::{Layer, Store};
@@ -48,9 +49,7 @@ pub fn create(
     progress: &dyn Progress,
 ) -> Result<DeltaReport, V2Error> {
     let measure = Measure::start(progress);
-    let mut layers = store.ensure_layers(&[base, target], progress)?;
-    let target_layers = layers.pop().expect("one list for each image");
-    let base_layers = layers.pop().expect("one list for each image");
+    let Pair { base_layers, target_layers, .. } = Pair::load(base, target, store, progress)?;
     // A layer of both is the same memory, so that equal files are known by their address.
     let known =
         |layer: &Layer| base_layers.iter().position(|base| base.diff_id() == layer.diff_id());
@@ -67,8 +66,8 @@ pub fn create(
     // Damage comes first: whatever else went wrong may come from it.
     intact?;
     let sizes = sizes?;
-    let pull_bytes = (0..target.layer_count()).map(|layer| target.pull_size(layer)).sum();
-    Ok(DeltaReport::new(base.id(), target.id(), pull_bytes, sizes, &measure))
+    let pulled = pull_bytes(base, target);
+    Ok(DeltaReport::new(base.id(), target.id(), pulled, sizes, &measure))
 }
 
 /// Refuses layers of the store that are not what they were when they came in. The proof that follows

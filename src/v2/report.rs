@@ -14,7 +14,8 @@ pub struct DeltaReport {
     pub base_id: ImageId,
     /// The image that it makes.
     pub target_id: ImageId,
-    /// What a pull of the whole target fetches; `None` where it comes from a docker archive.
+    /// What a device with the base fetches without a delta; `None` where the target comes from a docker
+    /// archive.
     pub pull_bytes: Option<u64>,
     /// Bytes of the delta.
     pub delta_bytes: u64,

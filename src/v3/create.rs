@@ -15,7 +15,7 @@ use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
 use crate::pack::{
     Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, Pair, Source, Written,
-    artifact_manifest,
+    artifact_manifest, pull_sizes,
 };
 use crate::progress::{Progress, check};
 use crate::store::{Layer, Store, Workspace, verify_layers};
@@ -209,11 +209,11 @@ pub(super) fn report<W>(
     layers: &[DeltaLayer<W>],
     measure: &Measure,
 ) -> DeltaReport {
+    let pulls = pull_sizes(pair.base, pair.target);
     let layer_report = |(index, layer): (usize, &DeltaLayer<W>)| {
         let shared = pair.sources[index] == Source::Shared;
         let diff_id = pair.target_layers[index].diff_id();
-        let pull_bytes = pair.target.pull_size(index);
-        LayerReport::new(diff_id, Some(shared), pull_bytes, layer.blob.id.size, layer.stats)
+        LayerReport::new(diff_id, Some(shared), pulls[index], layer.blob.id.size, layer.stats)
     };
     let layers = layers.iter().enumerate().map(layer_report).collect();
     DeltaReport::new(pair.base.id(), pair.target.id(), delta_digest, layers, measure)

@@ -138,7 +138,7 @@ impl Display for Summary<'_> {
         report::write_images(out, &report.base_id, &report.target_id)?;
         let delta = units::bytes(report.delta_bytes);
         match report.pull_bytes.map(units::bytes) {
-            Some(pull) => writeln!(out, "fetch:   {delta}, where the whole image takes {pull}")?,
+            Some(pull) => writeln!(out, "fetch:   {delta} instead of {pull}")?,
             None => writeln!(out, "fetch:   {delta}")?,
         }
         let (names, files) = (report.sizes.entries, report.sizes.records);

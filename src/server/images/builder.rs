@@ -152,7 +152,7 @@ impl RegistryBuilder {
         Ok(Built {
             place: BuiltPlace::File { key: self.artifacts.publish(file).map_err(Error::from)? },
             bytes: report.delta_bytes,
-            pull_bytes: Some(opened.pull_bytes()),
+            pull_bytes: opened.pull_bytes(),
             commands: report.sizes.runs,
             seconds: report.seconds,
         })

@@ -1,6 +1,7 @@
 //! The two images of a pair, opened.
 
 use crate::image::{Image, ImageError, ImageReference, Platform, RegistryReference, Transports};
+use crate::pack::pull_bytes;
 use crate::progress::Progress;
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::RegistrySettings;
@@ -41,12 +42,9 @@ impl Opened {
         BUILD_OVERHEAD + limit.min(stored.saturating_mul(INDEX_RATIO))
     }
 
-    /// Bytes that a device with the base fetches for the target without a delta: the layers that are
-    /// not the base's at the same place on top of the same ones.
-    pub(super) fn pull_bytes(&self) -> u64 {
-        let (base, target) = (self.base.config().diff_ids(), self.target.config().diff_ids());
-        let shared = base.iter().zip(target).take_while(|(base, target)| base == target).count();
-        (shared..self.target.layer_count()).filter_map(|layer| self.target.pull_size(layer)).sum()
+    /// Bytes that a device with the base fetches for the target without a delta.
+    pub(super) fn pull_bytes(&self) -> Option<u64> {
+        pull_bytes(&self.base, &self.target)
     }
 }
 

@@ -88,7 +88,7 @@ fn reused(delta: &Image, opened: &Opened, name: &str, digest: Digest) -> Built {
     Built {
         place: BuiltPlace::Tag { tag: name.to_owned(), digest },
         bytes: stored_bytes(delta),
-        pull_bytes: Some(opened.pull_bytes()),
+        pull_bytes: opened.pull_bytes(),
         commands: 0,
         seconds: 0.0,
     }
