@@ -37,6 +37,24 @@ pub enum Remedy {
     TrustAuthority,
     /// Speak TLS, or allow plain HTTP to that registry.
     AllowPlainHttp,
+    /// Check the registry's name: no host is called so.
+    CheckHostName,
+    /// Have the registry's certificate renewed, or set the clock of this machine.
+    RenewCertificate,
+    /// Use a name that the registry's certificate has.
+    NameInCertificate,
+    /// Give the client certificate that the registry asks for.
+    ClientCertificate,
+    /// Use HTTPS: the other side speaks nothing else.
+    SpeakTls,
+    /// Have the registry, or the proxy before it, take larger requests.
+    LargerUploads,
+    /// Push another kind of manifest or compression: the registry does not take this one.
+    OtherManifestKind,
+    /// Free space in the registry, or have the quota raised.
+    RegistrySpace,
+    /// Come back later, or log in: the registry counts requests.
+    FewerRequests,
     /// Log in again, or give other credentials.
     OtherCredentials,
     /// Name another file with credentials, or make the named one readable.

@@ -7,13 +7,15 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use remora::Cause;
 use remora::image::{
-    ArchiveFile, Image, ImageReference, Platform, TransportSettings, Transports, UnpackLimits,
+    ArchiveFile, Image, ImageError, ImageReference, Platform, TransportSettings, Transports,
+    UnpackLimits,
 };
 use remora::store::Store;
 use remora::v3::{self, V3Error};
 
 use super::failure::Failure;
 use super::limits::LimitArguments;
+use super::registry_access::{CredentialArguments, RegistryArguments};
 use super::session::Session;
 
 /// Where images come from and how.
@@ -23,15 +25,10 @@ pub(super) struct AccessArguments {
     /// Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]
     #[arg(long)]
     platform: Option<Platform>,
-    /// The file with registry credentials [default: where podman, skopeo and docker look]
-    #[arg(long, value_name = "FILE")]
-    authfile: Option<PathBuf>,
-    /// Talk plain HTTP to registries that are not on this machine
-    #[arg(long)]
-    plain_http: bool,
-    /// Trust the certificates in this PEM file beside the system's
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: CredentialArguments,
+    #[command(flatten)]
+    registry: RegistryArguments,
     #[command(flatten)]
     store: StoreArguments,
     #[command(flatten)]
@@ -48,16 +45,55 @@ pub(super) struct StoreArguments {
 }
 
 impl AccessArguments {
-    /// The ways to images.
-    pub(super) fn transports(&self) -> Result<Transports, Failure> {
+    /// The ways to `images`.
+    pub(super) fn transports(&self, images: &[&ImageReference]) -> Result<Transports, Failure> {
         let settings = TransportSettings {
-            authfile: self.authfile.clone(),
-            plain_http: self.plain_http,
-            ca_file: self.ca_file.clone(),
+            login: self.credentials.login(images)?,
             limits: self.limits(),
-            ..TransportSettings::default()
+            ..self.registry.settings()
         };
         Ok(Transports::new(settings)?)
+    }
+
+    /// Opens an image, which must be for the platform that was named, if one was.
+    pub(super) fn open(
+        &self,
+        transports: &Transports,
+        reference: &ImageReference,
+    ) -> Result<Image, Failure> {
+        let image = transports.open(reference, &self.platform())?;
+        match (&self.platform, image.platform()) {
+            (Some(wanted), Some(found)) if !wanted.runs(&found) => Err(ImageError::OtherPlatform {
+                reference: reference.to_string(),
+                wanted: wanted.clone(),
+                found,
+            }
+            .into()),
+            _ => Ok(image),
+        }
+    }
+
+    /// Refuses a target that need not run on the devices that have the base, unless it was named what
+    /// they are.
+    pub(super) fn refuse_other_platform(
+        &self,
+        base: &Image,
+        target: &Image,
+    ) -> Result<(), Failure> {
+        match (base.config().platform(), target.config().platform()) {
+            (Some(old), Some(new)) if self.platform.is_none() && !old.runs(&new) => {
+                Err(Failure::usage(
+                    format!(
+                        "{} is for {old} and {} for {new}",
+                        base.reference(),
+                        target.reference()
+                    ),
+                    "name two images for one platform; if all devices run both, say what they are \
+                     with --platform",
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The platform whose image is meant.
@@ -168,19 +204,6 @@ pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
             format!("{} is a delta, and an image is wanted", image.reference()),
             "name the images that a delta is made between, or has been: remora inspect says which",
         )),
-    }
-}
-
-/// Refuses images for different platforms: no device is to get one in the place of the other.
-pub(super) fn refuse_other_platform(base: &Image, target: &Image) -> Result<(), Failure> {
-    match (base.config().platform(), target.config().platform()) {
-        (Some(old), Some(new)) if (&old.os, &old.architecture) != (&new.os, &new.architecture) => {
-            Err(Failure::usage(
-                format!("{} is for {old} and {} for {new}", base.reference(), target.reference()),
-                "name two images for one platform; --platform chooses from multi-platform images",
-            ))
-        }
-        _ => Ok(()),
     }
 }
 

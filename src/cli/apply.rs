@@ -54,7 +54,7 @@ impl Apply {
         access::refuse_stdin_twice([&self.base, delta])?;
         access::refuse_input_as_output(&self.output, [&self.base, delta])?;
         let to_stdout = access::claim_stdout(&self.output, session)?;
-        let transports = self.access.transports()?;
+        let transports = self.access.transports(&[&self.base, delta, &self.output])?;
         self.output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
         if !self.replace && !self.dry_run {
             replace::refuse_for_image(&self.output, &transports, &self.access.platform())?;
@@ -63,9 +63,9 @@ impl Apply {
             true => None,
             false => Some(transports.destination(&self.output)?),
         };
-        let base = transports.open(&self.base, &self.access.platform())?;
+        let base = self.access.open(&transports, &self.base)?;
         access::refuse_delta(&base)?;
-        let delta = transports.open(delta, &self.access.platform())?;
+        let delta = self.access.open(&transports, delta)?;
         let store = self.access.store()?;
         let options = ApplyOptions::for_destination(&self.output);
         let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;

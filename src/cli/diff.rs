@@ -53,11 +53,11 @@ impl Diff {
 
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.base, &self.target])?;
-        let transports = self.access.transports()?;
-        let base = transports.open(&self.base, &self.access.platform())?;
-        let target = transports.open(&self.target, &self.access.platform())?;
+        let transports = self.access.transports(&[&self.base, &self.target])?;
+        let base = self.access.open(&transports, &self.base)?;
+        let target = self.access.open(&transports, &self.target)?;
         [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
-        access::refuse_other_platform(&base, &target)?;
+        self.access.refuse_other_platform(&base, &target)?;
         let mut options = DiffOptions::default();
         options.encoding = self.encoding.options();
         options.device = self.encoding.device();

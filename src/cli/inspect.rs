@@ -46,8 +46,8 @@ impl Inspect {
                 "leave it out; remora apply checks a v3 delta with its base",
             )),
             DeltaPlace::Image(reference) => {
-                let transports = self.access.transports()?;
-                let delta = transports.open(reference, &self.access.platform())?;
+                let transports = self.access.transports(&[reference])?;
+                let delta = self.access.open(&transports, reference)?;
                 let report = v3::inspect(&delta, &self.access.limits(), session.progress())?;
                 session.answer(&InspectedV3 { format: Dialect::V3, report })
             }
@@ -63,7 +63,7 @@ impl Inspect {
 
     fn inspect_v2(&self, file: File, session: &Session) -> Result<Inspection, Failure> {
         let Some(base) = &self.base else { return Ok(v2::inspect(file, None)?) };
-        let base = self.access.transports()?.open(base, &self.access.platform())?;
+        let base = self.access.open(&self.access.transports(&[base])?, base)?;
         let store = self.access.store()?;
         let layers = store.ensure_layers(&[&base], session.progress())?.remove(0);
         let layers: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();

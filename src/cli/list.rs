@@ -43,8 +43,8 @@ impl List {
                 "name an image in a registry, or look into one delta with remora inspect",
             ));
         };
-        let transports = self.access.transports()?;
-        let opened = transports.open(&self.image, &self.access.platform())?;
+        let transports = self.access.transports(&[&self.image])?;
+        let opened = self.access.open(&transports, &self.image)?;
         let deltas = v3::find_deltas(&transports, image, &opened)?;
         session.answer(&Listed { image: self.image.to_string(), image_id: opened.id(), deltas })
     }

@@ -62,6 +62,38 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
         (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
         (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",
+        (Remedy::CheckHostName, _) => "check the registry's name; trying again does not help",
+        (Remedy::RenewCertificate, _) => {
+            "have the registry's certificate renewed, or set the clock of this machine"
+        }
+        (Remedy::NameInCertificate, _) => {
+            "name the registry as its certificate does, or have a certificate made for this name"
+        }
+        (Remedy::ClientCertificate, Command) => {
+            "put ca.crt, client.cert and client.key into ~/.config/containers/certs.d/HOST[:PORT], or \
+             name their folder with --cert-dir"
+        }
+        (Remedy::ClientCertificate, Server) => {
+            "put ca.crt, client.cert and client.key into /etc/containers/certs.d/HOST[:PORT]"
+        }
+        (Remedy::SpeakTls, _) => "it speaks HTTPS only: have the registry name it with https://",
+        (Remedy::LargerUploads, _) => {
+            "raise what the registry, or the proxy before it, takes at once (nginx: \
+             client_max_body_size)"
+        }
+        (Remedy::OtherManifestKind, Command) => {
+            "the registry does not take this kind: try --manifest docker or --manifest oci"
+        }
+        (Remedy::OtherManifestKind, Server) => {
+            "the registry does not take manifests of this kind: look into its settings"
+        }
+        (Remedy::RegistrySpace, _) => {
+            "the registry has no room left for this repository: delete images there, or have the \
+             quota raised"
+        }
+        (Remedy::FewerRequests, _) => {
+            "the registry counts requests: wait, or log in, which often allows more of them"
+        }
         (Remedy::OtherCredentials, _) => "log in again, or give other credentials with --authfile",
         (Remedy::CheckCredentialsFile, _) => "check --authfile and REGISTRY_AUTH_FILE",
         (Remedy::GiveBuilderCredential, _) => {

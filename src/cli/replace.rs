@@ -61,8 +61,10 @@ fn occupant(
     match transports.replaced(output, platform) {
         Ok(image) => Ok(image),
         Err(error) => match error.cause() {
-            // Many registries say this of a repository that is to be made by the first push.
-            Cause::Denied | Cause::Unauthorized => Ok(None),
+            // Who may write there and not look would not see what is lost.
+            Cause::Denied | Cause::Unauthorized => {
+                Err(refused(output, &format!("can't be looked at, and may be an image: {error}")))
+            }
             Cause::Usage
             | Cause::Missing
             | Cause::Content

@@ -112,10 +112,15 @@ impl Transports {
             ImageReference::DockerArchive { file, image } => {
                 docker_archive::open_alone(reference, file, image.as_ref(), spool).map(Some)
             }
-            ImageReference::Registry(_) => match self.open(reference, platform) {
-                Err(ImageError::NotFound { .. }) => Ok(None),
-                image => image.map(Some),
-            },
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => super::transports::no_registries(image),
+            #[cfg(feature = "registry")]
+            ImageReference::Registry(image) => {
+                match self.registries.open_to_replace(reference, image, platform) {
+                    Err(ImageError::NotFound { .. }) => Ok(None),
+                    image => image.map(Some),
+                }
+            }
         }
     }
 }

@@ -17,8 +17,18 @@ pub struct Digest([u8; 32]);
 
 /// A text that is not a SHA-256 digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} is not a digest of the form sha256:<64 lower-case hex digits>", quoted(.0))]
-pub struct DigestError(String);
+#[error("{} {}", quoted(text), if *.is_sha512 { "is a sha512 digest, and only sha256 digests are supported" } else { "is not a digest of the form sha256:<64 lower-case hex digits>" })]
+pub struct DigestError {
+    text: String,
+    is_sha512: bool,
+}
+
+impl DigestError {
+    /// Whether it is a digest after all, of an algorithm that is not supported.
+    pub(super) fn is_of_other_algorithm(&self) -> bool {
+        self.is_sha512
+    }
+}
 
 impl Digest {
     /// The digest of `bytes`.
@@ -50,7 +60,10 @@ impl FromStr for Digest {
     type Err = DigestError;
 
     fn from_str(text: &str) -> Result<Self, DigestError> {
-        let refuse = || DigestError(text.chars().take(100).collect());
+        let refuse = || DigestError {
+            text: text.chars().take(100).collect(),
+            is_sha512: text.starts_with("sha512:"),
+        };
         let hex = text.strip_prefix("sha256:").ok_or_else(refuse)?.as_bytes();
         if hex.len() != 64 {
             return Err(refuse());
@@ -167,6 +180,14 @@ mod tests {
         for text in ["", "sha256:", "sha512:00", "e3b0", &format!("sha256:{}", "A".repeat(64))] {
             assert!(text.parse::<Digest>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_digest_of_another_algorithm_is_refused_by_its_name() {
+        let error = format!("sha512:{}", "0".repeat(128)).parse::<Digest>().expect_err("refused");
+        assert!(error.is_of_other_algorithm());
+        assert!(error.to_string().ends_with("only sha256 digests are supported"), "{error}");
+        assert!(!"md5:0".parse::<Digest>().expect_err("refused").is_of_other_algorithm());
     }
 
     #[test]

@@ -46,6 +46,16 @@ pub enum ImageError {
         /// The platforms it has.
         available: Vec<Platform>,
     },
+    /// The image is for another platform than the one that was named.
+    #[error("{reference} is for {found}, not for {wanted}")]
+    OtherPlatform {
+        /// The image.
+        reference: String,
+        /// The platform that was named.
+        wanted: Platform,
+        /// The platform that it is for.
+        found: Platform,
+    },
     /// There is no such image where it was looked for.
     #[error("{reference} was not found{}", found(names))]
     NotFound {
@@ -193,6 +203,7 @@ impl ImageError {
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.cause(),
             ImageError::MissingPlatform { .. }
+            | ImageError::OtherPlatform { .. }
             | ImageError::Manifest { .. }
             | ImageError::Config { .. }
             | ImageError::Malformed { .. }
@@ -258,6 +269,9 @@ impl ImageError {
             ImageError::Output(error) => return error.hint(),
             ImageError::TooDemanding { with, .. } => {
                 return Some(format!("compress the layer again, with {with} or with gzip"));
+            }
+            ImageError::OtherPlatform { .. } => {
+                "name the platform that the image is for, or none; or another image"
             }
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
             ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",

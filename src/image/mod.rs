@@ -58,7 +58,7 @@ pub use reference::{
 #[cfg(all(fuzzing, feature = "registry"))]
 pub use registry::fuzzing;
 #[cfg(feature = "registry")]
-pub use registry::{CredentialsError, RegistryError};
+pub use registry::{CredentialsError, NetworkCause, RegistryError};
 pub use tar_index::TarIndexError;
 pub use transports::{RegistryLogin, TransportSettings, Transports};
 pub(crate) use unpack_limits::ImageBudget;

@@ -62,6 +62,15 @@ impl Platform {
         runs.iter().position(|variant| *variant == offered)
     }
 
+    /// Whether an image for `offered` runs on devices that are `self`. Configs of ARM images often name no
+    /// variant: then nothing speaks against it.
+    pub fn runs(&self, offered: &Platform) -> bool {
+        let same = (&self.os, &self.architecture) == (&offered.os, &offered.architecture);
+        let is_open =
+            self.architecture == "arm" && (self.variant.is_none() || offered.variant.is_none());
+        same && (is_open || self.rank(offered).is_some())
+    }
+
     fn full_variant(&self) -> &str {
         match (self.architecture.as_str(), self.variant.as_deref()) {
             ("arm", None) => "v7",
@@ -151,6 +160,22 @@ mod tests {
     #[test]
     fn the_host_is_a_platform_that_parses() {
         assert_eq!(platform(&Platform::host().to_string()), Platform::host());
+    }
+
+    #[test]
+    fn an_image_runs_on_its_own_platform_and_on_newer_variants() {
+        for (device, image, runs) in [
+            ("linux/arm/v7", "linux/arm/v6", true),
+            ("linux/arm/v6", "linux/arm/v7", false),
+            ("linux/arm", "linux/arm/v6", true),
+            ("linux/arm/v6", "linux/arm", true),
+            ("linux/amd64", "linux/amd64/v3", false),
+            ("linux/arm64", "linux/arm64/v8", true),
+            ("linux/arm64", "linux/arm", false),
+            ("linux/amd64", "windows/amd64", false),
+        ] {
+            assert_eq!(platform(device).runs(&platform(image)), runs, "{image} on {device}");
+        }
     }
 
     #[test]

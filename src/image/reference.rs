@@ -1,10 +1,11 @@
 //! Names of images: the text a user types, parsed and printed.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::Digest;
+use super::{Digest, DigestError};
 use crate::quote::quoted;
 
 /// Other tools' transports that Remora has none of. Without this list `dir:x` would be taken for the
@@ -207,6 +208,12 @@ impl FromStr for RegistryReference {
             text: text.chars().take(300).collect(),
             reason,
         };
+        if let Some((host, rest)) = ipv6_host(text) {
+            return Self::in_registry(host, rest);
+        }
+        if let Some(digest) = other_digest(text) {
+            return Err(refuse(digest.to_string()));
+        }
         let parsed: oci_spec::distribution::Reference = text
             .parse()
             .map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))?;
@@ -247,6 +254,22 @@ impl FromStr for ImageReference {
         }
         text.parse().map(ImageReference::Registry)
     }
+}
+
+/// Splits off a host that is an IPv6 address, `[ADDRESS][:PORT]/…`, which the grammar of references
+/// does not have (RFC 3986, section 3.2.2).
+fn ipv6_host(text: &str) -> Option<(&str, &str)> {
+    let (host, rest) = text.split_once('/')?;
+    let (address, port) = host.strip_prefix('[')?.split_once(']')?;
+    address.parse::<Ipv6Addr>().ok()?;
+    let is_port = |port: &str| port.parse::<u16>().is_ok();
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some((host, rest))
+}
+
+/// What is wrong with the digest at the end of `text` if it is one of another algorithm.
+fn other_digest(text: &str) -> Option<DigestError> {
+    let (_, digest) = text.rsplit_once('@')?;
+    digest.parse::<Digest>().err().filter(DigestError::is_of_other_algorithm)
 }
 
 /// Splits `PATH[:NAME]` at the first colon, as skopeo does: paths with a colon cannot be written.
@@ -345,6 +368,8 @@ mod tests {
             ("balena/app", "docker.io/balena/app:latest"),
             ("index.docker.io/app", "docker.io/library/app:latest"),
             ("localhost/app", "localhost/app:latest"),
+            ("[::1]:5000/app:1", "[::1]:5000/app:1"),
+            ("docker://[2001:db8::7]/team/app", "[2001:db8::7]/team/app:latest"),
             ("registry.example.com:5000/a/b/c:x", "registry.example.com:5000/a/b/c:x"),
             (&format!("r.example/a@{digest}"), &format!("r.example/a@{digest}")),
             (&format!("r.example/a:1@{digest}"), &format!("r.example/a:1@{digest}")),
@@ -388,7 +413,14 @@ mod tests {
             ("https://example.com/app", "invalid reference format"),
             ("Registry.example/App", "invalid reference format"),
             ("app@sha256:00", "invalid reference format"),
-            (&format!("app@sha512:{}", "0".repeat(128)), "is not a digest of the form sha256"),
+            (
+                &format!("app@sha512:{}", "0".repeat(128)),
+                "is a sha512 digest, and only sha256 digests are supported",
+            ),
+            ("[::1]", "invalid reference format"),
+            ("[::g]/app", "invalid reference format"),
+            ("[::1]:x/app", "invalid reference format"),
+            ("[::1]/APP", "invalid reference format"),
             ("../app", "invalid reference format"),
         ] {
             let result = parsed(text);

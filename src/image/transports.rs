@@ -26,6 +26,12 @@ pub struct TransportSettings {
     pub plain_http: bool,
     /// A PEM file of certificate authorities to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// The folder with certificates for every registry, in the place of those that are kept for each
+    /// (containers-certs.d(5)).
+    pub cert_dir: Option<PathBuf>,
+    /// Whether certificates are checked. If not, any server can claim to be the registry, and plain HTTP
+    /// may be spoken to every registry.
+    pub tls_verify: bool,
     /// How often a request is tried before it is given up; at least 1.
     pub max_attempts: u32,
     /// The pause before the second attempt; it doubles from one attempt to the next. A registry's
@@ -67,6 +73,8 @@ impl Default for TransportSettings {
             login: None,
             plain_http: false,
             ca_file: None,
+            cert_dir: None,
+            tls_verify: true,
             max_attempts: 6,
             retry_pause: Duration::from_millis(500),
             silence: SILENCE_TIME,

@@ -1,6 +1,7 @@
 //! Everything that uses Remora from outside, in one test binary.
 
 mod architecture;
+mod authority;
 mod bombs;
 mod cli;
 mod file_systems;
@@ -11,6 +12,8 @@ mod installation;
 mod needed_tools;
 mod odd_tars;
 mod outputs;
+mod registry_answers;
+mod registry_certificates;
 mod registry_faults;
 mod registry_logins;
 mod registry_server;

@@ -39,6 +39,8 @@ pub(crate) enum Access<'a> {
 pub(crate) struct Identity {
     pub(crate) certificate: String,
     pub(crate) key: String,
+    /// Whoever has a certificate of this authority (PEM) is let in, and nobody else.
+    pub(crate) clients: Option<String>,
 }
 
 impl Identity {
@@ -47,7 +49,7 @@ impl Identity {
         let signed =
             rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), "localhost".to_owned()]);
         let rcgen::CertifiedKey { cert, signing_key } = signed.expect("a key pair");
-        Identity { certificate: cert.pem(), key: signing_key.serialize_pem() }
+        Identity { certificate: cert.pem(), key: signing_key.serialize_pem(), clients: None }
     }
 }
 
@@ -74,6 +76,11 @@ impl RegistryServer {
     /// `127.0.0.1:PORT`.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same place by an address that is not taken for this machine's own: plain HTTP is not for it.
+    pub(crate) fn distant_address(&self) -> String {
+        format!("0.0.0.0:{}", self.port)
     }
 
     /// The requests it answered so far, one a line: `"METHOD /path HTTP/1.1" STATUS …`.
@@ -116,6 +123,9 @@ fn config(folder: &TempDir, port: u16, access: &Access<'_>, identity: Option<&Id
     if let Some(identity) = identity {
         let certificate = file("tls.pem", &identity.certificate);
         http["tls"] = json!({ "certificate": certificate, "key": file("tls.key", &identity.key) });
+        if let Some(clients) = &identity.clients {
+            http["tls"]["clientcas"] = json!([file("clients.pem", clients)]);
+        }
     }
     let mut config = json!({
         "version": "0.1",

@@ -91,10 +91,10 @@ impl Create {
 
     /// Opens everything that is needed to make a delta of either kind.
     fn open(&self, transports: &Transports) -> Result<Opened, Failure> {
-        let base = transports.open(&self.base, &self.access.platform())?;
-        let target = transports.open(&self.target, &self.access.platform())?;
+        let base = self.access.open(transports, &self.base)?;
+        let target = self.access.open(transports, &self.target)?;
         [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
-        access::refuse_other_platform(&base, &target)?;
+        self.access.refuse_other_platform(&base, &target)?;
         Ok(Opened { base, target, store: self.access.store()? })
     }
 }

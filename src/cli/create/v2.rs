@@ -70,7 +70,7 @@ impl Create {
         options.protect_shared = self.v2.protect_shared;
         options.verify = !self.no_verify;
         (options.effort, options.memory) = (encoding.effort, encoding.memory / 2);
-        let from = self.open(&self.access.transports()?)?;
+        let from = self.open(&self.access.transports(&[&self.base, &self.target])?)?;
         let (base, target, out) = (&from.base, &from.target, &scratch);
         let report = v2::create(base, target, &from.store, &options, out, session.progress())?;
         if let Some(output) = output {

@@ -87,7 +87,7 @@ impl Create {
         options.compression = self.v3.compression(&output);
         options.manifest = self.v3.manifest(&output);
         options.verify = !self.no_verify;
-        let transports = self.access.transports()?;
+        let transports = self.access.transports(&[&self.base, &self.target, &output])?;
         output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
         if !self.replace && !self.dry_run {
             replace::refuse_for_delta(&output, &transports, &self.access.platform())?;

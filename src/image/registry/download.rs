@@ -127,14 +127,10 @@ impl Download {
         if self.got >= self.size {
             return End::Finished;
         }
-        End::Broken(RegistryError::Network {
-            host: self.session.host.name.clone(),
-            reason: format!(
-                "the blob {} ended after {} of {} bytes",
-                self.digest, self.got, self.size
-            ),
-            tls: false,
-        })
+        End::Broken(RegistryError::connection(
+            &self.session.host.name,
+            format!("the blob {} ended after {} of {} bytes", self.digest, self.got, self.size),
+        ))
     }
 }
 

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::{StatusCode, Url};
+use reqwest::{Client, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::RegistryError;
 use super::authorization::Authorizer;
-use super::error::{is_passing, speaks_no_tls, tls_error};
+use super::error::is_passing;
 use super::http_client::HttpClient;
 use super::limits::{LONGEST_REST, NOTICE_TIME, REACH_TIME};
+use super::network_cause::{NetworkCause, tls_failure};
 
 /// A registry by the name that references use.
 #[derive(Debug)]
@@ -46,10 +47,28 @@ impl Host {
         self.base.get_or_try_init(|| self.find_base()).await
     }
 
+    /// The client for a request to `url`, which this registry is, or named.
+    pub(super) fn client(&self, url: &Url) -> Result<Client, RegistryError> {
+        self.http.for_url(url, &self.name)
+    }
+
+    /// A URL that the registry gave, with its own scheme if the host is its own: behind a proxy many a
+    /// registry does not know how it is spoken to. Another port is another server's.
+    pub(super) async fn in_own_scheme(&self, mut url: Url) -> Result<Url, RegistryError> {
+        let base = self.base().await?;
+        let same_port = url.port().is_none() || url.port() == base.port();
+        if url.host_str() == base.host_str() && url.scheme() != base.scheme() && same_port {
+            // Both schemes are HTTP's, between which a URL may change, and the port is the base's.
+            let changed = url.set_scheme(base.scheme()).and_then(|()| url.set_port(base.port()));
+            changed.map_err(|()| self.protocol("a URL that it gave makes no sense"))?;
+        }
+        Ok(url)
+    }
+
     /// Asks for nothing but a sign of life (OCI distribution spec, "Determining Support").
     pub(super) async fn reach(&self) -> Result<(), RegistryError> {
         let base = self.base().await?;
-        let request = self.http.for_url(base)?.get(base.clone()).send();
+        let request = self.client(base)?.get(base.clone()).send();
         let answer = tokio::time::timeout(REACH_TIME, self.wait(None, request)).await;
         let silence = |_| Err(RegistryError::silence(&self.name, REACH_TIME));
         let response = answer.unwrap_or_else(silence)?;
@@ -152,10 +171,10 @@ impl Host {
     /// Whether the registry answers in TLS, with a good certificate or a bad one. One that is silent
     /// has at least shaken hands.
     async fn speaks_tls(&self, url: &Url) -> Result<bool, RegistryError> {
-        let request = self.http.for_url(url)?.head(url.clone()).send();
+        let request = self.client(url)?.head(url.clone()).send();
         match tokio::time::timeout(self.http.silence, request).await {
             Ok(Err(error)) if error.is_connect() => {
-                Ok(tls_error(&error).is_some_and(|error| !speaks_no_tls(error)))
+                Ok(tls_failure(&error).is_some_and(NetworkCause::is_tls))
             }
             _ => Ok(true),
         }

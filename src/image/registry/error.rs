@@ -1,13 +1,13 @@
 //! What can go wrong between here and a registry. No text contains a secret: URLs of storage
 //! back ends and upload sessions carry signatures, so only hosts are named.
 
-use std::error::Error as StdError;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 
 use super::CredentialsError;
-use super::limits::MAX_MESSAGE_CHARS;
+use super::network_cause::{self, NetworkCause};
 use crate::image::Digest;
 use crate::{Cause, Remedy};
 
@@ -25,12 +25,20 @@ pub enum RegistryError {
         host: String,
         /// What happened.
         reason: String,
-        /// Whether it was about certificates: trying again does not help then.
-        tls: bool,
+        /// What is to blame, as far as that is known.
+        cause: NetworkCause,
     },
     /// Plain HTTP would be needed and is not allowed.
     #[error("{0} wants to be reached in plain HTTP")]
     PlainHttp(String),
+    /// The certificates that are kept for a registry can't be used.
+    #[error("cannot use the certificates in {}: {reason}", path.display())]
+    Certificates {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The credentials could not be looked up.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -126,7 +134,21 @@ impl RegistryError {
     /// What to do about it, where it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            RegistryError::Network { tls: true, .. } => Some(Remedy::TrustAuthority),
+            RegistryError::Network { cause, .. } => match cause {
+                NetworkCause::Connection => None,
+                NetworkCause::UnknownHost => Some(Remedy::CheckHostName),
+                NetworkCause::NoTls => Some(Remedy::AllowPlainHttp),
+                NetworkCause::UnknownAuthority | NetworkCause::Tls => Some(Remedy::TrustAuthority),
+                NetworkCause::CertificateTime => Some(Remedy::RenewCertificate),
+                NetworkCause::CertificateName => Some(Remedy::NameInCertificate),
+                NetworkCause::ClientCertificate => Some(Remedy::ClientCertificate),
+            },
+            RegistryError::Certificates { .. } => Some(Remedy::ClientCertificate),
+            RegistryError::Busy { status: 429, .. } => Some(Remedy::FewerRequests),
+            RegistryError::Denied { message, .. } if says_quota(message) => {
+                Some(Remedy::RegistrySpace)
+            }
+            RegistryError::Status { status, message, .. } => status_remedy(*status, message),
             RegistryError::PlainHttp(_) => Some(Remedy::AllowPlainHttp),
             RegistryError::Unauthorized { known: true, .. } => Some(Remedy::OtherCredentials),
             RegistryError::Credentials(CredentialsError::Unreadable { .. }) => {
@@ -139,9 +161,7 @@ impl RegistryError {
     /// What a user can do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            RegistryError::Network { tls: false, .. } => {
-                "check the registry's name and the network"
-            }
+            RegistryError::Network { .. } => "check the registry's name and the network",
             RegistryError::Credentials(error) => return error.hint(),
             RegistryError::Unauthorized { known: false, .. } => {
                 "check the name, and log in with skopeo login, podman login or docker login"
@@ -159,22 +179,24 @@ impl RegistryError {
     }
 
     pub(super) fn network(host: &str, error: reqwest::Error) -> Self {
-        let tls = tls_error(&error).is_some_and(|error| !speaks_no_tls(error));
-        RegistryError::Network { host: host.to_owned(), reason: root_cause(error), tls }
+        let (cause, reason) = network_cause::explain(error);
+        RegistryError::Network { host: host.to_owned(), reason, cause }
+    }
+
+    /// A connection to `host` that ended or stands still.
+    pub(super) fn connection(host: &str, reason: impl Into<String>) -> Self {
+        let (reason, cause) = (reason.into(), NetworkCause::Connection);
+        RegistryError::Network { host: host.to_owned(), reason, cause }
     }
 
     pub(super) fn silence(host: &str, time: Duration) -> Self {
-        RegistryError::Network {
-            host: host.to_owned(),
-            reason: format!("no sign of life for {} s", time.as_secs()),
-            tls: false,
-        }
+        Self::connection(host, format!("no sign of life for {} s", time.as_secs()))
     }
 
     /// Whether the same request may succeed a moment later.
     pub(super) fn may_retry(&self) -> bool {
         match self {
-            RegistryError::Network { tls, .. } => !tls,
+            RegistryError::Network { cause, .. } => cause.may_pass(),
             RegistryError::Status { status, .. } => {
                 StatusCode::from_u16(*status).is_ok_and(is_passing)
             }
@@ -195,66 +217,42 @@ fn status_cause(status: u16) -> Cause {
     }
 }
 
+/// What helps against a status, by what stands beside it.
+fn status_remedy(status: u16, message: &str) -> Option<Remedy> {
+    match status {
+        _ if says_quota(message) => Some(Remedy::RegistrySpace),
+        413 => Some(Remedy::LargerUploads),
+        415 => Some(Remedy::OtherManifestKind),
+        429 => Some(Remedy::FewerRequests),
+        507 => Some(Remedy::RegistrySpace),
+        400 if speaks_tls(message) => Some(Remedy::SpeakTls),
+        _ => None,
+    }
+}
+
+/// Whether a refusal is about room that is used up: the specification has no code for that.
+fn says_quota(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["quota", "storage limit", "insufficient storage", "no space left", "upper limit"]
+        .iter()
+        .any(|text| message.contains(text))
+}
+
+/// What Go's and nginx's TLS servers answer to plain HTTP.
+fn speaks_tls(message: &str) -> bool {
+    ["HTTP request to an HTTPS server", "HTTP request was sent to HTTPS port"]
+        .iter()
+        .any(|text| message.contains(text))
+}
+
 /// Whether a status tells of a state that passes.
 pub(super) fn is_passing(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS
         || status == StatusCode::REQUEST_TIMEOUT
         || (status.is_server_error()
             && status != StatusCode::NOT_IMPLEMENTED
-            && status != StatusCode::HTTP_VERSION_NOT_SUPPORTED)
-}
-
-/// The TLS error inside a request's error, if that is what it is.
-pub(super) fn tls_error(error: &reqwest::Error) -> Option<&rustls::Error> {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<rustls::Error>() {
-            return Some(error);
-        }
-        // An I/O error that wraps another hides it: its source is the wrapped one's source.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        if let Some(error) = wrapped.and_then(|error| error.downcast_ref::<rustls::Error>()) {
-            return Some(error);
-        }
-        cause = wrapped.map(|error| error as &(dyn StdError + 'static)).or_else(|| error.source());
-    }
-    None
-}
-
-/// Whether the other side answered in something that is not TLS at all.
-pub(super) fn speaks_no_tls(error: &rustls::Error) -> bool {
-    matches!(error, rustls::Error::InvalidMessage(_))
-}
-
-/// The innermost cause, which is the one that tells; the outer ones say only "error sending request".
-fn root_cause(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn StdError = &error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    printable(&cause.to_string())
-}
-
-/// What the registry says, cut to a length and without control characters, after a colon.
-pub(super) fn message(body: &[u8]) -> String {
-    let envelope: Result<oci_client::errors::OciEnvelope, _> = serde_json::from_slice(body);
-    let text = match envelope {
-        Ok(envelope) => {
-            let messages = envelope.errors.into_iter().map(|error| match error.message.as_str() {
-                "" => serde_json::to_string(&error.code).unwrap_or_default(),
-                message => message.to_owned(),
-            });
-            messages.collect::<Vec<_>>().join(", ")
-        }
-        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
-    };
-    if text.is_empty() { text } else { format!(": {}", printable(&text)) }
-}
-
-fn printable(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(MAX_MESSAGE_CHARS).collect()
+            && status != StatusCode::HTTP_VERSION_NOT_SUPPORTED
+            && status != StatusCode::INSUFFICIENT_STORAGE)
 }
 
 impl From<RegistryError> for std::io::Error {

@@ -1,7 +1,8 @@
 //! The HTTP client all registries share: TLS, redirects, time limits, and where plain HTTP may go.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Client, ClientBuilder, Url};
 
 use super::RegistryError;
+use super::certificates::{CertificateFolders, HostCertificates};
 use super::limits::{CONNECT_TIME, MAX_REDIRECTS};
 use super::retry::RetryPolicy;
 use crate::image::limits::MAX_CA_FILE_BYTES;
@@ -29,9 +31,12 @@ pub(super) struct HttpClient {
     /// The longest pause that is waited for.
     pub(super) longest_pause: Duration,
     plain_http: bool,
+    verify: bool,
     authorities: Vec<Certificate>,
-    /// Made when first needed: loading the system's certificates takes a while.
-    clients: Mutex<Option<Clients>>,
+    folders: CertificateFolders,
+    /// By the folder with certificates that counts. Made when first needed: loading the system's
+    /// certificates takes a while.
+    clients: Mutex<HashMap<Option<PathBuf>, Clients>>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,18 +71,27 @@ impl HttpClient {
             },
             silence: settings.silence,
             longest_pause: settings.longest_pause,
-            plain_http: settings.plain_http,
+            // Whoever may be anybody may as well be spoken to in the open.
+            plain_http: settings.plain_http || !settings.tls_verify,
+            verify: settings.tls_verify,
             authorities,
+            folders: CertificateFolders::new(settings.cert_dir.clone()),
             clients: Mutex::default(),
         })
     }
 
-    /// The client for requests to `url`.
-    pub(super) fn for_url(&self, url: &Url) -> Result<Client, RegistryError> {
+    /// The client for requests to `url`, to which the registry `host` led. If no certificates are kept
+    /// for the URL's own host, those of the registry count.
+    pub(super) fn for_url(&self, url: &Url, host: &str) -> Result<Client, RegistryError> {
+        let names = [names(url), vec![host.to_owned()]].concat();
+        let folder = self.folders.of_host(&names);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let clients = match &*clients {
+        let clients = match clients.get(&folder) {
             Some(made) => made.clone(),
-            None => clients.insert(self.connect()?).clone(),
+            None => {
+                let made = self.connect(folder.as_deref())?;
+                clients.entry(folder).or_insert(made).clone()
+            }
         };
         Ok(if is_loopback(url) { clients.loopback } else { clients.outward })
     }
@@ -93,18 +107,23 @@ impl HttpClient {
         may_follow(self.plain_http, from, to)
     }
 
-    fn connect(&self) -> Result<Clients, RegistryError> {
+    fn connect(&self, folder: Option<&Path>) -> Result<Clients, RegistryError> {
+        let kept = folder.map(HostCertificates::read).transpose()?;
+        let identity = kept.as_ref().and_then(|kept| kept.identity.clone());
+        let kept = kept.into_iter().flat_map(|kept| kept.authorities);
+        let authorities: Vec<Certificate> = self.authorities.iter().cloned().chain(kept).collect();
+        let builder = || match identity.clone() {
+            Some(identity) => self.builder().identity(identity),
+            None => self.builder(),
+        };
         // Fails only if the process has a provider already, which then serves.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let setup = |error: reqwest::Error| RegistryError::Setup(error.without_url().to_string());
         let build = |configure: fn(ClientBuilder) -> ClientBuilder| {
-            let system =
-                configure(self.builder()).tls_certs_merge(self.authorities.clone()).build();
+            let system = configure(builder()).tls_certs_merge(authorities.clone()).build();
             // Where the system has no certificates at all (a bare container), those of the CA file
             // are all there is, and none is enough for plain HTTP.
-            system.or_else(|_| {
-                configure(self.builder()).tls_certs_only(self.authorities.clone()).build()
-            })
+            system.or_else(|_| configure(builder()).tls_certs_only(authorities.clone()).build())
         };
         let outward = build(|builder| builder).map_err(setup)?;
         let loopback = build(ClientBuilder::no_proxy).map_err(setup)?;
@@ -115,6 +134,7 @@ impl HttpClient {
         let plain_http = self.plain_http;
         Client::builder()
             .user_agent(USER_AGENT)
+            .tls_danger_accept_invalid_certs(!self.verify)
             .connect_timeout(CONNECT_TIME.min(self.silence))
             // Where we come from is nobody's business, and upload URLs have secrets in them.
             .referer(false)
@@ -137,6 +157,16 @@ fn may_follow(plain_http: bool, from: &Url, to: &Url) -> bool {
         "https" => true,
         "http" => plain_http || (is_loopback(from) && is_loopback(to)),
         _ => false,
+    }
+}
+
+/// What the host of a URL is called, with its port if that is not the usual one, and with that too.
+fn names(url: &Url) -> Vec<String> {
+    let Some(host) = url.host_str() else { return Vec::new() };
+    match (url.port(), url.port_or_known_default()) {
+        (Some(port), _) => vec![format!("{host}:{port}")],
+        (None, Some(usual)) => vec![host.to_owned(), format!("{host}:{usual}")],
+        (None, None) => vec![host.to_owned()],
     }
 }
 

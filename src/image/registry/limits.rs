@@ -11,6 +11,9 @@ pub(super) const MAX_ERROR_ANSWER_BYTES: usize = 64 << 10;
 /// Characters of a registry's error message that are passed on.
 pub(super) const MAX_MESSAGE_CHARS: usize = 300;
 
+/// Characters of a detail of such a message.
+pub(super) const MAX_DETAIL_CHARS: usize = 200;
+
 /// Bytes of a file with credentials.
 pub(super) const MAX_AUTH_FILE_BYTES: u64 = 1 << 20;
 

@@ -83,7 +83,11 @@ async fn pages(
             return Err(session.protocol(problem).into());
         }
         pages.push(body);
-        next = next_page(&url, &headers);
+        next = match next_page(&url, &headers) {
+            Some(next) => Some(session.host.in_own_scheme(next).await?),
+            None => None,
+        };
+        next = next.filter(|next| next.origin() == url.origin());
     }
     Ok((!pages.is_empty()).then_some(pages))
 }
@@ -99,7 +103,7 @@ fn next_page(url: &Url, headers: &HeaderMap) -> Option<Url> {
             .any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
         is_next.then_some(target)
     })?;
-    url.join(next).ok().filter(|next| next.origin() == url.origin())
+    url.join(next).ok().filter(|next| next.host() == url.host())
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! Images in a registry (OCI distribution spec v1.1). This is the one place in the library with async
 //! code; everything that leaves it blocks.
 //!
-//! What comes from `oci-client`: the grammar of references, the registry's error envelope. Its client
-//! does not serve here, for reasons found in version 0.18.0:
+//! The client of the crate `oci-client` does not serve here, for reasons found in version 0.18.0:
 //! - a failed request gives neither status nor headers, so that `Retry-After` and 5xx are lost;
 //! - manifests, token answers and error bodies are read into memory without a limit;
 //! - a token is renewed by the clock only: a 401 in the middle of a job ends it;
@@ -10,17 +9,20 @@
 //! - `pull_blob` follows a foreign layer's URLs.
 
 mod authorization;
+mod certificates;
 mod challenge;
 mod credentials;
 mod download;
 mod endpoint;
 mod error;
+mod error_answer;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod http_client;
 mod limits;
 mod listing;
 mod manifests;
+mod network_cause;
 mod probe;
 mod push;
 mod referrers;
@@ -39,6 +41,7 @@ pub use credentials::CredentialsError;
 use endpoint::Host;
 pub use error::RegistryError;
 use http_client::HttpClient;
+pub use network_cause::NetworkCause;
 use session::{Access, Session};
 
 use super::oci_image::{self, BlobSource};
@@ -46,7 +49,7 @@ use super::{
     Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, Manifest, Platform,
     RegistryReference, TransportSettings,
 };
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 
 /// Every registry that is talked to, with what has been learnt about it.
 #[derive(Debug)]
@@ -75,7 +78,29 @@ impl Registries {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
-        let session = self.session(image, Access::Pull);
+        self.open_as(Access::Pull, reference, image, platform, progress)
+    }
+
+    /// The same with the leave of somebody who writes there: many registries give strangers and readers
+    /// no answer about a repository that is to be made by the first push.
+    pub(super) fn open_to_replace(
+        &self,
+        reference: &ImageReference,
+        image: &RegistryReference,
+        platform: &Platform,
+    ) -> Result<Image, ImageError> {
+        self.open_as(Access::Push, reference, image, platform, &Silent)
+    }
+
+    fn open_as(
+        &self,
+        access: Access,
+        reference: &ImageReference,
+        image: &RegistryReference,
+        platform: &Platform,
+        progress: &dyn Progress,
+    ) -> Result<Image, ImageError> {
+        let session = self.session(image, access);
         let (get, wanted) = (Arc::clone(&session), image.clone());
         let top =
             runtime::run_watched(progress, async move { manifests::get(&get, &wanted).await })?;

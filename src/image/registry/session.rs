@@ -6,12 +6,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Body, Method, Response, StatusCode, Url};
+use reqwest::{Body, Method, Response, ResponseBuilderExt as _, StatusCode, Url};
 
 use super::RegistryError;
 use super::authorization::Subject;
 use super::endpoint::Host;
-use super::error::{self, is_passing};
+use super::error::is_passing;
+use super::error_answer;
 use super::http_client::same_origin;
 use super::limits::MAX_ERROR_ANSWER_BYTES;
 use super::retry::{RetryPolicy, retry_after};
@@ -104,8 +105,28 @@ impl Session {
         }
     }
 
-    /// Sends a request once, apart from what authentication needs.
+    /// Sends a request once, apart from what authentication needs, and once more if a redirect led to
+    /// a storage host that refuses: the URL with its signature may have ended on the way.
     pub(super) async fn send(&self, call: &Call) -> Result<Response, RegistryError> {
+        let response = self.send_authorized(call).await?;
+        let repeatable = [Method::GET, Method::HEAD].contains(&call.method);
+        let was_redirected = !same_origin(&call.url, response.url());
+        if repeatable && was_redirected && self.is_refused_elsewhere(&response).await? {
+            return self.send_authorized(call).await;
+        }
+        Ok(response)
+    }
+
+    /// Whether another host than the registry refuses, as storage does whose signed URL has ended.
+    pub(super) async fn is_refused_elsewhere(
+        &self,
+        response: &Response,
+    ) -> Result<bool, RegistryError> {
+        let refused = [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN].contains(&response.status());
+        Ok(refused && !same_origin(self.host.base().await?, response.url()))
+    }
+
+    async fn send_authorized(&self, call: &Call) -> Result<Response, RegistryError> {
         let subject = Subject { repository: &self.repository, scopes: &self.scopes };
         let own = same_origin(self.host.base().await?, &call.url);
         let mut refused = None;
@@ -119,14 +140,44 @@ impl Session {
             let response = self.send_with(call, header.as_ref()).await?;
             // A storage host that a redirect led to has no say in where credentials go.
             let is_registrys = own && same_origin(self.host.base().await?, response.url());
-            if response.status() != StatusCode::UNAUTHORIZED || !is_registrys {
+            if !is_registrys {
                 return Ok(response);
             }
-            authorizer.learn(response.headers(), header.as_ref(), &subject);
+            match self.is_over(response, header.as_ref(), refused.is_some()).await? {
+                Verdict::Answer(response) => return Ok(response),
+                Verdict::Again(headers) => authorizer.learn(&headers, header.as_ref(), &subject),
+            }
             refused = Some(header);
         }
         let known = self.host.authorizer.has_credentials(&subject);
         Err(RegistryError::Unauthorized { place: self.place(), known })
+    }
+
+    /// Whether an answer is about the header that was sent: a 401 is, and also a 400 or 403 that says so in
+    /// words, unless something was `refused` before.
+    async fn is_over(
+        &self,
+        response: Response,
+        sent: Option<&HeaderValue>,
+        refused: bool,
+    ) -> Result<Verdict, RegistryError> {
+        match response.status() {
+            StatusCode::UNAUTHORIZED => return Ok(Verdict::Again(response.headers().clone())),
+            StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN if sent.is_some() && !refused => {}
+            _ => return Ok(Verdict::Answer(response)),
+        }
+        let (status, headers) = (response.status(), response.headers().clone());
+        let url = response.url().clone();
+        let body = read_start(&self.host, response, MAX_ERROR_ANSWER_BYTES).await?;
+        if error_answer::says_token_is_over(&body) {
+            return Ok(Verdict::Again(headers));
+        }
+        let mut answer = http::Response::builder().status(status).url(url);
+        if let Some(all) = answer.headers_mut() {
+            *all = headers;
+        }
+        let answer = answer.body(body).map_err(|_| self.protocol("an answer can't be read"))?;
+        Ok(Verdict::Answer(answer.into()))
     }
 
     async fn send_with(
@@ -135,7 +186,7 @@ impl Session {
         authorization: Option<&HeaderValue>,
     ) -> Result<Response, RegistryError> {
         self.host.until_free().await?;
-        let client = self.host.http.for_url(&call.url)?;
+        let client = self.host.client(&call.url)?;
         let mut request = client.request(call.method.clone(), call.url.clone());
         request = request.headers(call.headers.clone());
         if let Some(header) = authorization {
@@ -173,7 +224,7 @@ impl Session {
     pub(super) async fn failure(&self, response: Response, action: &'static str) -> RegistryError {
         let status = response.status();
         let body = read_start(&self.host, response, MAX_ERROR_ANSWER_BYTES).await;
-        let message = error::message(&body.unwrap_or_default());
+        let message = error_answer::message(&body.unwrap_or_default());
         let place = self.place();
         match status {
             StatusCode::FORBIDDEN => RegistryError::Denied { place, message },
@@ -205,6 +256,14 @@ impl Session {
     pub(super) fn protocol(&self, problem: impl Into<String>) -> RegistryError {
         RegistryError::Protocol { place: self.place(), problem: problem.into() }
     }
+}
+
+/// What an answer means for the credentials that were shown.
+enum Verdict {
+    /// They have nothing to do with it.
+    Answer(Response),
+    /// Others are to be shown; the headers say which.
+    Again(HeaderMap),
 }
 
 /// How often something has failed in a row.

@@ -12,7 +12,7 @@ use super::RegistryError;
 use super::authorization::Subject;
 use super::credentials::Credentials;
 use super::endpoint::Host;
-use super::error;
+use super::error_answer;
 use super::limits::MAX_TOKEN_ANSWER_BYTES;
 use super::session::read_start;
 use super::token_answer::{self, TokenAnswer};
@@ -40,7 +40,7 @@ pub(super) async fn fetch(
         return Err(RegistryError::Unauthorized { place: place(), known: credentials.is_some() });
     }
     if !status.is_success() {
-        let message = error::message(&body);
+        let message = error_answer::message(&body);
         let (status, action) = (status.as_u16(), "a request for a token");
         return Err(RegistryError::Status { place: place(), status, action, message });
     }
@@ -58,10 +58,11 @@ async fn request(
 ) -> Result<RequestBuilder, RegistryError> {
     let realm =
         Url::parse(realm).map_err(|_| host.protocol("its token server has no valid URL"))?;
+    let realm = host.in_own_scheme(realm).await?;
     if !host.http.may_follow(host.base().await?, &realm) {
         return Err(RegistryError::PlainHttp(realm.host_str().unwrap_or_default().to_owned()));
     }
-    let client = host.http.for_url(&realm)?;
+    let client = host.client(&realm)?;
     let mut fields: Vec<(&str, String)> = Vec::new();
     fields.extend(service.map(|service| ("service", service)));
     if let Some(Credentials::IdentityToken(token)) = credentials {

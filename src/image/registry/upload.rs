@@ -91,7 +91,8 @@ impl Upload {
             match session.call(&call).await {
                 Ok(response) if response.status() == StatusCode::CREATED => return Mount::Done,
                 Ok(response) if response.status() == StatusCode::ACCEPTED => {
-                    return location(&session, &response).map_or(Mount::Impossible, Mount::Upload);
+                    let location = location(&session, &response).await;
+                    return location.map_or(Mount::Impossible, Mount::Upload);
                 }
                 _ => {}
             }
@@ -103,6 +104,7 @@ impl Upload {
     /// can take an upload up again.
     async fn send(&self, mut location: Option<Url>) -> Result<(), ImageError> {
         let mut attempts = self.session.attempts();
+        let mut refused_elsewhere = false;
         loop {
             let target = match location.take() {
                 Some(location) => location,
@@ -112,6 +114,11 @@ impl Upload {
                 Ok(response) if response.status().is_success() => return Ok(()),
                 Ok(response) => {
                     let pause = self.session.asked_pause(&response)?;
+                    // A signed URL may have ended while other blobs went out; a new one tells.
+                    if !refused_elsewhere && self.session.is_refused_elsewhere(&response).await? {
+                        refused_elsewhere = true;
+                        continue;
+                    }
                     // The upload may have been forgotten by a registry that was started anew.
                     let lost = response.status() == StatusCode::NOT_FOUND;
                     let passing = lost || is_passing(response.status());
@@ -142,11 +149,10 @@ impl Upload {
     }
 
     fn lost(&self) -> RegistryError {
-        RegistryError::Network {
-            host: self.session.host.name.clone(),
-            reason: "the registry lost the upload".to_owned(),
-            tls: false,
-        }
+        RegistryError::connection(
+            &self.session.host.name,
+            "the registry lost the upload".to_owned(),
+        )
     }
 }
 
@@ -157,16 +163,17 @@ pub(super) async fn begin(session: &Session) -> Result<Url, RegistryError> {
     call.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     let response = session.call(&call).await?;
     match response.status() {
-        StatusCode::ACCEPTED => location(session, &response),
+        StatusCode::ACCEPTED => location(session, &response).await,
         _ => Err(session.failure(response, call.action).await),
     }
 }
 
 /// The URL that an answer to a beginning names; it may be relative, and may lead to another host.
-fn location(session: &Session, response: &Response) -> Result<Url, RegistryError> {
+async fn location(session: &Session, response: &Response) -> Result<Url, RegistryError> {
     let text = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
     let url = text.and_then(|text| response.url().join(text).ok());
     let url = url.ok_or_else(|| session.protocol("it gave no place to upload to"))?;
+    let url = session.host.in_own_scheme(url).await?;
     if !session.host.http.may_follow(response.url(), &url) {
         return Err(RegistryError::PlainHttp(url.host_str().unwrap_or_default().to_owned()));
     }
