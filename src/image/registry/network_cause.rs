@@ -39,6 +39,19 @@ const LOOKUP_FAILED: &str = "failed to lookup address information";
 /// What the C libraries call a failure of the resolver that may pass.
 const PASSING_LOOKUPS: [&str; 2] = ["Temporary failure", "Try again"];
 
+/// How alerts of the other side are told, and those that are about our certificate.
+const ALERT: &str = "received fatal alert: ";
+const CERTIFICATE_ALERTS: [&str; 8] = [
+    "CertificateRequired",
+    "BadCertificate",
+    "UnsupportedCertificate",
+    "CertificateRevoked",
+    "CertificateExpired",
+    "CertificateUnknown",
+    "UnknownCA",
+    "AccessDenied",
+];
+
 impl NetworkCause {
     /// Whether the same request may come through a moment later.
     pub(super) fn may_pass(self) -> bool {
@@ -59,6 +72,11 @@ pub(super) fn explain(error: reqwest::Error) -> (NetworkCause, String) {
         return (tls_cause(error), tls_reason(error));
     }
     let reason = root_cause(&error);
+    // HTTP/2 passes on the text of an alert only, which may come after the handshake (RFC 8446, section 4.6).
+    if CERTIFICATE_ALERTS.iter().any(|alert| reason.ends_with(&format!("{ALERT}{alert}"))) {
+        let reason = format!("it wants another certificate from us, or one at all: {reason}");
+        return (NetworkCause::ClientCertificate, reason);
+    }
     let is_lookup = reason.starts_with(LOOKUP_FAILED);
     let may_pass = PASSING_LOOKUPS.iter().any(|text| reason.contains(text));
     match is_lookup {
@@ -89,7 +107,8 @@ fn tls_cause(error: &TlsError) -> NetworkCause {
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 CertificateName
             }
-            CertificateError::UnknownIssuer => UnknownAuthority,
+            // An authority of that name may be known, and be another.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => UnknownAuthority,
             // A certificate that vouches for itself and is not among those trusted.
             CertificateError::Other(_) => UnknownAuthority,
             _ => Tls,
@@ -127,9 +146,9 @@ fn tls_reason(error: &TlsError) -> String {
             let names: Vec<String> = presented.iter().map(|name| shown_name(name)).collect();
             format!("its certificate is for other names: {}", listed(&names))
         }
-        TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "nobody who is trusted here vouches for its certificate".to_owned()
-        }
+        TlsError::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "nobody who is trusted here vouches for its certificate".to_owned(),
         TlsError::AlertReceived(_) if tls_cause(error) == NetworkCause::ClientCertificate => {
             format!("it wants another certificate from us, or one at all: {error}")
         }

@@ -143,7 +143,7 @@ impl Session {
             if !is_registrys {
                 return Ok(response);
             }
-            match self.is_over(response, header.as_ref(), refused.is_some()).await? {
+            match self.is_over(response, header.as_ref(), matches!(refused, Some(Some(_)))).await? {
                 Verdict::Answer(response) => return Ok(response),
                 Verdict::Again(headers) => authorizer.learn(&headers, header.as_ref(), &subject),
             }
