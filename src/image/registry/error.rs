@@ -108,8 +108,12 @@ impl RegistryError {
     pub fn cause(&self) -> Cause {
         match self {
             RegistryError::Setup(_) => Cause::Resources,
-            RegistryError::Network { tls: true, .. } | RegistryError::PlainHttp(_) => Cause::Tls,
-            RegistryError::Network { tls: false, .. } => Cause::Unreachable,
+            RegistryError::Network {
+                cause: NetworkCause::Connection | NetworkCause::UnknownHost,
+                ..
+            } => Cause::Unreachable,
+            RegistryError::Network { .. } | RegistryError::PlainHttp(_) => Cause::Tls,
+            RegistryError::Certificates { .. } => Cause::Credentials,
             RegistryError::Credentials(_) => Cause::Credentials,
             RegistryError::Unauthorized { .. } => Cause::Unauthorized,
             RegistryError::Denied { .. } => Cause::Denied,
