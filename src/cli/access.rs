@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use remora::Cause;
 use remora::image::{
     ArchiveFile, Image, ImageError, ImageReference, Platform, TransportSettings, Transports,
@@ -40,7 +39,6 @@ pub(super) struct AccessArguments {
 pub(super) struct StoreArguments {
     /// The folder that keeps uncompressed layers [default: remora in the user's cache]
     #[arg(long, env = "REMORA_STORE", hide_env_values = true, global = true, value_name = "DIR")]
-    #[arg(value_parser = OsStringValueParser::new().map(PathBuf::from))]
     store: Option<PathBuf>,
 }
 
@@ -130,9 +128,7 @@ impl StoreArguments {
     }
 
     fn path(&self) -> Result<PathBuf, Failure> {
-        // An empty variable is one that is not set.
-        let named = self.store.clone().filter(|path| !path.as_os_str().is_empty());
-        Ok(named.map_or_else(Store::default_path, Ok)?)
+        Ok(self.store.clone().map_or_else(Store::default_path, Ok)?)
     }
 }
 

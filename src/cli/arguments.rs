@@ -1,6 +1,7 @@
 //! The command line: what can be said, and the options that every command has.
 
-use clap::{Args, Parser, Subcommand};
+use clap::builder::{OsStr, Resettable};
+use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand};
 
 use super::apply::Apply;
 use super::completions::Completions;
@@ -77,6 +78,26 @@ pub(super) enum Command {
     Prepare(Box<Prepare>),
     Completions(Completions),
     Man(Man),
+}
+
+impl Arguments {
+    /// The command line as clap reads it.
+    pub(super) fn definition() -> clap::Command {
+        without_empty_variables(Arguments::command())
+    }
+}
+
+/// The same command without those variables that are empty: they are as if they were not set.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |arg: &Arg| {
+        let name = arg.get_env();
+        name.and_then(std::env::var_os).is_some_and(|value| value.is_empty())
+    };
+    let command = command.mut_args(|arg| match is_empty(&arg) {
+        true => arg.env(Resettable::<OsStr>::Reset),
+        false => arg,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 impl Command {

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use self::queued::Queued;
@@ -46,7 +47,8 @@ pub(super) fn install_server(
 ) -> Result<Queued, Failure> {
     let default = match verbose {
         _ if quiet => "error",
-        0 => "warn,remora=info",
+        // The decisions that commands tell of with -v would be one line for each blob of each job.
+        0 => "warn,remora=info,remora::image=warn,remora::store=warn",
         1 => "info,remora=debug",
         _ => "debug,remora=trace",
     };
@@ -86,11 +88,20 @@ fn filter(default: &str) -> Result<EnvFilter, Failure> {
     if text.is_empty() {
         return Ok(EnvFilter::new(default));
     }
-    let parsed = text.to_str().and_then(|text| EnvFilter::try_new(text).ok());
+    let parsed = text.to_str().filter(|text| has_only_levels(text));
+    let parsed = parsed.and_then(|text| EnvFilter::try_new(text).ok());
     parsed.ok_or_else(|| {
         let what = format!("{FILTER_VARIABLE} is no filter for the log: {}", text.display());
         Failure::usage(what, "write levels like debug, or remora=debug,hyper=info")
     })
+}
+
+/// Whether each part of a filter that stands alone is a level. A level with a typing error would be taken for
+/// the name of a crate, and nothing would be logged.
+fn has_only_levels(text: &str) -> bool {
+    let alone = |part: &&str| !part.contains(['=', '[', ':']);
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    parts.filter(alone).all(|part| part.parse::<LevelFilter>().is_ok())
 }
 
 /// Writes log lines to the screen, around the bars.
@@ -113,5 +124,20 @@ impl<'a> MakeWriter<'a> for ScreenWriter {
 
     fn make_writer(&'a self) -> Self::Writer {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_with_a_typing_error_is_no_filter() {
+        for text in ["debug", "remora=debug,hyper=info", "warn, remora=trace", "off", "5"] {
+            assert!(has_only_levels(text), "{text}");
+        }
+        for text in ["debgu", "remora=debug,lound", "verbose", "remora"] {
+            assert!(!has_only_levels(text), "{text}");
+        }
     }
 }

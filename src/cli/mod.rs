@@ -40,7 +40,7 @@ mod usage;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 
 use self::arguments::{Arguments, Command, OutputArguments};
 use self::failure::Failure;
@@ -49,7 +49,10 @@ use self::session::Session;
 
 /// Runs the command line of this process and gives its exit code.
 pub(crate) fn main() -> ExitCode {
-    let Arguments { command, output } = match Arguments::try_parse() {
+    let parsed = Arguments::definition()
+        .try_get_matches()
+        .and_then(|matches| Arguments::from_arg_matches(&matches));
+    let Arguments { command, output } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return usage::answer(&error),
     };

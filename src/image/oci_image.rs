@@ -94,6 +94,12 @@ fn resolve(
             ManifestDocument::Image(manifest) => return Ok(*manifest),
             ManifestDocument::Index(index) => {
                 let chosen = choose(reference, &index, platform)?;
+                if let Some(platform) = &chosen.platform {
+                    tracing::info!(
+                        "{reference}: chose the image for {platform}, {}",
+                        chosen.digest
+                    );
+                }
                 read_manifest(reference, source, chosen, progress)?
             }
         };

@@ -46,6 +46,13 @@ impl Store {
                 }
             }
         }
+        for Wanted { image, index, diff_id } in &wanted {
+            let how = match self.layer_path(diff_id).exists() {
+                true => "is in the store",
+                false => "is not in the store: fetching it",
+            };
+            tracing::info!("{}: layer {index}, {diff_id}, {how}", images[*image].reference());
+        }
         self.check_space_for(images, &wanted)?;
         let budgets: Vec<ImageBudget> = images.iter().map(|image| self.budget_of(image)).collect();
         let layers = in_threads(&wanted, |&Wanted { image, index, .. }| {

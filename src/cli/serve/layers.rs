@@ -76,7 +76,7 @@ impl Layered {
     }
 
     fn parse(given: Vec<Given>) -> Result<Self, Failure> {
-        let mut command = with_defaults(Arguments::command(), &given);
+        let mut command = with_defaults(Arguments::definition(), &given);
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         let matches = matches.map_err(|error| usage::failure(&error.render().to_string(), None))?;
         let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;

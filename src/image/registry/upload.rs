@@ -48,18 +48,21 @@ impl Upload {
 
     /// Sees to it that the repository has the blob: it may have it, another one may, or it is sent.
     pub(super) async fn run(&self, mount_from: &[String]) -> Result<(), ImageError> {
-        if !self.exists(&self.session, &self.session.repository).await? {
-            let location = match self.mount(mount_from).await {
-                Mount::Done => return self.finished(),
-                Mount::Upload(location) => Some(location),
-                Mount::Impossible => None,
-            };
-            self.send(location).await?;
+        if self.exists(&self.session, &self.session.repository).await? {
+            return self.finished("is there already");
         }
-        self.finished()
+        let location = match self.mount(mount_from).await {
+            Mount::Done => return self.finished("mounted from another repository"),
+            Mount::Upload(location) => Some(location),
+            Mount::Impossible => None,
+        };
+        self.send(location).await?;
+        self.finished("uploaded")
     }
 
-    fn finished(&self) -> Result<(), ImageError> {
+    fn finished(&self, how: &str) -> Result<(), ImageError> {
+        let Blob { digest, size, .. } = &*self.blob;
+        tracing::info!("{}: blob {digest} {how}, {size} bytes", self.session.place());
         self.sent.reached(self.blob.size);
         Ok(())
     }

@@ -126,7 +126,7 @@ fn each_failure_says_its_code_and_whether_trying_again_can_help() {
         ("inspect oci:thermostat:2.0", "not_found", false),
         ("inspect docker-archive:nowhere.tar", "not_found", false),
         ("inspect oci:thermostat:1.0", "content", false),
-        ("create oci:damaged:1.0 oci:thermostat:1.1 -o oci:x --store new", "blob_damaged", false),
+        ("create oci:damaged:1.0 oci:thermostat:1.1 -o oci:x --store new", "content", false),
         ("create oci:thermostat:1.0 oci:thermostat:1.1 -o oci:noise/x", "obstacle", false),
         (
             "diff oci:thermostat:1.0 oci:thermostat:1.1 --max-layer-size 1k --store s",

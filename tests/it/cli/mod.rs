@@ -10,6 +10,7 @@ mod progress;
 mod round_trip;
 mod sandbox;
 mod snapshot;
+mod surroundings;
 
 use sandbox::{LAYOUT, Sandbox};
 use snapshot::assert_snapshot;

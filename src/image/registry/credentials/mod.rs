@@ -121,10 +121,11 @@ pub(super) async fn look_up(
             None => None,
         };
         if credentials.is_some() {
-            tracing::debug!(file = %place.path.display(), host, "found credentials");
+            tracing::info!("{host}: logging in with the credentials in {}", place.path.display());
             return Ok(credentials);
         }
     }
+    tracing::info!("{host}: no credentials for {repository}, asking without");
     Ok(None)
 }
 
