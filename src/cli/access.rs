@@ -63,8 +63,8 @@ impl AccessArguments {
         match (&self.platform, image.platform()) {
             (Some(wanted), Some(found)) if !wanted.runs(&found) => Err(ImageError::OtherPlatform {
                 reference: reference.to_string(),
-                wanted: wanted.clone(),
-                found,
+                wanted: Box::new(wanted.clone()),
+                found: Box::new(found),
             }
             .into()),
             _ => Ok(image),

@@ -58,7 +58,7 @@ fn at_terminal(mut terminal: File, question: &str) -> io::Result<String> {
 }
 
 fn read_line(terminal: &File, typed: &mut Vec<u8>) -> io::Result<()> {
-    for byte in terminal.take(MAX_BYTES).bytes() {
+    for byte in BufReader::new(terminal.take(MAX_BYTES)).bytes() {
         match byte? {
             b'\n' => break,
             byte => typed.push(byte),

@@ -52,9 +52,9 @@ pub enum ImageError {
         /// The image.
         reference: String,
         /// The platform that was named.
-        wanted: Platform,
+        wanted: Box<Platform>,
         /// The platform that it is for.
-        found: Platform,
+        found: Box<Platform>,
     },
     /// There is no such image where it was looked for.
     #[error("{reference} was not found{}", found(names))]

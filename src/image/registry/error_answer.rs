@@ -1,12 +1,13 @@
 //! What an answer without success says: the error documents of registries (OCI distribution spec, "Error
 //! Codes") and what stands in their place elsewhere. Pure.
 
+use oci_client::errors::{OciEnvelope, OciError};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::limits::{MAX_DETAIL_CHARS, MAX_MESSAGE_CHARS};
 
-/// The document that the specification asks for. Codes are not looked up: registries have their own.
+/// The specification's document where the registry has codes of its own, or members of other types.
 #[derive(Deserialize)]
 struct Envelope {
     errors: Vec<Problem>,
@@ -31,16 +32,27 @@ const OTHER_MEMBERS: [&str; 4] = ["message", "details", "error_description", "er
 
 /// What the body says, cut to a length and without control characters, after a colon.
 pub(super) fn message(body: &[u8]) -> String {
-    let text = match serde_json::from_slice::<Envelope>(body) {
-        Ok(envelope) => {
-            let problems: Vec<String> = envelope.errors.iter().map(Problem::text).collect();
-            problems.join(", ")
-        }
-        Err(_) => {
+    let text = match problems(body) {
+        Some(problems) => problems.iter().map(Problem::text).collect::<Vec<_>>().join(", "),
+        None => {
             other_document(body).unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned())
         }
     };
     if text.is_empty() { text } else { format!(": {}", printable(&text, MAX_MESSAGE_CHARS)) }
+}
+
+fn problems(body: &[u8]) -> Option<Vec<Problem>> {
+    match serde_json::from_slice::<OciEnvelope>(body) {
+        Ok(envelope) => Some(envelope.errors.into_iter().map(Problem::from).collect()),
+        Err(_) => Some(serde_json::from_slice::<Envelope>(body).ok()?.errors),
+    }
+}
+
+impl From<OciError> for Problem {
+    fn from(OciError { code, message, detail }: OciError) -> Self {
+        let code = serde_json::to_value(code).unwrap_or_default();
+        Problem { code, message: message.into(), detail }
+    }
 }
 
 /// Whether the body says that a token is over. There is no code for that: public ECR says
