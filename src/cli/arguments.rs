@@ -52,7 +52,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output options")]
 pub(super) struct OutputArguments {
-    /// Print errors only
+    /// Leave out progress, notes and summaries: errors and answers that were asked for remain
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
     /// Log more to stderr (-vv, -vvv: more still)

@@ -1,13 +1,15 @@
 //! `remora man`: the manual pages, made from the same table of options as `--help`.
 
+mod sections;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
 use clap::{Args, Command, CommandFactory as _};
-use clap_mangen::roff::{Roff, roman};
 use remora::output::Output;
 
+use self::sections::{environment, exit_status, files, lines, see_also, synopsis};
 use super::arguments::Arguments;
 use super::failure::Failure;
 use super::session::print;
@@ -61,24 +63,22 @@ fn render(command: &Command, page: &mut dyn Write) -> io::Result<()> {
     let epilogue = command.get_after_long_help().or(command.get_after_help());
     let epilogue = epilogue.map(ToString::to_string).unwrap_or_default();
     let bare = command.clone().after_help(Resettable::Reset).after_long_help(Resettable::Reset);
-    clap_mangen::Man::new(bare)
+    let man = clap_mangen::Man::new(bare)
         .source(format!("remora {}", env!("CARGO_PKG_VERSION")))
-        .manual("Remora")
-        .render(page)?;
+        .manual("Remora");
+    man.render_title(page)?;
+    man.render_name_section(page)?;
+    synopsis(command, page)?;
+    man.render_description_section(page)?;
+    man.render_options_section(page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(page)?;
+    }
     let (notes, examples) = epilogue.split_once("Examples:\n").unwrap_or((&epilogue, ""));
-    section(page, "NOTES", notes)?;
-    section(page, "EXAMPLES", examples)
-}
-
-/// A section whose lines stay as they are.
-fn section(page: &mut dyn Write, heading: &str, text: &str) -> io::Result<()> {
-    if text.trim().is_empty() {
-        return Ok(());
-    }
-    let mut roff = Roff::new();
-    roff.control("SH", [heading]).control("nf", []);
-    for line in text.trim_end().lines() {
-        roff.text([roman(line)]);
-    }
-    roff.control("fi", []).to_writer(page)
+    lines(page, "NOTES", notes)?;
+    exit_status(page)?;
+    environment(command, page)?;
+    files(command, page)?;
+    lines(page, "EXAMPLES", examples)?;
+    see_also(command, page)
 }

@@ -94,6 +94,18 @@ impl Session {
         Err(failure)
     }
 
+    /// The same for a summary, which quiet keeps away however the work ended.
+    pub(super) fn summary_with<T: fmt::Display + Serialize>(
+        &self,
+        summary: &T,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        match self.quiet && !self.json {
+            true => Err(failure),
+            false => self.answer_with(summary, failure),
+        }
+    }
+
     /// Tells of a failure on stderr, and as JSON on stdout where JSON was asked for. Gives the exit
     /// code for it.
     pub(super) fn fail(&self, failure: &Failure) -> ExitCode {

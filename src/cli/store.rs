@@ -102,7 +102,7 @@ fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure
     let answer = Collected { report, dry_run: gc.dry_run };
     match failure {
         None => session.summary(&answer, false),
-        Some(failure) => session.answer_with(&answer, failure),
+        Some(failure) => session.summary_with(&answer, failure),
     }
 }
 

@@ -217,6 +217,10 @@ impl FromStr for RegistryReference {
         let parsed: oci_spec::distribution::Reference = text
             .parse()
             .map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))?;
+        // Such a first part passes for a host, but is none without a dot or a port.
+        if parsed.repository().contains(|c: char| c.is_ascii_uppercase()) {
+            return Err(refuse("the repository's name has a capital letter".to_owned()));
+        }
         let digest = parsed.digest().map(Digest::from_str).transpose();
         Ok(RegistryReference {
             host: parsed.registry().to_owned(),
@@ -412,6 +416,7 @@ mod tests {
             ("docker-daemon:app:1", "is not supported"),
             ("https://example.com/app", "invalid reference format"),
             ("Registry.example/App", "invalid reference format"),
+            ("teamOne/app:1", "has a capital letter"),
             ("app@sha256:00", "invalid reference format"),
             (
                 &format!("app@sha512:{}", "0".repeat(128)),

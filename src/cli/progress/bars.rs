@@ -1,5 +1,7 @@
 //! Bars that move: one a stage, shown from its first byte on.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use remora::progress::Stage;
 
@@ -8,13 +10,14 @@ use super::{STAGES, place};
 /// Redraws a second: enough to look alive, few enough for a slow terminal.
 const REDRAWS_PER_SECOND: u8 = 10;
 const TEMPLATE: &str =
-    "{prefix:>7} {bar:32} {decimal_bytes:>9} of {decimal_total_bytes:<9} {decimal_bytes_per_sec}";
+    "{prefix:>7} {wide_bar} {decimal_bytes:>9} of {decimal_total_bytes:<9} {eta:>4} left";
 
-const TALLY_TEMPLATE: &str = "{prefix:>7} {bar:32} {percent:>3} % {elapsed_precise}";
+const TALLY_TEMPLATE: &str = "{prefix:>7} {wide_bar} {percent:>3} % {elapsed_precise}";
 
 pub(super) struct Bars {
     all: MultiProgress,
     bars: [ProgressBar; STAGES.len()],
+    expected: [AtomicU64; STAGES.len()],
 }
 
 impl Bars {
@@ -27,21 +30,27 @@ impl Bars {
             let bar = ProgressBar::new(0).with_style(style.clone()).with_prefix(stage.name());
             all.add(bar)
         });
-        Bars { all, bars }
+        Bars { all, bars, expected: Default::default() }
     }
 
     pub(super) fn expect(&self, stage: Stage, units: u64) {
+        let before = self.expected[place(stage)].fetch_add(units, Ordering::Relaxed);
         let bar = &self.bars[place(stage)];
-        if bar.length() == Some(0) {
-            // The rate counts from when the stage begins.
-            bar.reset_elapsed();
-            bar.reset_eta();
+        // A bar that has not begun stays off the screen.
+        if bar.position() > 0 {
+            bar.set_length(before + units);
         }
-        bar.inc_length(units);
     }
 
     pub(super) fn advance(&self, stage: Stage, units: u64) {
-        self.bars[place(stage)].inc(units);
+        let bar = &self.bars[place(stage)];
+        if bar.position() == 0 {
+            // The time left counts from when the stage begins.
+            bar.reset_elapsed();
+            bar.reset_eta();
+            bar.set_length(self.expected[place(stage)].load(Ordering::Relaxed));
+        }
+        bar.inc(units);
     }
 
     /// A bar of its own for `total` units of no size.

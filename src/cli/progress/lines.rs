@@ -11,11 +11,15 @@ use crate::cli::units;
 
 pub(super) struct Lines<W> {
     interval: Duration,
+    /// Whether work that was done before the first line was due gets none at all.
+    only_long: bool,
     state: Mutex<Printed<W>>,
 }
 
 struct Printed<W> {
     out: W,
+    /// Whether there has been a line.
+    begun: bool,
     stages: [Counter; STAGES.len()],
 }
 
@@ -29,8 +33,13 @@ struct Counter {
 impl<W: Write> Lines<W> {
     pub(super) fn new(out: W, interval: Duration) -> Self {
         let counter = Counter { done: 0, expected: 0, printed: Instant::now() };
-        let state = Printed { out, stages: [counter; STAGES.len()] };
-        Lines { interval, state: Mutex::new(state) }
+        let state = Printed { out, begun: false, stages: [counter; STAGES.len()] };
+        Lines { interval, only_long: false, state: Mutex::new(state) }
+    }
+
+    /// Lines about long work only: short work has none.
+    pub(super) fn for_long_work(out: W, interval: Duration) -> Self {
+        Lines { only_long: true, ..Self::new(out, interval) }
     }
 
     pub(super) fn expect(&self, stage: Stage, units: u64) {
@@ -52,6 +61,9 @@ impl<W: Write> Lines<W> {
     /// Prints what each stage came to.
     pub(super) fn finish(&self) {
         self.with(|state| {
+            if self.only_long && !state.begun {
+                return;
+            }
             for stage in STAGES {
                 let done = state.stages[place(stage)].done;
                 if done > 0 {
@@ -68,6 +80,7 @@ impl<W: Write> Lines<W> {
 
 impl<W: Write> Printed<W> {
     fn print(&mut self, line: &str) {
+        self.begun = true;
         // Progress that cannot be shown must not stop the work.
         let _ = writeln!(self.out, "{line}");
     }
@@ -77,8 +90,7 @@ impl<W: Write> Printed<W> {
 mod tests {
     use super::*;
 
-    fn printed(interval: Duration) -> String {
-        let lines = Lines::new(Vec::new(), interval);
+    fn printed(lines: Lines<Vec<u8>>) -> String {
         lines.expect(Stage::Fetch, 3_000);
         lines.advance(Stage::Fetch, 1_000);
         lines.advance(Stage::Fetch, 2_000);
@@ -90,9 +102,16 @@ mod tests {
     #[test]
     fn a_stage_gets_a_line_per_interval_and_one_at_the_end() {
         assert_eq!(
-            printed(Duration::ZERO),
+            printed(Lines::new(Vec::new(), Duration::ZERO)),
             "fetch: 1.00 kB of 3.00 kB\nfetch: 3.00 kB of 3.00 kB\nfetch: 3.00 kB done\n"
         );
-        assert_eq!(printed(Duration::MAX), "fetch: 3.00 kB done\n");
+        assert_eq!(printed(Lines::new(Vec::new(), Duration::MAX)), "fetch: 3.00 kB done\n");
+    }
+
+    #[test]
+    fn short_work_has_no_lines_unless_they_are_asked_for() {
+        assert_eq!(printed(Lines::for_long_work(Vec::new(), Duration::MAX)), "");
+        let long = printed(Lines::for_long_work(Vec::new(), Duration::ZERO));
+        assert_eq!(long, printed(Lines::new(Vec::new(), Duration::ZERO)));
     }
 }

@@ -15,10 +15,13 @@ use super::plain::plain;
 /// How often a log gets a line about a stage that goes on.
 const LINE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How often somebody who asked for nothing gets a line off a terminal, and after which time the first.
+const UNASKED_INTERVAL: Duration = Duration::from_secs(10);
+
 /// How progress is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(super) enum Mode {
-    /// Bars where stderr is a terminal, nothing elsewhere.
+    /// Bars where stderr is a terminal, elsewhere a line each 10 s if it takes that long.
     #[default]
     Auto,
     /// Bars that move, for terminals.
@@ -50,7 +53,8 @@ impl Screen {
             Mode::Auto if draws_on_stderr() => Drawing::Bars(Bars::new()),
             Mode::Bars => Drawing::Bars(Bars::new()),
             Mode::Lines => Drawing::Lines(Lines::new(io::stderr(), LINE_INTERVAL)),
-            Mode::Auto | Mode::Off => Drawing::Off,
+            Mode::Auto => Drawing::Lines(Lines::for_long_work(io::stderr(), UNASKED_INTERVAL)),
+            Mode::Off => Drawing::Off,
         };
         Screen { drawing, notes: !quiet }
     }

@@ -44,9 +44,28 @@ fn there_is_a_manual_page_for_every_command() {
     for command in COMMANDS {
         let page = format!("man1/remora {command}").trim_end().replace(' ', "-") + ".1";
         let text = std::fs::read_to_string(sandbox.path(&page)).expect(&page);
-        assert!(text.contains(".SH SYNOPSIS") && text.contains(".SH OPTIONS"), "{page}");
+        for section in ["SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT", "SEE ALSO"] {
+            assert!(
+                text.contains(&format!(".SH {section}"))
+                    || text.contains(&format!(".SH \"{section}\"")),
+                "{page} has no {section}"
+            );
+        }
+        let kept = text.split(".nf\n").skip(1).filter_map(|part| part.split(".fi").next());
+        let kept = kept
+            .flat_map(str::lines)
+            .map(|line| line.replace("\\-", "-").replace("\\*(Aq", "'").replace("\\\\", "\\"));
+        // A name can't be broken.
+        let long = kept.filter(|line| line.chars().count() > 73 && line.trim().contains(' '));
+        let long: Vec<String> = long.collect();
+        assert!(long.is_empty(), "{page}: {long:?}");
     }
     let examples = std::fs::read_to_string(sandbox.path("man1/remora-create.1")).expect("page");
+    let synopsis = examples.split(".SH").find(|part| part.starts_with(" SYNOPSIS")).expect("it");
+    assert!(synopsis.contains("\\-\\-platform <"), "{synopsis}");
+    for word in ["REMORA_STORE", "auth.json", "remora(1)"] {
+        assert!(examples.contains(word), "{word}");
+    }
     assert!(examples.contains(".SH EXAMPLES\n.nf\n  Make a delta"), "{examples}");
     assert!(sandbox.succeed("man").text().contains(".TH remora 1"));
     sandbox.assert_nothing_temporary();
