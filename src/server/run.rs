@@ -21,7 +21,7 @@ const SIGNAL_EXIT: i32 = 128;
 
 /// Runs a server until a signal ends it.
 ///
-/// SIGINT, SIGTERM, SIGHUP or SIGQUIT once: nobody new is let in, whoever waits is told to ask again, and deltas that
+/// SIGINT, SIGTERM, SIGHUP or SIGQUIT once: whoever waits or asks is told to ask again until the end, and deltas that
 /// are being made are finished, or left to the next start. A second time: at once.
 ///
 /// # Errors

@@ -95,15 +95,12 @@ impl Activity {
 
     /// Notes that a request begins, and returns a guard that notes its end.
     pub(super) fn begin(self: &Arc<Self>) -> Requesting {
-        let left = {
+        {
             let mut now = self.now();
             now.waiting += 1;
             now.has_spoken = true;
-            now.quiet.take()
-        };
-        if let Some(place) = left {
-            self.connections.busy(place, self.network);
         }
+        self.leave();
         Requesting { activity: Arc::clone(self), is_answered: false }
     }
 

@@ -3,6 +3,16 @@
 use super::{SIZE, Scene, ask_on, assert_applies};
 use crate::installation::{Fault, Pair, ServerProcess};
 
+/// Asks for a delta whose making is held, and tells the server to stop.
+fn stop_in_a_build(scene: &Scene) {
+    scene.fault(Fault::HoldLayers);
+    let waiting =
+        scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
+    scene.installation.proxy.until_a_layer_is_read();
+    scene.server.terminate();
+    assert_eq!(waiting.answer().status, 504);
+}
+
 #[test]
 fn a_stop_tells_who_waits_to_ask_again_and_parks_the_job() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "1s")]);
@@ -33,12 +43,7 @@ fn a_stop_tells_who_waits_to_ask_again_and_parks_the_job() {
 #[test]
 fn a_stopping_server_tells_whoever_asks_to_ask_again_until_its_end() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "3s")]);
-    scene.fault(Fault::HoldLayers);
-    let waiting =
-        scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
-    scene.installation.proxy.until_a_layer_is_read();
-    scene.server.terminate();
-    assert_eq!(waiting.answer().status, 504);
+    stop_in_a_build(&scene);
     // The build has two seconds left.
     for _ in 0..10 {
         assert_eq!(scene.ask(3).status, 504);
@@ -53,12 +58,7 @@ fn a_stopping_server_tells_whoever_asks_to_ask_again_until_its_end() {
 #[test]
 fn a_stop_lets_a_build_finish_that_has_the_time() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "60s")]);
-    scene.fault(Fault::HoldLayers);
-    let waiting =
-        scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
-    scene.installation.proxy.until_a_layer_is_read();
-    scene.server.terminate();
-    assert_eq!(waiting.answer().status, 504);
+    stop_in_a_build(&scene);
     scene.fault(Fault::None);
     let (status, log) = scene.server.wait();
     assert!(status.success(), "{status}\n{log}");
@@ -68,12 +68,7 @@ fn a_stop_lets_a_build_finish_that_has_the_time() {
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let mut scene = Scene::new(&[("REMORA_STOP_WITHIN", "600s")]);
-    scene.fault(Fault::HoldLayers);
-    let waiting =
-        scene.server.begin_delta(3, &scene.base.reference, &scene.target.reference, &scene.token);
-    scene.installation.proxy.until_a_layer_is_read();
-    scene.server.terminate();
-    assert_eq!(waiting.answer().status, 504);
+    stop_in_a_build(&scene);
     scene.server.terminate();
     let (status, log) = scene.server.wait();
     assert_eq!(status.code(), Some(143), "{log}");
