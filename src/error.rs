@@ -7,7 +7,7 @@
 use crate::api;
 use crate::progress::Cancelled;
 #[cfg(feature = "server")]
-use crate::server;
+use crate::server::ServerError;
 use crate::{Cause, ErrorKind, Remedy, image, librsync, output, rootfs, store, v2, v3};
 
 /// Any failure of the library.
@@ -33,7 +33,7 @@ pub enum Error {
     /// The server failed.
     #[cfg(feature = "server")]
     #[error(transparent)]
-    Server(#[from] server::ServerError),
+    Server(#[from] ServerError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),

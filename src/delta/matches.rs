@@ -9,7 +9,6 @@ use std::ops::Range;
 use super::Base;
 use super::extent::{common_prefix, common_suffix, word};
 use super::pairing::{Guess, Span};
-use super::parse::refill;
 use super::seed_index::{SEED, Samples, SeedIndex, WINDOW};
 use super::tuning::Tuning;
 
@@ -246,4 +245,10 @@ impl<'a> Search<'a> {
         self.follow_back(found.displacement, found.start as usize);
         self.follow(found.displacement, found.start as usize..self.bytes.len(), GIVE_UP);
     }
+}
+
+/// Makes `list` `len` times `value`, in the memory it has.
+pub(super) fn refill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
+    list.clear();
+    list.resize(len, value);
 }

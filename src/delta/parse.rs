@@ -296,12 +296,6 @@ fn trace_back(steps: &[Step], matches: &[Match]) -> Vec<Piece> {
     pieces
 }
 
-/// Makes `list` `len` times `value`, in the memory it has.
-pub(super) fn refill<T: Clone>(list: &mut Vec<T>, len: usize, value: T) {
-    list.clear();
-    list.resize(len, value);
-}
-
 /// Adds a match to the open ones; when there are too many, the one that ends first goes.
 fn admit(open: &mut Vec<OpenMatch>, candidate: OpenMatch) {
     if open.len() < OPEN {

@@ -2,8 +2,8 @@
 //! choice.
 
 use super::Command;
-use super::matches::Match;
-use super::parse::{Piece, refill};
+use super::matches::{Match, refill};
+use super::parse::Piece;
 use super::prices::{BIT, CLASSES, CommandPrices, ExtraPrices, LiteralPrices, nearness};
 use super::pricing::{Figures, Pricing, Repeats};
 use super::stream_model::{History, HistoryTable, price_stream};

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::blob_reader::BlobReader;
-use super::image::StoredLayer;
+use super::stored_layer::StoredLayer;
 use super::{
     Descriptor, Digest, ImageError, Manifest, ManifestDocument, RegistryReference, parse_config,
     parse_manifest,

@@ -323,6 +323,14 @@ impl From<ImageError> for io::Error {
     }
 }
 
+#[cfg(feature = "registry")]
+impl From<super::RegistryError> for io::Error {
+    /// For a [`io::Read`] that has to report it.
+    fn from(error: super::RegistryError) -> Self {
+        ImageError::from(error).into()
+    }
+}
+
 fn found(names: &[String]) -> String {
     if names.is_empty() { String::new() } else { format!("; there is {}", listed(names)) }
 }

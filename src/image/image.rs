@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
     Blob, BlobData, Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
     Platform,
@@ -14,39 +15,6 @@ pub struct Image {
     pub(super) manifest: Option<Manifest>,
     pub(super) config: ImageConfig,
     pub(super) layers: Arc<dyn LayerSource>,
-}
-
-/// Where an opened image's layers are.
-pub(super) trait LayerSource: Send + Sync {
-    /// How many there are.
-    fn count(&self) -> usize;
-    /// The blob's descriptor, where the place keeps one.
-    fn descriptor(&self, index: usize) -> Option<&Descriptor>;
-    /// How many bytes are stored.
-    fn stored_size(&self, index: usize) -> u64 {
-        self.descriptor(index).map_or(0, |descriptor| descriptor.size)
-    }
-    /// The stored bytes, checked at their end against the descriptor.
-    fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError>;
-}
-
-/// A layer where an opened image has it.
-#[derive(Clone)]
-pub struct StoredLayer {
-    layers: Arc<dyn LayerSource>,
-    index: usize,
-}
-
-impl StoredLayer {
-    pub(super) fn open(&self) -> Result<Box<dyn Read + Send>, ImageError> {
-        self.layers.open(self.index)
-    }
-}
-
-impl std::fmt::Debug for StoredLayer {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("StoredLayer").field("index", &self.index).finish_non_exhaustive()
-    }
 }
 
 impl Image {
@@ -108,7 +76,7 @@ impl Image {
     /// The layer's blob as it is, to be written elsewhere. `None` where the place keeps no digests.
     pub(crate) fn layer_blob(&self, layer: usize) -> Option<Blob> {
         let descriptor = self.layers.descriptor(layer)?;
-        let stored = StoredLayer { layers: Arc::clone(&self.layers), index: layer };
+        let stored = StoredLayer::new(Arc::clone(&self.layers), layer);
         let data = BlobData::Stored(stored);
         Some(Blob { digest: descriptor.digest, size: descriptor.size, data })
     }

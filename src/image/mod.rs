@@ -32,9 +32,11 @@ mod platform;
 mod reference;
 #[cfg(feature = "registry")]
 mod registry;
+mod stored_layer;
 mod tar_index;
 mod tar_writer;
 mod transfer;
+mod transport_settings;
 mod transports;
 mod unpack_limits;
 mod zstd_frame;
@@ -47,7 +49,7 @@ pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::{DockerArchiveError, check_docker_archive};
 pub use error::{BlobProblem, ImageError};
 pub use identity::{is_part_of, overwrites};
-pub use image::{Image, StoredLayer};
+pub use image::Image;
 pub use manifest::{
     Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,
 };
@@ -59,7 +61,9 @@ pub use reference::{
 pub use registry::fuzzing;
 #[cfg(feature = "registry")]
 pub use registry::{CredentialsError, NetworkCause, RegistryError};
+pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
-pub use transports::{RegistryLogin, TransportSettings, Transports};
+pub use transport_settings::{RegistryLogin, TransportSettings};
+pub use transports::Transports;
 pub(crate) use unpack_limits::ImageBudget;
 pub use unpack_limits::{Excess, UnpackLimits};

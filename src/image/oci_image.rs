@@ -5,8 +5,8 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::blob_reader::{BlobReader, read_small};
-use super::image::LayerSource;
 use super::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES};
+use super::stored_layer::LayerSource;
 use super::{
     ConfigError, Descriptor, Image, ImageError, ImageReference, Index, Manifest, ManifestDocument,
     ManifestError, Platform, media_type, parse_config, parse_manifest,

@@ -1,9 +1,7 @@
 //! Checking everything that is stored against its name.
 
-use std::fmt::{self, Display, Formatter};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -11,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::{io_error, is_unreadable};
 use super::files::{gone, open_layer, remove_obstacle};
+use super::trouble::Trouble;
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
 
@@ -29,31 +28,6 @@ pub struct VerifyReport {
     pub damaged: Vec<DiffId>,
     /// What could not be checked or dropped, and why.
     pub troubles: Vec<Trouble>,
-}
-
-/// Something in the store that could not be dealt with. Work on everything else went on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Trouble {
-    /// Where.
-    pub path: PathBuf,
-    /// What is the matter.
-    pub problem: String,
-}
-
-impl Trouble {
-    pub(super) fn at(path: &Path, problem: impl Display) -> Self {
-        Trouble { path: path.to_owned(), problem: problem.to_string() }
-    }
-}
-
-impl Display for Trouble {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        match self.problem.contains(&*self.path.to_string_lossy()) {
-            true => write!(out, "{}", self.problem),
-            false => write!(out, "{}: {}", self.path.display(), self.problem),
-        }
-    }
 }
 
 /// One layer that [`Store::verify_next`] has looked at.

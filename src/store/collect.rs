@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use super::check::Trouble;
 use super::error::io_error;
 use super::error::lock_error;
-use super::files::{gone, open_layer, remove_obstacle};
-use super::folder::file_names;
+use super::files::{file_names, gone, open_layer, remove_obstacle};
+use super::trouble::Trouble;
 use super::workspace::{self, Leftovers};
 use super::{Store, StoreError};
 use crate::image::DiffId;

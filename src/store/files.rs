@@ -109,3 +109,12 @@ pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
         other => other,
     }
 }
+
+/// The names in `folder` that are text; ours all are.
+pub(super) fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}

@@ -1,10 +1,9 @@
 //! The folder itself: where things are in it, how it is opened.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
+use super::files::file_names;
 use super::workspace::{self, Leftovers};
 use super::{StoreError, Workspace};
 use crate::image::{DiffId, UnpackLimits};
@@ -103,15 +102,6 @@ impl Store {
         layers.sort_unstable();
         Ok(layers)
     }
-}
-
-/// The names in `folder` that are text; ours all are.
-pub(super) fn file_names(folder: &Path) -> io::Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        names.extend(entry?.file_name().into_string().ok());
-    }
-    Ok(names)
 }
 
 /// The layer whose file or folder has the name `name`.

@@ -25,12 +25,14 @@ mod format;
 mod ingest;
 mod layer;
 mod mapping;
+mod trouble;
 mod workspace;
 
-pub use check::{Trouble, VerifiedLayer, VerifyReport};
+pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::Store;
 pub use layer::{Layer, verify_layers};
 pub use mapping::{LastWords, report_lost_pages};
+pub use trouble::Trouble;
 pub use workspace::Workspace;

@@ -7,10 +7,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
-use super::check::Trouble;
 use super::error::{io_error, lock_error};
-use super::files::{gone, open_folder};
-use super::folder::file_names;
+use super::files::{file_names, gone, open_folder};
+use super::trouble::Trouble;
 use crate::temporary::TemporaryFile;
 
 /// A folder that is ours while this lives, and gone afterwards with everything in it.

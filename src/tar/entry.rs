@@ -2,51 +2,15 @@
 
 use std::ops::Range;
 
+use super::entry_type::{EntryType, entry_type};
 use super::error::TarProblem;
-use super::header::{Header, entry_type};
+use super::header::Header;
+use super::mtime::Mtime;
+use super::name::Name;
 use super::number::until_nul;
 use super::pax::Pax;
 use super::sparse::SparseMap;
 use super::sparse_readers::Storage;
-
-/// A name as a header has it: a prefix, which is often empty, and the rest, with a slash between.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Name<'a> {
-    prefix: &'a [u8],
-    rest: &'a [u8],
-}
-
-/// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EntryType {
-    /// A regular file, sparse or not.
-    Regular,
-    /// Another name of an earlier entry.
-    HardLink,
-    /// A symbolic link.
-    Symlink,
-    /// A character device.
-    CharDevice,
-    /// A block device.
-    BlockDevice,
-    /// A directory.
-    Directory,
-    /// A named pipe.
-    Fifo,
-    /// A file that is to be stored in one piece: a regular file, but engines refuse it.
-    Contiguous,
-    /// Something that neither POSIX nor GNU tar gives a meaning to; the type flag says what.
-    Other(u8),
-}
-
-/// A time, counted from the start of 1970 (UTC).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Mtime {
-    /// Whole seconds, rounded down.
-    pub seconds: i64,
-    /// The rest, below one second.
-    pub nanoseconds: u32,
-}
 
 /// An entry of a tar. Numbers other than sizes are looked at when they are asked for.
 #[derive(Debug)]
@@ -229,41 +193,6 @@ impl<'a> Entry<'a> {
     /// Names and values of the extended attributes, sorted by name.
     pub fn xattrs(&self) -> &[(&'a [u8], &'a [u8])] {
         &self.pax.xattrs
-    }
-}
-
-impl EntryType {
-    /// Whether such entries have a header and no content.
-    pub(super) fn is_header_only(self) -> bool {
-        use EntryType::{BlockDevice, CharDevice, Directory, Fifo, HardLink, Symlink};
-        matches!(self, HardLink | Symlink | CharDevice | BlockDevice | Directory | Fifo)
-    }
-}
-
-impl<'a> Name<'a> {
-    pub(super) fn new(prefix: &'a [u8], rest: &'a [u8]) -> Self {
-        Name { prefix, rest }
-    }
-
-    fn whole(name: &'a [u8]) -> Self {
-        Name::new(b"", name)
-    }
-
-    /// The two parts. A slash belongs between them, unless the first one is empty.
-    pub fn parts(&self) -> [&'a [u8]; 2] {
-        [self.prefix, self.rest]
-    }
-
-    /// The name in one piece.
-    pub fn to_vec(&self) -> Vec<u8> {
-        match self.prefix {
-            b"" => self.rest.to_vec(),
-            prefix => [prefix, b"/", self.rest].concat(),
-        }
-    }
-
-    fn ends_with_slash(&self) -> bool {
-        self.rest.ends_with(b"/") || (self.rest.is_empty() && !self.prefix.is_empty())
     }
 }
 

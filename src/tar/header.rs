@@ -1,9 +1,9 @@
 //! One header block: its fields, as the format that its magic names has them.
 
-use super::entry::Name;
+use super::BLOCK;
 use super::error::TarProblem;
+use super::name::Name;
 use super::number::{numeric, octal, until_nul};
-use super::{BLOCK, EntryType};
 
 /// Where headers have the fields that a writer needs too (POSIX pax, "ustar Interchange Format").
 pub(super) mod field {
@@ -186,20 +186,4 @@ pub(super) fn checksums(block: &[u8; BLOCK]) -> [i64; 2] {
     others.fold([spaces; 2], |[unsigned, signed], &byte| {
         [unsigned + i64::from(byte), signed + i64::from(byte as i8)]
     })
-}
-
-/// The type of an entry by its flag, the name's end aside.
-pub(super) fn entry_type(flag: u8) -> EntryType {
-    match flag {
-        // A sparse file is a regular file that is stored in another way.
-        0 | b'0' | b'S' => EntryType::Regular,
-        b'1' => EntryType::HardLink,
-        b'2' => EntryType::Symlink,
-        b'3' => EntryType::CharDevice,
-        b'4' => EntryType::BlockDevice,
-        b'5' => EntryType::Directory,
-        b'6' => EntryType::Fifo,
-        b'7' => EntryType::Contiguous,
-        flag => EntryType::Other(flag),
-    }
 }

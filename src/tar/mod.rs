@@ -9,8 +9,11 @@
 //! disagree, Go's archive/tar counts, because engines unpack layers with it.
 
 mod entry;
+mod entry_type;
 mod error;
 mod header;
+mod mtime;
+mod name;
 mod number;
 mod pax;
 mod read_entries;
@@ -25,8 +28,11 @@ mod tests;
 mod walk;
 mod writer;
 
-pub use entry::{Entry, EntryType, Mtime, Name};
+pub use entry::Entry;
+pub use entry_type::EntryType;
 pub use error::{ReadError, TarError, TarProblem};
+pub use mtime::Mtime;
+pub use name::Name;
 pub use read_entries::ReadEntries;
 pub use slice_entries::Entries;
 pub use source::{Forward, Seeking, Source};

@@ -1,7 +1,7 @@
 //! Extended headers: `length key=value\n`, over and over (POSIX pax, "pax Extended Header").
 
-use super::entry::Mtime;
 use super::error::TarProblem;
+use super::mtime::Mtime;
 use super::number::decimal;
 
 /// Extended attributes are records with this in front of their names.

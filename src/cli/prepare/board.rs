@@ -2,7 +2,7 @@
 
 use remora::api::{PairState, PairStatus};
 
-use super::line;
+use super::line::line;
 use crate::cli::progress::Tally;
 use crate::cli::session::Session;
 

@@ -1,6 +1,7 @@
 //! `remora prepare`: have a server make deltas ahead.
 
 mod board;
+mod line;
 mod pairs;
 
 use std::fmt::{self, Display, Formatter};
@@ -12,11 +13,11 @@ use remora::api::{Client, PairState, PairStatus, WantedPair};
 use serde::Serialize;
 
 use self::board::Board;
+use self::line::line;
 use super::dialect::Format;
 use super::failure::Failure;
 use super::secret::secret;
 use super::session::Session;
-use super::units;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,30 +116,5 @@ struct Prepared {
 impl Display for Prepared {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         self.pairs.iter().try_for_each(|pair| writeln!(out, "{}", line(pair)))
-    }
-}
-
-/// A pair on one line.
-fn line(pair: &PairStatus) -> String {
-    let mut line = format!("{:9} {} -> {}", state_name(pair.status), pair.src, pair.dest);
-    if let Some(size) = pair.size {
-        line += &format!(": {}", units::bytes(size));
-    }
-    if let Some(pull) = pair.pull_size {
-        line += &format!(" instead of {}", units::bytes(pull));
-    }
-    if let Some(reason) = &pair.reason {
-        line += &format!(" ({})", super::plain::plain(reason));
-    }
-    line
-}
-
-fn state_name(state: PairState) -> &'static str {
-    match state {
-        PairState::Unknown => "unknown",
-        PairState::Pending => "pending",
-        PairState::Preparing => "preparing",
-        PairState::Ready => "ready",
-        PairState::Failed => "failed",
     }
 }

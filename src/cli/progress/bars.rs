@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use remora::progress::Stage;
 
-use super::{STAGES, place};
+use super::stages::{STAGES, place};
 
 /// Redraws a second: enough to look alive, few enough for a slow terminal.
 const REDRAWS_PER_SECOND: u8 = 10;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use remora::progress::Stage;
 
-use super::{STAGES, place};
+use super::stages::{STAGES, place};
 use crate::cli::units;
 
 pub(super) struct Lines<W> {

@@ -2,6 +2,7 @@
 
 mod bars;
 mod lines;
+mod stages;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
@@ -147,26 +148,6 @@ impl Progress for Screen {
         if self.notes {
             // A note that cannot be shown must not stop the work.
             let _ = self.write(format!("note: {}\n", plain(line)).as_bytes());
-        }
-    }
-}
-
-/// All stages, in the order they are shown.
-const STAGES: [Stage; 5] = [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push];
-
-/// The place of a stage in [`STAGES`].
-fn place(stage: Stage) -> usize {
-    stage as usize
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_stage_has_its_place() {
-        for (index, stage) in STAGES.into_iter().enumerate() {
-            assert_eq!(place(stage), index);
         }
     }
 }

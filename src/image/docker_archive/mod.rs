@@ -12,7 +12,7 @@ pub use index::{DockerArchiveError, check_docker_archive};
 pub(super) use write::{repo_tags, write};
 
 use super::archive_file::{Archive, Spool};
-use super::image::LayerSource;
+use super::stored_layer::LayerSource;
 use super::tar_index::{Extent, TarIndexError};
 use super::{ArchiveFile, ArchivedImage, Descriptor, Image, ImageError, ImageReference};
 

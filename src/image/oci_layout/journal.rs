@@ -7,7 +7,7 @@ use std::io::Read as _;
 
 use serde_json::Value;
 
-use super::Layout;
+use super::folder::Layout;
 use crate::image::Digest;
 use crate::image::limits::MAX_MANIFEST_BYTES;
 use crate::temporary::{leftovers, remove_leftovers};

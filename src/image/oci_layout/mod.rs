@@ -1,41 +1,24 @@
 //! A folder in the OCI image layout (OCI image spec, "Image Layout"), and what an archive of one has
 //! in common with it.
 
+mod folder;
 mod journal;
 mod write;
 
 use std::collections::HashSet;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
+pub(super) use folder::{INDEX, LAYOUT, LAYOUT_MARK, blob_name};
 pub(super) use write::{index_with, probe, write};
 
-use super::limits::MAX_MANIFEST_BYTES;
+use self::folder::{Layout, REF_NAME};
 use super::oci_image::{self, BlobSource};
 use super::{
-    Descriptor, Digest, Image, ImageError, ImageReference, Index, ManifestDocument, ManifestError,
+    Descriptor, Image, ImageError, ImageReference, Index, ManifestDocument, ManifestError,
     Platform, media_type, parse_manifest,
 };
 use crate::progress::Silent;
-use crate::small_file::{open_file, read_small_file};
-
-/// The annotation that names an image in a layout.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-
-/// The file that lists a layout's images.
-pub(super) const INDEX: &str = "index.json";
-
-/// The file that marks a layout.
-pub(super) const LAYOUT: &str = "oci-layout";
-
-/// What the mark says.
-pub(super) const LAYOUT_MARK: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
-
-/// Where a layout keeps a blob.
-pub(super) fn blob_name(digest: Digest) -> String {
-    format!("blobs/sha256/{}", digest.hex())
-}
 
 /// Opens the image named `tag`, or the only one.
 pub(super) fn open(
@@ -174,38 +157,5 @@ fn one_image(
             Ok(ManifestDocument::Index(Index { manifests: entries }))
         }
         _ => Err(ImageError::Ambiguous { reference: reference.to_string(), names }),
-    }
-}
-
-/// The blobs of a layout.
-struct Layout {
-    dir: PathBuf,
-}
-
-impl Layout {
-    /// The bytes of `index.json`; `None` where there is none.
-    fn index_json(&self) -> Result<Option<Vec<u8>>, ImageError> {
-        let path = self.dir.join(INDEX);
-        match read_small_file(&path, MAX_MANIFEST_BYTES) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                let (reference, source) = (path.display().to_string(), ManifestError::TooLarge);
-                Err(ImageError::Manifest { reference, source })
-            }
-            Err(error) => Err(ImageError::file("read", &path)(error)),
-        }
-    }
-
-    fn blob_path(&self, digest: Digest) -> PathBuf {
-        self.dir.join(blob_name(digest))
-    }
-}
-
-impl BlobSource for Layout {
-    fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
-        let path = self.blob_path(descriptor.digest);
-        let file = open_file(&path).map_err(ImageError::file("open", &path))?;
-        Ok(Box::new(file))
     }
 }

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME, journal};
+use super::folder::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME};
+use super::journal;
 use crate::image::error::LOCK;
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};

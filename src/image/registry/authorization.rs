@@ -19,11 +19,13 @@ use super::challenge::{self, Challenge};
 use super::credentials::{self, Credentials};
 use super::endpoint::Host;
 use super::limits::{MAX_KEPT, TOKEN_MARGIN};
+use super::subject::Subject;
 use super::token_request;
 
 /// What a registry wants to see, and what is there to show.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Authorizer {
+    pub(super) host: Arc<Host>,
     state: Mutex<Known>,
 }
 
@@ -44,27 +46,18 @@ type Header = Result<Option<HeaderValue>, RegistryError>;
 /// A header on its way, for all who want it.
 type Flight = Shared<BoxFuture<'static, Header>>;
 
-/// On whose behalf a request is made.
-#[derive(Clone, Copy)]
-pub(super) struct Subject<'a> {
-    pub(super) repository: &'a str,
-    pub(super) scopes: &'a [String],
-}
-
 struct Token {
     header: HeaderValue,
     renew_at: Instant,
 }
 
-impl Subject<'_> {
-    fn key(&self) -> String {
-        self.scopes.join(" ")
-    }
-}
-
 impl Authorizer {
+    pub(super) fn new(host: Arc<Host>) -> Self {
+        Authorizer { host, state: Mutex::default() }
+    }
+
     /// The header to send. Whoever comes while it is being fetched waits for that one.
-    pub(super) async fn header(&self, host: &Arc<Host>, subject: &Subject<'_>) -> Header {
+    pub(super) async fn header(self: &Arc<Self>, subject: &Subject<'_>) -> Header {
         let key = subject.key();
         let flight = {
             let mut state = self.state();
@@ -76,7 +69,7 @@ impl Authorizer {
             {
                 return Ok(Some(token.header.clone()));
             }
-            let start = || start(Arc::clone(host), key.clone(), subject);
+            let start = || start(Arc::clone(self), key.clone(), subject);
             state.flights.entry(key.clone()).or_insert_with(start).clone()
         };
         flight.await
@@ -114,63 +107,67 @@ impl Authorizer {
         self.state().credentials.get(subject.repository).is_some_and(Option::is_some)
     }
 
+    async fn obtain(&self, subject: &Subject<'_>) -> Header {
+        let host = &*self.host;
+        let Some(challenge) = self.state().challenge.clone() else { return Ok(None) };
+        let credentials = self.credentials(subject.repository).await?;
+        match (challenge, credentials) {
+            (_, Some(Credentials::RegistryToken(token))) => bearer(host, &token).map(Some),
+            (Challenge::Basic, Some(Credentials::Password { user, password })) => {
+                secret(host, &format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+                    .map(Some)
+            }
+            (Challenge::Basic, _) => Ok(None),
+            (Challenge::Bearer { realm, service }, credentials) => {
+                let asked_at = Instant::now();
+                let answer =
+                    token_request::fetch(host, &realm, service, subject, &credentials).await?;
+                let header = bearer(host, &answer.token)?;
+                let renew_at = asked_at + answer.lifetime.saturating_sub(TOKEN_MARGIN);
+                self.state().keep(subject, Token { header: header.clone(), renew_at });
+                Ok(Some(header))
+            }
+        }
+    }
+
+    /// The credentials for a repository, looked up once.
+    async fn credentials(&self, repository: &str) -> Result<Option<Credentials>, RegistryError> {
+        let host = &*self.host;
+        if let Some(known) = self.state().credentials.get(repository) {
+            return Ok(known.clone());
+        }
+        let found = match host.http.login.as_ref().filter(|login| login.host == host.name) {
+            Some(login) => Some(Credentials::from(login)),
+            None => {
+                let authfile = host.http.authfile.as_deref();
+                credentials::look_up(authfile, &host.name, repository).await?
+            }
+        };
+        let mut state = self.state();
+        if state.credentials.len() >= MAX_KEPT {
+            state.credentials.clear();
+        }
+        state.credentials.insert(repository.to_owned(), found.clone());
+        Ok(found)
+    }
+
     fn state(&self) -> MutexGuard<'_, Known> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Fetches a header on a task of its own, which goes on if those who wait for it don't.
-fn start(host: Arc<Host>, key: String, subject: &Subject<'_>) -> Flight {
+fn start(authorizer: Arc<Authorizer>, key: String, subject: &Subject<'_>) -> Flight {
     let (repository, scopes) = (subject.repository.to_owned(), subject.scopes.to_vec());
-    let name = Arc::clone(&host);
+    let host = Arc::clone(&authorizer.host);
     let task = tokio::spawn(async move {
-        let header = obtain(&host, &Subject { repository: &repository, scopes: &scopes }).await;
-        host.authorizer.state().flights.remove(&key);
+        let subject = Subject { repository: &repository, scopes: &scopes };
+        let header = authorizer.obtain(&subject).await;
+        authorizer.state().flights.remove(&key);
         header
     });
-    let gone = move |_| Err(name.protocol("the question for a token was given up"));
+    let gone = move |_| Err(host.protocol("the question for a token was given up"));
     task.map(|result| result.unwrap_or_else(gone)).boxed().shared()
-}
-
-async fn obtain(host: &Host, subject: &Subject<'_>) -> Header {
-    let Some(challenge) = host.authorizer.state().challenge.clone() else { return Ok(None) };
-    let credentials = credentials(host, subject.repository).await?;
-    match (challenge, credentials) {
-        (_, Some(Credentials::RegistryToken(token))) => bearer(host, &token).map(Some),
-        (Challenge::Basic, Some(Credentials::Password { user, password })) => {
-            secret(host, &format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-                .map(Some)
-        }
-        (Challenge::Basic, _) => Ok(None),
-        (Challenge::Bearer { realm, service }, credentials) => {
-            let asked_at = Instant::now();
-            let answer = token_request::fetch(host, &realm, service, subject, &credentials).await?;
-            let header = bearer(host, &answer.token)?;
-            let renew_at = asked_at + answer.lifetime.saturating_sub(TOKEN_MARGIN);
-            host.authorizer.state().keep(subject, Token { header: header.clone(), renew_at });
-            Ok(Some(header))
-        }
-    }
-}
-
-/// The credentials for a repository, looked up once.
-async fn credentials(host: &Host, repository: &str) -> Result<Option<Credentials>, RegistryError> {
-    if let Some(known) = host.authorizer.state().credentials.get(repository) {
-        return Ok(known.clone());
-    }
-    let found = match host.http.login.as_ref().filter(|login| login.host == host.name) {
-        Some(login) => Some(Credentials::from(login)),
-        None => {
-            let authfile = host.http.authfile.as_deref();
-            credentials::look_up(authfile, &host.name, repository).await?
-        }
-    };
-    let mut state = host.authorizer.state();
-    if state.credentials.len() >= MAX_KEPT {
-        state.credentials.clear();
-    }
-    state.credentials.insert(repository.to_owned(), found.clone());
-    Ok(found)
 }
 
 fn bearer(host: &Host, token: &str) -> Result<HeaderValue, RegistryError> {

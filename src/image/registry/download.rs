@@ -7,9 +7,10 @@ use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use super::RegistryError;
+use super::body::next_piece;
 use super::limits::MAX_RESUMES;
 use super::runtime::{self, PieceReader, PieceSender};
-use super::session::{Call, Session, next_piece};
+use super::session::{Call, Session};
 use crate::image::{Descriptor, Digest};
 
 /// The blob's bytes as they come in; nothing is checked here but where they belong. The transfer ends

@@ -10,7 +10,6 @@ use reqwest::{Client, StatusCode, Url};
 use tokio::sync::OnceCell;
 
 use super::RegistryError;
-use super::authorization::Authorizer;
 use super::error::is_passing;
 use super::http_client::HttpClient;
 use super::limits::{LONGEST_REST, NOTICE_TIME, REACH_TIME};
@@ -21,7 +20,6 @@ use super::network_cause::{NetworkCause, tls_failure};
 pub(super) struct Host {
     pub(super) name: String,
     pub(super) http: Arc<HttpClient>,
-    pub(super) authorizer: Authorizer,
     base: OnceCell<Url>,
     /// Until when the registry asked to be left alone, and with which status.
     busy: Mutex<Option<(Instant, StatusCode)>>,
@@ -31,11 +29,9 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn new(name: &str, http: Arc<HttpClient>) -> Self {
-        let authorizer = Authorizer::default();
         Host {
             name: name.to_owned(),
             http,
-            authorizer,
             base: OnceCell::new(),
             busy: Mutex::default(),
             noticed: Mutex::default(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::CredentialsError;
+use super::credentials::CredentialsError;
 use super::network_cause::{self, NetworkCause};
 use crate::image::Digest;
 use crate::{Cause, Remedy};
@@ -257,11 +257,4 @@ pub(super) fn is_passing(status: StatusCode) -> bool {
             && status != StatusCode::NOT_IMPLEMENTED
             && status != StatusCode::HTTP_VERSION_NOT_SUPPORTED
             && status != StatusCode::INSUFFICIENT_STORAGE)
-}
-
-impl From<RegistryError> for std::io::Error {
-    /// For a [`std::io::Read`] that has to report it.
-    fn from(error: RegistryError) -> Self {
-        crate::image::ImageError::from(error).into()
-    }
 }

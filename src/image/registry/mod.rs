@@ -9,6 +9,7 @@
 //! - `pull_blob` follows a foreign layer's URLs.
 
 mod authorization;
+mod body;
 mod certificates;
 mod challenge;
 mod credentials;
@@ -25,10 +26,12 @@ mod manifests;
 mod network_cause;
 mod probe;
 mod push;
+mod push_event;
 mod referrers;
 mod retry;
 mod runtime;
 mod session;
+mod subject;
 mod token_answer;
 mod token_request;
 mod upload;
@@ -37,6 +40,7 @@ use std::collections::HashMap;
 use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use authorization::Authorizer;
 pub use credentials::CredentialsError;
 use endpoint::Host;
 pub use error::RegistryError;
@@ -55,7 +59,7 @@ use crate::progress::{Progress, Silent};
 #[derive(Debug)]
 pub(super) struct Registries {
     http: Arc<HttpClient>,
-    hosts: Mutex<HashMap<String, Arc<Host>>>,
+    hosts: Mutex<HashMap<String, Arc<Authorizer>>>,
 }
 
 impl Registries {
@@ -131,7 +135,7 @@ impl Registries {
 
     /// Waits for a sign of life of the registry `host`.
     pub(super) fn reach(&self, host: &str) -> Result<(), ImageError> {
-        let host = self.host(host);
+        let host = Arc::clone(&self.host(host).host);
         Ok(runtime::run(async move { host.reach().await })?)
     }
 
@@ -157,9 +161,10 @@ impl Registries {
         Arc::new(Session::new(self.host(image.host()), image.repository(), access))
     }
 
-    fn host(&self, name: &str) -> Arc<Host> {
+    fn host(&self, name: &str) -> Arc<Authorizer> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Host::new(name, Arc::clone(&self.http)));
+        let host = || Arc::new(Host::new(name, Arc::clone(&self.http)));
+        let new = || Arc::new(Authorizer::new(host()));
         Arc::clone(hosts.entry(name.to_owned()).or_insert_with(new))
     }
 }

@@ -7,21 +7,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::limits::{CHECK_INTERVAL, UPLOADS_AT_ONCE};
+use super::push_event::Event;
 use super::session::Session;
 use super::upload::Upload;
 use super::{RegistryError, manifests, referrers, runtime};
 use crate::image::{Blob, ImageContents, ImageError, ImageReference, Manifest, RegistryReference};
 use crate::progress::{Progress, Stage, check};
-
-/// What the pushing tasks tell the thread that waits for them.
-pub(super) enum Event {
-    /// So many bytes more are there.
-    Sent(u64),
-    /// Something went wrong that does not matter to whoever pulls the image.
-    Note(String),
-    /// All is done, or nothing more will be.
-    Done(Result<(), ImageError>),
-}
 
 /// Pushes the image and waits until it is there.
 pub(super) fn push(

@@ -1,6 +1,5 @@
 //! Requests to one repository: authorized, repeated where that helps, and their failures explained.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -9,13 +8,15 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Body, Method, Response, ResponseBuilderExt as _, StatusCode, Url};
 
 use super::RegistryError;
-use super::authorization::Subject;
+use super::authorization::Authorizer;
+use super::body::read_start;
 use super::endpoint::Host;
 use super::error::is_passing;
 use super::error_answer;
 use super::http_client::same_origin;
 use super::limits::MAX_ERROR_ANSWER_BYTES;
 use super::retry::{RetryPolicy, retry_after};
+use super::subject::Subject;
 
 /// Tries to authenticate one request: the first shows what is wanted, the second may find that the
 /// token at hand is over, the third has everything fresh.
@@ -34,6 +35,7 @@ pub(super) enum Access {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) host: Arc<Host>,
+    authorizer: Arc<Authorizer>,
     pub(super) repository: String,
     scopes: Vec<String>,
 }
@@ -59,19 +61,21 @@ impl Call {
 }
 
 impl Session {
-    pub(super) fn new(host: Arc<Host>, repository: &str, access: Access) -> Self {
+    pub(super) fn new(authorizer: Arc<Authorizer>, repository: &str, access: Access) -> Self {
         let scope = match access {
             Access::Pull => pull_scope(repository),
             Access::Push => format!("{},push", pull_scope(repository)),
         };
-        Session { host, repository: repository.to_owned(), scopes: vec![scope] }
+        let host = Arc::clone(&authorizer.host);
+        Session { host, authorizer, repository: repository.to_owned(), scopes: vec![scope] }
     }
 
     /// The same, with leave to read `other` too, for mounting its blobs.
     pub(super) fn reading_also(&self, other: &str) -> Self {
         let mut scopes = self.scopes.clone();
         scopes.push(pull_scope(other));
-        Session { host: Arc::clone(&self.host), repository: self.repository.clone(), scopes }
+        let (host, authorizer) = (Arc::clone(&self.host), Arc::clone(&self.authorizer));
+        Session { host, authorizer, repository: self.repository.clone(), scopes }
     }
 
     /// Registry and repository, as errors name them.
@@ -132,8 +136,8 @@ impl Session {
         let mut refused = None;
         for _ in 0..AUTHORIZATION_ROUNDS {
             // What leads elsewhere (upload URLs may) is not for our credentials.
-            let authorizer = &self.host.authorizer;
-            let header = if own { authorizer.header(&self.host, &subject).await? } else { None };
+            let authorizer = &self.authorizer;
+            let header = if own { authorizer.header(&subject).await? } else { None };
             if refused.as_ref() == Some(&header) {
                 break;
             }
@@ -149,7 +153,7 @@ impl Session {
             }
             refused = Some(header);
         }
-        let known = self.host.authorizer.has_credentials(&subject);
+        let known = self.authorizer.has_credentials(&subject);
         Err(RegistryError::Unauthorized { place: self.place(), known })
     }
 
@@ -295,29 +299,6 @@ impl Attempts {
     pub(super) fn succeeded(&mut self) {
         self.failures = 0;
     }
-}
-
-/// The first bytes of an answer's body, at most `limit`.
-pub(super) async fn read_start(
-    host: &Host,
-    mut response: Response,
-    limit: usize,
-) -> Result<Vec<u8>, RegistryError> {
-    let mut body = Vec::new();
-    while body.len() < limit
-        && let Some(piece) = next_piece(host, &mut response).await?
-    {
-        body.extend_from_slice(&piece[..piece.len().min(limit - body.len())]);
-    }
-    Ok(body)
-}
-
-/// The next bytes of an answer's body; `None` at its end.
-pub(super) fn next_piece<'a>(
-    host: &'a Host,
-    response: &'a mut Response,
-) -> impl Future<Output = Result<Option<bytes::Bytes>, RegistryError>> + 'a {
-    host.wait(None, response.chunk())
 }
 
 fn pull_scope(repository: &str) -> String {

@@ -9,12 +9,12 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Client, RequestBuilder, StatusCode, Url};
 
 use super::RegistryError;
-use super::authorization::Subject;
+use super::body::read_start;
 use super::credentials::Credentials;
 use super::endpoint::Host;
 use super::error_answer;
 use super::limits::MAX_TOKEN_ANSWER_BYTES;
-use super::session::read_start;
+use super::subject::Subject;
 use super::token_answer::{self, TokenAnswer};
 
 /// How token servers know us.

@@ -16,7 +16,7 @@ use super::RegistryError;
 use super::error::is_passing;
 use super::http_client::same_origin;
 use super::limits::{PIECES_IN_FLIGHT, UPLOAD_PIECE_BYTES};
-use super::push::Event;
+use super::push_event::Event;
 use super::runtime::PieceSender;
 use super::session::{Call, Session};
 use crate::image::{Blob, ImageError};

@@ -6,11 +6,12 @@ use std::time::SystemTime;
 
 use http::HeaderMap;
 
+use super::claims::Claims;
 use super::credential::{BuilderSecret, Credential};
 use super::networks::Networks;
 use super::rate::{Asker, RateLimit, network_of};
 use super::strangers::Strangers;
-use super::token::{Claims, TokenError, Verifier};
+use super::token::{TokenError, Verifier};
 use super::{AccessError, AccessSettings, Caller, Denied};
 
 /// Decides who may. Cheap enough for an async thread: a signature check for each new token, and once

@@ -12,6 +12,7 @@
 //! which registry may be contacted (the query room).
 
 mod caller;
+mod claims;
 mod credential;
 mod denied;
 mod download_url;

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use super::token::Claims;
+use super::claims::Claims;
 
 /// Tokens in each of the two halves, at about half a kilobyte: more than 10,000 devices that wait.
 const HALF: usize = 12_288;

@@ -11,6 +11,7 @@ use futures_util::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
+use super::failure::failure;
 use super::uses;
 use crate::server::ServerError;
 
@@ -37,7 +38,7 @@ impl Artifact {
     pub(crate) async fn read(self, range: Range<u64>) -> Result<Download, ServerError> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         let result = self.store.get_opts(&self.path, options).await;
-        let pieces = result.map_err(|error| super::failure("read", &error))?.into_stream();
+        let pieces = result.map_err(|error| failure("read", &error))?.into_stream();
         Ok(Download { pieces, _pin: self.pin })
     }
 }
@@ -53,6 +54,6 @@ impl Stream for Download {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.pieces.as_mut().poll_next(context);
-        next.map(|piece| piece.map(|piece| piece.map_err(|error| super::failure("read", &error))))
+        next.map(|piece| piece.map(|piece| piece.map_err(|error| failure("read", &error))))
     }
 }

@@ -6,6 +6,7 @@
 //! Not here: who may download, how a file is made, and when one has to go (housekeeping).
 
 mod download;
+mod failure;
 mod owner;
 mod place;
 mod uses;
@@ -29,6 +30,7 @@ use tokio::sync::Mutex;
 pub(crate) use self::download::Artifact;
 pub(crate) use self::place::{ArtifactPlace, Bucket};
 
+use self::failure::failure;
 use self::place::{Opened, upload};
 use self::uses::Uses;
 use super::ServerError;
@@ -222,32 +224,4 @@ impl std::io::Write for HashWriter {
 /// Whether it may be a key: nothing else is looked up.
 fn is_key(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// An error of the place, without what it says of URLs: they may carry signatures.
-fn failure(action: &'static str, error: &object_store::Error) -> ServerError {
-    tracing::debug!("{action} v2 deltas: {error:?}");
-    let reason = match error {
-        object_store::Error::NotFound { .. } => "not found".to_owned(),
-        object_store::Error::PermissionDenied { .. } => "permission denied".to_owned(),
-        object_store::Error::Unauthenticated { .. } => {
-            "the credentials are not accepted".to_owned()
-        }
-        object_store::Error::Generic { source, .. } => root_cause(&**source),
-        _ => "refused".to_owned(),
-    };
-    ServerError::Artifacts { action, reason }
-}
-
-fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    let text: String = cause.to_string().chars().filter(|c| !c.is_control()).take(200).collect();
-    if text.contains("://") {
-        "the place for v2 files does not answer as it should".into()
-    } else {
-        text
-    }
 }

@@ -12,7 +12,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
-use super::failure;
+use super::failure::failure;
 use super::owner::owner;
 use crate::server::ServerError;
 use crate::server::error::io_error;

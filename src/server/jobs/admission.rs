@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::job::{Job, Phase};
+use super::outcome::Outcome;
 use super::status::Origin;
 use super::table::{Table, Timer};
-use super::ticket::Outcome;
 use crate::server::pair::Pair;
 
 impl Table {

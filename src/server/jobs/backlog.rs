@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::change::{Change, What};
 use super::ledger::Ledger;
 use super::record::Record;
-use super::writer::{Change, What};
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 

@@ -1,8 +1,8 @@
 //! The end of the server: nobody waits any more, and everything is as the next start needs it.
 
 use super::job::{Job, Phase};
+use super::outcome::Outcome;
 use super::table::Table;
-use super::ticket::Outcome;
 use super::writer::Written;
 
 impl Table {

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::outcome::Outcome;
 use super::progress::BuildProgress;
 use super::record::{Record, RecordState};
 use super::status::{JobState, JobStatus};
-use super::ticket::Outcome;
 use crate::server::build::{BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 

@@ -17,17 +17,20 @@
 
 mod admission;
 mod backlog;
+mod change;
 mod closing;
 mod database;
 mod job;
 mod ledger;
 mod load;
+mod outcome;
 mod priority;
 mod progress;
 mod queue;
 mod record;
 mod remembered;
 mod schedule;
+mod scheduler;
 mod settings;
 mod shared;
 mod status;
@@ -47,9 +50,10 @@ use tokio::sync::broadcast;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use self::outcome::Outcome;
 pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
-pub(crate) use self::ticket::{Outcome, Ticket};
+pub(crate) use self::ticket::Ticket;
 
 use self::database::Database;
 use self::ledger::Ledger;
@@ -104,7 +108,7 @@ impl Jobs {
         table.restore(records);
         let shared = Arc::new(Shared::new(table, builder));
         Ok(Arc::new(Jobs {
-            scheduler: tokio::spawn(Arc::clone(&shared).schedule()),
+            scheduler: tokio::spawn(scheduler::schedule(Arc::clone(&shared))),
             writer: tokio::spawn(write),
             shared,
             _lock: lock,

@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::job::{End, Finished, Job, Phase};
+use super::outcome::Outcome;
 use super::progress::BuildProgress;
 use super::record::RecordState;
 use super::status::{JobEvent, JobState, JobStatus};
 use super::table::{Table, Timer};
-use super::ticket::Outcome;
 use super::writer::{Claimed, Written};
 use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;

@@ -3,15 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{Duration, Instant};
+use tokio::time::Instant;
 
 use super::table::Table;
-use super::work;
 use crate::server::build::Builder;
 use crate::server::pair::Pair;
 
-/// How often what is old is forgotten.
-const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 /// The unit in which memory is handed out.
 const MEMORY_UNIT: u64 = 1 << 20;
 
@@ -53,33 +50,6 @@ impl Shared {
     pub(super) fn left(&self, pair: &Pair, job: u64) {
         self.table().left(pair, job, Instant::now());
         self.wake.notify_one();
-    }
-
-    /// Starts what can start, and does what is due, for ever.
-    pub(super) async fn schedule(self: Arc<Self>) {
-        let mut prune_at = Instant::now() + PRUNE_INTERVAL;
-        loop {
-            let next = self.step(&mut prune_at);
-            tokio::select! {
-                () = self.wake.notified() => {}
-                () = tokio::time::sleep_until(next) => {}
-            }
-        }
-    }
-
-    /// One round; gives the time of the next if nothing happens before.
-    fn step(self: &Arc<Self>, prune_at: &mut Instant) -> Instant {
-        let now = Instant::now();
-        let mut table = self.table();
-        if *prune_at <= now {
-            table.prune(now);
-            *prune_at = now + PRUNE_INTERVAL;
-        }
-        let next = table.run_timers(now);
-        while let Some(turn) = table.next_turn() {
-            tokio::spawn(work::run(Arc::clone(self), turn));
-        }
-        next.map_or(*prune_at, |next| next.min(*prune_at))
     }
 }
 

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 use super::job::{Active, End, Job, Phase};
 use super::load::Load;
+use super::outcome::Outcome;
 use super::queue::FairQueue;
 use super::record::{Record, RecordState};
 use super::settings::JobSettings;
 use super::status::{JobCounts, JobEvent, JobStatus, Origin};
-use super::ticket::Outcome;
 use super::writer::{Writer, Written};
 use crate::server::pair::Pair;
 

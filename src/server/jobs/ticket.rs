@@ -4,22 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::outcome::Outcome;
 use super::shared::Shared;
-use crate::server::build::{BuildError, Built};
 use crate::server::pair::Pair;
-
-/// How a job ended.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
-    /// The delta is there, or is not worth it.
-    Ready(Built),
-    /// It cannot be made, for now or for ever.
-    Failed(BuildError),
-    /// The queue was full, and the job made room for that of a smaller fleet.
-    Crowded,
-    /// The server stops; the job goes on when it starts again.
-    Parked,
-}
 
 /// A place among those who wait for a job. Dropping it means no longer to wait.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 
 use super::backlog::Backlog;
+use super::change::{Change, What};
 use super::ledger::Ledger;
 use super::record::Record;
 use super::write_health::WriteHealth;
@@ -26,21 +27,6 @@ const MAX_BATCH: usize = 512;
 pub(super) struct Writer {
     changes: mpsc::UnboundedSender<Change>,
     health: Arc<WriteHealth>,
-}
-
-pub(super) struct Change {
-    pub(super) what: What,
-    pub(super) done: Option<oneshot::Sender<()>>,
-}
-
-pub(super) enum What {
-    Save(Record),
-    Remove(Arc<Pair>),
-    /// The answer says whether the job is this server's to prepare.
-    Claim(Arc<Pair>, oneshot::Sender<bool>),
-    /// Nothing: tells that the ledger can be written to.
-    Check,
-    End,
 }
 
 /// Resolves when a change is on disk; an error means that the server stops.

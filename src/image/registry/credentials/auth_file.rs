@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use super::Credentials;
+use super::proof::Credentials;
 
 /// What a file says.
 #[derive(Deserialize)]

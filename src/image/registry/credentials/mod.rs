@@ -3,95 +3,26 @@
 //! then Docker's.
 
 mod auth_file;
+mod error;
 mod helper;
+mod proof;
 
 use std::env;
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+
+pub use error::CredentialsError;
+pub(super) use proof::Credentials;
 
 use auth_file::{AuthFile, Found};
 
 use super::limits::MAX_AUTH_FILE_BYTES;
-use crate::image::RegistryLogin;
 use crate::small_file::read_small_file;
-
-/// Proof of who we are.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) enum Credentials {
-    /// User name and password.
-    Password { user: String, password: String },
-    /// An OAuth2 refresh token, exchanged for access tokens at the token server.
-    IdentityToken(String),
-    /// A token for the registry itself.
-    RegistryToken(String),
-}
-
-impl From<&RegistryLogin> for Credentials {
-    fn from(login: &RegistryLogin) -> Self {
-        let (user, password) = (login.user.clone(), login.password.clone());
-        Credentials::Password { user, password }
-    }
-}
-
-impl fmt::Debug for Credentials {
-    /// Says what kind they are and nothing else.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Credentials::Password { .. } => "Password",
-            Credentials::IdentityToken(_) => "IdentityToken",
-            Credentials::RegistryToken(_) => "RegistryToken",
-        })
-    }
-}
 
 /// Reads a file with credentials and looks a repository up in it; says whether there are any.
 #[cfg(fuzzing)]
 pub fn find_in_file(bytes: &[u8], host: &str, repository: &str) -> Result<bool, String> {
     Ok(AuthFile::parse(bytes)?.find(host, repository)?.is_some())
-}
-
-/// Why credentials could not be looked up.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum CredentialsError {
-    /// A file with credentials could not be read.
-    #[error("cannot read the credentials in {}: {source}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: Arc<io::Error>,
-    },
-    /// A file with credentials makes no sense.
-    #[error("the credentials in {} make no sense: {reason}", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// In what way; never quotes the file.
-        reason: String,
-    },
-    /// A credential helper failed.
-    #[error("the credential helper docker-credential-{name} failed: {reason}")]
-    Helper {
-        /// Its name.
-        name: String,
-        /// What happened.
-        reason: String,
-    },
-}
-
-impl CredentialsError {
-    /// What a user can do about it, where there is something to do.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            CredentialsError::Unreadable { .. } => return None,
-            CredentialsError::Malformed { .. } => "log in again to have the file written anew",
-            CredentialsError::Helper { .. } => "try the helper by hand, or log in without it",
-        };
-        Some(hint.to_owned())
-    }
 }
 
 /// A file that may hold credentials.

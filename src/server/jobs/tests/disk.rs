@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::server::jobs::JobSettings;
+use crate::server::jobs::change::{Change, What};
 use crate::server::jobs::record::{Record, RecordState};
 use crate::server::jobs::table::Table;
-use crate::server::jobs::writer::{Change, What, Writer};
+use crate::server::jobs::writer::Writer;
 use crate::server::pair::Pair;
 
 pub(super) struct Disk {

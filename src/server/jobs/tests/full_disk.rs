@@ -10,10 +10,10 @@ use tokio::sync::oneshot;
 use super::fake::Fake;
 use super::{ask, built, device, open, pair, release, settings, until};
 use crate::server::jobs::backlog::Backlog;
+use crate::server::jobs::change::{Change, What};
 use crate::server::jobs::database::Database;
 use crate::server::jobs::ledger::Ledger as _;
 use crate::server::jobs::record::{Record, RecordState};
-use crate::server::jobs::writer::{Change, What};
 use crate::server::jobs::{JobState, Outcome};
 
 const MOMENT: Duration = Duration::from_millis(50);
