@@ -1,7 +1,7 @@
-//! The command line: what can be said, and the options that every command has.
+//! The command line: what can be said.
 
 use clap::builder::{OsStr, Resettable};
-use clap::{Arg, Args, CommandFactory as _, Parser, Subcommand};
+use clap::{Arg, CommandFactory as _, Parser, Subcommand};
 
 use super::apply::Apply;
 use super::completions::Completions;
@@ -10,8 +10,8 @@ use super::diff::Diff;
 use super::inspect::Inspect;
 use super::list::List;
 use super::man::Man;
+use super::output_arguments::OutputArguments;
 use super::prepare::Prepare;
-use super::progress::Mode;
 use super::serve::Serve;
 use super::store::Store;
 
@@ -46,24 +46,6 @@ pub(super) struct Arguments {
     pub(super) command: Command,
     #[command(flatten)]
     pub(super) output: OutputArguments,
-}
-
-/// What the command says, and how much of it.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output options")]
-pub(super) struct OutputArguments {
-    /// Leave out progress, notes and summaries: errors and answers that were asked for remain
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub(super) quiet: bool,
-    /// Log more to stderr (-vv, -vvv: more still)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    pub(super) verbose: u8,
-    /// How to show progress, on stderr
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
-    pub(super) progress: Mode,
-    /// Answer with JSON on stdout
-    #[arg(long, global = true)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

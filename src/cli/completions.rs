@@ -1,9 +1,8 @@
 //! `remora completions`: what a shell needs to complete our command line.
 
-use clap::{Args, CommandFactory as _};
+use clap::{Args, Command};
 use clap_complete::Shell;
 
-use super::arguments::Arguments;
 use super::failure::Failure;
 use super::session::print;
 
@@ -23,9 +22,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(&self) -> Result<(), Failure> {
+    /// Prints the script for the command line `definition`.
+    pub(super) fn run(&self, mut definition: Command) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Arguments::command(), "remora", &mut script);
+        clap_complete::generate(self.shell, &mut definition, "remora", &mut script);
         print(&String::from_utf8_lossy(&script))
     }
 }

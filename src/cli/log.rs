@@ -5,6 +5,7 @@ mod queued;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
@@ -12,10 +13,19 @@ use tracing_subscriber::fmt::MakeWriter;
 use self::queued::Queued;
 use super::failure::Failure;
 use super::progress::Screen;
-use super::serve::LogFormat;
 
 /// The variable that sets the log's filter in full, for instance `remora=debug,hyper=info`.
 const FILTER_VARIABLE: &str = "REMORA_LOG";
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people
+    #[default]
+    Human,
+    /// A JSON object a line
+    Json,
+}
 
 /// Starts the log: warnings by default, more with each `-v`, errors only when quiet.
 pub(super) fn install(screen: Arc<Screen>, verbose: u8, quiet: bool) -> Result<(), Failure> {

@@ -6,11 +6,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::{Args, Command, CommandFactory as _};
+use clap::{Args, Command};
 use remora::output::Output;
 
 use self::sections::{environment, exit_status, files, lines, see_also, synopsis};
-use super::arguments::Arguments;
 use super::failure::Failure;
 use super::session::print;
 
@@ -29,8 +28,9 @@ pub(super) struct Man {
 }
 
 impl Man {
-    pub(super) fn run(&self) -> Result<(), Failure> {
-        let mut command = Arguments::command().disable_help_subcommand(true);
+    /// Prints or writes the pages of the command line `definition`.
+    pub(super) fn run(&self, definition: Command) -> Result<(), Failure> {
+        let mut command = definition.disable_help_subcommand(true);
         command.build();
         match &self.output {
             Some(folder) => write_all(&command, folder),

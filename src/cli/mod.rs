@@ -20,6 +20,7 @@ mod limits;
 mod list;
 mod log;
 mod man;
+mod output_arguments;
 mod password;
 mod plain;
 mod prepare;
@@ -40,10 +41,11 @@ mod usage;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::FromArgMatches as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
-use self::arguments::{Arguments, Command, OutputArguments};
+use self::arguments::{Arguments, Command};
 use self::failure::Failure;
+use self::output_arguments::OutputArguments;
 use self::progress::Screen;
 use self::session::Session;
 
@@ -82,9 +84,9 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Inspect(inspect) => inspect.run(session),
         Command::List(list) => list.run(session),
         Command::Store(store) => store.run(session),
-        Command::Serve(serve) => serve.run(output),
+        Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),
-        Command::Completions(completions) => completions.run(),
-        Command::Man(man) => man.run(),
+        Command::Completions(completions) => completions.run(Arguments::command()),
+        Command::Man(man) => man.run(Arguments::command()),
     }
 }

@@ -1,20 +1,18 @@
 //! `remora create`: make a delta and publish it.
 
+mod request;
 mod v2;
 mod v3;
 
 use clap::Args;
 use remora::Dialect;
-use remora::image::{Image, ImageReference, Transports};
-use remora::store::Store;
 
+use self::request::Request;
 use self::v2::V2Arguments;
 use self::v3::V3Arguments;
-use super::access::{self, AccessArguments};
+use super::access;
 use super::dialect::Format;
-use super::encoding::EncodingArguments;
 use super::failure::Failure;
-use super::image_name;
 use super::session::Session;
 
 const EXAMPLES: &str = "\
@@ -37,73 +35,34 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Create {
-    /// The image that devices have
-    #[arg(value_parser = image_name::input)]
-    base: ImageReference,
-    /// The image that devices are to get
-    #[arg(value_parser = image_name::input)]
-    target: ImageReference,
-    /// Where the delta goes: a reference, for v2 a file
-    #[arg(short, long, value_name = "WHERE")]
-    output: String,
-    /// Overwrite what is at the output even if it is no delta
-    #[arg(long)]
-    replace: bool,
-    /// What kind of delta. Of the encoder options --effort, --memory and --threads count for v2
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
-    /// Publish without applying the delta first
-    #[arg(long)]
-    no_verify: bool,
-    /// Do everything but publish
-    #[arg(long)]
-    dry_run: bool,
+    #[command(flatten)]
+    request: Request,
     #[command(flatten)]
     v3: V3Arguments,
     #[command(flatten)]
     v2: V2Arguments,
-    #[command(flatten)]
-    encoding: EncodingArguments,
-    #[command(flatten)]
-    access: AccessArguments,
 }
 
 impl Create {
     /// How many threads are to work, if somebody said.
     pub(super) fn threads(&self) -> Option<u16> {
-        self.encoding.threads()
+        self.request.encoding.threads()
     }
 
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        access::refuse_stdin_twice([&self.base, &self.target])?;
-        let Format(dialect) = self.format;
+        access::refuse_stdin_twice([&self.request.base, &self.request.target])?;
+        let Format(dialect) = self.request.format;
         match dialect {
             Dialect::V3 => {
                 refuse_foreign(self.v2.given(), dialect)?;
-                self.create_v3(session)
+                self.v3.create(&self.request, session)
             }
             Dialect::V2 => {
                 refuse_foreign(self.v3.given(), dialect)?;
-                self.create_v2(session)
+                self.v2.create(&self.request, session)
             }
         }
     }
-
-    /// Opens everything that is needed to make a delta of either kind.
-    fn open(&self, transports: &Transports) -> Result<Opened, Failure> {
-        let base = self.access.open(transports, &self.base)?;
-        let target = self.access.open(transports, &self.target)?;
-        [&base, &target].into_iter().try_for_each(access::refuse_delta)?;
-        self.access.refuse_other_platform(&base, &target)?;
-        Ok(Opened { base, target, store: self.access.store()? })
-    }
-}
-
-/// What a delta is made from and with.
-struct Opened {
-    base: Image,
-    target: Image,
-    store: Store,
 }
 
 /// Refuses an option of the other format, which would be without effect.

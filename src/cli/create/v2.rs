@@ -12,7 +12,7 @@ use remora::output::{self, Output, OutputError};
 use remora::v2::{self, CreateOptions, DeltaReport, ListScope};
 use serde::Serialize;
 
-use super::Create;
+use super::request::Request;
 use crate::cli::access;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
@@ -48,45 +48,46 @@ impl V2Arguments {
     }
 }
 
-impl Create {
-    pub(super) fn create_v2(&self, session: &Session) -> Result<(), Failure> {
-        refuse_image(&self.output)?;
-        let path = Path::new(&self.output);
-        access::refuse_input_as_file(path, [&self.base, &self.target])?;
-        self.access.refuse_in_store(path)?;
-        if !self.replace && !self.dry_run {
+impl V2Arguments {
+    /// Makes the delta that `request` asks for.
+    pub(super) fn create(&self, request: &Request, session: &Session) -> Result<(), Failure> {
+        refuse_image(&request.output)?;
+        let path = Path::new(&request.output);
+        access::refuse_input_as_file(path, [&request.base, &request.target])?;
+        request.access.refuse_in_store(path)?;
+        if !request.replace && !request.dry_run {
             replace::refuse_for_file(path)?;
         }
-        let is_stdout = self.output == "-" || output::leads_to_stdout(path);
+        let is_stdout = request.output == "-" || output::leads_to_stdout(path);
         let to_stdout = is_stdout && access::claim_stream(session)?;
-        let output = self.open_output(path)?;
+        let output = open_output(request, path)?;
         let scratch = scratch(output.as_ref())?;
-        let encoding = self.encoding.options();
+        let encoding = request.encoding.options();
         let mut options = CreateOptions::default();
-        options.list = match self.v2.list.unwrap_or_default() {
+        options.list = match self.list.unwrap_or_default() {
             ListName::Pruned => ListScope::Pruned,
             ListName::Full => ListScope::Full,
         };
-        options.protect_shared = self.v2.protect_shared;
-        options.verify = !self.no_verify;
+        options.protect_shared = self.protect_shared;
+        options.verify = !request.no_verify;
         (options.effort, options.memory) = (encoding.effort, encoding.memory / 2);
-        let from = self.open(&self.access.transports(&[&self.base, &self.target])?)?;
+        let from = request.open(&request.access.transports(&[&request.base, &request.target])?)?;
         let (base, target, out) = (&from.base, &from.target, &scratch);
         let report = v2::create(base, target, &from.store, &options, out, session.progress())?;
         if let Some(output) = output {
             publish(output, scratch)?;
         }
-        let output = (!self.dry_run).then_some(self.output.as_str());
+        let output = (!request.dry_run).then_some(request.output.as_str());
         session.summary(&Summary { format: Dialect::V2, output, report: &report }, to_stdout)
     }
+}
 
-    /// Opens the place of the delta; none for a dry run.
-    fn open_output(&self, path: &Path) -> Result<Option<Output>, OutputError> {
-        match self.dry_run {
-            true => Ok(None),
-            false if self.output == "-" => Ok(Some(Output::stdout())),
-            false => Output::open(path).map(Some),
-        }
+/// Opens the place of the delta; none for a dry run.
+fn open_output(request: &Request, path: &Path) -> Result<Option<Output>, OutputError> {
+    match request.dry_run {
+        true => Ok(None),
+        false if request.output == "-" => Ok(Some(Output::stdout())),
+        false => Output::open(path).map(Some),
     }
 }
 

@@ -9,7 +9,7 @@ use remora::image::ImageReference;
 use remora::v3::{self, Compression, CreateOptions, DeltaReport, Links, ManifestKind};
 use serde::Serialize;
 
-use super::Create;
+use super::request::Request;
 use crate::cli::access;
 use crate::cli::failure::Failure;
 use crate::cli::image_name;
@@ -77,33 +77,34 @@ impl V3Arguments {
     }
 }
 
-impl Create {
-    pub(super) fn create_v3(&self, session: &Session) -> Result<(), Failure> {
-        let output = image_name::output(&self.output)?;
-        access::refuse_input_as_output(&output, [&self.base, &self.target])?;
+impl V3Arguments {
+    /// Makes the delta that `request` asks for.
+    pub(super) fn create(&self, request: &Request, session: &Session) -> Result<(), Failure> {
+        let output = image_name::output(&request.output)?;
+        access::refuse_input_as_output(&output, [&request.base, &request.target])?;
         let to_stdout = access::claim_stdout(&output, session)?;
         let mut options = CreateOptions::default();
-        options.encoding = self.encoding.options();
-        options.compression = self.v3.compression(&output);
-        options.manifest = self.v3.manifest(&output);
-        options.verify = !self.no_verify;
-        let transports = self.access.transports(&[&self.base, &self.target, &output])?;
-        output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
-        if !self.replace && !self.dry_run {
-            replace::refuse_for_delta(&output, &transports, &self.access.platform())?;
+        options.encoding = request.encoding.options();
+        options.compression = self.compression(&output);
+        options.manifest = self.manifest(&output);
+        options.verify = !request.no_verify;
+        let transports = request.access.transports(&[&request.base, &request.target, &output])?;
+        output.path().map_or(Ok(()), |path| request.access.refuse_in_store(path))?;
+        if !request.replace && !request.dry_run {
+            replace::refuse_for_delta(&output, &transports, &request.access.platform())?;
         }
-        let destination = match self.dry_run {
+        let destination = match request.dry_run {
             true => None,
             false => Some(transports.destination(&output)?),
         };
-        let from = self.open(&transports)?;
+        let from = request.open(&transports)?;
         let (base, target) = (&from.base, &from.target);
         let delta = v3::create(base, target, &from.store, &options, session.progress())?;
         if let Some(destination) = destination {
             transports.write_to(destination, delta.contents(), session.progress())?;
         }
-        let output = (!self.dry_run).then(|| output.to_string());
-        let (report, device) = (delta.report(), self.encoding.device());
+        let output = (!request.dry_run).then(|| output.to_string());
+        let (report, device) = (delta.report(), request.encoding.device());
         session.summary(
             &Summary {
                 format: Dialect::V3,

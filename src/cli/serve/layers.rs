@@ -8,12 +8,10 @@
 use std::path::Path;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
 use remora::small_file::read_small_text;
 use toml::{Table, Value};
 
-use super::Serve;
-use crate::cli::arguments::Arguments;
 use crate::cli::failure::Failure;
 use crate::cli::usage;
 
@@ -46,23 +44,29 @@ struct Given {
 }
 
 /// The settings, and where each is from.
-pub(super) struct Layered {
-    pub(super) serve: Serve,
+pub(super) struct Layered<T> {
+    pub(super) serve: T,
+    definition: fn() -> Command,
     matches: ArgMatches,
     given: Vec<Given>,
 }
 
-impl Layered {
-    /// The settings that the command line, the environment and the file `config` make together.
-    pub(super) fn read(config: Option<&Path>) -> Result<Self, Failure> {
+impl<T: FromArgMatches> Layered<T> {
+    /// The settings that the command line `definition`, the environment and the file `config` make
+    /// together. `derived` returns the defaults that follow from other settings.
+    pub(super) fn read(
+        config: Option<&Path>,
+        definition: fn() -> Command,
+        derived: fn(&T) -> Vec<(&'static str, Vec<String>)>,
+    ) -> Result<Self, Failure> {
         let mut given = match config {
-            Some(path) => read_file(path)?,
+            Some(path) => read_file(path, &definition())?,
             None => Vec::new(),
         };
         given.extend(existing_variables(|name| std::env::var(name).ok()));
-        let layered = Self::parse(given)?;
+        let layered = Self::parse(definition, given)?;
         // What other settings decide comes last: it must not be given.
-        let derived = layered.serve.derived();
+        let derived = derived(&layered.serve);
         let mut given: Vec<Given> = derived
             .into_iter()
             .map(|(option, values)| Given {
@@ -72,24 +76,24 @@ impl Layered {
             })
             .collect();
         given.extend(layered.given);
-        Self::parse(given)
+        Self::parse(definition, given)
     }
 
-    fn parse(given: Vec<Given>) -> Result<Self, Failure> {
-        let mut command = with_defaults(Arguments::definition(), &given);
+    fn parse(definition: fn() -> Command, given: Vec<Given>) -> Result<Self, Failure> {
+        let mut command = with_defaults(definition(), &given);
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         let matches = matches.map_err(|error| usage::failure(&error.render().to_string(), None))?;
         let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;
-        let serve = Serve::from_arg_matches(matches);
+        let serve = T::from_arg_matches(matches);
         let serve = serve.map_err(|error| usage::failure(&error.render().to_string(), None))?;
         let matches = matches.clone();
-        Ok(Layered { serve, matches, given })
+        Ok(Layered { serve, definition, matches, given })
     }
 
     /// All settings as a configuration file.
     pub(super) fn to_toml(&self) -> String {
         // Options that got another default are not where they were among the others.
-        let arguments = Arguments::command();
+        let arguments = (self.definition)();
         let options = serve_of(&arguments).get_arguments().filter(|option| is_setting(option));
         options.map(|option| self.line(option)).collect()
     }
@@ -147,20 +151,19 @@ fn existing_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
     given.collect()
 }
 
-fn read_file(path: &Path) -> Result<Vec<Given>, Failure> {
+fn read_file(path: &Path, arguments: &Command) -> Result<Vec<Given>, Failure> {
     let text = read_small_text(path, MAX_FILE_BYTES)
         .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let what = format!("{}: {}", path.display(), error.message());
         Failure::usage(what, "write name = value, with the names that remora serve --help shows")
     })?;
-    given_by(table, &path.display().to_string())
+    given_by(table, &path.display().to_string(), arguments)
 }
 
 /// What the file `from` says.
-fn given_by(table: Table, from: &str) -> Result<Vec<Given>, Failure> {
-    let arguments = Arguments::command();
-    let known: Vec<&str> = serve_of(&arguments)
+fn given_by(table: Table, from: &str, arguments: &Command) -> Result<Vec<Given>, Failure> {
+    let known: Vec<&str> = serve_of(arguments)
         .get_arguments()
         .filter(|it| is_setting(it))
         .filter_map(Arg::get_long)
@@ -215,7 +218,10 @@ fn is_setting(option: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
+    use crate::cli::arguments::Arguments;
 
     fn matches(given: &[Given], line: &str) -> ArgMatches {
         let command = with_defaults(Arguments::command(), given);
@@ -229,7 +235,7 @@ mod tests {
     }
 
     fn file(text: &str) -> Result<Vec<Given>, Failure> {
-        given_by(text.parse().expect("TOML"), "a file")
+        given_by(text.parse().expect("TOML"), "a file", &Arguments::command())
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod settings;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Command};
 use remora::server;
 
 use self::arguments::{
@@ -15,9 +15,9 @@ use self::arguments::{
     RegistryArguments, WorkArguments,
 };
 use self::layers::Layered;
-use super::arguments::OutputArguments;
 use super::failure::Failure;
-use super::log;
+use super::log::{self, LogFormat};
+use super::output_arguments::OutputArguments;
 use super::session::print;
 
 const EXAMPLES: &str = "\
@@ -65,20 +65,15 @@ pub(super) struct Serve {
     data: DataArguments,
 }
 
-/// How the log is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum LogFormat {
-    /// For people
-    #[default]
-    Human,
-    /// A JSON object a line
-    Json,
-}
-
 impl Serve {
-    /// Runs until a signal comes. `self` is what flags and variables say; the file comes on top.
-    pub(super) fn run(&self, output: &OutputArguments) -> Result<(), Failure> {
-        let layered = Layered::read(self.config.as_deref())?;
+    /// Runs until a signal comes. `self` is what flags and variables say; the file comes on top, as
+    /// defaults of the command line `definition`.
+    pub(super) fn run(
+        &self,
+        output: &OutputArguments,
+        definition: fn() -> Command,
+    ) -> Result<(), Failure> {
+        let layered = Layered::read(self.config.as_deref(), definition, Serve::derived)?;
         if self.print_config {
             return print(&layered.to_toml());
         }
