@@ -1,6 +1,6 @@
 //! What kinds of failure there are. The ground: every room's errors say theirs.
 
-/// What kind of failure it was: decides the exit code and whether trying again can help.
+/// What kind of failure it was: decides whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// A defect in Remora itself.
@@ -13,18 +13,4 @@ pub enum ErrorKind {
     Content,
     /// The caller told the work to stop.
     Cancelled,
-}
-
-impl ErrorKind {
-    /// The exit code of the `remora` command for a failure of this kind.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            ErrorKind::Internal => 1,
-            ErrorKind::Usage => 2,
-            ErrorKind::Environment => 3,
-            ErrorKind::Content => 4,
-            // 128 and SIGINT, as for a command that was interrupted.
-            ErrorKind::Cancelled => 130,
-        }
-    }
 }

@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Style};
 use remora::{Cause, Error, ErrorKind};
 use serde::Serialize;
 
+use super::exit_code;
 use super::plain::plain;
 use super::remedies::{Asked, in_words};
 
@@ -61,7 +62,7 @@ impl Failure {
 
     /// The exit code.
     pub(super) fn exit_code(&self) -> u8 {
-        self.cause.kind().exit_code()
+        exit_code::of(self.cause.kind())
     }
 
     /// The failure as lines for stderr, in colour if `color`.

@@ -6,10 +6,8 @@ use std::sync::Arc;
 use remora::end_signals::EndSignals;
 use remora::temporary;
 
+use super::exit_code;
 use super::progress::Screen;
-
-/// The shell's convention for "ended by signal": 128 and the signal's number.
-const SIGNAL_EXIT: i32 = 128;
 
 /// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT remove every temporary file and end the process.
 pub(super) fn install(screen: Arc<Screen>) {
@@ -29,10 +27,10 @@ fn listen(screen: Arc<Screen>) -> io::Result<()> {
     thread.spawn(move || end(runtime.block_on(wait), &screen)).map(drop)
 }
 
-fn end(signal: i32, screen: &Screen) {
+fn end(signal: i32, screen: &Screen) -> ! {
     temporary::discard_all();
     screen.clear();
     // The process ends whether or not this can be read.
     let _ = screen.write(b"interrupted: nothing was left half-written\n");
-    std::process::exit(SIGNAL_EXIT + signal);
+    exit_code::end_by_signal(signal)
 }

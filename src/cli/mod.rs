@@ -12,6 +12,7 @@ mod delta_place;
 mod dialect;
 mod diff;
 mod encoding;
+mod exit_code;
 mod failure;
 mod image_name;
 mod inspect;

@@ -5,6 +5,8 @@ use remora::ErrorKind;
 use remora::store::{LastWords, report_lost_pages};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::exit_code;
+
 /// What is said where the disk has lost a page of a stored layer. The signal that tells of it leaves
 /// no time for colours or JSON.
 const LOST_PAGE: (&str, &str) = (
@@ -21,7 +23,7 @@ pub(super) fn prepare() {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     }
     let (before, after) = LOST_PAGE;
-    let status = ErrorKind::Environment.exit_code().into();
+    let status = exit_code::of(ErrorKind::Environment).into();
     report_lost_pages(LastWords { before, after, status });
 }
 

@@ -28,7 +28,7 @@ mod tls;
 
 pub use crate::api::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use error::ServerError;
-pub use run::run;
+pub use run::{Ended, run};
 pub use settings::{
     AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
     ServerSettings, TlsFiles, WorkSettings,

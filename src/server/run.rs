@@ -1,8 +1,10 @@
 //! The server's life: it starts, listens, and stops when it is told to.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::listen::{Handles, NoListener, answer};
@@ -10,23 +12,32 @@ use super::routes::Service;
 use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
 use crate::end_signals::EndSignals;
-use crate::temporary;
 
 /// How often the end of the last downloads is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// Kept from the time that a stop has, for connections that have their answers to be closed.
 const CLOSE_TIME: Duration = Duration::from_millis(500);
-/// The shell's convention for "ended by signal": 128 and the signal's number.
-const SIGNAL_EXIT: i32 = 128;
+
+/// How a server ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Ended {
+    /// In order: everybody has an answer, and what was being made is done or noted for the next start.
+    InOrder,
+    /// At once, by a second signal of this number. Work is still going on, on threads that only the end
+    /// of the process ends.
+    AtOnce(i32),
+}
 
 /// Runs a server until a signal ends it.
 ///
 /// SIGINT, SIGTERM, SIGHUP or SIGQUIT once: whoever waits or asks is told to ask again until the end, and deltas that
-/// are being made are finished, or left to the next start. A second time: at once.
+/// are being made are finished, or left to the next start. A second time: at once, with work still going on
+/// that the caller ends by ending the process.
 ///
 /// # Errors
 /// Whatever keeps it from starting, and what it fails with while it runs.
-pub fn run(settings: ServerSettings) -> Result<(), ServerError> {
+pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
     let builder = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = builder.map_err(ServerError::System)?;
     let result = runtime.block_on(serve(settings));
@@ -35,7 +46,7 @@ pub fn run(settings: ServerSettings) -> Result<(), ServerError> {
     result
 }
 
-async fn serve(settings: ServerSettings) -> Result<(), ServerError> {
+async fn serve(settings: ServerSettings) -> Result<Ended, ServerError> {
     let signals = EndSignals::listen().map_err(ServerError::System)?;
     let certificate = match &settings.listen.tls {
         Some(files) => Some(tls::load(files).await?),
@@ -43,16 +54,28 @@ async fn serve(settings: ServerSettings) -> Result<(), ServerError> {
     };
     let service = start::start(settings).await?;
     let handles = Handles::new();
-    let stop = tokio::spawn(stop(signals, Arc::clone(&service), handles.clone()));
-    let served = answer(&service, certificate, handles).await;
+    let mut stop = tokio::spawn(stop(signals, Arc::clone(&service), handles.clone()));
+    let mut answering = pin!(answer(&service, certificate, handles));
+    let ended = |ended: Result<Ended, JoinError>| ended.map_err(|e| ServerError::System(e.into()));
+    let served = tokio::select! {
+        served = &mut answering => served,
+        stopped = &mut stop => match ended(stopped)? {
+            Ended::AtOnce(signal) => return Ok(Ended::AtOnce(signal)),
+            Ended::InOrder => return listened(answering.await).map(|()| Ended::InOrder),
+        },
+    };
     service.stopping.cancel();
-    served.map_err(|NoListener { address, source }| ServerError::Listen { address, source })?;
+    listened(served)?;
     // Whoever waits for the last connections waits for the jobs too.
-    stop.await.map_err(|error| ServerError::System(error.into()))
+    ended(stop.await)
+}
+
+fn listened(served: Result<(), NoListener>) -> Result<(), ServerError> {
+    served.map_err(|NoListener { address, source }| ServerError::Listen { address, source })
 }
 
 /// Waits for a signal, and then stops everything in order.
-async fn stop(mut signals: EndSignals, service: Arc<Service>, handles: Handles) {
+async fn stop(mut signals: EndSignals, service: Arc<Service>, handles: Handles) -> Ended {
     let stopping = service.stopping.clone();
     tokio::select! {
         signal = signals.next() => tracing::info!(signal, "stopping"),
@@ -61,8 +84,14 @@ async fn stop(mut signals: EndSignals, service: Arc<Service>, handles: Handles) 
     }
     service.stopping.cancel();
     tokio::select! {
-        () = wind_up(&service, &handles) => tracing::info!("stopped"),
-        signal = signals.next() => end_at_once(signal),
+        () = wind_up(&service, &handles) => {
+            tracing::info!("stopped");
+            Ended::InOrder
+        }
+        signal = signals.next() => {
+            tracing::warn!(signal, "ending at once");
+            Ended::AtOnce(signal)
+        }
     }
 }
 
@@ -77,11 +106,4 @@ async fn wind_up(service: &Service, handles: &Handles) {
     };
     tokio::join!(service.jobs.stop(service.settings.listen.stop_within), downloads);
     handles.close(deadline.saturating_duration_since(Instant::now()).max(CLOSE_TIME));
-}
-
-/// Ends the process. The next start finds every job where it was, and no lock.
-fn end_at_once(signal: i32) -> ! {
-    tracing::warn!(signal, "ending at once");
-    temporary::discard_all();
-    std::process::exit(SIGNAL_EXIT + signal)
 }

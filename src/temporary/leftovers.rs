@@ -7,10 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use super::{PREFIX, SUFFIX};
-
-/// How many characters of a temporary name are chosen at random.
-pub(super) const RANDOM_CHARACTERS: usize = 6;
+use super::name::{PREFIX, RANDOM_CHARACTERS, SUFFIX};
 
 /// Bytes that are read of a leftover before it is removed: more than any list of blobs takes.
 const MAX_READ: u64 = 1 << 20;

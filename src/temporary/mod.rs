@@ -7,6 +7,7 @@
 //! lives, so that whoever writes into the same folder next can tell it from one in use and remove it.
 
 mod leftovers;
+mod name;
 mod provisional;
 
 use std::collections::BTreeSet;
@@ -20,12 +21,8 @@ use rustix::io::Errno;
 
 pub(crate) use leftovers::is_at;
 pub use leftovers::{Leftover, leftovers, remove_leftovers};
+pub use name::{PREFIX, SUFFIX, is_temporary_name};
 pub use provisional::Provisional;
-
-/// How the name of every temporary file starts.
-pub const PREFIX: &str = ".remora-";
-/// How the name of every temporary file ends.
-pub const SUFFIX: &str = ".tmp";
 
 /// What goes on an interrupt. Whoever holds the lock may create, publish or remove.
 static LIVE: Mutex<Live> = Mutex::new(Live { files: BTreeSet::new(), folders: BTreeSet::new() });
@@ -55,7 +52,7 @@ impl TemporaryFile {
             let (file, path) = tempfile::Builder::new()
                 .prefix(PREFIX)
                 .suffix(SUFFIX)
-                .rand_bytes(leftovers::RANDOM_CHARACTERS)
+                .rand_bytes(name::RANDOM_CHARACTERS)
                 .permissions(Permissions::from_mode(0o666))
                 .tempfile_in(folder)?
                 .keep()?;
@@ -97,11 +94,6 @@ impl TemporaryFile {
         live.files.remove(&self.path);
         Ok(())
     }
-}
-
-/// Whether a file of this name is one that somebody was still writing.
-pub fn is_temporary_name(name: &str) -> bool {
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
 /// Creates the folder `path` and those above it with the mode `mode`, where they are missing, and

@@ -43,6 +43,9 @@ struct Given {
     from: String,
 }
 
+/// An option and the values that it has if nobody gave any.
+pub(super) type Derived = (&'static str, Vec<String>);
+
 /// The settings, and where each is from.
 pub(super) struct Layered<T> {
     pub(super) serve: T,
@@ -57,7 +60,7 @@ impl<T: FromArgMatches> Layered<T> {
     pub(super) fn read(
         config: Option<&Path>,
         definition: fn() -> Command,
-        derived: fn(&T) -> Vec<(&'static str, Vec<String>)>,
+        derived: fn(&T) -> Vec<Derived>,
     ) -> Result<Self, Failure> {
         let mut given = match config {
             Some(path) => read_file(path, &definition())?,

@@ -8,13 +8,15 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
-use remora::server;
+use remora::server::{self, Ended};
+use remora::temporary;
 
 use self::arguments::{
     AccessArguments, AnswerArguments, DataArguments, LimitArguments, ListenArguments,
     RegistryArguments, WorkArguments,
 };
 use self::layers::Layered;
+use super::exit_code;
 use super::failure::Failure;
 use super::log::{self, LogFormat};
 use super::output_arguments::OutputArguments;
@@ -85,6 +87,15 @@ impl Serve {
         let ended =
             ended.map_err(|failure| failure.tell(&mut log, std::io::stderr().is_terminal()));
         log.finish();
-        ended
+        match ended? {
+            Ended::InOrder => Ok(()),
+            Ended::AtOnce(signal) => {
+                temporary::discard_all();
+                exit_code::end_by_signal(signal)
+            }
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,7 @@ use remora::server::{
 };
 
 use super::Serve;
+use super::layers::Derived;
 use crate::cli::failure::Failure;
 use crate::cli::secret::secret;
 use crate::cli::units::parse_rate;
@@ -19,7 +20,7 @@ const CA_BUNDLE: &str = "/certs/ca-bundle.pem";
 
 impl Serve {
     /// The defaults that follow from other settings.
-    pub(super) fn derived(&self) -> Vec<(&'static str, Vec<String>)> {
+    pub(super) fn derived(&self) -> Vec<Derived> {
         let mut derived = Vec::new();
         let registry = self.registry_host();
         if let Some(registry) = &registry {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::admission::Connections;
+use super::admitted::Admitted;
 use super::service::NotedService;
 use super::stream::WatchedStream;
 
@@ -46,7 +47,7 @@ where
     }
 
     fn call(&mut self, client: SocketAddr) -> Self::Future {
-        let admitted = self.connections.admit(client.ip());
+        let admitted = Admitted::new(&self.connections, client.ip());
         let made = self.make.call(client);
         Box::pin(async move { made.await.map(|service| NotedService::new(service, admitted)) })
     }

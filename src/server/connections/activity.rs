@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::time::Instant;
 
-use super::admission::Connections;
+use super::admission::{Connection, Connections};
 
 /// How long a client may take from connecting to the end of its first request's head, TLS included.
 /// Devices are on slow links, but a head is some kilobytes.
@@ -21,7 +21,7 @@ pub(super) const QUIET_TIME: Duration = Duration::from_secs(300);
 pub(super) struct Activity {
     connections: Arc<Connections>,
     /// The network whose share a quiet connection counts for; `None`: a trusted proxy's.
-    pub(super) network: Option<IpAddr>,
+    network: Option<IpAddr>,
     /// Whether there are too many already, so that requests are answered with that.
     pub(super) surplus: bool,
     now: Mutex<Now>,
@@ -119,19 +119,10 @@ impl Activity {
             now.waiting + now.answering == 0 && !now.is_evicted
         };
         if is_quiet {
-            let place = self.connections.quiet(self);
+            let connection = Arc::clone(self) as Arc<dyn Connection>;
+            let place = self.connections.quiet(connection);
             self.now().quiet = Some(place);
         }
-    }
-
-    /// Ends the connection: its place is needed. The reader sees so at once.
-    pub(super) fn evict(&self) {
-        let mut now = self.now();
-        now.quiet = None;
-        // A request that began meanwhile is answered.
-        now.is_evicted = now.waiting + now.answering == 0;
-        drop(now);
-        self.reader.wake();
     }
 
     /// Remembers who reads.
@@ -145,6 +136,22 @@ impl Activity {
         if let Some(place) = left {
             self.connections.busy(place, self.network);
         }
+    }
+}
+
+impl Connection for Activity {
+    fn network(&self) -> Option<IpAddr> {
+        self.network
+    }
+
+    /// The reader sees so at once.
+    fn evict(&self) {
+        let mut now = self.now();
+        now.quiet = None;
+        // A request that began meanwhile is answered.
+        now.is_evicted = now.waiting + now.answering == 0;
+        drop(now);
+        self.reader.wake();
     }
 }
 

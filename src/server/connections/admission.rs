@@ -12,7 +12,6 @@ use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::time::Instant;
 
-use super::activity::Activity;
 use crate::server::access::network_of;
 use crate::server::settings::ListenSettings;
 
@@ -30,6 +29,14 @@ const MAX_CONNECTIONS: u64 = 65_536;
 const GRACE: Duration = Duration::from_secs(2);
 /// Connections with no request in progress, as a share of all.
 const QUIET_SHARE: usize = 2;
+
+/// A connection as those know it who decide which has to go.
+pub(super) trait Connection: Send + Sync {
+    /// The network whose share the connection counts for while it is quiet; `None`: a trusted proxy's.
+    fn network(&self) -> Option<IpAddr>;
+    /// Ends the connection: its place is needed.
+    fn evict(&self);
+}
 
 /// The connections that there are.
 pub(crate) struct Connections {
@@ -54,7 +61,7 @@ struct Now {
     /// Listeners that wait for a place.
     waiting: Vec<Waker>,
     /// In the order in which they became quiet, with the time.
-    quiet: BTreeMap<u64, (Instant, Arc<Activity>)>,
+    quiet: BTreeMap<u64, (Instant, Arc<dyn Connection>)>,
     quiet_by_network: HashMap<IpAddr, BTreeSet<u64>>,
 }
 
@@ -108,14 +115,19 @@ impl Connections {
         now.waiting.push(context.waker().clone());
         let oldest = now.oldest(None).and_then(|place| now.take(place));
         drop(now);
-        if let Some(activity) = oldest {
-            self.evict(&activity);
+        if let Some(connection) = oldest {
+            self.evict(&*connection);
         }
         Poll::Pending
     }
 
-    /// Lets a client in.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Admitted {
+    /// Lets a client in. `connection` makes what is told to go later: of the network whose share a
+    /// quiet connection counts for, whether there are too many already, and its place among the quiet.
+    pub(super) fn admit<C: Connection + 'static>(
+        &self,
+        address: IpAddr,
+        connection: impl FnOnce(Option<IpAddr>, bool, u64) -> Arc<C>,
+    ) -> Arc<C> {
         let trusted = self.exempt.iter().any(|network| network.contains(&address));
         let network = (!trusted).then(|| network_of(address));
         let mut now = self.now();
@@ -125,19 +137,27 @@ impl Connections {
         let surplus = is_full && going.is_empty();
         now.open += 1;
         let place = now.next_place();
-        let connections = Arc::clone(self);
-        let activity = Arc::new(Activity::new(connections, network, surplus, place));
-        now.insert(place, &activity);
+        let connection = connection(network, surplus, place);
+        now.insert(place, Arc::clone(&connection) as Arc<dyn Connection>);
         going.extend(now.beyond(self.limits, network));
         drop(now);
         self.counts.refused.fetch_add(surplus.into(), Relaxed);
-        going.iter().for_each(|activity| self.evict(activity));
-        Admitted { connections: Arc::clone(self), activity }
+        going.iter().for_each(|connection| self.evict(&**connection));
+        connection
     }
 
-    fn evict(&self, activity: &Activity) {
+    /// A client is gone: another may come.
+    pub(super) fn left(&self) {
+        let mut now = self.now();
+        now.open -= 1;
+        let waiting = std::mem::take(&mut now.waiting);
+        drop(now);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    fn evict(&self, connection: &dyn Connection) {
         self.counts.evicted.fetch_add(1, Relaxed);
-        activity.evict();
+        connection.evict();
     }
 
     /// Notes that the connection at this place among the quiet is not quiet any more.
@@ -146,13 +166,14 @@ impl Connections {
     }
 
     /// Notes that a connection has no request in progress any more; returns its place.
-    pub(super) fn quiet(&self, activity: &Arc<Activity>) -> u64 {
+    pub(super) fn quiet(&self, connection: Arc<dyn Connection>) -> u64 {
         let mut now = self.now();
         let place = now.next_place();
-        now.insert(place, activity);
-        let more = now.beyond(self.limits, activity.network);
+        let network = connection.network();
+        now.insert(place, connection);
+        let more = now.beyond(self.limits, network);
         drop(now);
-        more.iter().for_each(|activity| self.evict(activity));
+        more.iter().for_each(|connection| self.evict(&**connection));
         place
     }
 
@@ -179,11 +200,11 @@ impl Now {
         self.next_place
     }
 
-    fn insert(&mut self, place: u64, activity: &Arc<Activity>) {
-        self.quiet.insert(place, (Instant::now(), Arc::clone(activity)));
-        if let Some(network) = activity.network {
+    fn insert(&mut self, place: u64, connection: Arc<dyn Connection>) {
+        if let Some(network) = connection.network() {
             self.quiet_by_network.entry(network).or_default().insert(place);
         }
+        self.quiet.insert(place, (Instant::now(), connection));
     }
 
     fn forget(&mut self, place: u64, network: Option<IpAddr>) {
@@ -196,11 +217,11 @@ impl Now {
         }
     }
 
-    fn take(&mut self, place: u64) -> Option<Arc<Activity>> {
-        let (_, activity) = self.quiet.get(&place)?;
-        let activity = Arc::clone(activity);
-        self.forget(place, activity.network);
-        Some(activity)
+    fn take(&mut self, place: u64) -> Option<Arc<dyn Connection>> {
+        let (_, connection) = self.quiet.get(&place)?;
+        let connection = Arc::clone(connection);
+        self.forget(place, connection.network());
+        Some(connection)
     }
 
     /// The one that has been quiet longest, of a network or of all.
@@ -219,7 +240,7 @@ impl Now {
     }
 
     /// Takes out who has to go, so that the network's share and that of all are kept.
-    fn beyond(&mut self, limits: Limits, network: Option<IpAddr>) -> Vec<Arc<Activity>> {
+    fn beyond(&mut self, limits: Limits, network: Option<IpAddr>) -> Vec<Arc<dyn Connection>> {
         let share = |now: &Now| {
             network.and_then(|network| now.quiet_by_network.get(&network)).map_or(0, BTreeSet::len)
         };
@@ -233,23 +254,6 @@ impl Now {
             going.extend(self.take(place));
         }
         going
-    }
-}
-
-/// A place among the connections.
-pub(super) struct Admitted {
-    connections: Arc<Connections>,
-    pub(super) activity: Arc<Activity>,
-}
-
-impl Drop for Admitted {
-    fn drop(&mut self) {
-        self.activity.leave();
-        let mut now = self.connections.now();
-        now.open -= 1;
-        let waiting = std::mem::take(&mut now.waiting);
-        drop(now);
-        waiting.into_iter().for_each(Waker::wake);
     }
 }
 

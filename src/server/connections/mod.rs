@@ -9,6 +9,7 @@
 mod accept;
 mod activity;
 mod admission;
+mod admitted;
 mod plain;
 mod service;
 mod stream;

@@ -14,7 +14,7 @@ use http_body::{Frame, SizeHint};
 use tower_service::Service;
 
 use super::activity::Requesting;
-use super::admission::Admitted;
+use super::admitted::Admitted;
 
 /// Seconds after which a client that found no place may come again.
 const COME_AGAIN: &str = "30";

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::activity::Activity;
-use super::admission::Admitted;
+use super::admitted::Admitted;
 
 /// A connection with its place among the others.
 pub(crate) struct WatchedStream {
