@@ -1,15 +1,18 @@
 //! Asking a delta server for deltas ahead. Blocks; its texts never hold the credential.
 
 use std::future::Future;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
+use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 
 use super::wire::{Prepare, Prepared};
 use super::{ApiError, PairStatus, Secret, WantedPair};
 use crate::small_file::read_small_file;
+use crate::tls::{self, Trust, certificates};
 
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
@@ -39,8 +42,6 @@ impl Client {
         token: Option<Secret>,
         ca_file: Option<&Path>,
     ) -> Result<Self, ApiError> {
-        // Fails only if the process has a provider already, which then serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(&format!("{}/", server.trim_end_matches('/')));
         let base = base.ok().filter(|url| ["http", "https"].contains(&url.scheme()));
         let base = base.ok_or_else(|| ApiError::ServerUrl(server.chars().take(200).collect()))?;
@@ -130,17 +131,24 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ApiError> {
-    let mut builder = reqwest::Client::builder()
+    let authorities = match ca_file {
+        Some(path) => read_authorities(path)?,
+        None => Vec::new(),
+    };
+    let tls = tls::client(Trust::Authorities(&authorities), None);
+    let tls = tls.map_err(|error| ApiError::System(io::Error::other(error)))?;
+    let client = reqwest::Client::builder()
         .user_agent(concat!("remora/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIME)
+        .tls_backend_preconfigured(tls)
         // The credential is for this server.
         .redirect(reqwest::redirect::Policy::none());
-    if let Some(path) = ca_file {
-        let pem = read_small_file(path, MAX_CA_FILE_BYTES)
-            .map_err(|source| ApiError::CaFile { path: path.to_owned(), source })?;
-        let certificates = Certificate::from_pem_bundle(&pem)
-            .map_err(|error| ApiError::System(std::io::Error::other(error)))?;
-        builder = builder.tls_certs_merge(certificates);
-    }
-    builder.build().map_err(|error| ApiError::System(std::io::Error::other(error)))
+    client.build().map_err(|error| ApiError::System(io::Error::other(error)))
+}
+
+fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ApiError> {
+    let unusable = |source| ApiError::CaFile { path: path.to_owned(), source };
+    let pem = read_small_file(path, MAX_CA_FILE_BYTES).map_err(unusable)?;
+    let none = || unusable(io::Error::other("the file has no certificates in PEM form"));
+    certificates(&pem).ok_or_else(none)
 }

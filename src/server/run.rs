@@ -35,6 +35,9 @@ pub enum Ended {
 /// are being made are finished, or left to the next start. A second time: at once, with work still going on
 /// that the caller ends by ending the process.
 ///
+/// A server takes the process for its own: these signals come to it, and rayon's global threads get a
+/// low priority, unless there are some already.
+///
 /// # Errors
 /// Whatever keeps it from starting, and what it fails with while it runs.
 pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
@@ -49,7 +52,7 @@ pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
 async fn serve(settings: ServerSettings) -> Result<Ended, ServerError> {
     let signals = EndSignals::listen().map_err(ServerError::System)?;
     let certificate = match &settings.listen.tls {
-        Some(files) => Some(tls::load(files).await?),
+        Some(files) => Some(tls::load(files)?),
         None => None,
     };
     let service = start::start(settings).await?;

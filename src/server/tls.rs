@@ -2,9 +2,13 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum_server::tls_rustls::RustlsConfig;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
 use super::ServerError;
@@ -15,21 +19,39 @@ use crate::small_file::read_small_file;
 /// Bytes of a certificate with those that it hangs on, or of a key, at most.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
+/// What is spoken in TLS (RFC 7301, its registry of names), the best first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
 /// How often the files are looked at. Certificates are renewed days before they end.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Reads the certificate and its key.
-pub(super) async fn load(files: &TlsFiles) -> Result<RustlsConfig, ServerError> {
-    // Fails only if the process has a provider already, which then serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (certificate, key) = read(files)?;
-    let config = RustlsConfig::from_pem(certificate, key).await;
-    config.map_err(io_error("use the TLS certificate", &files.certificate))
+pub(super) fn load(files: &TlsFiles) -> Result<RustlsConfig, ServerError> {
+    Ok(RustlsConfig::from_config(read(files)?))
 }
 
-fn read(files: &TlsFiles) -> Result<(Vec<u8>, Vec<u8>), ServerError> {
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServerError> {
     let read = |path: &Path| read_small_file(path, MAX_FILE_BYTES).map_err(io_error("read", path));
-    Ok((read(&files.certificate)?, read(&files.key)?))
+    let (chain, key) = (read(&files.certificate)?, read(&files.key)?);
+    let unusable = |error: rustls::Error| {
+        io_error("use the TLS certificate", &files.certificate)(io::Error::other(error))
+    };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
+    let (chain, key) = match (chain, PrivateKeyDer::from_pem_slice(&key)) {
+        (Ok(chain), Ok(key)) => (chain, key),
+        _ => {
+            return Err(unusable(rustls::Error::General(
+                "no certificate or key in PEM".to_owned(),
+            )));
+        }
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
+    let mut config = config.map_err(unusable)?;
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    Ok(Arc::new(config))
 }
 
 /// Reads the files again whenever they change, until `stopped`. A pair that does not fit together is
@@ -46,15 +68,9 @@ pub(super) async fn keep_fresh(config: RustlsConfig, files: TlsFiles, stopped: C
         if now == loaded || now.is_none() {
             continue;
         }
-        let reloaded = match read(&files) {
-            Ok((certificate, key)) => config
-                .reload_from_pem(certificate, key)
-                .await
-                .map_err(io_error("use the TLS certificate", &files.certificate)),
-            Err(error) => Err(error),
-        };
-        match reloaded {
-            Ok(()) => {
+        match read(&files) {
+            Ok(renewed) => {
+                config.reload_from_config(renewed);
                 loaded = now;
                 tracing::info!("the TLS certificate was read again");
             }

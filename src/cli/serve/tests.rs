@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::{Arg, CommandFactory as _};
-use remora::delta::{Effort, EncodeOptions};
+use remora::delta::{Effort, Options};
 use remora::image::UnpackLimits;
 
 use crate::cli::arguments::Arguments;
@@ -110,7 +110,7 @@ fn defaults_are_those_of_the_library() {
     for (name, bytes) in [
         ("REMORA_MAX_LAYER_SIZE", limits.layer_bytes),
         ("REMORA_MAX_IMAGE_SIZE", limits.image_bytes),
-        ("REMORA_BUILD_MEMORY", OPT_MEMORY),
+        ("REMORA_BUILD_MEMORY", Options::default().memory),
     ] {
         assert_eq!(parse_size(&default(name)), Ok(bytes), "{name}");
     }

@@ -5,11 +5,12 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use reqwest::{Certificate, Identity};
+use rustls::pki_types::CertificateDer;
 
 use super::RegistryError;
 use crate::image::limits::MAX_CA_FILE_BYTES;
 use crate::small_file::read_small_file;
+use crate::tls::{Identity, certificates};
 
 /// Below a user's folder of configuration, and where the system's administrator keeps them.
 const USER_FOLDER: &str = "containers/certs.d";
@@ -26,7 +27,7 @@ pub(super) struct CertificateFolders {
 
 /// What a folder holds.
 pub(super) struct HostCertificates {
-    pub(super) authorities: Vec<Certificate>,
+    pub(super) authorities: Vec<CertificateDer<'static>>,
     pub(super) identity: Option<Identity>,
 }
 
@@ -83,10 +84,9 @@ fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     folder.read_dir()?.map(|entry| Ok(entry?.path())).collect()
 }
 
-fn authorities(path: &Path) -> Result<Vec<Certificate>, RegistryError> {
+fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, RegistryError> {
     let pem = read_small_file(path, MAX_CA_FILE_BYTES).map_err(|error| unusable(path, error))?;
-    let parsed = Certificate::from_pem_bundle(&pem).ok().filter(|found| !found.is_empty());
-    parsed.ok_or_else(|| unusable(path, "the file has no certificates in PEM form"))
+    certificates(&pem).ok_or_else(|| unusable(path, "the file has no certificates in PEM form"))
 }
 
 fn identity(certificate: &Path) -> Result<Identity, RegistryError> {
@@ -94,10 +94,10 @@ fn identity(certificate: &Path) -> Result<Identity, RegistryError> {
     let read = |path: &Path| {
         read_small_file(path, MAX_CA_FILE_BYTES).map_err(|error| unusable(path, error))
     };
-    let pem = [read(&key)?, b"\n".to_vec(), read(certificate)?].concat();
+    let (key, chain) = (read(&key)?, read(certificate)?);
     // The reason is not passed on: it could quote the key.
     let problem = "it and the file with its key are no certificate and private key in PEM form";
-    Identity::from_pem(&pem).map_err(|_| unusable(certificate, problem))
+    Identity::from_pem(&chain, &key).ok_or_else(|| unusable(certificate, problem))
 }
 
 fn unusable(path: &Path, reason: impl ToString) -> RegistryError {

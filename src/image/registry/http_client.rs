@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Client, ClientBuilder, Url};
+use reqwest::{Client, ClientBuilder, Url};
+use rustls::ClientConfig;
+use rustls::pki_types::CertificateDer;
 
 use super::RegistryError;
 use super::certificates::{CertificateFolders, HostCertificates};
@@ -16,6 +18,7 @@ use super::retry::RetryPolicy;
 use crate::image::limits::MAX_CA_FILE_BYTES;
 use crate::image::{ImageError, RegistryLogin, TransportSettings};
 use crate::small_file::read_small_file;
+use crate::tls::{self, Trust, certificates};
 
 /// What a registry sees of us.
 const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
@@ -32,7 +35,7 @@ pub(super) struct HttpClient {
     pub(super) longest_pause: Duration,
     plain_http: bool,
     verify: bool,
-    authorities: Vec<Certificate>,
+    authorities: Vec<CertificateDer<'static>>,
     folders: CertificateFolders,
     /// By the folder with certificates that counts. Made when first needed: loading the system's
     /// certificates takes a while.
@@ -54,9 +57,7 @@ impl HttpClient {
             Some(path) => {
                 let pem = read_small_file(path, MAX_CA_FILE_BYTES)
                     .map_err(ImageError::file("read", path))?;
-                let parsed =
-                    Certificate::from_pem_bundle(&pem).ok().filter(|certs| !certs.is_empty());
-                parsed.ok_or_else(|| ImageError::Unsuitable {
+                certificates(&pem).ok_or_else(|| ImageError::Unsuitable {
                     reference: path.display().to_string(),
                     reason: "the file has no certificates in PEM form".to_owned(),
                 })?
@@ -111,30 +112,24 @@ impl HttpClient {
         let kept = folder.map(HostCertificates::read).transpose()?;
         let identity = kept.as_ref().and_then(|kept| kept.identity.clone());
         let kept = kept.into_iter().flat_map(|kept| kept.authorities);
-        let authorities: Vec<Certificate> = self.authorities.iter().cloned().chain(kept).collect();
-        let builder = || match identity.clone() {
-            Some(identity) => self.builder().identity(identity),
-            None => self.builder(),
+        let authorities: Vec<_> = self.authorities.iter().cloned().chain(kept).collect();
+        let trust = match self.verify {
+            true => Trust::Authorities(&authorities),
+            false => Trust::Anybody,
         };
-        // Fails only if the process has a provider already, which then serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = tls::client(trust, identity);
+        let tls = tls.map_err(|error| RegistryError::Setup(error.to_string()))?;
         let setup = |error: reqwest::Error| RegistryError::Setup(error.without_url().to_string());
-        let build = |configure: fn(ClientBuilder) -> ClientBuilder| {
-            let system = configure(builder()).tls_certs_merge(authorities.clone()).build();
-            // Where the system has no certificates at all (a bare container), those of the CA file
-            // are all there is, and none is enough for plain HTTP.
-            system.or_else(|_| configure(builder()).tls_certs_only(authorities.clone()).build())
-        };
-        let outward = build(|builder| builder).map_err(setup)?;
-        let loopback = build(ClientBuilder::no_proxy).map_err(setup)?;
+        let outward = self.builder(tls.clone()).build().map_err(setup)?;
+        let loopback = self.builder(tls).no_proxy().build().map_err(setup)?;
         Ok(Clients { outward, loopback })
     }
 
-    fn builder(&self) -> ClientBuilder {
+    fn builder(&self, tls: ClientConfig) -> ClientBuilder {
         let plain_http = self.plain_http;
         Client::builder()
             .user_agent(USER_AGENT)
-            .tls_danger_accept_invalid_certs(!self.verify)
+            .tls_backend_preconfigured(tls)
             .connect_timeout(CONNECT_TIME.min(self.silence))
             // Where we come from is nobody's business, and upload URLs have secrets in them.
             .referer(false)

@@ -5,6 +5,7 @@
 //!
 //! Not here: who may download, how a file is made, and when one has to go (housekeeping).
 
+mod connector;
 mod download;
 mod failure;
 mod owner;

@@ -12,6 +12,7 @@ use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
+use super::connector::Connector;
 use super::failure::failure;
 use super::owner::owner;
 use crate::server::ServerError;
@@ -96,10 +97,11 @@ impl ArtifactPlace {
 impl Bucket {
     /// Opens what belongs to `owner`.
     fn open(&self, owner: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
-        // Fails only if the process has a provider already, which then serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder =
-            AmazonS3Builder::from_env().with_url(&self.url).with_allow_http(self.allow_http);
+        let connector = Connector { allow_http: self.allow_http };
+        let mut builder = AmazonS3Builder::from_env()
+            .with_url(&self.url)
+            .with_allow_http(self.allow_http)
+            .with_http_connector(connector);
         if let Some(endpoint) = &self.endpoint {
             builder = builder.with_endpoint(endpoint);
         }
