@@ -11,6 +11,7 @@ mod defect;
 mod delta_place;
 mod dialect;
 mod diff;
+mod digest_file;
 mod encoding;
 mod failure;
 mod image_name;
@@ -19,6 +20,7 @@ mod interrupt;
 mod limits;
 mod list;
 mod log;
+mod login;
 mod man;
 mod password;
 mod plain;
@@ -81,6 +83,8 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Diff(diff) => diff.run(session),
         Command::Inspect(inspect) => inspect.run(session),
         Command::List(list) => list.run(session),
+        Command::Login(login) => login.run(session),
+        Command::Logout(logout) => logout.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output),
         Command::Prepare(prepare) => prepare.run(session),

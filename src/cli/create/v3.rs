@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::Create;
 use crate::cli::access;
+use crate::cli::digest_file::DigestArguments;
 use crate::cli::failure::Failure;
 use crate::cli::image_name;
 use crate::cli::replace;
@@ -27,6 +28,8 @@ pub(super) struct V3Arguments {
     /// How the delta's layers are compressed [default: gzip]
     #[arg(long, value_enum, value_name = "METHOD")]
     compression: Option<CompressionName>,
+    #[command(flatten)]
+    digest: DigestArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -54,7 +57,8 @@ impl V3Arguments {
     /// One of these options that was given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let manifest = self.manifest.map(|_| "--manifest");
-        manifest.or(self.compression.map(|_| "--compression"))
+        let digest = self.digest.is_given().then_some("--digestfile");
+        manifest.or(self.compression.map(|_| "--compression")).or(digest)
     }
 
     fn manifest(&self, output: &ImageReference) -> ManifestKind {
@@ -92,6 +96,8 @@ impl Create {
         if !self.replace && !self.dry_run {
             replace::refuse_for_delta(&output, &transports, &self.access.platform())?;
         }
+        let inputs = [&self.base, &self.target];
+        let digest_file = self.v3.digest.open(inputs, &output, &self.access, self.replace)?;
         let destination = match self.dry_run {
             true => None,
             false => Some(transports.destination(&output)?),
@@ -100,7 +106,9 @@ impl Create {
         let (base, target) = (&from.base, &from.target);
         let delta = v3::create(base, target, &from.store, &options, session.progress())?;
         if let Some(destination) = destination {
-            transports.write_to(destination, delta.contents(), session.progress())?;
+            let contents = delta.contents();
+            let digest = transports.write_to(destination, contents, session.progress())?;
+            digest_file.write(digest, &output)?;
         }
         let output = (!self.dry_run).then(|| output.to_string());
         let (report, device) = (delta.report(), self.encoding.device());
