@@ -55,10 +55,14 @@ pub enum Remedy {
     RegistrySpace,
     /// Come back later, or log in: the registry counts requests.
     FewerRequests,
+    /// Log in: the registry wants to know who asks, and nothing is there to show.
+    LogIn,
     /// Log in again, or give other credentials.
     OtherCredentials,
     /// Name another file with credentials, or make the named one readable.
     CheckCredentialsFile,
+    /// Name a file with credentials: the usual one has none, or there is no usual one.
+    NameCredentialsFile,
     /// Give the credential that the delta server takes from builders.
     GiveBuilderCredential,
     /// Mend what the server is told about tokens and their keys.

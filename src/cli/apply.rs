@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::access::{self, AccessArguments};
 use super::delta_place::DeltaPlace;
+use super::digest_file::DigestArguments;
 use super::failure::Failure;
 use super::image_name;
 use super::replace;
@@ -45,6 +46,8 @@ pub(super) struct Apply {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
+    digest: DigestArguments,
+    #[command(flatten)]
     access: AccessArguments,
 }
 
@@ -59,6 +62,8 @@ impl Apply {
         if !self.replace && !self.dry_run {
             replace::refuse_for_image(&self.output, &transports, &self.access.platform())?;
         }
+        let inputs = [&self.base, delta];
+        let digest_file = self.digest.open(inputs, &self.output, &self.access, self.replace)?;
         let destination = match self.dry_run {
             true => None,
             false => Some(transports.destination(&self.output)?),
@@ -70,7 +75,9 @@ impl Apply {
         let options = ApplyOptions::for_destination(&self.output);
         let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;
         if let Some(destination) = destination {
-            transports.write_to(destination, rebuilt.contents(), session.progress())?;
+            let contents = rebuilt.contents();
+            let digest = transports.write_to(destination, contents, session.progress())?;
+            digest_file.write(digest, &self.output)?;
         }
         let output = (!self.dry_run).then(|| self.output.to_string());
         let summary = Summary { output, report: rebuilt.report() };

@@ -9,6 +9,7 @@ use super::create::Create;
 use super::diff::Diff;
 use super::inspect::Inspect;
 use super::list::List;
+use super::login::{Login, Logout};
 use super::man::Man;
 use super::output_arguments::OutputArguments;
 use super::prepare::Prepare;
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Diff(Diff),
     Inspect(Inspect),
     List(List),
+    Login(Login),
+    Logout(Logout),
     Store(Store),
     Serve(Box<Serve>),
     Prepare(Box<Prepare>),
@@ -100,6 +103,8 @@ impl Command {
             Command::Diff(_) => "diff",
             Command::Inspect(_) => "inspect",
             Command::List(_) => "list",
+            Command::Login(_) => "login",
+            Command::Logout(_) => "logout",
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
             Command::Prepare(_) => "prepare",

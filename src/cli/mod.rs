@@ -11,6 +11,7 @@ mod defect;
 mod delta_place;
 mod dialect;
 mod diff;
+mod digest_file;
 mod encoding;
 mod exit_code;
 mod failure;
@@ -20,6 +21,7 @@ mod interrupt;
 mod limits;
 mod list;
 mod log;
+mod login;
 mod man;
 mod output_arguments;
 mod password;
@@ -84,6 +86,8 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Diff(diff) => diff.run(session),
         Command::Inspect(inspect) => inspect.run(session),
         Command::List(list) => list.run(session),
+        Command::Login(login) => login.run(session),
+        Command::Logout(logout) => logout.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),

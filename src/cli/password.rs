@@ -22,9 +22,25 @@ pub(super) fn ask(question: &str, stdin_is_free: bool) -> Result<String, Failure
         Err(_) if stdin_is_free => from_stdin(),
         Err(_) => Err(Failure::usage(
             "there is no terminal to ask for the password at",
-            "log in with skopeo login or podman login before",
+            "log in before, with remora login",
         )),
     }
+}
+
+/// Asks for what everybody may see, at the terminal.
+pub(super) fn ask_shown(question: &str) -> Result<String, Failure> {
+    let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
+    let mut terminal = terminal.map_err(|_| {
+        Failure::usage(
+            "there is no terminal to ask for the user's name at",
+            "give it with --username, and the password with --password-stdin",
+        )
+    })?;
+    let mut typed = Vec::new();
+    let read = terminal.write_all(question.as_bytes());
+    read.and_then(|()| read_line(&terminal, &mut typed))
+        .map_err(|error| Failure::io("cannot read the user's name", &error))?;
+    Ok(String::from_utf8_lossy(&typed).trim().to_owned())
 }
 
 /// The first line of standard input.

@@ -113,7 +113,7 @@ fn one_host(references: &[&ImageReference]) -> Result<String, Failure> {
     let mut hosts: Vec<&str> = hosts.collect();
     hosts.sort_unstable();
     hosts.dedup();
-    let hint = "log in to each with skopeo login or podman login, or name a file with --authfile";
+    let hint = "log in to each with remora login";
     match hosts.as_slice() {
         [host] => Ok((*host).to_owned()),
         [] => Err(Failure::usage("--creds means nothing without a registry", "leave it out")),

@@ -94,7 +94,16 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::FewerRequests, _) => {
             "the registry counts requests: wait, or log in, which often allows more of them"
         }
-        (Remedy::OtherCredentials, _) => "log in again, or give other credentials with --authfile",
+        (Remedy::LogIn, Command) => {
+            "log in with remora login (podman login and docker login serve as well), and check the name"
+        }
+        (Remedy::OtherCredentials, Command) => {
+            "log in again with remora login, or give other credentials with --authfile or --creds"
+        }
+        (Remedy::LogIn | Remedy::OtherCredentials, Server) => {
+            "check --builder-user and --builder-token against the registry's token server"
+        }
+        (Remedy::NameCredentialsFile, _) => "name the file with --authfile",
         (Remedy::CheckCredentialsFile, _) => "check --authfile and REGISTRY_AUTH_FILE",
         (Remedy::GiveBuilderCredential, _) => {
             "give the builder credential of that server with --token-file"

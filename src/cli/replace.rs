@@ -4,7 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
-use remora::image::{ArchiveFile, Image, ImageError, ImageReference, Platform, Transports};
+use remora::image::{
+    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryError, Transports,
+};
 use remora::{Cause, output, v2, v3};
 
 use super::failure::Failure;
@@ -60,6 +62,10 @@ fn occupant(
     }
     match transports.replaced(output, platform) {
         Ok(image) => Ok(image),
+        // Whoever has shown nothing is to log in rather than to go on without looking.
+        Err(error @ ImageError::Registry(RegistryError::Unauthorized { known: false, .. })) => {
+            Err(error.into())
+        }
         Err(error) => match error.cause() {
             // Who may write there and not look would not see what is lost.
             Cause::Denied | Cause::Unauthorized => {

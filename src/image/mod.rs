@@ -60,7 +60,9 @@ pub use reference::{
 #[cfg(all(fuzzing, feature = "registry"))]
 pub use registry::fuzzing;
 #[cfg(feature = "registry")]
-pub use registry::{CredentialsError, NetworkCause, RegistryError};
+pub use registry::{
+    CredentialsError, LoginKey, LoginKeyError, LoginPlace, Logins, NetworkCause, RegistryError,
+};
 pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
 pub use transport_settings::{RegistryLogin, TransportSettings};

@@ -124,6 +124,16 @@ impl Transports {
         self.registries.reach(host)
     }
 
+    /// Shows the registry `host` the login that the settings have for it, which no file is asked for.
+    /// Says whether the registry wanted to see any: one that is open to all takes whatever it is shown.
+    ///
+    /// # Errors
+    /// [`RegistryError::Unauthorized`](super::RegistryError::Unauthorized) if the login is not taken;
+    /// whatever keeps the registry from answering.
+    pub fn prove_login(&self, host: &str) -> Result<bool, ImageError> {
+        self.registries.prove_login(host)
+    }
+
     /// Asks the registry whether it takes a push to the reference's repository, before anything is
     /// made for it: an upload is begun and cancelled.
     ///

@@ -76,7 +76,12 @@ impl OutputError {
         Some(hint.to_owned())
     }
 
-    pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+    /// The error of a write to the output `path`.
+    pub fn from_write(path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
+        Self::io("write", path)
+    }
+
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| OutputError::Io { doing, path, source }
     }

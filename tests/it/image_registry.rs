@@ -180,7 +180,7 @@ fn a_password_opens_a_registry_and_a_wrong_one_is_not_repeated_in_the_error() {
     let none = client(&folder, json!({}));
     let error = open(&none, &place).expect_err("no password");
     assert!(error.to_string().ends_with(": authentication is required"), "{error}");
-    assert!(error.hint().is_some_and(|hint| hint.contains("skopeo login")));
+    assert_eq!(error.remedy(), Some(remora::Remedy::LogIn));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::request::Request;
 use crate::cli::access;
+use crate::cli::digest_file::DigestArguments;
 use crate::cli::failure::Failure;
 use crate::cli::image_name;
 use crate::cli::replace;
@@ -27,6 +28,8 @@ pub(super) struct V3Arguments {
     /// How the delta's layers are compressed [default: gzip]
     #[arg(long, value_enum, value_name = "METHOD")]
     compression: Option<CompressionName>,
+    #[command(flatten)]
+    digest: DigestArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -54,7 +57,8 @@ impl V3Arguments {
     /// One of these options that was given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let manifest = self.manifest.map(|_| "--manifest");
-        manifest.or(self.compression.map(|_| "--compression"))
+        let digest = self.digest.is_given().then_some("--digestfile");
+        manifest.or(self.compression.map(|_| "--compression")).or(digest)
     }
 
     fn manifest(&self, output: &ImageReference) -> ManifestKind {
@@ -93,6 +97,8 @@ impl V3Arguments {
         if !request.replace && !request.dry_run {
             replace::refuse_for_delta(&output, &transports, &request.access.platform())?;
         }
+        let inputs = [&request.base, &request.target];
+        let digest_file = self.digest.open(inputs, &output, &request.access, request.replace)?;
         let destination = match request.dry_run {
             true => None,
             false => Some(transports.destination(&output)?),
@@ -101,7 +107,9 @@ impl V3Arguments {
         let (base, target) = (&from.base, &from.target);
         let delta = v3::create(base, target, &from.store, &options, session.progress())?;
         if let Some(destination) = destination {
-            transports.write_to(destination, delta.contents(), session.progress())?;
+            let contents = delta.contents();
+            let digest = transports.write_to(destination, contents, session.progress())?;
+            digest_file.write(digest, &output)?;
         }
         let output = (!request.dry_run).then(|| output.to_string());
         let (report, device) = (delta.report(), request.encoding.device());

@@ -102,6 +102,11 @@ impl Authorizer {
         state.credentials.remove(subject.repository);
     }
 
+    /// Whether the registry has asked who is asking.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.state().challenge.is_some()
+    }
+
     /// Whether there are credentials for the repository.
     pub(super) fn has_credentials(&self, subject: &Subject<'_>) -> bool {
         self.state().credentials.get(subject.repository).is_some_and(Option::is_some)

@@ -38,6 +38,14 @@ impl Host {
         }
     }
 
+    /// The registry and one of its repositories, or none (`""`), as errors name them.
+    pub(super) fn place(&self, repository: &str) -> String {
+        match repository {
+            "" => self.name.clone(),
+            repository => format!("{}/{repository}", self.name),
+        }
+    }
+
     /// The URL that everything is below.
     pub(super) async fn base(&self) -> Result<&Url, RegistryError> {
         self.base.get_or_try_init(|| self.find_base()).await

@@ -114,7 +114,7 @@ impl RegistryError {
             } => Cause::Unreachable,
             RegistryError::Network { .. } | RegistryError::PlainHttp(_) => Cause::Tls,
             RegistryError::Certificates { .. } => Cause::Credentials,
-            RegistryError::Credentials(_) => Cause::Credentials,
+            RegistryError::Credentials(error) => error.cause(),
             RegistryError::Unauthorized { .. } => Cause::Unauthorized,
             RegistryError::Denied { .. } => Cause::Denied,
             RegistryError::Busy { .. } => Cause::RateLimited,
@@ -155,9 +155,8 @@ impl RegistryError {
             RegistryError::Status { status, message, .. } => status_remedy(*status, message),
             RegistryError::PlainHttp(_) => Some(Remedy::AllowPlainHttp),
             RegistryError::Unauthorized { known: true, .. } => Some(Remedy::OtherCredentials),
-            RegistryError::Credentials(CredentialsError::Unreadable { .. }) => {
-                Some(Remedy::CheckCredentialsFile)
-            }
+            RegistryError::Unauthorized { known: false, .. } => Some(Remedy::LogIn),
+            RegistryError::Credentials(error) => error.remedy(),
             _ => None,
         }
     }
@@ -167,9 +166,6 @@ impl RegistryError {
         let hint = match self {
             RegistryError::Network { .. } => "check the registry's name and the network",
             RegistryError::Credentials(error) => return error.hint(),
-            RegistryError::Unauthorized { known: false, .. } => {
-                "check the name, and log in with skopeo login, podman login or docker login"
-            }
             RegistryError::Denied { .. } => {
                 "check that these credentials may do this in that repository"
             }

@@ -22,6 +22,7 @@ pub mod fuzzing;
 mod http_client;
 mod limits;
 mod listing;
+mod login;
 mod manifests;
 mod network_cause;
 mod probe;
@@ -41,7 +42,7 @@ use std::io::{Cursor, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use authorization::Authorizer;
-pub use credentials::CredentialsError;
+pub use credentials::{CredentialsError, LoginKey, LoginKeyError, LoginPlace, Logins};
 use endpoint::Host;
 pub use error::RegistryError;
 use http_client::HttpClient;
@@ -137,6 +138,12 @@ impl Registries {
     pub(super) fn reach(&self, host: &str) -> Result<(), ImageError> {
         let host = Arc::clone(&self.host(host).host);
         Ok(runtime::run(async move { host.reach().await })?)
+    }
+
+    /// Shows the registry `host` the login that the settings have for it; says whether it wanted to see any.
+    pub(super) fn prove_login(&self, host: &str) -> Result<bool, ImageError> {
+        let host = self.host(host);
+        Ok(runtime::run(async move { login::prove(host).await })?)
     }
 
     /// Whether the repository takes a push: begins one and cancels it.

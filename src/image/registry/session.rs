@@ -70,6 +70,12 @@ impl Session {
         Session { host, authorizer, repository: repository.to_owned(), scopes: vec![scope] }
     }
 
+    /// Requests that are about no repository.
+    pub(super) fn of_registry(authorizer: Arc<Authorizer>) -> Self {
+        let host = Arc::clone(&authorizer.host);
+        Session { host, authorizer, repository: String::new(), scopes: Vec::new() }
+    }
+
     /// The same, with leave to read `other` too, for mounting its blobs.
     pub(super) fn reading_also(&self, other: &str) -> Self {
         let mut scopes = self.scopes.clone();
@@ -80,7 +86,7 @@ impl Session {
 
     /// Registry and repository, as errors name them.
     pub(super) fn place(&self) -> String {
-        format!("{}/{}", self.host.name, self.repository)
+        self.host.place(&self.repository)
     }
 
     /// The URL of something in the repository.

@@ -34,7 +34,7 @@ pub(super) async fn fetch(
     let request = request(host, realm, service, subject, credentials).await?;
     let response = host.wait(None, request.send()).await?;
     let status = response.status();
-    let place = || format!("{}/{}", host.name, subject.repository);
+    let place = || host.place(subject.repository);
     let body = read_start(host, response, MAX_TOKEN_ANSWER_BYTES).await?;
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         return Err(RegistryError::Unauthorized { place: place(), known: credentials.is_some() });

@@ -248,7 +248,7 @@ fn what_images_are_made_of_names_no_dialect_and_the_search_no_stream() {
         ("pack", &["v2", "v3", "librsync", "dialect"]),
         ("delta", &["v2", "v3", "librsync", "dialect"]),
         ("store", &["v2", "v3", "librsync", "dialect"]),
-        ("image", &["v2", "v3", "librsync", "dialect", "store"]),
+        ("image", &["v2", "v3", "librsync", "dialect"]),
     ];
     for source in sources() {
         let Some((room, never)) = nevers.iter().find(|(room, _)| *room == source.room) else {

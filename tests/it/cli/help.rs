@@ -2,12 +2,15 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 16] = [
     "",
     "create",
     "apply",
     "diff",
     "inspect",
+    "list",
+    "login",
+    "logout",
     "store",
     "store info",
     "store verify",

@@ -1,10 +1,12 @@
 //! The command line as its users meet it: every text, exit code and answer.
 
 mod answers;
+mod digest_file;
 mod errors;
 mod help;
 mod interrupt;
 mod list;
+mod logins;
 mod outputs;
 mod progress;
 mod round_trip;

@@ -1,7 +1,7 @@
 //! The JSON files that hold credentials: `auth.json` and Docker's `config.json` (containers-auth.json(5)).
 //! Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine as _;
@@ -71,12 +71,27 @@ impl AuthFile {
     /// all, then those stored under the longest key that the repository begins with.
     pub(super) fn find(&self, host: &str, repository: &str) -> Result<Option<Found>, String> {
         let stored = self.stored(host, repository)?;
-        let own_helper = self.cred_helpers.iter().find(|(key, _)| same_host(key, host));
-        let helper = own_helper.map(|(_, name)| name).or(Some(&self.creds_store));
-        Ok(match helper.filter(|name| !name.is_empty()) {
-            Some(name) => Some(Found::Helper { name: name.clone(), or_stored: stored }),
+        Ok(match self.helper(host) {
+            Some(name) => Some(Found::Helper { name: name.to_owned(), or_stored: stored }),
             None => stored.map(Found::Stored),
         })
+    }
+
+    /// The name of the helper that keeps the logins of a registry, if one does.
+    pub(super) fn helper(&self, host: &str) -> Option<&str> {
+        let own = self.cred_helpers.iter().find(|(key, _)| same_host(key, host));
+        let name = own.map_or(&self.creds_store, |(_, name)| name);
+        Some(name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The registries that helpers may have logins of, as far as the file names them.
+    pub(super) fn hosts(&self) -> BTreeSet<String> {
+        let keys = self.auths.keys().chain(self.cred_helpers.keys());
+        let host = |key: &String| {
+            let key = canonical_key(key);
+            key.split_once('/').map_or(key.clone(), |(host, _)| host.to_owned())
+        };
+        keys.map(host).collect()
     }
 
     fn stored(&self, host: &str, repository: &str) -> Result<Option<Credentials>, String> {
@@ -132,7 +147,7 @@ pub(super) fn server_address(host: &str) -> String {
 }
 
 /// A key as `host[/namespace]`. Keys that are URLs are Docker's and mean the whole registry.
-fn canonical_key(key: &str) -> String {
+pub(super) fn canonical_key(key: &str) -> String {
     let bare = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://"));
     let (host, namespace) =
         bare.unwrap_or(key).split_once('/').unwrap_or((bare.unwrap_or(key), ""));
@@ -142,7 +157,7 @@ fn canonical_key(key: &str) -> String {
     }
 }
 
-fn canonical_host(host: &str) -> &str {
+pub(super) fn canonical_host(host: &str) -> &str {
     match host {
         "index.docker.io" | "registry-1.docker.io" => "docker.io",
         host => host,

@@ -1,10 +1,13 @@
-//! What can go wrong while credentials are looked up.
+//! What can go wrong with credentials. No text quotes a file or a helper's secrets.
 
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why credentials could not be looked up.
+use crate::output::OutputError;
+use crate::{Cause, Remedy};
+
+/// Why credentials could not be looked up, kept or forgotten.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialsError {
@@ -32,15 +35,73 @@ pub enum CredentialsError {
         /// What happened.
         reason: String,
     },
+    /// There is no usual file for credentials: the user has no home folder.
+    #[error("there is no file to keep credentials in")]
+    NoFile,
+    /// A file with credentials could not be written.
+    #[error("cannot keep credentials: {0}")]
+    Unwritable(Arc<OutputError>),
+    /// What a helper keeps is for whole registries.
+    #[error("docker-credential-{helper} keeps the logins of {host}, and none of a namespace in it")]
+    Namespace {
+        /// The helper's name.
+        helper: String,
+        /// The registry.
+        host: String,
+    },
+    /// There is nothing to forget.
+    #[error("{} has no login for {key}", path.display())]
+    NotLoggedIn {
+        /// The file that was looked into.
+        path: PathBuf,
+        /// The registry, or a namespace in it.
+        key: String,
+        /// Another file that has one.
+        elsewhere: Option<PathBuf>,
+    },
 }
 
 impl CredentialsError {
+    /// What is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            CredentialsError::Unreadable { .. }
+            | CredentialsError::Malformed { .. }
+            | CredentialsError::Helper { .. } => Cause::Credentials,
+            CredentialsError::NoFile | CredentialsError::Namespace { .. } => Cause::Usage,
+            CredentialsError::Unwritable(error) => error.cause(),
+            CredentialsError::NotLoggedIn { .. } => Cause::Missing,
+        }
+    }
+
+    /// What to do about it, where it is more than a text.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            CredentialsError::Unreadable { .. } => Some(Remedy::CheckCredentialsFile),
+            CredentialsError::NoFile => Some(Remedy::NameCredentialsFile),
+            CredentialsError::NotLoggedIn { elsewhere: None, .. } => {
+                Some(Remedy::NameCredentialsFile)
+            }
+            _ => None,
+        }
+    }
+
     /// What a user can do about it, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            CredentialsError::Unreadable { .. } => return None,
-            CredentialsError::Malformed { .. } => "log in again to have the file written anew",
-            CredentialsError::Helper { .. } => "try the helper by hand, or log in without it",
+            CredentialsError::Unreadable { .. } | CredentialsError::NoFile => return None,
+            CredentialsError::Malformed { .. } => {
+                "mend the file, or move it away and log in again to have a new one written"
+            }
+            CredentialsError::Helper { .. } => {
+                "try the helper by hand, or take it out of the file and log in again"
+            }
+            CredentialsError::Unwritable(error) => return error.hint(),
+            CredentialsError::Namespace { .. } => "log in to the whole registry",
+            CredentialsError::NotLoggedIn { elsewhere, .. } => {
+                let other = elsewhere.as_ref()?.display();
+                return Some(format!("{other} has one: log out with that file"));
+            }
         };
         Some(hint.to_owned())
     }
