@@ -1,17 +1,19 @@
 //! The pack room: images in the making.
 //!
 //! Here live the pair of images that a delta is made between, what a plain pull would fetch, blobs written and hashed, read while
-//! they grow, their compression with its allowance, the tar around one file, manifests, and failures of
-//! work on the side. Not here: any format of deltas (its own room), how commands are found (`delta`),
+//! they grow, their compression with its allowance, the temporary files that they are until they are published,
+//! the tar around one file, manifests, and failures of work on the side. Not here: any format of deltas (its own room), how commands are found (`delta`),
 //! and where images are read and written (`image`).
 
 mod blob;
 pub(crate) mod compression;
 mod failures;
 mod follow;
+mod layer_file;
 pub(crate) mod layer_tar;
 mod manifest;
 mod metered;
+mod packed_image;
 mod pair;
 mod pull;
 
@@ -22,7 +24,9 @@ pub(crate) use blob::{BlobId, Hashed, Written};
 pub(crate) use compression::Allowance;
 pub(crate) use failures::Failures;
 pub(crate) use follow::{Follower, Growing, Growth};
+pub(crate) use layer_file::LayerFile;
 pub(crate) use manifest::{artifact_manifest, image_manifest};
 pub(crate) use metered::Metered;
+pub(crate) use packed_image::PackedImage;
 pub(crate) use pair::{Pair, Source, base_stream, shared_layers};
 pub(crate) use pull::{pull_bytes, pull_sizes};

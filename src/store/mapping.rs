@@ -24,6 +24,9 @@ use memmap2::{Advice, Mmap};
 /// without one.
 const SLOTS: usize = 4096;
 
+/// How many pages the system is asked for at a time.
+const PAGES_AT_ONCE: usize = 16_384;
+
 /// A whole file, mapped into memory read-only.
 ///
 /// # Invariant
@@ -56,12 +59,33 @@ impl Mapping {
     }
 
     /// Reads the whole file into the page cache and maps its pages, so that a page that the disk has
-    /// lost is an error here. A system that cannot do so (Linux before 5.14) finds nothing.
+    /// lost is an error here. A system that cannot do so (Linux before 5.14) finds nothing. What is in
+    /// the page cache was read, and mapping each page of it would take time.
     pub(super) fn populate(&self) -> io::Result<()> {
+        if self.is_cached() {
+            return Ok(());
+        }
         match self.map.advise(Advice::PopulateRead) {
             Err(error) if super::error::is_unreadable(&error) => Err(error),
             _ => Ok(()),
         }
+    }
+}
+
+impl Mapping {
+    /// Whether all pages are in the page cache.
+    fn is_cached(&self) -> bool {
+        let page = rustix::param::page_size();
+        let mut states = [0_u8; PAGES_AT_ONCE];
+        self.map.chunks(PAGES_AT_ONCE * page).all(|chunk| {
+            let states = &mut states[..chunk.len().div_ceil(page)];
+            // SAFETY: the chunk begins at a page, since maps do and all chunks before are of whole
+            // pages; it is mapped while `self` lives, and `states` has a byte for each of its pages.
+            let told = unsafe {
+                libc::mincore(chunk.as_ptr().cast_mut().cast(), chunk.len(), states.as_mut_ptr())
+            };
+            told == 0 && states.iter().all(|state| state & 1 == 1)
+        })
     }
 }
 
@@ -204,6 +228,15 @@ mod tests {
         assert!(mapping.populate().is_ok());
         file.as_file().set_len(0).expect("cut");
         (file, mapping)
+    }
+
+    #[test]
+    fn pages_that_were_written_are_cached_and_pages_beyond_the_end_are_not() {
+        let file = tempfile::NamedTempFile::new().expect("file");
+        std::fs::write(file.path(), vec![1; (1 << 20) + 1]).expect("written");
+        let mapping = Mapping::of(file.as_file(), file.path()).expect("mapped");
+        assert!(mapping.is_cached());
+        assert!(!cut_mapping().1.is_cached());
     }
 
     #[test]

@@ -50,12 +50,9 @@ pub fn create(
 ) -> Result<DeltaReport, V2Error> {
     let measure = Measure::start(progress);
     let Pair { base_layers, target_layers, .. } = Pair::load(base, target, store, progress)?;
-    // A layer of both is the same memory, so that equal files are known by their address.
-    let known =
-        |layer: &Layer| base_layers.iter().position(|base| base.diff_id() == layer.diff_id());
-    let slice = |layer| known(layer).map_or(&layer[..], |index| &base_layers[index][..]);
+    // A layer of both is loaded once, so that equal files are known by their address.
     let base_slices: Vec<&[u8]> = base_layers.iter().map(|layer| &layer[..]).collect();
-    let target_slices: Vec<&[u8]> = target_layers.iter().map(slice).collect();
+    let target_slices: Vec<&[u8]> = target_layers.iter().map(|layer| &layer[..]).collect();
     let layers = Layers { base: &base_slices, target: &target_slices, config: target.config() };
     let check = || match options.verify {
         true => refuse_damaged(&base_layers, &target_layers, progress),

@@ -17,9 +17,9 @@ use crate::image::{
     Blob, Descriptor, DiffId, Image, ImageBudget, ImageConfig, ImageContents, ImageReference,
 };
 use crate::measure::Measure;
-use crate::pack::compression::Encoder;
 use crate::pack::{
-    BlobId, Hashed, ManifestKind, Metered, Written, base_stream, image_manifest, shared_layers,
+    BlobId, LayerFile, ManifestKind, Metered, PackedImage, Written, base_stream, image_manifest,
+    shared_layers,
 };
 use crate::progress::Progress;
 use crate::space::{SpaceWatch, check_space};
@@ -55,17 +55,14 @@ impl ApplyOptions {
 /// A target image that has been rebuilt. Its layers are temporary files that go when it is dropped.
 #[derive(Debug)]
 pub struct Rebuilt {
-    contents: ImageContents,
+    image: PackedImage,
     report: DeltaReport,
-    /// Declared before the folder that they are in.
-    _blobs: Vec<TemporaryPath>,
-    _scratch: Workspace,
 }
 
 impl Rebuilt {
     /// The image, ready to be written.
     pub fn contents(&self) -> &ImageContents {
-        &self.contents
+        self.image.contents()
     }
 
     /// What the delta was made of.
@@ -126,7 +123,7 @@ pub fn apply(
     let reports = layers.iter().map(|layer| layer.report.clone()).collect();
     let report = DeltaReport::new(labels.base, labels.target.id(), digest, reports, &measure);
     let blobs = layers.into_iter().filter_map(|layer| layer.file).collect();
-    Ok(Rebuilt { contents, report, _blobs: blobs, _scratch: scratch })
+    Ok(Rebuilt { image: PackedImage::new(contents, blobs, scratch), report })
 }
 
 /// What it takes to rebuild any layer.
@@ -225,46 +222,6 @@ impl Work<'_> {
         let rebuilt = rebuild(blob, &self.base, shared, out, self.limit)?;
         expect_diff_id(self.target.diff_ids()[index], rebuilt.diff_id)?;
         Ok(rebuilt)
-    }
-}
-
-/// Where a layer is rebuilt to.
-enum LayerFile {
-    Plain(Hashed<TemporaryFile>),
-    Gzip(Encoder<Hashed<TemporaryFile>>),
-    /// Only to see that the delta makes the layer, which is there already.
-    Nowhere(io::Sink),
-}
-
-impl LayerFile {
-    fn new(file: TemporaryFile, plain: bool) -> Self {
-        let file = Hashed::new(file);
-        match plain {
-            true => LayerFile::Plain(file),
-            false => LayerFile::Gzip(Encoder::quick_gzip(file)),
-        }
-    }
-
-    fn finish(self) -> io::Result<Option<(TemporaryFile, BlobId)>> {
-        match self {
-            LayerFile::Plain(file) => Ok(Some(file.finish())),
-            LayerFile::Gzip(encoder) => Ok(Some(encoder.finish()?.finish())),
-            LayerFile::Nowhere(_) => Ok(None),
-        }
-    }
-}
-
-impl Write for LayerFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            LayerFile::Plain(file) => file.write(bytes),
-            LayerFile::Gzip(encoder) => encoder.write(bytes),
-            LayerFile::Nowhere(sink) => sink.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -14,8 +14,8 @@ use crate::image::{Digest, Image, ImageContents};
 use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
 use crate::pack::{
-    Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, Pair, Source, Written,
-    artifact_manifest, pull_sizes,
+    Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, PackedImage, Pair,
+    Source, Written, artifact_manifest, pull_sizes,
 };
 use crate::progress::{Progress, check};
 use crate::store::{Layer, Store, Workspace, verify_layers};
@@ -49,17 +49,14 @@ impl Default for CreateOptions {
 /// A delta image that has been made. Its blobs are temporary files that go when it is dropped.
 #[derive(Debug)]
 pub struct Delta {
-    contents: ImageContents,
+    image: PackedImage,
     report: DeltaReport,
-    /// Declared before the folder that they are in.
-    _blobs: Vec<TemporaryPath>,
-    _scratch: Workspace,
 }
 
 impl Delta {
     /// The image, ready to be written.
     pub fn contents(&self) -> &ImageContents {
-        &self.contents
+        self.image.contents()
     }
 
     /// What it is made of.
@@ -96,7 +93,7 @@ pub fn create(
     let digest = Digest::of(&contents.manifest);
     let report = report(&pair, Some(digest), &layers, &measure);
     let blobs = layers.into_iter().map(|layer| layer.blob.out).collect();
-    Ok(Delta { contents, report, _blobs: blobs, _scratch: scratch })
+    Ok(Delta { image: PackedImage::new(contents, blobs, scratch), report })
 }
 
 /// Checks that readers will take the delta: they have limits that no proof of its layers meets.
