@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use remora::Cause;
 use remora::image::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, TransportSettings, Transports,
-    UnpackLimits,
+    ArchiveFile, Image, ImageError, ImageReference, Platform, Transports, UnpackLimits,
 };
 use remora::store::Store;
 use remora::v3::{self, V3Error};
@@ -45,11 +44,9 @@ pub(super) struct StoreArguments {
 impl AccessArguments {
     /// The ways to `images`.
     pub(super) fn transports(&self, images: &[&ImageReference]) -> Result<Transports, Failure> {
-        let settings = TransportSettings {
-            login: self.credentials.login(images)?,
-            limits: self.limits(),
-            ..self.registry.settings()
-        };
+        let mut settings = self.registry.settings();
+        settings.login = self.credentials.login(images)?;
+        settings.limits = self.limits();
         Ok(Transports::new(settings)?)
     }
 

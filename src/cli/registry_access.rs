@@ -69,17 +69,17 @@ impl std::fmt::Debug for Credentials {
 impl RegistryArguments {
     /// The settings that follow.
     pub(super) fn settings(&self) -> TransportSettings {
-        let usual = TransportSettings::default();
-        TransportSettings {
-            authfile: self.authfile.clone(),
-            plain_http: self.plain_http,
-            ca_file: self.ca_file.clone(),
-            cert_dir: self.cert_dir.clone(),
-            tls_verify: self.tls_verify,
-            silence: self.timeout.unwrap_or(usual.silence),
-            max_attempts: self.retries.map_or(usual.max_attempts, |retries| u32::from(retries) + 1),
-            ..usual
+        let mut settings = TransportSettings::default();
+        settings.authfile.clone_from(&self.authfile);
+        settings.plain_http = self.plain_http;
+        settings.ca_file.clone_from(&self.ca_file);
+        settings.cert_dir.clone_from(&self.cert_dir);
+        settings.tls_verify = self.tls_verify;
+        settings.silence = self.timeout.unwrap_or(settings.silence);
+        if let Some(retries) = self.retries {
+            settings.max_attempts = u32::from(retries) + 1;
         }
+        settings
     }
 }
 

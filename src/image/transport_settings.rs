@@ -6,8 +6,10 @@ use std::time::Duration;
 use super::UnpackLimits;
 use super::limits::{MAX_RETRY_AFTER, SILENCE_TIME};
 
-/// How images are reached.
+/// How images are reached. Made from [`default`](TransportSettings::default) and
+/// [`changed`](TransportSettings::changed).
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TransportSettings {
     /// Where credentials are looked up before anywhere else (`--authfile`).
     pub authfile: Option<PathBuf>,
@@ -37,6 +39,15 @@ pub struct TransportSettings {
     pub spool_dir: PathBuf,
     /// How large those may be.
     pub limits: UnpackLimits,
+}
+
+impl TransportSettings {
+    /// The settings after `change`.
+    #[must_use]
+    pub fn changed(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
 }
 
 /// What one registry is told to get in. No other host is ever told.

@@ -88,10 +88,7 @@ fn artifact_place(data: &DataSettings) -> ArtifactPlace {
         None => ArtifactPlace::Folder(data.folder.join(FILES_FOLDER)),
         Some(url) => ArtifactPlace::Bucket(Bucket {
             url: url.clone(),
-            endpoint: None,
-            region: None,
-            access_key_id: None,
-            secret_access_key: None,
+            variables: std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
             allow_http: data.artifacts_plain_http,
             scratch: data.folder.join(FILES_FOLDER),
         }),

@@ -20,6 +20,9 @@ use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
 use crate::progress::{Cancelled, Progress, check};
 
+/// The largest layer that is sure to stay in memory once it was read.
+const POPULATED_BYTES: usize = 1 << 30;
+
 /// Bytes hashed before it is asked again whether to stop.
 const HASHED_BYTES: usize = 16 << 20;
 
@@ -70,8 +73,7 @@ impl Layer {
     /// Reads the whole layer, if it is not larger than what is sure to stay in memory, so that a disk
     /// that has lost a page is an error here and not a signal later.
     pub(super) fn populate(&self) -> io::Result<()> {
-        const LARGEST: usize = 1 << 30;
-        if self.len() > LARGEST { Ok(()) } else { self.0.map.populate() }
+        if self.len() > POPULATED_BYTES { Ok(()) } else { self.0.map.populate() }
     }
 
     /// Compares the bytes on disk with the diff ID, as reading the file gives them: a bad disk is an
@@ -81,7 +83,7 @@ impl Layer {
     /// # Errors
     /// [`StoreError::Damaged`], or that the file cannot be read.
     pub fn verify(&self) -> Result<(), StoreError> {
-        let Stored { diff_id, path, .. } = &*self.0;
+        let Stored { path, .. } = &*self.0;
         let digest = match open_layer(path)? {
             Some(file) if self.is(Identity::of(&file).map_err(io_error("read", path))?) => {
                 hash(&file).map_err(io_error("read", path))?.1
@@ -89,11 +91,21 @@ impl Layer {
             // The file that is mapped has lost its name; its bytes are there all the same.
             _ => Digest::of(self),
         };
-        if DiffId(digest) == *diff_id {
+        self.compare(digest)
+    }
+
+    /// The same, without reading again what was seen to be in memory when the layer was opened.
+    pub(crate) fn verify_loaded(&self) -> Result<(), StoreError> {
+        if self.len() > POPULATED_BYTES { self.verify() } else { self.compare(Digest::of(self)) }
+    }
+
+    fn compare(&self, digest: Digest) -> Result<(), StoreError> {
+        let diff_id = self.diff_id();
+        if DiffId(digest) == diff_id {
             return Ok(());
         }
         self.drop_from_store();
-        Err(StoreError::Damaged { diff_id: *diff_id })
+        Err(StoreError::Damaged { diff_id })
     }
 
     /// Takes the layer out of the store, unless another file has come in its place.

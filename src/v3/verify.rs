@@ -47,5 +47,5 @@ pub(super) fn verify_base_layer(pair: &Pair<'_>, index: usize) -> Result<(), V3E
     let layer = &pair.base_layers[index];
     let copied = pair.sources.get(index) == Some(&Source::Shared)
         || pair.sources.contains(&Source::Moved(index));
-    if copied { Ok(()) } else { Ok(layer.verify()?) }
+    if copied { Ok(()) } else { Ok(layer.verify_loaded()?) }
 }

@@ -89,7 +89,7 @@ fn archives_that_unpack_to_too_much_are_refused() {
     let open = |limits: UnpackLimits, name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         fs::write(&path, bytes).expect("written");
-        let settings = TransportSettings { limits, ..TransportSettings::default() };
+        let settings = TransportSettings::default().changed(|settings| settings.limits = limits);
         let transports = Transports::new(settings).expect("no files");
         let reference = parse(&format!("docker-archive:{}", path.display()));
         transports.open(&reference, &linux()).map(drop).expect_err(name)
@@ -133,7 +133,7 @@ fn what_is_no_file_is_not_waited_for() {
     assert!(open(&parse("docker-archive:/dev/zero")).ends_with("it is a device, not a file"));
 
     let ca_file = Some(Path::new("/dev/zero").to_owned());
-    let settings = TransportSettings { ca_file, ..TransportSettings::default() };
+    let settings = TransportSettings::default().changed(|settings| settings.ca_file = ca_file);
     let error = Transports::new(settings).map(drop).expect_err("no file");
     assert!(error.to_string().ends_with("it is a device, not a file"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(20));

@@ -30,12 +30,11 @@ fn client_trusting(
 ) -> Transports {
     let authfile = folder.path().join("auth.json");
     fs::write(&authfile, json!({ "auths": auths }).to_string()).expect("written");
-    let settings = TransportSettings {
-        authfile: Some(authfile),
-        ca_file: ca_file.map(Path::to_owned),
-        max_attempts: 1,
-        ..TransportSettings::default()
-    };
+    let settings = TransportSettings::default().changed(|settings| {
+        settings.authfile = Some(authfile);
+        settings.ca_file = ca_file.map(Path::to_owned);
+        settings.max_attempts = 1;
+    });
     Transports::new(settings).expect("readable files")
 }
 
@@ -281,7 +280,7 @@ fn files_that_settings_name_must_be_good() {
     let path = folder.path().join("bad");
     fs::write(&path, "rubbish").expect("written");
     let settings =
-        TransportSettings { ca_file: Some(path.clone()), ..TransportSettings::default() };
+        TransportSettings::default().changed(|settings| settings.ca_file = Some(path.clone()));
     let error = Transports::new(settings).expect_err("no certificates");
     assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
 
@@ -290,7 +289,7 @@ fn files_that_settings_name_must_be_good() {
         [(path, "make no sense"), (folder.path().join("none"), "cannot read")]
     {
         let settings =
-            TransportSettings { authfile: Some(authfile), ..TransportSettings::default() };
+            TransportSettings::default().changed(|settings| settings.authfile = Some(authfile));
         let client = Transports::new(settings).expect("read when needed");
         let error = open(&client, &format!("{}/app", server.address())).expect_err(problem);
         assert!(error.to_string().contains(problem), "{error}");

@@ -19,7 +19,7 @@ use crate::scripted_server::{Reply, ScriptedServer};
 const LONG_PAUSE: Duration = Duration::from_secs(3600);
 
 fn settings() -> TransportSettings {
-    TransportSettings { retry_pause: LONG_PAUSE, ..TransportSettings::default() }
+    TransportSettings::default().changed(|settings| settings.retry_pause = LONG_PAUSE)
 }
 
 fn open(settings: TransportSettings, address: &str) -> Result<Image, ImageError> {
@@ -50,7 +50,7 @@ fn fill(folder: &Path, authority: &str, client: Option<&Identity>) {
 
 /// Pushes an image, with the certificates in `folder`.
 fn push(server: &RegistryServer, folder: &Path) {
-    let settings = TransportSettings { cert_dir: Some(folder.to_owned()), ..settings() };
+    let settings = settings().changed(|settings| settings.cert_dir = Some(folder.to_owned()));
     let reference = format!("{}/app:1", server.address()).parse().expect("a reference");
     let contents = SampleImage::new(Style::Docker, "x").contents;
     let client = Transports::new(settings).expect("readable files");
@@ -73,7 +73,7 @@ fn certificates_are_told_apart_by_what_is_wrong_with_them() {
     let authority = Authority::new();
     let known = || {
         let folder = cert_dir(&authority.certificate, None);
-        (TransportSettings { cert_dir: Some(folder.path().to_owned()), ..settings() }, folder)
+        (settings().changed(|settings| settings.cert_dir = Some(folder.path().to_owned())), folder)
     };
     let names = ["127.0.0.1", "registry.example"];
     for (identity, remedy, texts) in [
@@ -111,7 +111,7 @@ fn a_registry_without_tls_is_not_spoken_to_in_the_open() {
     assert_eq!(error.remedy(), Some(Remedy::AllowPlainHttp), "{error}");
     assert!(error.to_string().ends_with(": it does not answer in TLS"), "{error}");
     // Allowed, it is; what is missing is only the image.
-    let settings = TransportSettings { plain_http: true, ..settings() };
+    let settings = settings().changed(|settings| settings.plain_http = true);
     let error = open(settings, &server.distant_address()).expect_err("no image").to_string();
     assert!(error.ends_with("/app:1 was not found"), "{error}");
 }
@@ -123,14 +123,17 @@ fn a_registry_with_tls_is_spoken_to_in_tls_though_plain_http_is_allowed() {
     let folder = cert_dir(&authority.certificate, None);
     push(&server, folder.path());
     let cert_dir = Some(folder.path().to_owned());
-    let settings = TransportSettings { plain_http: true, cert_dir, ..settings() };
+    let settings = settings().changed(|settings| {
+        settings.plain_http = true;
+        settings.cert_dir = cert_dir;
+    });
     open(settings, &server.address()).expect("in TLS");
 }
 
 #[test]
 fn a_name_that_nobody_has_is_not_tried_again() {
     // What a resolver says without any network, or with one, both end the wait.
-    let settings = TransportSettings { max_attempts: 1, ..settings() };
+    let settings = settings().changed(|settings| settings.max_attempts = 1);
     let error = open(settings, "registry.invalid").expect_err("nobody");
     let text = error.to_string();
     assert!(
@@ -197,7 +200,7 @@ fn who_asks_for_no_verification_gets_none() {
     let home = tempfile::tempdir().expect("a folder");
     let authority = Authority::new();
     let server = start(&authority.server_between(&["registry.example"], 2000, 2001));
-    let unchecked = TransportSettings { tls_verify: false, ..settings() };
+    let unchecked = settings().changed(|settings| settings.tls_verify = false);
     let reference = format!("{}/app:1", server.address()).parse().expect("a reference");
     let contents = SampleImage::new(Style::Docker, "x").contents;
     let transports = Transports::new(unchecked).expect("settings");

@@ -20,12 +20,11 @@ fn client(auths: &Value) -> (Transports, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let authfile = folder.path().join("auth.json");
     std::fs::write(&authfile, json!({ "auths": auths }).to_string()).expect("written");
-    let settings = TransportSettings {
-        authfile: Some(authfile),
-        max_attempts: ATTEMPTS,
-        retry_pause: Duration::from_millis(1),
-        ..TransportSettings::default()
-    };
+    let settings = TransportSettings::default().changed(|settings| {
+        settings.authfile = Some(authfile);
+        settings.max_attempts = ATTEMPTS;
+        settings.retry_pause = Duration::from_millis(1);
+    });
     (Transports::new(settings).expect("readable files"), folder)
 }
 

@@ -25,10 +25,9 @@ impl Scene {
         let home = tempfile::tempdir().expect("a folder");
         let scene = Scene { server, home };
         let auths = json!({ "auths": { scene.server.address(): scene.login() } });
-        let settings = TransportSettings {
-            authfile: Some(scene.file("pusher.json", &auths.to_string())),
-            ..TransportSettings::default()
-        };
+        let settings = TransportSettings::default().changed(|settings| {
+            settings.authfile = Some(scene.file("pusher.json", &auths.to_string()))
+        });
         let reference = scene.image().parse().expect("a reference");
         let contents = SampleImage::new(Style::Docker, "x").contents;
         let client = Transports::new(settings).expect("readable files");

@@ -19,11 +19,10 @@ fn client() -> (Transports, TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let authfile = folder.path().join("auth.json");
     std::fs::write(&authfile, "{}").expect("written");
-    let settings = TransportSettings {
-        authfile: Some(authfile),
-        max_attempts: 1,
-        ..TransportSettings::default()
-    };
+    let settings = TransportSettings::default().changed(|settings| {
+        settings.authfile = Some(authfile);
+        settings.max_attempts = 1;
+    });
     (Transports::new(settings).expect("readable files"), folder)
 }
 

@@ -34,19 +34,13 @@ pub(crate) enum ArtifactPlace {
     Bucket(Bucket),
 }
 
-/// A bucket and how to get at it. What is left out is taken from the usual `AWS_…` variables.
+/// A bucket and how to get at it.
 #[derive(Clone)]
 pub(crate) struct Bucket {
     /// `s3://bucket/prefix`.
     pub(crate) url: String,
-    /// The service, for one that is not Amazon's, such as `https://minio.example:9000`.
-    pub(crate) endpoint: Option<String>,
-    /// The region.
-    pub(crate) region: Option<String>,
-    /// Who we are.
-    pub(crate) access_key_id: Option<String>,
-    /// How we prove it.
-    pub(crate) secret_access_key: Option<String>,
+    /// Credentials, region and service, by the names that the usual `AWS_…` variables have.
+    pub(crate) variables: Vec<(String, String)>,
     /// Whether the service may be reached in plain HTTP.
     pub(crate) allow_http: bool,
     /// The local folder where files are written before they are sent.
@@ -58,8 +52,6 @@ impl fmt::Debug for Bucket {
         formatter
             .debug_struct("Bucket")
             .field("url", &self.url)
-            .field("endpoint", &self.endpoint)
-            .field("region", &self.region)
             .field("scratch", &self.scratch)
             .finish_non_exhaustive()
     }
@@ -97,20 +89,18 @@ impl ArtifactPlace {
 impl Bucket {
     /// Opens what belongs to `owner`.
     fn open(&self, owner: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let mut builder = AmazonS3Builder::new();
+        for (name, value) in &self.variables {
+            // Other programs have variables of their own.
+            if let Ok(key) = name.to_ascii_lowercase().parse() {
+                builder = builder.with_config(key, value);
+            }
+        }
         let connector = Connector { allow_http: self.allow_http };
-        let mut builder = AmazonS3Builder::from_env()
+        let builder = builder
             .with_url(&self.url)
             .with_allow_http(self.allow_http)
             .with_http_connector(connector);
-        if let Some(endpoint) = &self.endpoint {
-            builder = builder.with_endpoint(endpoint);
-        }
-        if let Some(region) = &self.region {
-            builder = builder.with_region(region);
-        }
-        if let (Some(id), Some(secret)) = (&self.access_key_id, &self.secret_access_key) {
-            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-        }
         Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(owner))))
     }
 

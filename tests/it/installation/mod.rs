@@ -128,10 +128,8 @@ impl Installation {
     }
 
     fn transports(&self) -> Transports {
-        let settings = TransportSettings {
-            authfile: Some(self.path("login.json")),
-            ..TransportSettings::default()
-        };
+        let settings = TransportSettings::default()
+            .changed(|settings| settings.authfile = Some(self.path("login.json")));
         Transports::new(settings).expect("readable files")
     }
 

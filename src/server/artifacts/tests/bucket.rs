@@ -127,10 +127,15 @@ fn xml(name: &str, content: &str) -> Response {
 fn bucket(address: SocketAddr, scratch: &Path, key: &str) -> Arc<Artifacts> {
     let bucket = Bucket {
         url: "s3://deltas/some/prefix".to_owned(),
-        endpoint: Some(format!("http://{address}")),
-        region: Some("here".to_owned()),
-        access_key_id: Some(key.to_owned()),
-        secret_access_key: Some("a-secret-that-nobody-sees".to_owned()),
+        variables: [
+            ("AWS_ENDPOINT_URL", format!("http://{address}")),
+            ("AWS_REGION", "here".to_owned()),
+            ("AWS_ACCESS_KEY_ID", key.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-sees".to_owned()),
+            ("AWS_PAGER", "less".to_owned()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
         allow_http: true,
         scratch: scratch.join("scratch"),
     };
