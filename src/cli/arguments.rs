@@ -19,7 +19,7 @@ use super::store::Store;
 const AFTER_HELP: &str = "\
 Images and deltas are named the same way everywhere:
   registry.example.com/app:1        in a registry (docker://… works too)
-  oci:DIR[:TAG]                     in an OCI image layout
+  oci:DIR[:TAG]                     in an OCI image layout (oci:DIR@DIGEST works too)
   oci-archive:FILE[:TAG]            in an OCI image layout packed as a tar
   docker-archive:FILE[:NAME:TAG]    in a tar as 'docker save' writes it; - is stdin or stdout
 
