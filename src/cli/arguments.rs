@@ -7,6 +7,7 @@ use super::apply::Apply;
 use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
+use super::help;
 use super::inspect::Inspect;
 use super::list::List;
 use super::login::{Login, Logout};
@@ -66,9 +67,14 @@ pub(super) enum Command {
 }
 
 impl Arguments {
+    /// The command line as it is documented, whatever the environment holds.
+    pub(super) fn documented() -> clap::Command {
+        help::arranged(Arguments::command())
+    }
+
     /// The command line as clap reads it.
     pub(super) fn definition() -> clap::Command {
-        without_empty_variables(Arguments::command())
+        help::arranged(without_empty_variables(Arguments::command()))
     }
 }
 

@@ -15,6 +15,7 @@ mod digest_file;
 mod encoding;
 mod exit_code;
 mod failure;
+mod help;
 mod image_name;
 mod inspect;
 mod interrupt;
@@ -91,7 +92,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),
-        Command::Completions(completions) => completions.run(Arguments::command()),
-        Command::Man(man) => man.run(Arguments::command()),
+        Command::Completions(completions) => completions.run(Arguments::documented()),
+        Command::Man(man) => man.run(Arguments::documented()),
     }
 }

@@ -70,7 +70,7 @@ pub(super) struct RegistryArguments {
     /// TOKEN_AUTH_BUILDER_TOKEN. Better given by the environment or a file: others can read flags
     #[arg(long, env = "REMORA_BUILDER_TOKEN", hide_env_values = true, value_name = "SECRET")]
     pub(super) builder_token: Option<String>,
-    /// File with that password; also read from TOKEN_AUTH_BUILDER_TOKEN_FILE
+    /// File with the builder's password; also read from TOKEN_AUTH_BUILDER_TOKEN_FILE
     #[arg(long, env = "REMORA_BUILDER_TOKEN_FILE", value_name = "FILE")]
     pub(super) builder_token_file: Option<PathBuf>,
     /// Trust the certificates in this PEM file beside the system's [default: /certs/ca-bundle.pem
