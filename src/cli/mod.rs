@@ -45,7 +45,7 @@ mod usage;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use self::arguments::{Arguments, Command};
 use self::failure::Failure;
