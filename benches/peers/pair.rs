@@ -71,7 +71,7 @@ impl Pair {
 }
 
 fn open(layout: &Path) -> Result<Image, Failure> {
-    let reference = ImageReference::OciLayout { dir: layout.to_owned(), tag: None };
+    let reference = ImageReference::OciLayout { dir: layout.to_owned(), name: None };
     let transports = Transports::new(TransportSettings::default())?;
     Ok(transports.open(&reference, &Platform::host())?)
 }

@@ -7,6 +7,7 @@ use super::apply::Apply;
 use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
+use super::help;
 use super::inspect::Inspect;
 use super::list::List;
 use super::login::{Login, Logout};
@@ -19,7 +20,7 @@ use super::store::Store;
 const AFTER_HELP: &str = "\
 Images and deltas are named the same way everywhere:
   registry.example.com/app:1        in a registry (docker://… works too)
-  oci:DIR[:TAG]                     in an OCI image layout
+  oci:DIR[:TAG]                     in an OCI image layout (oci:DIR@DIGEST works too)
   oci-archive:FILE[:TAG]            in an OCI image layout packed as a tar
   docker-archive:FILE[:NAME:TAG]    in a tar as 'docker save' writes it; - is stdin or stdout
 
@@ -66,9 +67,14 @@ pub(super) enum Command {
 }
 
 impl Arguments {
+    /// The command line as it is documented, whatever the environment holds.
+    pub(super) fn documented() -> clap::Command {
+        help::arranged(Arguments::command())
+    }
+
     /// The command line as clap reads it.
     pub(super) fn definition() -> clap::Command {
-        without_empty_variables(Arguments::command())
+        help::arranged(without_empty_variables(Arguments::command()))
     }
 }
 

@@ -15,6 +15,7 @@ mod digest_file;
 mod encoding;
 mod exit_code;
 mod failure;
+mod help;
 mod image_name;
 mod inspect;
 mod interrupt;
@@ -44,7 +45,7 @@ mod usage;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use self::arguments::{Arguments, Command};
 use self::failure::Failure;
@@ -91,7 +92,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),
-        Command::Completions(completions) => completions.run(Arguments::command()),
-        Command::Man(man) => man.run(Arguments::command()),
+        Command::Completions(completions) => completions.run(Arguments::documented()),
+        Command::Man(man) => man.run(Arguments::documented()),
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "give the builder credential of that server with --token-file"
         }
         (Remedy::TokenSettings, _) => {
-            "see --token-keys, --token-algorithm and --builder-token, or remora serve --help"
+            "see --token-keys, --token-algorithm and --builder-token, or remora serve --help-all"
         }
         (Remedy::OtherListenAddress, _) => {
             "choose another with --listen; ports below 1024 may take a privilege"

@@ -2,8 +2,8 @@
 //! writing to it.
 
 use super::{
-    Digest, Image, ImageContents, ImageError, ImageReference, Platform, Transports, archive_output,
-    docker_archive, oci_archive, oci_layout,
+    Digest, Image, ImageContents, ImageError, ImageReference, LayoutName, Platform, Transports,
+    archive_output, docker_archive, oci_archive, oci_layout,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -70,12 +70,12 @@ impl Transports {
         }
         let manifest = contents.check_manifest()?;
         match &reference {
-            ImageReference::OciLayout { dir, tag } => {
-                oci_layout::write(dir, tag.as_deref(), contents, &manifest, progress)?;
+            ImageReference::OciLayout { dir, name } => {
+                oci_layout::write(dir, tag(name.as_ref()), contents, &manifest, progress)?;
             }
-            ImageReference::OciArchive { tag, .. } => {
+            ImageReference::OciArchive { name, .. } => {
                 let file = file.ok_or_else(no_file)?;
-                oci_archive::write(file, tag.as_deref(), contents, &manifest, progress)?;
+                oci_archive::write(file, tag(name.as_ref()), contents, &manifest, progress)?;
             }
             #[cfg(feature = "registry")]
             ImageReference::Registry(image) => {
@@ -103,11 +103,12 @@ impl Transports {
     ) -> Result<Option<Image>, ImageError> {
         let spool = &self.spool;
         match reference {
-            ImageReference::OciLayout { dir, tag } => {
-                oci_layout::open_exactly(reference, dir, tag.as_deref(), platform)
+            ImageReference::OciLayout { dir, name } => {
+                oci_layout::open_exactly(reference, dir, tag(name.as_ref()), platform)
             }
-            ImageReference::OciArchive { file, tag } => {
-                oci_archive::open_alone(reference, file, tag.as_deref(), platform, spool).map(Some)
+            ImageReference::OciArchive { file, name } => {
+                let tag = tag(name.as_ref());
+                oci_archive::open_alone(reference, file, tag, platform, spool).map(Some)
             }
             ImageReference::DockerArchive { file, image } => {
                 docker_archive::open_alone(reference, file, image.as_ref(), spool).map(Some)
@@ -123,6 +124,11 @@ impl Transports {
             }
         }
     }
+}
+
+/// The tag that an image gets in a layout.
+fn tag(name: Option<&LayoutName>) -> Option<&str> {
+    name.and_then(LayoutName::tag)
 }
 
 fn no_file() -> ImageError {

@@ -274,7 +274,12 @@ impl ImageError {
                 "name the platform that the image is for, or none; or another image"
             }
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
-            ImageError::Ambiguous { .. } => "put the name after the path, PATH:NAME",
+            ImageError::Ambiguous { names, .. } => {
+                match names.iter().all(|name| name.starts_with("@sha")) {
+                    true => "put one of these behind the path, PATH@DIGEST",
+                    false => "put one of these behind the path, PATH:NAME",
+                }
+            }
             ImageError::Manifest { source: ManifestError::Schema1, .. } => {
                 "push the image again with a current tool, it will then have a schema 2 manifest"
             }

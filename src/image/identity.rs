@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{ArchiveFile, ImageReference, RegistryReference, oci_layout};
+use super::{ArchiveFile, ImageReference, LayoutName, RegistryReference, oci_layout};
 use crate::output::FileId;
 
 /// Whether an image that is written to `output` takes the place of the one that `input` names.
@@ -10,9 +10,14 @@ pub fn overwrites(output: &ImageReference, input: &ImageReference) -> bool {
     use ImageReference::{OciLayout, Registry};
     match (output, input) {
         (Registry(output), Registry(input)) => same_tag(output, input),
-        (OciLayout { dir: output, tag: new }, OciLayout { dir: input, tag: old }) => {
-            // Without a name the only image of the layout is meant, whatever its name.
-            let is_meant = old.is_none() && oci_layout::names(input, new.as_deref());
+        (OciLayout { dir: output, name: new }, OciLayout { dir: input, name: old }) => {
+            let tag = new.as_ref().and_then(LayoutName::tag);
+            let is_meant = match old {
+                // The only image of the layout is meant, whatever its name.
+                None => oci_layout::names(input, tag, None),
+                Some(LayoutName::Digest(digest)) => oci_layout::names(input, tag, Some(*digest)),
+                Some(LayoutName::Tag(_)) => false,
+            };
             same_file(output, input) && (new == old || is_meant)
         }
         _ => match (output.archive(), input.archive()) {

@@ -16,6 +16,12 @@ pub(super) const MAX_LAYERS: usize = 1024;
 /// Indexes inside indexes before a manifest must come.
 pub(super) const MAX_INDEX_DEPTH: usize = 4;
 
+/// Manifests that are read to find out what entries of an index are for that do not say.
+pub(super) const MAX_PLATFORM_LOOKUPS: usize = 100;
+
+/// Indexes that are read to find a manifest by its digest.
+pub(super) const MAX_INDEXES_SEARCHED: usize = 100;
+
 /// Bytes of a docker archive's `manifest.json`, which lists all of its images.
 pub(super) const MAX_ARCHIVE_INDEX_BYTES: u64 = 4 << 20;
 

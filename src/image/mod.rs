@@ -11,6 +11,7 @@
 mod archive_file;
 mod archive_output;
 mod blob_reader;
+mod blob_source;
 mod compression;
 mod config;
 mod contents;
@@ -21,6 +22,7 @@ mod error;
 mod identity;
 #[expect(clippy::module_inception, reason = "the type's file is named after the type")]
 mod image;
+mod index_choice;
 mod index_edit;
 mod limits;
 mod manifest;
@@ -55,7 +57,7 @@ pub use manifest::{
 };
 pub use platform::{Platform, PlatformError};
 pub use reference::{
-    ArchiveFile, ArchivedImage, ImageReference, ReferenceError, RegistryReference,
+    ArchiveFile, ArchivedImage, ImageReference, LayoutName, ReferenceError, RegistryReference,
 };
 #[cfg(all(fuzzing, feature = "registry"))]
 pub use registry::fuzzing;

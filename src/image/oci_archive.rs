@@ -12,22 +12,22 @@ use super::oci_layout::{INDEX, LAYOUT, LAYOUT_MARK, blob_name, index_with, open_
 use super::tar_writer::TarWriter;
 use super::transfer::CopyError;
 use super::{
-    ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, Manifest,
-    ManifestError, Platform, oci_layout,
+    ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, LayoutName,
+    Manifest, ManifestError, Platform, oci_layout,
 };
 use crate::output::Output;
 use crate::progress::{Progress, Stage};
 
-/// Opens the image named `tag`, or the only one.
+/// Opens the image called `name`, or the only one.
 pub(super) fn open(
     reference: &ImageReference,
     file: &ArchiveFile,
-    tag: Option<&str>,
+    name: Option<&LayoutName>,
     platform: &Platform,
     spool: &Spool,
 ) -> Result<Image, ImageError> {
     let (layout, index) = read_layout(reference, file, spool)?;
-    open_layout(reference, Arc::new(layout), &index, tag, platform)
+    open_layout(reference, Arc::new(layout), &index, name, platform)
 }
 
 /// The layout in the archive, and its index.

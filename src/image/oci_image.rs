@@ -4,31 +4,17 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::blob_reader::{BlobReader, read_small};
-use super::limits::{MAX_CONFIG_BYTES, MAX_INDEX_DEPTH, MAX_MANIFEST_BYTES};
+use super::blob_reader::BlobReader;
+use super::blob_source::read_config;
+pub(super) use super::blob_source::{BlobSource, read_manifest};
+use super::index_choice::choose;
+use super::limits::MAX_INDEX_DEPTH;
 use super::stored_layer::LayerSource;
-use super::{
-    ConfigError, Descriptor, Image, ImageError, ImageReference, Index, Manifest, ManifestDocument,
-    ManifestError, Platform, media_type, parse_config, parse_manifest,
-};
-use crate::progress::{Progress, Stoppable};
+use super::{Descriptor, Image, ImageError, ImageReference, Manifest, ManifestDocument, Platform};
+use crate::progress::Progress;
 
 /// How the media types of encrypted layers end (ocicrypt).
 const ENCRYPTED: &str = "+encrypted";
-
-/// A place that gives out blobs by digest.
-pub(super) trait BlobSource: Send + Sync {
-    /// A manifest's bytes, unchecked. Registries keep manifests apart from blobs.
-    fn open_manifest(
-        &self,
-        descriptor: &Descriptor,
-        _progress: &dyn Progress,
-    ) -> Result<Box<dyn Read + Send>, ImageError> {
-        self.open_blob(descriptor)
-    }
-    /// A blob's bytes, unchecked.
-    fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
-}
 
 /// Opens the image that `top` leads to. Reading stops when `progress` says so.
 pub(super) fn open(
@@ -39,46 +25,10 @@ pub(super) fn open(
     progress: &dyn Progress,
 ) -> Result<Image, ImageError> {
     let manifest = resolve(reference, source.as_ref(), top, platform, progress)?;
+    let config = read_config(reference, source.as_ref(), &manifest, progress)?;
     let place = reference.to_string();
-    let descriptor = manifest.config();
-    if descriptor.size > MAX_CONFIG_BYTES {
-        return Err(ImageError::Config { reference: place, source: ConfigError::TooLarge });
-    }
-    let bytes =
-        read_small(Stoppable::new(source.open_blob(descriptor)?, progress), descriptor, &place)?;
-    let config = parse_config(&bytes).map_err(|source| not_an_image(&place, descriptor, source))?;
     let layers = Arc::new(BlobLayers { source, place, blobs: manifest.layers().to_vec() });
     Ok(Image { reference: reference.clone(), manifest: Some(manifest), config, layers })
-}
-
-/// Why the config can't be read: that of a chart or another artifact has a type of its own.
-fn not_an_image(place: &str, config: &Descriptor, source: ConfigError) -> ImageError {
-    let reference = place.to_owned();
-    match config.media_type.as_str() {
-        media_type::OCI_CONFIG | media_type::DOCKER_CONFIG => {
-            ImageError::Config { reference, source }
-        }
-        other => {
-            let source = ManifestError::Artifact(other.chars().take(100).collect());
-            ImageError::Manifest { reference, source }
-        }
-    }
-}
-
-/// Reads the manifest or index that `descriptor` names.
-pub(super) fn read_manifest(
-    reference: &ImageReference,
-    source: &dyn BlobSource,
-    descriptor: &Descriptor,
-    progress: &dyn Progress,
-) -> Result<ManifestDocument, ImageError> {
-    let place = reference.to_string();
-    let wrong = |source| ImageError::Manifest { reference: place.clone(), source };
-    if descriptor.size > MAX_MANIFEST_BYTES {
-        return Err(wrong(ManifestError::TooLarge));
-    }
-    let bytes = read_small(source.open_manifest(descriptor, progress)?, descriptor, &place)?;
-    parse_manifest(&bytes, Some(&descriptor.media_type)).map_err(wrong)
 }
 
 fn resolve(
@@ -93,14 +43,14 @@ fn resolve(
         document = match document {
             ManifestDocument::Image(manifest) => return Ok(*manifest),
             ManifestDocument::Index(index) => {
-                let chosen = choose(reference, &index, platform)?;
+                let chosen = choose(reference, source, &index, platform, progress)?;
                 if let Some(platform) = &chosen.platform {
                     tracing::info!(
                         "{reference}: chose the image for {platform}, {}",
                         chosen.digest
                     );
                 }
-                read_manifest(reference, source, chosen, progress)?
+                read_manifest(reference, source, &chosen, progress)?
             }
         };
     }
@@ -111,33 +61,6 @@ fn resolve(
             reason: format!("indexes are nested deeper than {MAX_INDEX_DEPTH}"),
         }),
     }
-}
-
-/// The entry of `index` that serves `platform` best. An entry that names no platform is taken only
-/// where it is the only one.
-fn choose<'a>(
-    reference: &ImageReference,
-    index: &'a Index,
-    platform: &Platform,
-) -> Result<&'a Descriptor, ImageError> {
-    if let [only] = index.manifests.as_slice()
-        && only.platform.is_none()
-    {
-        return Ok(only);
-    }
-    let ranked = |entry: &'a Descriptor| Some((platform.rank(entry.platform.as_ref()?)?, entry));
-    let best = index.manifests.iter().filter_map(ranked).min_by_key(|(rank, _)| *rank);
-    best.map(|(_, entry)| entry).ok_or_else(|| ImageError::MissingPlatform {
-        reference: reference.to_string(),
-        wanted: platform.clone(),
-        available: available(index),
-    })
-}
-
-/// The platforms of an index, without the `unknown/unknown` that build attestations carry.
-fn available(index: &Index) -> Vec<Platform> {
-    let platforms = index.manifests.iter().filter_map(|entry| entry.platform.clone());
-    platforms.filter(|platform| platform.os != "unknown").collect()
 }
 
 struct BlobLayers {

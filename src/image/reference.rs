@@ -13,6 +13,9 @@ use crate::quote::quoted;
 const OTHER_TRANSPORTS: [&str; 7] =
     ["containers-storage:", "dir:", "docker-daemon:", "ostree:", "sif:", "tarball:", "oci-dir:"];
 
+/// How digests begin, also those that are refused.
+const DIGESTS: [&str; 2] = ["sha256:", "sha512:"];
+
 /// Stands for a registry's name where that must not be looked at.
 const SOME_HOST: &str = "registry.invalid";
 
@@ -21,8 +24,8 @@ const SOME_HOST: &str = "registry.invalid";
 /// | text | meaning |
 /// |---|---|
 /// | `host[:port]/repository[:tag][@digest]`, `docker://…` | a registry |
-/// | `oci:DIR[:TAG]` | an OCI image layout |
-/// | `oci-archive:FILE[:TAG]` | a tar of an OCI image layout; `-` is stdin or stdout |
+/// | `oci:DIR[:TAG]`, `oci:DIR@DIGEST` | an OCI image layout |
+/// | `oci-archive:FILE[:TAG]`, `oci-archive:FILE@DIGEST` | a tar of an OCI image layout; `-` is stdin or stdout |
 /// | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes; `-` is stdin or stdout |
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ImageReference {
@@ -32,15 +35,15 @@ pub enum ImageReference {
     OciLayout {
         /// The folder that holds `index.json`.
         dir: PathBuf,
-        /// The `org.opencontainers.image.ref.name` in it; needed where there are several.
-        tag: Option<String>,
+        /// Which image of it; needed where there are several.
+        name: Option<LayoutName>,
     },
     /// A tar file of an OCI image layout.
     OciArchive {
         /// Where the tar is.
         file: ArchiveFile,
-        /// The `org.opencontainers.image.ref.name` in it; needed where there are several.
-        tag: Option<String>,
+        /// Which image of it; needed where there are several.
+        name: Option<LayoutName>,
     },
     /// A tar as `docker save` writes it.
     DockerArchive {
@@ -58,6 +61,25 @@ pub enum ArchiveFile {
     Path(PathBuf),
     /// `-`: standard input when read, standard output when written.
     Stdio,
+}
+
+/// Which image of an OCI layout.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum LayoutName {
+    /// By its `org.opencontainers.image.ref.name`.
+    Tag(String),
+    /// By the digest of its manifest or index.
+    Digest(Digest),
+}
+
+impl LayoutName {
+    /// The tag, if it is one.
+    pub fn tag(&self) -> Option<&str> {
+        match self {
+            LayoutName::Tag(tag) => Some(tag),
+            LayoutName::Digest(_) => None,
+        }
+    }
 }
 
 /// Which image of a docker archive.
@@ -102,6 +124,9 @@ pub enum ReferenceError {
     /// A place in a registry for something new, without the tag it is to get.
     #[error("{0:?} names no tag, and without one it would replace the image that people pull")]
     NoTag(String),
+    /// A place in a layout for something new, by the digest of what is there.
+    #[error("{0:?} means what is there, by its digest, and nothing new can be put there")]
+    DigestForOutput(String),
     /// A transport that Remora does not have.
     #[error("the transport {} is not supported", quoted(.0))]
     Transport(String),
@@ -112,6 +137,9 @@ impl ReferenceError {
     pub fn hint(&self) -> Option<String> {
         if let ReferenceError::NoTag(text) = self {
             return Some(format!("put a tag of its own behind it, for instance {text}:delta"));
+        }
+        if let ReferenceError::DigestForOutput(_) = self {
+            return Some("name the new image by a tag, for instance oci:DIR:TAG".to_owned());
         }
         if let ReferenceError::Transport(_) = self {
             let hint = "docker://, oci:, oci-archive: and docker-archive: are; an engine's image comes \
@@ -137,6 +165,10 @@ impl ImageReference {
         match reference {
             ImageReference::Registry(_) if !name.contains([':', '@']) => {
                 Err(ReferenceError::NoTag(text.to_owned()))
+            }
+            ImageReference::OciLayout { name: Some(LayoutName::Digest(_)), .. }
+            | ImageReference::OciArchive { name: Some(LayoutName::Digest(_)), .. } => {
+                Err(ReferenceError::DigestForOutput(text.to_owned()))
             }
             _ => Ok(reference),
         }
@@ -239,12 +271,12 @@ impl FromStr for ImageReference {
             return rest.parse().map(ImageReference::Registry);
         }
         if let Some(rest) = text.strip_prefix("oci:") {
-            let (dir, tag) = path_and_name("oci:", text, rest)?;
-            return Ok(ImageReference::OciLayout { dir: dir.into(), tag });
+            let (dir, name) = path_in_layout("oci:", text, rest)?;
+            return Ok(ImageReference::OciLayout { dir: dir.into(), name });
         }
         if let Some(rest) = text.strip_prefix("oci-archive:") {
-            let (file, tag) = path_and_name("oci-archive:", text, rest)?;
-            return Ok(ImageReference::OciArchive { file: archive_file(file), tag });
+            let (file, name) = path_in_layout("oci-archive:", text, rest)?;
+            return Ok(ImageReference::OciArchive { file: archive_file(file), name });
         }
         if let Some(rest) = text.strip_prefix("docker-archive:") {
             let (file, name) = path_and_name("docker-archive:", text, rest)?;
@@ -274,6 +306,27 @@ fn ipv6_host(text: &str) -> Option<(&str, &str)> {
 fn other_digest(text: &str) -> Option<DigestError> {
     let (_, digest) = text.rsplit_once('@')?;
     digest.parse::<Digest>().err().filter(DigestError::is_of_other_algorithm)
+}
+
+/// Splits `PATH[:TAG]` or `PATH@DIGEST`. A tag may hold an `@`, a path only where no digest comes after.
+fn path_in_layout<'a>(
+    transport: &'static str,
+    text: &str,
+    rest: &'a str,
+) -> Result<(&'a str, Option<LayoutName>), ReferenceError> {
+    if let Some((path, digest)) = rest.split_once('@')
+        && !path.contains(':')
+        && DIGESTS.iter().any(|start| digest.starts_with(start))
+    {
+        let digest = digest.parse().map_err(|error: DigestError| ReferenceError::Registry {
+            text: text.chars().take(300).collect(),
+            reason: error.to_string(),
+        })?;
+        let (path, _) = path_and_name(transport, text, path)?;
+        return Ok((path, Some(LayoutName::Digest(digest))));
+    }
+    let (path, tag) = path_and_name(transport, text, rest)?;
+    Ok((path, tag.map(LayoutName::Tag)))
 }
 
 /// Splits `PATH[:NAME]` at the first colon, as skopeo does: paths with a colon cannot be written.
@@ -317,11 +370,15 @@ impl fmt::Display for ImageReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (place, name) = match self {
             ImageReference::Registry(reference) => return reference.fmt(formatter),
-            ImageReference::OciLayout { dir, tag } => {
-                (format!("oci:{}", dir.display()), tag.clone())
+            ImageReference::OciLayout { dir, name } => {
+                return write_in_layout(
+                    formatter,
+                    &format!("oci:{}", dir.display()),
+                    name.as_ref(),
+                );
             }
-            ImageReference::OciArchive { file, tag } => {
-                (format!("oci-archive:{file}"), tag.clone())
+            ImageReference::OciArchive { file, name } => {
+                return write_in_layout(formatter, &format!("oci-archive:{file}"), name.as_ref());
             }
             ImageReference::DockerArchive { file, image } => {
                 (format!("docker-archive:{file}"), image.as_ref().map(ToString::to_string))
@@ -331,6 +388,18 @@ impl fmt::Display for ImageReference {
             Some(name) => write!(formatter, "{place}:{name}"),
             None => formatter.write_str(&place),
         }
+    }
+}
+
+fn write_in_layout(
+    formatter: &mut fmt::Formatter<'_>,
+    place: &str,
+    name: Option<&LayoutName>,
+) -> fmt::Result {
+    match name {
+        Some(LayoutName::Tag(tag)) => write!(formatter, "{place}:{tag}"),
+        Some(LayoutName::Digest(digest)) => write!(formatter, "{place}@{digest}"),
+        None => formatter.write_str(place),
     }
 }
 
@@ -387,9 +456,13 @@ mod tests {
     #[test]
     fn places_on_disk_are_split_at_the_first_colon() {
         for (text, expected) in [
-            ("oci:dir/a", r#"OciLayout { dir: "dir/a", tag: None }"#),
-            ("oci:/x:1:2", r#"OciLayout { dir: "/x", tag: Some("1:2") }"#),
-            ("oci-archive:a.tar:v1", r#"OciArchive { file: Path("a.tar"), tag: Some("v1") }"#),
+            ("oci:dir/a", r#"OciLayout { dir: "dir/a", name: None }"#),
+            ("oci:/x:1:2", r#"OciLayout { dir: "/x", name: Some(Tag("1:2")) }"#),
+            ("oci:a@b:app@c", r#"OciLayout { dir: "a@b", name: Some(Tag("app@c")) }"#),
+            (
+                "oci-archive:a.tar:v1",
+                r#"OciArchive { file: Path("a.tar"), name: Some(Tag("v1")) }"#,
+            ),
             ("docker-archive:-", "DockerArchive { file: Stdio, image: None }"),
             (
                 "docker-archive:a.tar:app:1",
@@ -407,10 +480,33 @@ mod tests {
     }
 
     #[test]
+    fn an_image_of_a_layout_is_named_by_its_digest() {
+        let digest = Digest::of(b"");
+        for transport in ["oci:dir", "oci-archive:-"] {
+            let text = format!("{transport}@{digest}");
+            let reference: ImageReference = text.parse().expect(&text);
+            let (ImageReference::OciLayout { name, .. } | ImageReference::OciArchive { name, .. }) =
+                &reference
+            else {
+                panic!("{reference:?}");
+            };
+            assert_eq!(*name, Some(LayoutName::Digest(digest)));
+            assert_eq!(reference.to_string(), text);
+            let error = ImageReference::for_output(&text).expect_err("nothing new");
+            assert!(error.to_string().contains("nothing new can be put there"), "{error}");
+        }
+    }
+
+    #[test]
     fn what_names_no_image_is_refused_with_the_reason() {
         for (text, reason) in [
             ("", "must have at least one component"),
             ("oci:", "has no path"),
+            ("oci:dir@sha256:00", "is not a digest"),
+            (
+                &format!("oci:dir@sha512:{}", "0".repeat(128)),
+                "is a sha512 digest, and only sha256 digests are supported",
+            ),
             ("docker-archive::x", "has no path"),
             ("dir:app", "\"dir:\" is not supported"),
             ("docker-daemon:app:1", "is not supported"),

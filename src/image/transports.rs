@@ -60,12 +60,12 @@ impl Transports {
                 let _ = progress;
                 no_registries(image)
             }
-            ImageReference::OciLayout { dir, tag } => {
-                oci_layout::open(reference, dir, tag.as_deref(), platform)
+            ImageReference::OciLayout { dir, name } => {
+                oci_layout::open(reference, dir, name.as_ref(), platform)
             }
-            ImageReference::OciArchive { file, tag } => {
+            ImageReference::OciArchive { file, name } => {
                 self.take_stdin(reference, file)?;
-                oci_archive::open(reference, file, tag.as_deref(), platform, spool)
+                oci_archive::open(reference, file, name.as_ref(), platform, spool)
             }
             ImageReference::DockerArchive { file, image } => {
                 self.take_stdin(reference, file)?;

@@ -71,6 +71,10 @@ pub struct RegistrySettings {
     pub ca_file: Option<PathBuf>,
     /// Whether plain HTTP will do.
     pub plain_http: bool,
+    /// How long it may be silent while a delta is made.
+    pub silence: Duration,
+    /// How often a request of a build that fails is repeated before the build gives its place back.
+    pub retries: u32,
     /// Which image of an index is meant. balena's builders push single manifests, which this is
     /// nothing to. Without it an index is served only where it holds one image.
     pub platform: Option<Platform>,

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::sample_image::{SampleImage, Style, gzip, layer_tar, tar};
 use crate::tools::{run, skopeo};
 
-fn transports() -> Transports {
+pub(crate) fn transports() -> Transports {
     Transports::new(TransportSettings::default()).expect("no files to read")
 }
 
@@ -24,7 +24,7 @@ fn amd64() -> Platform {
     "linux/amd64".parse().expect("a platform")
 }
 
-fn reference(text: &str) -> ImageReference {
+pub(crate) fn reference(text: &str) -> ImageReference {
     text.parse().expect(text)
 }
 
@@ -32,7 +32,7 @@ fn open(text: &str) -> Result<Image, ImageError> {
     transports().open(&reference(text), &amd64())
 }
 
-fn write(text: &str, contents: &ImageContents) -> Result<Digest, ImageError> {
+pub(crate) fn write(text: &str, contents: &ImageContents) -> Result<Digest, ImageError> {
     transports().write(&reference(text), contents, &Silent)
 }
 
@@ -40,7 +40,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-fn text(folder: &TempDir, transport: &str, rest: &str) -> String {
+pub(crate) fn text(folder: &TempDir, transport: &str, rest: &str) -> String {
     format!("{transport}:{}/{rest}", folder.path().display())
 }
 
@@ -243,7 +243,7 @@ fn docker_archives_are_searched_by_completed_names() {
 }
 
 /// An OCI layout whose one image is an index of `images`, each with the platform as JSON.
-fn layout_of(folder: &TempDir, images: &[(&SampleImage, Value)]) -> String {
+pub(crate) fn layout_of(folder: &TempDir, images: &[(&SampleImage, Value)]) -> String {
     let place = text(folder, "oci", "multi");
     let dir = folder.path().join("multi");
     let mut entries = Vec::new();

@@ -8,6 +8,7 @@ mod file_systems;
 mod image_places;
 mod image_registry;
 mod images;
+mod index_entries;
 mod installation;
 mod needed_tools;
 mod odd_tars;

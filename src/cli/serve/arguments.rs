@@ -70,7 +70,7 @@ pub(super) struct RegistryArguments {
     /// TOKEN_AUTH_BUILDER_TOKEN. Better given by the environment or a file: others can read flags
     #[arg(long, env = "REMORA_BUILDER_TOKEN", hide_env_values = true, value_name = "SECRET")]
     pub(super) builder_token: Option<String>,
-    /// File with that password; also read from TOKEN_AUTH_BUILDER_TOKEN_FILE
+    /// File with the builder's password; also read from TOKEN_AUTH_BUILDER_TOKEN_FILE
     #[arg(long, env = "REMORA_BUILDER_TOKEN_FILE", value_name = "FILE")]
     pub(super) builder_token_file: Option<PathBuf>,
     /// Trust the certificates in this PEM file beside the system's [default: /certs/ca-bundle.pem
@@ -80,6 +80,15 @@ pub(super) struct RegistryArguments {
     /// Talk plain HTTP to the registry
     #[arg(long, env = "REMORA_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
     pub(super) plain_http: bool,
+    // A build that waits holds one of few places.
+    /// How long the registry may be silent while a delta is made
+    #[arg(long, env = "REMORA_TIMEOUT", value_name = "TIME", value_parser = parse_time)]
+    #[arg(default_value = "45s")]
+    pub(super) timeout: Duration,
+    // The job tries all of it again later, without holding a place meanwhile.
+    /// How often a request of a build that fails is repeated before the build waits for its next turn
+    #[arg(long, env = "REMORA_RETRIES", value_name = "N", default_value_t = 2)]
+    pub(super) retries: u16,
     /// Which image of a multi-platform one is meant, as os/arch[/variant] [default: the only one;
     /// where there are several, none]
     #[arg(long, env = "REMORA_PLATFORM")]

@@ -22,7 +22,7 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 const COMMAND: &str = "serve";
 
 /// Options that are about the settings instead of being one.
-const NOT_SETTINGS: [&str; 3] = ["config", "print-config", "help"];
+const NOT_SETTINGS: [&str; 4] = ["config", "print-config", "help", "help-all"];
 
 /// Options that are never printed.
 const SECRETS: [&str; 2] = ["builder-token", "download-key"];
@@ -159,7 +159,10 @@ fn read_file(path: &Path, arguments: &Command) -> Result<Vec<Given>, Failure> {
         .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         let what = format!("{}: {}", path.display(), error.message());
-        Failure::usage(what, "write name = value, with the names that remora serve --help shows")
+        Failure::usage(
+            what,
+            "write name = value, with the names that remora serve --help-all shows",
+        )
     })?;
     given_by(table, &path.display().to_string(), arguments)
 }
@@ -175,7 +178,7 @@ fn given_by(table: Table, from: &str, arguments: &Command) -> Result<Vec<Given>,
         let option = name.replace('_', "-");
         if !known.contains(&option.as_str()) {
             let what = format!("{from}: there is no setting {name}");
-            return Err(Failure::usage(what, "see remora serve --help for what there is"));
+            return Err(Failure::usage(what, "see remora serve --help-all for what there is"));
         }
         let values = match value {
             Value::Array(values) => values.into_iter().map(plain).collect(),

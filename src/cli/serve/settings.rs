@@ -100,6 +100,8 @@ impl Serve {
             password: secret(registry.builder_token.as_deref(), file)?,
             ca_file: registry.ca_file.clone(),
             plain_http: registry.plain_http,
+            silence: registry.timeout,
+            retries: registry.retries.into(),
             platform: registry.platform.clone(),
         })
     }

@@ -3,9 +3,9 @@
 
 mod folder;
 mod journal;
+mod select;
 mod write;
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,18 +13,19 @@ pub(super) use folder::{INDEX, LAYOUT, LAYOUT_MARK, blob_name};
 pub(super) use write::{index_with, probe, write};
 
 use self::folder::{Layout, REF_NAME};
+use self::select::{one_image, select, with_digest};
 use super::oci_image::{self, BlobSource};
 use super::{
-    Descriptor, Image, ImageError, ImageReference, Index, ManifestDocument, ManifestError,
-    Platform, media_type, parse_manifest,
+    Descriptor, Digest, Image, ImageError, ImageReference, Index, LayoutName, ManifestDocument,
+    ManifestError, Platform, media_type, parse_manifest,
 };
 use crate::progress::Silent;
 
-/// Opens the image named `tag`, or the only one.
+/// Opens the image called `name`, or the only one.
 pub(super) fn open(
     reference: &ImageReference,
     dir: &Path,
-    tag: Option<&str>,
+    name: Option<&LayoutName>,
     platform: &Platform,
 ) -> Result<Image, ImageError> {
     let layout = Layout { dir: dir.to_owned() };
@@ -32,7 +33,7 @@ pub(super) fn open(
         reference: reference.to_string(),
         names: Vec::new(),
     })?;
-    open_layout(reference, Arc::new(layout), &index, tag, platform)
+    open_layout(reference, Arc::new(layout), &index, name, platform)
 }
 
 /// Opens an image of the layout that `source` holds the blobs of and `index_json` lists the images of.
@@ -40,12 +41,18 @@ pub(super) fn open_layout(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
     index_json: &[u8],
-    tag: Option<&str>,
+    name: Option<&LayoutName>,
     platform: &Platform,
 ) -> Result<Image, ImageError> {
     let index = parse_index(index_json)
         .map_err(|source| ImageError::Manifest { reference: reference.to_string(), source })?;
-    let top = select(reference, index, tag, source.as_ref())?;
+    let top = match name {
+        Some(LayoutName::Digest(digest)) => {
+            with_digest(reference, index, *digest, source.as_ref())?
+        }
+        Some(LayoutName::Tag(tag)) => select(reference, index, Some(tag), source.as_ref())?,
+        None => select(reference, index, None, source.as_ref())?,
+    };
     oci_image::open(reference, source, top, platform, &Silent)
 }
 
@@ -62,12 +69,15 @@ pub(super) fn open_exactly(
     open_entries(reference, Arc::new(layout), exact, platform)
 }
 
-/// Whether the layout has an image of exactly the name `tag`, or one without a name.
-pub(super) fn names(dir: &Path, tag: Option<&str>) -> bool {
+/// Whether the layout has an image of exactly the name `tag`, or one without a name, that is the one with
+/// `digest`, if there is one.
+pub(super) fn names(dir: &Path, tag: Option<&str>, digest: Option<Digest>) -> bool {
     let layout = Layout { dir: dir.to_owned() };
     let index = layout.index_json().ok().flatten().and_then(|index| parse_index(&index).ok());
-    let is_named = |index: Index| index.manifests.iter().any(|it| it.annotation(REF_NAME) == tag);
-    index.is_some_and(is_named)
+    let is_meant = |entry: &Descriptor| {
+        entry.annotation(REF_NAME) == tag && digest.is_none_or(|digest| digest == entry.digest)
+    };
+    index.is_some_and(|index| index.manifests.iter().any(is_meant))
 }
 
 /// Opens the image of exactly the name `tag`, or the one without a name, if there is no other.
@@ -116,46 +126,5 @@ fn parse_index(bytes: &[u8]) -> Result<Index, ManifestError> {
     match parse_manifest(bytes, Some(media_type::OCI_INDEX))? {
         ManifestDocument::Index(index) => Ok(index),
         ManifestDocument::Image(_) => Err(ManifestError::Shape),
-    }
-}
-
-/// What the index offers under `tag`. Several entries of the same name or without one, each for a
-/// platform of its own, are one image.
-fn select(
-    reference: &ImageReference,
-    index: Index,
-    tag: Option<&str>,
-    source: &dyn BlobSource,
-) -> Result<ManifestDocument, ImageError> {
-    let named = index.manifests.iter().filter_map(|entry| entry.annotation(REF_NAME));
-    let mut names: Vec<String> = named.map(str::to_owned).collect();
-    names.dedup();
-    let wanted = |entry: &Descriptor| tag.is_none() || entry.annotation(REF_NAME) == tag;
-    let entries: Vec<Descriptor> = index.manifests.into_iter().filter(wanted).collect();
-    let may_be_one = tag.is_some() || names.is_empty();
-    one_image(reference, entries, names, may_be_one, source)
-}
-
-/// What `entries` are together, out of a layout in which there are `names`. Several are one image if
-/// they `may_be_one` and each is for a platform of its own; the same entry twice is one.
-fn one_image(
-    reference: &ImageReference,
-    entries: Vec<Descriptor>,
-    names: Vec<String>,
-    may_be_one: bool,
-    source: &dyn BlobSource,
-) -> Result<ManifestDocument, ImageError> {
-    let mut seen = HashSet::new();
-    let mut is_new = |entry: &Descriptor| {
-        seen.insert((entry.annotation(REF_NAME).map(str::to_owned), entry.digest))
-    };
-    let entries: Vec<Descriptor> = entries.into_iter().filter(|entry| is_new(entry)).collect();
-    match entries.as_slice() {
-        [] => Err(ImageError::NotFound { reference: reference.to_string(), names }),
-        [only] => oci_image::read_manifest(reference, source, only, &Silent),
-        many if may_be_one && many.iter().all(|entry| entry.platform.is_some()) => {
-            Ok(ManifestDocument::Index(Index { manifests: entries }))
-        }
-        _ => Err(ImageError::Ambiguous { reference: reference.to_string(), names }),
     }
 }

@@ -30,12 +30,6 @@ use crate::image::{
 /// How long a registry may be silent when a request waits for its answer.
 const QUESTION_SILENCE: Duration = Duration::from_secs(10);
 
-/// How long it may be silent during a build, which holds one of few places.
-const BUILD_SILENCE: Duration = Duration::from_secs(45);
-
-/// Attempts during a build. The job tries all of it again later, without holding a place meanwhile.
-const BUILD_ATTEMPTS: u32 = 3;
-
 /// The longest pause that a registry may ask for during a build.
 const BUILD_PAUSE: Duration = Duration::from_secs(5);
 
@@ -52,7 +46,7 @@ impl Images {
         let transports = Transports::new(TransportSettings {
             // When to ask again is known better by who has all questions.
             max_attempts: 1,
-            silence: QUESTION_SILENCE,
+            silence: QUESTION_SILENCE.min(settings.silence),
             longest_pause: Duration::ZERO,
             ..transport_settings(settings)
         })?;
@@ -121,8 +115,8 @@ fn transport_settings(settings: &RegistrySettings) -> TransportSettings {
         login,
         plain_http: settings.plain_http,
         ca_file: settings.ca_file.clone(),
-        max_attempts: BUILD_ATTEMPTS,
-        silence: BUILD_SILENCE,
+        max_attempts: settings.retries.saturating_add(1),
+        silence: settings.silence,
         longest_pause: BUILD_PAUSE,
         ..TransportSettings::default()
     }

@@ -38,6 +38,8 @@ fn settings(folder: &Path) -> ServerSettings {
             user: "builder".to_owned(),
             password: None,
             ca_file: None,
+            silence: Duration::from_secs(45),
+            retries: 2,
             plain_http: false,
             platform: None,
         },

@@ -32,6 +32,34 @@ fn every_help_text_is_as_it_was_read_and_approved() {
 }
 
 #[test]
+fn all_options_are_there_for_whoever_asks() {
+    let sandbox = Sandbox::new();
+    for command in COMMANDS {
+        let ran = sandbox.succeed(&format!("{command} --help-all"));
+        let name = format!("help-all {command}").trim_end().replace(' ', "-");
+        assert_snapshot(&name, ran.text());
+        assert_eq!(
+            sandbox.succeed(&format!("{command} -h")).text(),
+            sandbox.succeed(&format!("{command} --help")).text()
+        );
+    }
+}
+
+#[test]
+fn help_shows_ten_options_at_most_and_where_the_others_are() {
+    let sandbox = Sandbox::new();
+    for command in COMMANDS {
+        let ran = sandbox.succeed(&format!("{command} --help"));
+        let (options, _) = ran.text().split_once("All options: remora").expect("where they are");
+        let is_option = |line: &&str| line.trim_start().starts_with('-');
+        let about_help = ["--help", "--version"];
+        let options = options.lines().filter(is_option);
+        let options = options.filter(|line| !about_help.iter().any(|name| line.contains(name)));
+        assert!(options.count() <= 10, "{}", ran.text());
+    }
+}
+
+#[test]
 fn every_command_shows_examples() {
     let sandbox = Sandbox::new();
     for command in COMMANDS.into_iter().filter(|command| !command.starts_with("store ")) {

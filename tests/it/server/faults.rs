@@ -66,6 +66,23 @@ fn a_registry_that_goes_down_in_the_middle_delays_every_job_and_fails_none() {
 }
 
 #[test]
+fn a_build_waits_for_a_silent_registry_as_long_and_as_often_as_it_was_told() {
+    for (retries, repeats) in [("0", false), ("1", true)] {
+        let settings = [QUICK, ("REMORA_TIMEOUT", "1s"), ("REMORA_RETRIES", retries)];
+        let scene = Scene::new(&settings);
+        scene.fault(Fault::HoldLayers);
+        // The job goes on to wait for the registry, and the build has given its place back.
+        while !scene.server.log().contains("no sign of life for 1 s") {
+            assert_eq!(scene.ask(3).status, 504);
+        }
+        let log = scene.server.log();
+        assert_eq!(log.contains("trying again in"), repeats, "{log}");
+        scene.fault(Fault::None);
+        assert_applies(&scene.installation, &scene.ask_on(3).name(), &scene.base, &scene.target);
+    }
+}
+
+#[test]
 fn a_registry_in_trouble_is_left_alone_and_devices_fall_back_in_the_end() {
     for fault in [Fault::Down, Fault::Status(401), Fault::Status(403), Fault::Status(429)] {
         let scene = Scene::new(&[QUICK, ("REMORA_REGISTRY_PATIENCE", "4s")]);
