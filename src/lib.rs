@@ -52,6 +52,9 @@
 //! Without any, the library reads and writes OCI layouts and archives, and makes and applies deltas between
 //! images in them.
 //!
+//! Modules that this page does not list are public for the program, its benchmarks and fuzz targets alone, and may
+//! change with any version.
+//!
 //! `docs/architecture.md` draws the rooms and says what each one never does.
 
 #[cfg(feature = "api")]
@@ -60,6 +63,7 @@ mod cause;
 pub mod delta;
 mod dialect;
 #[cfg(any(feature = "cli", feature = "server"))]
+#[doc(hidden)]
 pub mod end_signals;
 mod error;
 pub mod image;
@@ -67,6 +71,7 @@ mod kind;
 pub mod librsync;
 mod measure;
 pub mod output;
+#[doc(hidden)]
 pub mod pack;
 pub mod progress;
 mod quote;
@@ -74,10 +79,13 @@ mod remedy;
 pub mod rootfs;
 #[cfg(feature = "server")]
 pub mod server;
+#[doc(hidden)]
 pub mod small_file;
 mod space;
 pub mod store;
+#[doc(hidden)]
 pub mod tar;
+#[doc(hidden)]
 pub mod temporary;
 #[cfg(any(feature = "api", feature = "registry"))]
 mod tls;

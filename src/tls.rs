@@ -128,3 +128,24 @@ impl ServerCertVerifier for Indiscriminate {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_installed_for_the_whole_process() {
+        let config = client(Trust::Authorities(&[]), None).expect("settings");
+        let built = reqwest::Client::builder().tls_backend_preconfigured(config).build();
+        assert!(built.is_ok() && CryptoProvider::get_default().is_none());
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_key_is_none() {
+        for pem in
+            [&b""[..], b"text", b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"]
+        {
+            assert!(certificates(pem).is_none() && Identity::from_pem(pem, pem).is_none());
+        }
+    }
+}
