@@ -8,6 +8,7 @@ mod interrupt;
 mod list;
 mod logins;
 mod outputs;
+mod platforms;
 mod progress;
 mod round_trip;
 mod sandbox;
