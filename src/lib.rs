@@ -79,6 +79,8 @@ mod space;
 pub mod store;
 pub mod tar;
 pub mod temporary;
+#[cfg(any(feature = "registry", feature = "server"))]
+mod threads;
 #[cfg(any(feature = "api", feature = "registry"))]
 mod tls;
 pub mod v2;

@@ -64,7 +64,7 @@ impl Apply {
         let to_stdout = access::claim_stdout(&self.output, session)?;
         let transports = self.access.transports(&[&self.base, delta, &self.output])?;
         self.output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
-        if !self.replace && !self.dry_run {
+        if !self.replace {
             replace::refuse_for_image(&self.output, &transports)?;
         }
         let inputs = [&self.base, delta];

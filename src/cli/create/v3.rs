@@ -98,7 +98,7 @@ impl V3Arguments {
         options.verify = !request.no_verify;
         let transports = request.access.transports(&[&request.base, &request.target, &output])?;
         output.path().map_or(Ok(()), |path| request.access.refuse_in_store(path))?;
-        if !request.replace && !request.dry_run {
+        if !request.replace {
             replace::refuse_for_delta(&output, &transports)?;
         }
         let inputs = [&request.base, &request.target];

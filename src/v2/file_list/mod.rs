@@ -2,6 +2,7 @@
 //! (rsync's flist.c, protocols 30 and 31).
 
 mod flags;
+mod list;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -9,5 +10,6 @@ mod write;
 
 use super::entry::{EntryKind, ListEntry};
 
+pub(super) use list::FileList;
 pub(super) use read::{ListForm, ListReader};
 pub(super) use write::ListWriter;

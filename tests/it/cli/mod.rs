@@ -10,6 +10,7 @@ mod logins;
 mod outputs;
 mod platforms;
 mod progress;
+mod resources;
 mod round_trip;
 mod sandbox;
 mod snapshot;
