@@ -42,10 +42,13 @@ struct Arrival<'a> {
     present: Option<InodeId>,
 }
 
-/// The files that a batch has content for, by rising list index, and where to get it.
+/// What a record makes in a place.
+pub(super) type Made<'r, 'a> = dyn Fn(Place<'_>) -> Option<&'a [u8]> + 'r;
+
+/// The files that a batch has content for, by rising list index, and what it is.
 pub(super) struct Records<'r, 'a> {
     pub(super) indices: &'r [u32],
-    pub(super) content: &'r dyn Fn(Place<'_>) -> Option<&'a [u8]>,
+    pub(super) content: &'r Made<'r, 'a>,
 }
 
 impl<'a> Device<'a> {
@@ -197,7 +200,7 @@ impl<'a> Device<'a> {
         arrival: &Arrival<'a>,
         class: &mut Class<'a>,
         unchanged: bool,
-        record: &mut Option<&dyn Fn(Place<'_>) -> Option<&'a [u8]>>,
+        record: &mut Option<&Made<'_, 'a>>,
     ) -> Result<(), String> {
         let Arrival { entry: ListEntry { place, attributes, .. }, folder, .. } = *arrival;
         class.left -= 1;

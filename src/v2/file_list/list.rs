@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::{EntryKind, ListEntry};
 use crate::rootfs::{Attributes, Device};
-use crate::v2::entry::{Place, compare};
+use crate::v2::entry::{EntryKind, ListEntry, Place, compare};
 
 /// Entries in an order. Names and targets of symbolic links are kept in one piece, and the path of a
 /// folder once for the entries in a row that are in it.

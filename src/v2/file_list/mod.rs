@@ -8,8 +8,6 @@ mod read;
 mod tests;
 mod write;
 
-use super::entry::{EntryKind, ListEntry};
-
 pub(super) use list::FileList;
 pub(super) use read::{ListForm, ListReader};
 pub(super) use write::ListWriter;

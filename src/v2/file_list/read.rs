@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::flags::*;
-use super::{EntryKind, FileList, ListEntry};
+use super::list::FileList;
 use crate::rootfs::{Attributes, Device, Mtime};
-use crate::v2::entry::{MAX_PATH, Place, ROOT};
+use crate::v2::entry::{EntryKind, ListEntry, MAX_PATH, Place, ROOT};
 use crate::v2::error::{BatchError, BatchProblem};
 use crate::v2::input::BatchInput;
 

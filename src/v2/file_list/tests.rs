@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::read::ListForm;
 use super::*;
 use crate::rootfs::{Attributes, Device, Mtime};
-use crate::v2::entry::Place;
+use crate::v2::entry::{EntryKind, ListEntry, Place};
 use crate::v2::input::BatchInput;
 
 const FORM: ListForm = ListForm {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::flags::*;
-use super::{EntryKind, ListEntry};
 use crate::rootfs::{Attributes, Device};
+use crate::v2::entry::{EntryKind, ListEntry};
 use crate::v2::numbers::{push_int, push_varint, push_varlong};
 
 /// What the next entry's "same" flags compare with.
