@@ -87,6 +87,8 @@ pub mod store;
 pub mod tar;
 #[doc(hidden)]
 pub mod temporary;
+#[cfg(any(feature = "registry", feature = "server"))]
+mod threads;
 #[cfg(any(feature = "api", feature = "registry"))]
 mod tls;
 pub mod v2;

@@ -27,6 +27,8 @@ pub enum Remedy {
     RebuildImage,
     /// Allow layers, images or archives to unpack to more, if they are to be trusted.
     LargerLayers,
+    /// Allow the work more memory, as much as the error says.
+    MoreMemory,
     /// Free space where temporary files are.
     FreeTemporarySpace,
     /// Choose one of the platforms that the error lists.

@@ -13,6 +13,7 @@ use remora::v3::{self, V3Error};
 
 use super::failure::Failure;
 use super::limits::LimitArguments;
+use super::platform_choice::PlatformChoice;
 use super::registry_access::{CredentialArguments, RegistryArguments};
 use super::session::Session;
 
@@ -20,9 +21,10 @@ use super::session::Session;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image options")]
 pub(super) struct AccessArguments {
-    /// Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]
+    /// Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]; create, for v3, also
+    /// takes all
     #[arg(long)]
-    platform: Option<Platform>,
+    platform: Option<PlatformChoice>,
     #[command(flatten)]
     credentials: CredentialArguments,
     #[command(flatten)]
@@ -56,14 +58,16 @@ impl AccessArguments {
         transports: &Transports,
         reference: &ImageReference,
     ) -> Result<Image, Failure> {
-        let image = transports.open(reference, &self.platform())?;
+        let image = transports.open(reference, &self.platform()?)?;
         match (&self.platform, image.platform()) {
-            (Some(wanted), Some(found)) if !wanted.runs(&found) => Err(ImageError::OtherPlatform {
-                reference: reference.to_string(),
-                wanted: Box::new(wanted.clone()),
-                found: Box::new(found),
+            (Some(PlatformChoice::One(wanted)), Some(found)) if !wanted.runs(&found) => {
+                Err(ImageError::OtherPlatform {
+                    reference: reference.to_string(),
+                    wanted: Box::new(wanted.clone()),
+                    found: Box::new(found),
+                }
+                .into())
             }
-            .into()),
             _ => Ok(image),
         }
     }
@@ -91,9 +95,21 @@ impl AccessArguments {
         }
     }
 
+    /// Whether the images of all platforms are meant.
+    pub(super) fn wants_all_platforms(&self) -> bool {
+        self.platform == Some(PlatformChoice::All)
+    }
+
     /// The platform whose image is meant.
-    pub(super) fn platform(&self) -> Platform {
-        self.platform.clone().unwrap_or_else(Platform::host)
+    fn platform(&self) -> Result<Platform, Failure> {
+        match &self.platform {
+            None => Ok(Platform::host()),
+            Some(PlatformChoice::One(platform)) => Ok(platform.clone()),
+            Some(PlatformChoice::All) => Err(Failure::usage(
+                "one image is meant here, and --platform all names several",
+                "name one platform, for instance linux/arm64; create, for v3, takes all",
+            )),
+        }
     }
 
     /// Refuses an output in the store, where nobody would look after it.

@@ -3,8 +3,9 @@
 use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
-use remora::image::ImageReference;
-use remora::v3::{self, ApplyOptions, DeltaReport};
+use remora::Cause;
+use remora::image::{Image, ImageReference, RegistryReference, Transports};
+use remora::v3::{self, ApplyOptions, DeltaReport, FoundDelta, V3Error};
 use serde::Serialize;
 
 use super::access::{self, AccessArguments};
@@ -15,18 +16,22 @@ use super::image_name;
 use super::replace;
 use super::report;
 use super::session::Session;
+use super::units;
 
 const EXAMPLES: &str = "\
 Examples:
   Rebuild version 2 from version 1 and the delta between them:
     remora apply registry.example.com/app:1 registry.example.com/app:delta-1-2 --output oci:app:2
+  Let Remora find the delta in the registry of the new image:
+    remora apply oci:app:1 registry.example.com/app:2 --output oci:app:2
   With a docker engine at both ends:
     docker save app:1 | remora apply docker-archive:- registry.example.com/app:delta-1-2 \\
       --output docker-archive:-:app:2 | docker load";
 
 /// Rebuild the target image from its base and a delta.
 ///
-/// Takes any v3 delta, Remora's or balena-engine's. Every command is checked against the base and
+/// Takes any v3 delta, Remora's or balena-engine's. Given the target in place of the delta, it takes the smallest that
+/// remora list finds for the two images. Every command is checked against the base and
 /// every layer against its digest; nothing is left behind where something does not fit.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -34,7 +39,7 @@ pub(super) struct Apply {
     /// The image that the delta was made from
     #[arg(value_parser = image_name::input)]
     base: ImageReference,
-    /// The delta
+    /// The delta; or the image that it makes, in the registry that has the delta
     delta: DeltaPlace,
     /// Where the rebuilt image goes
     #[arg(short, long, value_name = "REFERENCE", value_parser = image_name::output)]
@@ -59,8 +64,8 @@ impl Apply {
         let to_stdout = access::claim_stdout(&self.output, session)?;
         let transports = self.access.transports(&[&self.base, delta, &self.output])?;
         self.output.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
-        if !self.replace && !self.dry_run {
-            replace::refuse_for_image(&self.output, &transports, &self.access.platform())?;
+        if !self.replace {
+            replace::refuse_for_image(&self.output, &transports)?;
         }
         let inputs = [&self.base, delta];
         let digest_file = self.digest.open(inputs, &self.output, &self.access, self.replace)?;
@@ -70,7 +75,8 @@ impl Apply {
         };
         let base = self.access.open(&transports, &self.base)?;
         access::refuse_delta(&base)?;
-        let delta = self.access.open(&transports, delta)?;
+        let named = self.access.open(&transports, delta)?;
+        let delta = self.delta(named, &base, &transports, session)?;
         let store = self.access.store()?;
         let options = ApplyOptions::for_destination(&self.output);
         let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;
@@ -80,8 +86,51 @@ impl Apply {
             digest_file.write(digest, &self.output)?;
         }
         let output = (!self.dry_run).then(|| self.output.to_string());
-        let summary = Summary { output, report: rebuilt.report() };
-        session.summary(&summary, to_stdout)
+        let (delta, report) = (delta.reference().to_string(), rebuilt.report());
+        session.summary(&Summary { output, delta, report }, to_stdout)
+    }
+
+    /// The delta: `named` itself, or if that is an image in a registry, the smallest that the registry has from
+    /// `base` to it.
+    fn delta(
+        &self,
+        named: Image,
+        base: &Image,
+        transports: &Transports,
+        session: &Session,
+    ) -> Result<Image, Failure> {
+        let target = match (v3::delta_images(&named), named.reference()) {
+            (Err(V3Error::NotADelta { .. }), ImageReference::Registry(target)) => target,
+            _ => return Ok(named),
+        };
+        let found = v3::find_deltas(transports, target, &named)?;
+        let fits =
+            |delta: &&FoundDelta| (delta.base_id, delta.target_id) == (base.id(), named.id());
+        let Some(delta) = found.iter().find(fits) else {
+            return Err(self.no_delta(target, found.iter().any(|it| it.target_id == named.id())));
+        };
+        access::refuse_input_as_output(
+            &self.output,
+            [&self.base, &ImageReference::Registry(delta.reference.clone())],
+        )?;
+        let bytes = units::bytes(delta.delta_bytes);
+        session.progress().note(&format!("using the delta {}, {bytes}", delta.reference));
+        // By its digest: the tag may be of an index, and change meanwhile.
+        let name = format!("{}@{}", target.repository(), delta.digest);
+        let reference = RegistryReference::in_registry(target.host(), &name)?;
+        self.access.open(transports, &ImageReference::Registry(reference))
+    }
+
+    fn no_delta(&self, target: &RegistryReference, has_others: bool) -> Failure {
+        let others = match has_others {
+            true => format!(", or see which images it has deltas from: remora list {target}"),
+            false => String::new(),
+        };
+        Failure::new(
+            Cause::Missing,
+            format!("{target} is no delta, and its repository has none from {} to it", self.base),
+            format!("make one with remora create {} {target}{others}", self.base),
+        )
     }
 }
 
@@ -90,6 +139,7 @@ impl Apply {
 struct Summary<'a> {
     /// Where the image is; nowhere after a dry run.
     output: Option<String>,
+    delta: String,
     #[serde(flatten)]
     report: &'a DeltaReport,
 }
@@ -98,6 +148,7 @@ impl Display for Summary<'_> {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let output = self.output.as_deref().unwrap_or("not written, this was a dry run");
         writeln!(out, "image:   {output}")?;
+        writeln!(out, "delta:   {}", self.delta)?;
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
         report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)
     }

@@ -27,7 +27,7 @@ pub(super) struct EncodingArguments {
     #[arg(long, value_parser = RangedU64ValueParser::<u8>::new().range(1..=9), default_value_t = 5)]
     #[arg(value_name = "1-9")]
     effort: u8,
-    /// The most memory for the encoder's indexes and work space
+    /// The most memory for the encoder's indexes and work space; for v2 half of it is for file names
     #[arg(long, value_parser = units::parse_size, default_value = "256MiB", value_name = "SIZE")]
     memory: u64,
     /// How many threads work [default: one a core]

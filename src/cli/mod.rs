@@ -27,6 +27,7 @@ mod man;
 mod output_arguments;
 mod password;
 mod plain;
+mod platform_choice;
 mod prepare;
 mod progress;
 mod registry_access;

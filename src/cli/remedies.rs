@@ -57,6 +57,10 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "it looks like a bomb; if it is to be trusted, raise --max-layer-size, --max-image-size or \
              --max-ratio"
         }
+        (Remedy::MoreMemory, Command) => {
+            "allow so much with --memory, make a v3 delta, or let devices pull the image whole"
+        }
+        (Remedy::MoreMemory, Server) => "allow so much with --build-memory",
         (Remedy::FreeTemporarySpace, _) => "free some space there, or set TMPDIR to another folder",
         (Remedy::ChoosePlatform, _) => "choose one of those with --platform",
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",

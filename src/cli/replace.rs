@@ -5,7 +5,7 @@ use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
 use remora::image::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryError, Transports,
+    ArchiveFile, ImageError, ImageReference, PlatformImage, RegistryError, Transports,
 };
 use remora::{Cause, output, v2, v3};
 
@@ -15,13 +15,11 @@ use super::failure::Failure;
 pub(super) fn refuse_for_delta(
     output: &ImageReference,
     transports: &Transports,
-    platform: &Platform,
 ) -> Result<(), Failure> {
-    match occupant(output, transports, platform)? {
-        Some(image) if v3::delta_images(&image).is_err() => {
-            Err(refused(output, "holds an image that is no delta"))
-        }
-        _ => Ok(()),
+    let images = occupants(output, transports)?;
+    match images.iter().any(|there| v3::delta_images(&there.image).is_err()) {
+        true => Err(refused(output, "holds an image that is no delta")),
+        false => Ok(()),
     }
 }
 
@@ -30,10 +28,9 @@ pub(super) fn refuse_for_delta(
 pub(super) fn refuse_for_image(
     output: &ImageReference,
     transports: &Transports,
-    platform: &Platform,
 ) -> Result<(), Failure> {
     match output.archive() {
-        Some(_) => occupant(output, transports, platform).map(drop),
+        Some(_) => occupants(output, transports).map(drop),
         None => Ok(()),
     }
 }
@@ -49,19 +46,18 @@ pub(super) fn refuse_for_file(path: &Path) -> Result<(), Failure> {
     if is_delta { Ok(()) } else { Err(refused(&path.display(), "is no v2 delta")) }
 }
 
-/// The image that writing to `output` replaces.
-fn occupant(
+/// The images that writing to `output` replaces.
+fn occupants(
     output: &ImageReference,
     transports: &Transports,
-    platform: &Platform,
-) -> Result<Option<Image>, Failure> {
+) -> Result<Vec<PlatformImage>, Failure> {
     match output.archive() {
-        Some(ArchiveFile::Path(path)) if !has_content(path)? => return Ok(None),
-        Some(ArchiveFile::Stdio) => return Ok(None),
+        Some(ArchiveFile::Path(path)) if !has_content(path)? => return Ok(Vec::new()),
+        Some(ArchiveFile::Stdio) => return Ok(Vec::new()),
         _ => {}
     }
-    match transports.replaced(output, platform) {
-        Ok(image) => Ok(image),
+    match transports.replaced(output) {
+        Ok(images) => Ok(images),
         // Whoever has shown nothing is to log in rather than to go on without looking.
         Err(error @ ImageError::Registry(RegistryError::Unauthorized { known: false, .. })) => {
             Err(error.into())

@@ -1,6 +1,11 @@
 //! What the system gives a process, made the most of before any work begins: open files, threads, and
 //! last words for what ends the process at once.
 
+use std::io;
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle, available_parallelism};
+
+use rayon::{ThreadBuilder, ThreadPoolBuilder};
 use remora::ErrorKind;
 use remora::store::{LastWords, report_lost_pages};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -27,24 +32,51 @@ pub(super) fn prepare() {
     report_lost_pages(LastWords { before, after, status });
 }
 
+/// Threads that are left for others where there are few: those that move bytes, and what is checked
+/// before they start.
+const RESERVE: usize = 8;
+
+/// A thread that waits for what it is to do.
+type Idle = (Sender<ThreadBuilder>, JoinHandle<()>);
+
 /// Starts the threads that compute: as many as asked for, or as there are cores. Where the system does
 /// not give so many, there are fewer, and in the end none but the one that calls.
 pub(super) fn start_computing(wanted: Option<u16>) {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut threads = wanted.map_or(cores, usize::from);
-    loop {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        match pool.build_global() {
-            Ok(()) => return,
-            Err(error) => tracing::info!("{threads} threads cannot be started: {error}"),
-        }
-        if threads == 1 {
-            break;
-        }
-        threads /= 2;
+    let cores = available_parallelism().map_or(1, usize::from);
+    let mut idle = start_threads(wanted.map_or(cores, usize::from));
+    // The pool can be built once only, whether that works or not. So the threads are there first.
+    let mut pool = ThreadPoolBuilder::new().num_threads(idle.len().max(1));
+    if idle.is_empty() {
+        pool = pool.use_current_thread();
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread();
-    if let Err(error) = pool.build_global() {
+    let hand_over = move |work| {
+        let (thread, _) = idle.pop().ok_or(io::ErrorKind::WouldBlock)?;
+        thread.send(work).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    };
+    if let Err(error) = pool.spawn_handler(hand_over).build_global() {
         tracing::warn!("no threads can be started: {error}");
     }
+}
+
+/// Starts so many threads, or as many as the system gives beside a reserve.
+fn start_threads(wanted: usize) -> Vec<Idle> {
+    let mut idle = Vec::new();
+    while idle.len() < wanted + RESERVE {
+        let (sender, receiver) = mpsc::channel::<ThreadBuilder>();
+        let work = move || receiver.recv().map_or((), ThreadBuilder::run);
+        match thread::Builder::new().name("compute".into()).spawn(work) {
+            Ok(thread) => idle.push((sender, thread)),
+            Err(error) => {
+                tracing::info!("{wanted} threads and a reserve cannot be started: {error}");
+                break;
+            }
+        }
+    }
+    let kept = idle.len().saturating_sub(RESERVE).max(1);
+    for (sender, thread) in idle.split_off(kept.min(idle.len())) {
+        drop(sender);
+        // It has nothing that could panic.
+        let _ = thread.join();
+    }
+    idle
 }

@@ -81,6 +81,12 @@ impl ImageContents {
         std::iter::once(config).chain(self.layers.iter().cloned()).collect()
     }
 
+    /// The same with the manifest, first, for a place that keeps it among the blobs.
+    pub(super) fn blobs_with_manifest(&self) -> Vec<Blob> {
+        let manifest = Blob::from_bytes(self.manifest.clone());
+        std::iter::once(manifest).chain(self.blobs()).collect()
+    }
+
     /// Checks that the manifest names exactly these blobs, and gives it.
     pub(super) fn check_manifest(&self) -> Result<Manifest, ImageError> {
         let parsed = parse_manifest(&self.manifest, Some(&self.manifest_media_type));

@@ -2,8 +2,8 @@
 //! writing to it.
 
 use super::{
-    Digest, Image, ImageContents, ImageError, ImageReference, LayoutName, Platform, Transports,
-    archive_output, docker_archive, oci_archive, oci_layout,
+    Blob, Descriptor, Digest, ImageContents, ImageError, ImageReference, IndexContents, LayoutName,
+    PlatformImage, Transports, archive_output, docker_archive, oci_archive, oci_layout,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -70,12 +70,9 @@ impl Transports {
         }
         let manifest = contents.check_manifest()?;
         match &reference {
-            ImageReference::OciLayout { dir, name } => {
-                oci_layout::write(dir, tag(name.as_ref()), contents, &manifest, progress)?;
-            }
-            ImageReference::OciArchive { name, .. } => {
-                let file = file.ok_or_else(no_file)?;
-                oci_archive::write(file, tag(name.as_ref()), contents, &manifest, progress)?;
+            ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
+                let blobs = contents.blobs_with_manifest();
+                write_to_layout(&reference, file, manifest.descriptor(), &blobs, progress)?;
             }
             #[cfg(feature = "registry")]
             ImageReference::Registry(image) => {
@@ -88,41 +85,89 @@ impl Transports {
         Ok(manifest.digest())
     }
 
-    /// The image whose place one that is written to `reference` takes; `None` if there is none. In a
-    /// layout that is the one of exactly that name: an image without a name is added beside those
-    /// that have one. What is in an archive goes as a whole, so that the one image of exactly that
+    /// Writes images for several platforms under one name, to a place that was opened for it: blobs first, then
+    /// each image's manifest, the index last. Gives the index's digest.
+    ///
+    /// # Errors
+    /// [`ImageError::Unsuitable`] for a docker archive, which has no indexes; otherwise as
+    /// [`write`](Self::write).
+    pub fn write_index_to(
+        &self,
+        destination: Destination,
+        contents: &IndexContents,
+        progress: &dyn Progress,
+    ) -> Result<Digest, ImageError> {
+        let Destination { reference, file } = destination;
+        match &reference {
+            ImageReference::DockerArchive { .. } => {
+                let reason = "a docker archive holds no index of platforms".to_owned();
+                return Err(ImageError::Unsuitable { reference: reference.to_string(), reason });
+            }
+            ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
+                let blobs = contents.blobs();
+                write_to_layout(&reference, file, contents.descriptor(), &blobs, progress)?;
+            }
+            #[cfg(feature = "registry")]
+            ImageReference::Registry(image) => {
+                self.registries.write_index(image, contents, progress)?;
+            }
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => return super::transports::no_registries(image),
+        }
+        Ok(contents.digest())
+    }
+
+    /// The images, one for each platform, whose place one that is written to `reference` takes; none if there are
+    /// none. In a layout those are what has exactly that name: an image without a name is added beside
+    /// those that have one. What is in an archive goes as a whole, so that the one image of exactly that
     /// name must be all there is.
     ///
     /// # Errors
     /// If what is there can't be read; [`ImageError::NotFound`] or [`ImageError::Ambiguous`] if an
     /// archive holds another image.
-    pub fn replaced(
-        &self,
-        reference: &ImageReference,
-        platform: &Platform,
-    ) -> Result<Option<Image>, ImageError> {
+    pub fn replaced(&self, reference: &ImageReference) -> Result<Vec<PlatformImage>, ImageError> {
         let spool = &self.spool;
         match reference {
             ImageReference::OciLayout { dir, name } => {
-                oci_layout::open_exactly(reference, dir, tag(name.as_ref()), platform)
+                oci_layout::open_exactly(reference, dir, tag(name.as_ref()))
             }
             ImageReference::OciArchive { file, name } => {
-                let tag = tag(name.as_ref());
-                oci_archive::open_alone(reference, file, tag, platform, spool).map(Some)
+                oci_archive::open_alone(reference, file, tag(name.as_ref()), spool)
             }
             ImageReference::DockerArchive { file, image } => {
-                docker_archive::open_alone(reference, file, image.as_ref(), spool).map(Some)
+                let image = docker_archive::open_alone(reference, file, image.as_ref(), spool)?;
+                Ok(vec![image.into()])
             }
             #[cfg(not(feature = "registry"))]
             ImageReference::Registry(image) => super::transports::no_registries(image),
             #[cfg(feature = "registry")]
             ImageReference::Registry(image) => {
-                match self.registries.open_to_replace(reference, image, platform) {
-                    Err(ImageError::NotFound { .. }) => Ok(None),
-                    image => image.map(Some),
+                match self.registries.open_to_replace(reference, image) {
+                    Err(ImageError::NotFound { .. }) => Ok(Vec::new()),
+                    images => images,
                 }
             }
         }
+    }
+}
+
+/// Writes into a layout or an archive of one.
+fn write_to_layout(
+    reference: &ImageReference,
+    file: Option<Output>,
+    top: Descriptor,
+    blobs: &[Blob],
+    progress: &dyn Progress,
+) -> Result<(), ImageError> {
+    match reference {
+        ImageReference::OciLayout { dir, name } => {
+            oci_layout::write(dir, tag(name.as_ref()), top, blobs, progress)
+        }
+        ImageReference::OciArchive { name, .. } => {
+            let file = file.ok_or_else(no_file)?;
+            oci_archive::write(file, tag(name.as_ref()), top, blobs, progress)
+        }
+        _ => Err(ImageError::contents("a layout that is none")),
     }
 }
 

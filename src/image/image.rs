@@ -23,7 +23,7 @@ impl Image {
         &self.reference
     }
 
-    /// The platform that the config names. A v3 delta's config names none.
+    /// The platform that the config names. An engine's v3 delta names none.
     pub fn platform(&self) -> Option<Platform> {
         self.config.platform()
     }

@@ -109,6 +109,6 @@ impl<'a> Lookup<'a> {
 }
 
 /// Whether a failure says that there is no image, rather than that it can't be looked at.
-fn is_no_image(cause: Cause) -> bool {
+pub(super) fn is_no_image(cause: Cause) -> bool {
     matches!(cause, Cause::Content | Cause::TooLarge | Cause::MissingBlob | Cause::NoFile)
 }

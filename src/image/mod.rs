@@ -19,10 +19,12 @@ mod destination;
 mod digest;
 mod docker_archive;
 mod error;
+mod every_platform;
 mod identity;
 #[expect(clippy::module_inception, reason = "the type's file is named after the type")]
 mod image;
 mod index_choice;
+mod index_contents;
 mod index_edit;
 mod limits;
 mod manifest;
@@ -50,8 +52,10 @@ pub use destination::Destination;
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::{DockerArchiveError, check_docker_archive};
 pub use error::{BlobProblem, ImageError};
+pub use every_platform::PlatformImage;
 pub use identity::{is_part_of, overwrites};
 pub use image::Image;
+pub use index_contents::IndexContents;
 pub use manifest::{
     Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,
 };

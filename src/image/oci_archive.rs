@@ -12,8 +12,8 @@ use super::oci_layout::{INDEX, LAYOUT, LAYOUT_MARK, blob_name, index_with, open_
 use super::tar_writer::TarWriter;
 use super::transfer::CopyError;
 use super::{
-    ArchiveFile, Descriptor, Image, ImageContents, ImageError, ImageReference, LayoutName,
-    Manifest, ManifestError, Platform, oci_layout,
+    ArchiveFile, Blob, Descriptor, Image, ImageError, ImageReference, LayoutName, ManifestError,
+    Platform, PlatformImage, oci_layout,
 };
 use crate::output::Output;
 use crate::progress::{Progress, Stage};
@@ -43,40 +43,49 @@ fn read_layout(
     Ok((layout, index))
 }
 
-/// Opens the image of exactly the name `tag`, or the one without a name, if the archive holds no other.
+/// Opens the image called `name`, or the only one, for every platform that it has.
+pub(super) fn open_all(
+    reference: &ImageReference,
+    file: &ArchiveFile,
+    name: Option<&LayoutName>,
+    spool: &Spool,
+) -> Result<Vec<PlatformImage>, ImageError> {
+    let (layout, index) = read_layout(reference, file, spool)?;
+    oci_layout::open_all_in_layout(reference, Arc::new(layout), &index, name)
+}
+
+/// Opens, for every platform, the image of exactly the name `tag`, or the one without a name, if the archive
+/// holds no other.
 pub(super) fn open_alone(
     reference: &ImageReference,
     file: &ArchiveFile,
     tag: Option<&str>,
-    platform: &Platform,
     spool: &Spool,
-) -> Result<Image, ImageError> {
+) -> Result<Vec<PlatformImage>, ImageError> {
     let (layout, index) = read_layout(reference, file, spool)?;
-    oci_layout::open_alone(reference, Arc::new(layout), &index, tag, platform)
+    oci_layout::open_alone(reference, Arc::new(layout), &index, tag)
 }
 
-/// Writes the image as the archive's only one.
+/// Writes `blobs`, among them the manifest or index that `top` names, which is the archive's only image.
 pub(super) fn write(
     output: Output,
     tag: Option<&str>,
-    contents: &ImageContents,
-    manifest: &Manifest,
+    top: Descriptor,
+    blobs: &[Blob],
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
-    let index = index_with(None, manifest.descriptor(), tag)
-        .map_err(|error| ImageError::contents(error.to_string()))?;
-    let blobs = contents.blobs();
+    let index =
+        index_with(None, top, tag).map_err(|error| ImageError::contents(error.to_string()))?;
     progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
     let done = |bytes| progress.advance(Stage::Push, bytes);
-    write_archive(output, &blobs, |output| {
+    write_archive(output, blobs, |output| {
         let mut tar = TarWriter::new(output);
         let mut add =
             |name: &str, bytes: &[u8]| tar.add(name, bytes.len() as u64, &mut { bytes }, |_| ());
         add(LAYOUT, LAYOUT_MARK)?;
         add(INDEX, &index)?;
-        add(&blob_name(manifest.digest()), manifest.bytes())?;
         let mut written = HashSet::new();
-        for blob in &blobs {
+        for blob in blobs {
             if written.insert(blob.digest) {
                 tar.add(
                     &blob_name(blob.digest),

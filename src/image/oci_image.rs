@@ -10,7 +10,10 @@ pub(super) use super::blob_source::{BlobSource, read_manifest};
 use super::index_choice::choose;
 use super::limits::MAX_INDEX_DEPTH;
 use super::stored_layer::LayerSource;
-use super::{Descriptor, Image, ImageError, ImageReference, Manifest, ManifestDocument, Platform};
+use super::{
+    Descriptor, Image, ImageConfig, ImageError, ImageReference, Manifest, ManifestDocument,
+    Platform,
+};
 use crate::progress::Progress;
 
 /// How the media types of encrypted layers end (ocicrypt).
@@ -26,9 +29,19 @@ pub(super) fn open(
 ) -> Result<Image, ImageError> {
     let manifest = resolve(reference, source.as_ref(), top, platform, progress)?;
     let config = read_config(reference, source.as_ref(), &manifest, progress)?;
-    let place = reference.to_string();
-    let layers = Arc::new(BlobLayers { source, place, blobs: manifest.layers().to_vec() });
-    Ok(Image { reference: reference.clone(), manifest: Some(manifest), config, layers })
+    Ok(image_of(reference, source, manifest, config))
+}
+
+/// The image of `manifest`, whose config has been read.
+pub(super) fn image_of(
+    reference: &ImageReference,
+    source: Arc<dyn BlobSource>,
+    manifest: Manifest,
+    config: ImageConfig,
+) -> Image {
+    let (place, blobs) = (reference.to_string(), manifest.layers().to_vec());
+    let layers = Arc::new(BlobLayers { source, place, blobs });
+    Image { reference: reference.clone(), manifest: Some(manifest), config, layers }
 }
 
 fn resolve(

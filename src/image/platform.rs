@@ -62,6 +62,12 @@ impl Platform {
         runs.iter().position(|variant| *variant == offered)
     }
 
+    /// Whether both are the same, one perhaps without the variant that is meant then anyway.
+    pub fn is_same(&self, other: &Platform) -> bool {
+        (&self.os, &self.architecture, self.full_variant())
+            == (&other.os, &other.architecture, other.full_variant())
+    }
+
     /// Whether an image for `offered` runs on devices that are `self`. Configs of ARM images often name no
     /// variant: then nothing speaks against it.
     pub fn runs(&self, offered: &Platform) -> bool {

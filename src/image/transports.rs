@@ -6,8 +6,8 @@ use super::archive_file::Spool;
 #[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, RegistryReference, TransportSettings,
-    docker_archive, oci_archive, oci_layout,
+    ArchiveFile, Image, ImageError, ImageReference, Platform, PlatformImage, RegistryReference,
+    TransportSettings, docker_archive, oci_archive, oci_layout,
 };
 use crate::progress::{Progress, Silent};
 
@@ -70,6 +70,40 @@ impl Transports {
             ImageReference::DockerArchive { file, image } => {
                 self.take_stdin(reference, file)?;
                 docker_archive::open(reference, file, image.as_ref(), spool)
+            }
+        }
+    }
+
+    /// Finds the image and reads manifest and config of each platform that it has, in the order of its index.
+    /// Waiting for a registry ends when `progress` says that the work is to stop.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); what is in an index and is no image is passed over.
+    pub fn open_all(
+        &self,
+        reference: &ImageReference,
+        progress: &dyn Progress,
+    ) -> Result<Vec<PlatformImage>, ImageError> {
+        let spool = &self.spool;
+        match reference {
+            #[cfg(feature = "registry")]
+            ImageReference::Registry(image) => self.registries.open_all(reference, image, progress),
+            #[cfg(not(feature = "registry"))]
+            ImageReference::Registry(image) => {
+                let _ = progress;
+                no_registries(image)
+            }
+            ImageReference::OciLayout { dir, name } => {
+                oci_layout::open_all(reference, dir, name.as_ref())
+            }
+            ImageReference::OciArchive { file, name } => {
+                self.take_stdin(reference, file)?;
+                oci_archive::open_all(reference, file, name.as_ref(), spool)
+            }
+            ImageReference::DockerArchive { file, image } => {
+                self.take_stdin(reference, file)?;
+                let image = docker_archive::open(reference, file, image.as_ref(), spool)?;
+                Ok(vec![image.into()])
             }
         }
     }

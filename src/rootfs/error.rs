@@ -81,6 +81,9 @@ pub enum Problem {
     /// More entries than a tree may have.
     #[error("the image has more than {0} entries")]
     TooManyEntries(usize),
+    /// The system gives no memory for so many entries.
+    #[error("the system gives no memory for {0} entries")]
+    OutOfMemory(usize),
 }
 
 impl RootfsError {
@@ -92,6 +95,7 @@ impl RootfsError {
     pub fn cause(&self) -> Cause {
         match self.problem {
             Problem::SparseTooLarge { .. } | Problem::TooManyEntries(_) => Cause::TooLarge,
+            Problem::OutOfMemory(_) => Cause::Resources,
             _ => Cause::Content,
         }
     }

@@ -16,6 +16,7 @@ pub struct SparseFiles {
     /// By number of the layer, from 1, and byte offset of the entry in it.
     contents: HashMap<(usize, u64), Vec<u8>>,
     bytes: u64,
+    entries: usize,
 }
 
 impl SparseFiles {
@@ -29,6 +30,7 @@ impl SparseFiles {
             let layer = index + 1;
             for entry in Entries::new(tar) {
                 let entry = entry.map_err(|error| RootfsError::of_tar(layer, error))?;
+                files.entries += 1;
                 let offset = entry.start;
                 files.add(layer, tar, &entry).map_err(|problem| RootfsError {
                     layer,
@@ -38,6 +40,11 @@ impl SparseFiles {
             }
         }
         Ok(files)
+    }
+
+    /// How many entries the layers have, sparse or not: about as many inodes has a tree of them.
+    pub fn entry_count(&self) -> usize {
+        self.entries
     }
 
     /// The content of the sparse file whose entry begins at `offset` of layer number `layer`.

@@ -31,9 +31,16 @@ impl<'a> Tree<'a> {
         sparse: &'a SparseFiles,
     ) -> Result<Tree<'a>, RootfsError> {
         let mut tree = Tree::empty();
+        let expected = sparse.entry_count().min(MAX_ENTRIES);
+        let problem = || Problem::OutOfMemory(expected);
+        tree.reserve(expected).map_err(|_| RootfsError {
+            layer: layers.len(),
+            offset: 0,
+            problem: problem(),
+        })?;
         for (index, tar) in layers.iter().enumerate() {
             let layer = index + 1;
-            let mut stacking = Stacking::new(&mut tree, layer);
+            let mut stacking = Stacking::new(&mut tree, layer as u32);
             for entry in entries(layer, tar, sparse) {
                 let entry = entry?;
                 let offset = entry.offset;
@@ -48,7 +55,7 @@ impl<'a> Tree<'a> {
 /// One layer on its way into the tree.
 struct Stacking<'t, 'a> {
     tree: &'t mut Tree<'a>,
-    layer: usize,
+    layer: u32,
     /// Directories that this layer has something below, and those it has an entry for.
     passed: BTreeSet<InodeId>,
     named: BTreeSet<InodeId>,
@@ -66,7 +73,7 @@ struct Reached<'a> {
 }
 
 impl<'t, 'a> Stacking<'t, 'a> {
-    fn new(tree: &'t mut Tree<'a>, layer: usize) -> Self {
+    fn new(tree: &'t mut Tree<'a>, layer: u32) -> Self {
         let (passed, named, removed) = Default::default();
         Stacking { tree, layer, passed, named, removed }
     }

@@ -1,6 +1,7 @@
 //! The tree itself: inodes and the names they have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, TryReserveError};
+use std::num::NonZeroU32;
 
 use crate::tar::Mtime;
 
@@ -13,7 +14,7 @@ pub struct Tree<'a> {
 
 /// Stands for an inode of one [`Tree`]. Names with the same inode are hard links of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct InodeId(u32);
+pub struct InodeId(NonZeroU32);
 
 /// Something in the tree, whatever its names.
 #[derive(Debug, Clone)]
@@ -48,7 +49,8 @@ pub enum Kind<'a> {
 /// The names in a directory.
 #[derive(Debug, Clone, Default)]
 pub struct Directory<'a> {
-    pub(super) names: BTreeMap<&'a [u8], Child>,
+    #[expect(clippy::box_collection, reason = "most inodes are no directories, and as large")]
+    names: Box<BTreeMap<&'a [u8], Child>>,
 }
 
 /// What a name in a directory stands for.
@@ -56,7 +58,7 @@ pub struct Directory<'a> {
 pub(super) struct Child {
     pub(super) inode: InodeId,
     /// The last layer that made the name or something below it, counted from 1.
-    pub(super) layer: usize,
+    pub(super) layer: u32,
 }
 
 /// The number of a device node.
@@ -112,23 +114,42 @@ impl<'a> Tree<'a> {
         Tree { inodes: vec![Inode { kind, attributes: root, doubt, xattrs: false }] }
     }
 
+    /// Makes room for so many more inodes.
+    pub(super) fn reserve(&mut self, inodes: usize) -> Result<(), TryReserveError> {
+        self.inodes.try_reserve_exact(inodes)
+    }
+
     /// The root folder.
     pub fn root(&self) -> InodeId {
-        InodeId(0)
+        InodeId::of_index(0)
     }
 
     /// What `id` stands for.
     pub fn inode(&self, id: InodeId) -> &Inode<'a> {
-        &self.inodes[id.0 as usize]
+        &self.inodes[id.index()]
     }
 
-    pub(super) fn inode_mut(&mut self, id: InodeId) -> &mut Inode<'a> {
-        &mut self.inodes[id.0 as usize]
+    pub(crate) fn inode_mut(&mut self, id: InodeId) -> &mut Inode<'a> {
+        &mut self.inodes[id.index()]
     }
 
-    pub(super) fn add(&mut self, inode: Inode<'a>) -> InodeId {
+    /// Adds an inode, which has no name yet.
+    pub(crate) fn add(&mut self, inode: Inode<'a>) -> InodeId {
         self.inodes.push(inode);
-        InodeId((self.inodes.len() - 1) as u32)
+        InodeId::of_index(self.inodes.len() - 1)
+    }
+
+    /// Gives an inode a name in a directory, where nothing else may have it. In anything but a
+    /// directory nothing happens.
+    pub(crate) fn put(&mut self, directory: InodeId, name: &'a [u8], inode: InodeId) {
+        if let Some(names) = self.names_mut(directory) {
+            names.insert(name, Child { inode, layer: 0 });
+        }
+    }
+
+    /// Takes a name out of a directory, and says what it stood for.
+    pub(crate) fn take(&mut self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
+        self.names_mut(directory)?.remove(name).map(|child| child.inode)
     }
 
     /// How many inodes were ever made, those that a later layer removed included. Identifiers are
@@ -146,6 +167,13 @@ impl<'a> Tree<'a> {
     /// What `name` stands for in a directory.
     pub fn child(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
         self.names(directory)?.get(name).map(|child| child.inode)
+    }
+
+    /// What is at `path`, whose names have slashes between them: the root's is empty. Symbolic links
+    /// are not followed.
+    pub fn find(&self, path: &[u8]) -> Option<InodeId> {
+        let mut names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+        names.try_fold(self.root(), |directory, name| self.child(directory, name))
     }
 
     pub(super) fn names(&self, id: InodeId) -> Option<&BTreeMap<&'a [u8], Child>> {
@@ -166,7 +194,26 @@ impl<'a> Tree<'a> {
 impl InodeId {
     /// The number of the inode, from 0 at the root: an index for tables of a caller's own.
     pub fn index(self) -> usize {
-        self.0 as usize
+        self.0.get() as usize - 1
+    }
+
+    fn of_index(index: usize) -> Self {
+        // Not 0, so that an identifier that may be missing takes no more room.
+        InodeId(NonZeroU32::MIN.saturating_add(index as u32))
+    }
+}
+
+impl Kind<'_> {
+    /// Whether both are the same thing of the same type, whatever is in files and directories.
+    pub(crate) fn is_like(&self, other: &Kind<'_>) -> bool {
+        match (self, other) {
+            (Kind::Directory(_), Kind::Directory(_)) => true,
+            (Kind::File(_), Kind::File(_)) | (Kind::Fifo, Kind::Fifo) => true,
+            (Kind::Symlink(a), Kind::Symlink(b)) => a == b,
+            (Kind::CharDevice(a), Kind::CharDevice(b)) => a == b,
+            (Kind::BlockDevice(a), Kind::BlockDevice(b)) => a == b,
+            _ => false,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use super::routes::Service;
 use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
 use crate::end_signals::EndSignals;
+use crate::threads::check_threads;
 
 /// How often the end of the last downloads is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -41,8 +42,12 @@ pub enum Ended {
 /// # Errors
 /// Whatever keeps it from starting, and what it fails with while it runs.
 pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
-    let builder = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = builder.map_err(ServerError::System)?;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    // One more, for what has to wait.
+    check_threads(workers + 1).map_err(ServerError::System)?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(workers).enable_all().build();
+    let runtime = runtime.map_err(ServerError::System)?;
     let result = runtime.block_on(serve(settings));
     // Questions to a silent registry are not waited for.
     runtime.shutdown_background();

@@ -32,7 +32,8 @@ const FETCHES: usize = 4;
 
 impl Store {
     /// The layers of several images, bottom first, one list for each image. What the store does not
-    /// have is fetched, several layers at a time. Reports to the stage [`Fetch`](Stage::Fetch).
+    /// have is fetched, several layers at a time. Reports to the stage [`Fetch`](Stage::Fetch), which
+    /// knows all that is to come before the first byte does.
     pub fn ensure_layers(
         &self,
         images: &[&Image],
@@ -42,21 +43,26 @@ impl Store {
         for (number, image) in images.iter().enumerate() {
             for (index, diff_id) in image.diff_ids()?.iter().enumerate() {
                 if wanted.iter().all(|known: &Wanted<'_>| known.diff_id != diff_id) {
-                    wanted.push(Wanted { image: number, index, diff_id });
+                    let missing = !self.layer_path(diff_id).exists();
+                    wanted.push(Wanted { image: number, index, diff_id, missing });
                 }
             }
         }
-        for Wanted { image, index, diff_id } in &wanted {
-            let how = match self.layer_path(diff_id).exists() {
-                true => "is in the store",
-                false => "is not in the store: fetching it",
+        for Wanted { image, index, diff_id, missing } in &wanted {
+            let how = match missing {
+                false => "is in the store",
+                true => "is not in the store: fetching it",
             };
             tracing::info!("{}: layer {index}, {diff_id}, {how}", images[*image].reference());
         }
-        self.check_space_for(images, &wanted)?;
+        let missing = wanted.iter().filter(|wanted| wanted.missing);
+        let sizes = missing.map(|wanted| images[wanted.image].stored_size(wanted.index));
+        let bytes = sizes.fold(0, u64::saturating_add);
+        self.check_space_for(bytes)?;
+        progress.expect(Stage::Fetch, bytes);
         let budgets: Vec<ImageBudget> = images.iter().map(|image| self.budget_of(image)).collect();
-        let layers = in_threads(&wanted, |&Wanted { image, index, .. }| {
-            self.ensure_whole(images[image], index, &budgets[image], progress)
+        let layers = in_threads(&wanted, |&Wanted { image, index, missing, .. }| {
+            self.ensure_whole(images[image], index, &budgets[image], missing, progress)
         })?;
         let layers: HashMap<DiffId, Layer> =
             layers.into_iter().map(|layer| (layer.diff_id(), layer)).collect();
@@ -74,14 +80,10 @@ impl Store {
         ImageBudget::new(self.limits(), image.stored_bytes())
     }
 
-    /// Checks that the layers that are not there yet have room: each takes as many bytes as its blob
-    /// at least.
-    fn check_space_for(&self, images: &[&Image], wanted: &[Wanted<'_>]) -> Result<(), StoreError> {
-        let missing = wanted.iter().filter(|wanted| !self.layer_path(wanted.diff_id).exists());
-        let bytes = missing.map(|wanted| images[wanted.image].stored_size(wanted.index));
+    /// Checks that layers whose blobs have so many bytes have room: each takes as many at least.
+    fn check_space_for(&self, bytes: u64) -> Result<(), StoreError> {
         let folder = self.layers();
-        check_space(&folder, bytes.fold(0, u64::saturating_add))
-            .map_err(io_error("write into", &folder))
+        check_space(&folder, bytes).map_err(io_error("write into", &folder))
     }
 
     /// Checks the size of an image whose layers are all there, those included that were there before.
@@ -96,21 +98,22 @@ impl Store {
     }
 
     /// As [`ensure_layer`](Self::ensure_layer); a layer of which the disk has lost pages is fetched
-    /// again.
+    /// again. `announced` says whether `progress` expects the layer already.
     fn ensure_whole(
         &self,
         image: &Image,
         index: usize,
         budget: &ImageBudget,
+        announced: bool,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
-        let layer = self.ensure_within(image, index, budget, progress)?;
+        let layer = self.ensure_within(image, index, budget, announced, progress)?;
         let Err(error) = layer.populate() else { return Ok(layer) };
         tracing::warn!(diff_id = %layer.diff_id(), "the disk has lost a page: {error}");
         layer.drop_from_store();
         let path = self.layer_path(&layer.diff_id());
         drop(layer);
-        let layer = self.ensure_within(image, index, budget, progress)?;
+        let layer = self.ensure_within(image, index, budget, false, progress)?;
         layer.populate().map_err(io_error("read", &path))?;
         Ok(layer)
     }
@@ -124,7 +127,7 @@ impl Store {
         index: usize,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
-        self.ensure_within(image, index, &self.budget_of(image), progress)
+        self.ensure_within(image, index, &self.budget_of(image), false, progress)
     }
 
     fn ensure_within(
@@ -132,14 +135,22 @@ impl Store {
         image: &Image,
         index: usize,
         budget: &ImageBudget,
+        mut announced: bool,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
-        let diff_id = image.diff_ids()?[index];
-        let bounds = Bounds::of_layer(self.limits(), image.stored_size(index), budget);
-        self.bring_in_once(diff_id, &bounds, || {
-            progress.expect(Stage::Fetch, image.pull_size(index).unwrap_or(0));
+        let (diff_id, size) = (image.diff_ids()?[index], image.stored_size(index));
+        let bounds = Bounds::of_layer(self.limits(), size, budget);
+        let layer = self.bring_in_once(diff_id, &bounds, || {
+            if !std::mem::take(&mut announced) {
+                progress.expect(Stage::Fetch, size);
+            }
             decompress(Reported::new(image.open_layer(index)?, Stage::Fetch, progress))
-        })
+        })?;
+        if announced {
+            // Somebody else has brought it in meanwhile.
+            progress.advance(Stage::Fetch, size);
+        }
+        Ok(layer)
     }
 
     /// The layer `diff_id`: mapped if the store has it, otherwise brought in from the uncompressed
@@ -227,6 +238,8 @@ struct Wanted<'a> {
     /// Number of the layer in it.
     index: usize,
     diff_id: &'a DiffId,
+    /// Whether it was not in the store.
+    missing: bool,
 }
 
 /// What one layer may unpack to.

@@ -4,11 +4,13 @@ use std::io::Read;
 
 use md5::{Digest as _, Md5};
 
+use super::entry::Place;
 use super::error::{BatchError, BatchProblem};
 use super::inflate::Inflate;
 use super::reader::{BatchReader, RecordHead};
 use super::steps::Blocks;
 use super::tokens::{DATA, END, FAR, FAR_RUN, NEAR_RUN};
+use crate::rootfs::Tree;
 
 /// More than rsync sends at once; larger literals are refused.
 const LITERAL_MAX: i32 = 1 << 24;
@@ -22,6 +24,22 @@ pub(super) enum Basis<'a> {
     Known(&'a [u8]),
     /// Nothing. What comes from it is taken for zeros.
     Unknown,
+}
+
+impl<'a> Basis<'a> {
+    /// What a device that has `tree` has for a record with these `blocks`.
+    pub(super) fn of(tree: &Tree<'a>, place: Place<'_>, blocks: Blocks) -> Self {
+        match blocks {
+            Blocks::NONE => Basis::Known(&[]),
+            _ => Basis::Known(content_at(tree, place).unwrap_or_default()),
+        }
+    }
+}
+
+/// The content of the regular file in a place.
+pub(super) fn content_at<'a>(tree: &Tree<'a>, place: Place<'_>) -> Option<&'a [u8]> {
+    let folder = tree.find(place.folder)?;
+    tree.inode(tree.child(folder, place.name)?).content()
 }
 
 /// What a record was made of.
@@ -80,7 +98,7 @@ impl<R: Read> BatchReader<R> {
         };
         let Maker { md5, left, mut stats, .. } = maker;
         made.map_err(|problem| {
-            let path = self.entries[index].shown();
+            let path = self.entries.get(index).place.shown();
             self.input.error(BatchProblem::Content { path, problem })
         })?;
         stats.holds = self.input.md5()? == *md5.finalize() && left == 0;

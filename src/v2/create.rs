@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{BufWriter, Seek, Write};
 
 use rayon::prelude::*;
 
@@ -12,7 +12,6 @@ use super::record::matching;
 use super::report::{DeltaReport, Sizes};
 use super::writer::write_delta;
 use super::{CreateOptions, V2Error, verify};
-use crate::delta::Search;
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
 use crate::pack::{Pair, pull_bytes};
@@ -22,6 +21,10 @@ use crate::store::{Layer, Store};
 
 /// How much of the delta is written at a time.
 const BUFFER: usize = 256 << 10;
+/// Bytes of memory that an inode takes in a tree, its name included.
+const INODE_BYTES: u64 = 128;
+/// Bytes of memory that a name of the target takes in a plan, and in a list that is read back.
+const NAME_BYTES: u64 = 128;
 
 /// What a delta is made of: uncompressed layer tars from the bottom up, and the target's config.
 #[derive(Debug, Clone, Copy)]
@@ -102,24 +105,36 @@ pub fn create_from_layers(
         || SparseFiles::of_layers(layers.base).map_err(V2Error::layers("base")),
         || SparseFiles::of_layers(layers.target).map_err(V2Error::layers("target")),
     )?;
+    refuse_many(base_sparse.entry_count(), target_sparse.entry_count(), options)?;
     let (base, target) = both(
         || Tree::from_layers(layers.base, &base_sparse).map_err(V2Error::layers("base")),
         || Tree::from_layers(layers.target, &target_sparse).map_err(V2Error::layers("target")),
     )?;
+    // There may be more inodes than entries: folders that no entry makes.
+    refuse_many(base.inode_count(), target.inode_count(), options)?;
     check(progress)?;
-    let plan = Plan::new(&base, &target, options)?;
-    note_attributes(&plan, progress);
-    let sizes =
-        write(&plan, &metadata, &matching(options), out, progress).map_err(V2Error::of_write)?;
+    let (sizes, target_bytes) = write(&base, &target, &metadata, options, out, progress)?;
     check(progress)?;
     if options.verify {
-        progress.expect(Stage::Verify, plan.target_bytes());
+        progress.expect(Stage::Verify, target_bytes);
         out.rewind().map_err(V2Error::Output)?;
         let advance = |bytes| progress.advance(Stage::Verify, bytes);
-        verify::verify(out, &base, &target, &advance)
+        verify::verify(out, base, &target, &advance)
             .map_err(|error| V2Error::Unverified(Box::new(error)))?;
     }
     Ok(sizes)
+}
+
+/// Refuses images that have more names than fit into the half of the memory that is for them.
+fn refuse_many(base: usize, target: usize, options: &CreateOptions) -> Result<(), V2Error> {
+    let (base_names, target_names, allowed) = (base, target, options.memory);
+    let bytes = 2 * (INODE_BYTES * (base + target) as u64 + NAME_BYTES * target as u64);
+    // A little more, for folders that no entry makes: they are counted later.
+    let needed = (bytes + bytes / 8).next_multiple_of(1 << 20);
+    match bytes > allowed {
+        true => Err(V2Error::Memory { base_names, target_names, needed, allowed }),
+        false => Ok(()),
+    }
 }
 
 /// Does two things at once. If both fail, the first one's error counts.
@@ -131,23 +146,28 @@ fn both<A: Send, B: Send>(
     Ok((first?, second?))
 }
 
+/// Plans and writes the delta; gives its sizes, and how many bytes of files it makes.
 fn write(
-    plan: &Plan<'_>,
+    base: &Tree<'_>,
+    target: &Tree<'_>,
     metadata: &[u8],
-    matching: &Search,
+    options: &CreateOptions,
     out: &File,
     progress: &dyn Progress,
-) -> io::Result<Sizes> {
-    progress.expect(Stage::Encode, plan.target_bytes());
+) -> Result<(Sizes, u64), V2Error> {
+    let plan = Plan::new(base, target, options)?;
+    note_attributes(&plan, progress);
+    let target_bytes = plan.target_bytes();
+    progress.expect(Stage::Encode, target_bytes);
     let mut out = BufWriter::with_capacity(BUFFER, Stoppable::new(out, progress));
     let advance = |bytes| progress.advance(Stage::Encode, bytes);
-    let sizes = write_delta(metadata, plan, matching, &mut out, &advance)?;
-    out.flush()?;
-    Ok(sizes)
+    let sizes = write_delta(metadata, &plan, &matching(options), &mut out, &advance)
+        .and_then(|sizes| out.flush().map(|()| sizes));
+    Ok((sizes.map_err(V2Error::of_write)?, target_bytes))
 }
 
 /// Extended attributes cannot be sent: a file that is written anew on the device has none.
-fn note_attributes(plan: &Plan<'_>, progress: &dyn Progress) {
+fn note_attributes(plan: &Plan<'_, '_>, progress: &dyn Progress) {
     if plan.xattrs > 0 {
         progress.note(&format!(
             "{} files that devices write anew have extended attributes, which a v2 delta leaves out",

@@ -10,19 +10,27 @@ pub(super) const ROOT: &[u8] = b".";
 pub(super) const MAX_PATH: usize = 4095;
 
 /// One name in the file list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ListEntry {
-    /// The path from the root folder, with slashes; [`ROOT`] for the root itself.
-    pub(super) path: Vec<u8>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ListEntry<'l> {
+    pub(super) place: Place<'l>,
     pub(super) attributes: Attributes,
-    pub(super) kind: EntryKind,
+    pub(super) kind: EntryKind<'l>,
     /// The class of hard links it belongs to; any number, the same for all members.
     pub(super) class: Option<u32>,
 }
 
+/// Where an entry is: the path from the root folder, in two parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place<'l> {
+    /// The path of the folder, with slashes; empty for the root folder.
+    pub(super) folder: &'l [u8],
+    /// The name in it; [`ROOT`] for the root folder itself.
+    pub(super) name: &'l [u8],
+}
+
 /// What an entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum EntryKind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EntryKind<'l> {
     Directory {
         /// Whether the reader looks inside and deletes what the list lacks.
         complete: bool,
@@ -32,32 +40,56 @@ pub(super) enum EntryKind {
         /// What the reader compares its own file with; not always the new content's MD5.
         md5: [u8; 16],
     },
-    Symlink(Vec<u8>),
+    Symlink(&'l [u8]),
     CharDevice(Device),
     BlockDevice(Device),
     Fifo,
     Socket,
 }
 
-impl ListEntry {
+impl ListEntry<'_> {
     pub(super) fn is_directory(&self) -> bool {
         matches!(self.kind, EntryKind::Directory { .. })
     }
+}
+
+impl<'l> Place<'l> {
+    /// The place that a path stands for.
+    pub(super) fn of_path(path: &'l [u8]) -> Self {
+        match path.iter().rposition(|&byte| byte == b'/') {
+            Some(slash) => Place { folder: &path[..slash], name: &path[slash + 1..] },
+            None => Place { folder: b"", name: path },
+        }
+    }
+
+    pub(super) fn is_root(self) -> bool {
+        self.folder.is_empty() && self.name == ROOT
+    }
+
+    /// The whole path; [`ROOT`] for the root folder.
+    pub(super) fn path(self) -> Vec<u8> {
+        let slash: &[u8] = if self.folder.is_empty() { b"" } else { b"/" };
+        [self.folder, slash, self.name].concat()
+    }
 
     /// The path as text for a message.
-    pub(super) fn shown(&self) -> String {
-        String::from_utf8_lossy(&self.path).into_owned()
+    pub(super) fn shown(self) -> String {
+        String::from_utf8_lossy(&self.path()).into_owned()
+    }
+
+    /// The components of the path, each with whether it is a directory.
+    fn parts(self, is_directory: bool) -> impl Iterator<Item = (&'l [u8], bool)> {
+        let names = self.folder.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+        let last = (!self.is_root()).then_some((self.name, is_directory));
+        names.map(|name| (name, true)).chain(last)
     }
 }
 
-/// Compares two paths as a reader sorts them: in every directory first the non-directories by name,
-/// then the directories by name and slash, each directly followed by its content.
-pub(super) fn compare(a: &ListEntry, b: &ListEntry) -> Ordering {
-    compare_paths((&a.path, a.is_directory()), (&b.path, b.is_directory()))
-}
-
-fn compare_paths(a: (&[u8], bool), b: (&[u8], bool)) -> Ordering {
-    let (mut a_parts, mut b_parts) = (parts(a), parts(b));
+/// Compares two places, each with whether a directory is there, as a reader sorts them: in every
+/// directory first the non-directories by name, then the directories by name and slash, each directly
+/// followed by its content.
+pub(super) fn compare(a: (Place<'_>, bool), b: (Place<'_>, bool)) -> Ordering {
+    let (mut a_parts, mut b_parts) = (a.0.parts(a.1), b.0.parts(b.1));
     loop {
         let ordering = match (a_parts.next(), b_parts.next()) {
             (None, None) => return Ordering::Equal,
@@ -74,16 +106,6 @@ fn compare_paths(a: (&[u8], bool), b: (&[u8], bool)) -> Ordering {
     }
 }
 
-/// The components of a path, each with whether it is a directory.
-fn parts((path, is_directory): (&[u8], bool)) -> impl Iterator<Item = (&[u8], bool)> {
-    let path = if path == ROOT { &[][..] } else { path };
-    let mut names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty()).peekable();
-    std::iter::from_fn(move || {
-        let name = names.next()?;
-        Some((name, is_directory || names.peek().is_some()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,12 +118,12 @@ mod tests {
             "a/a/x", "a0/", "b/", "b/a",
         ];
         let key = |text: &'static str| match text.strip_suffix('/') {
-            Some(path) => (path.as_bytes(), true),
-            None => (text.as_bytes(), false),
+            Some(path) => (Place::of_path(path.as_bytes()), true),
+            None => (Place::of_path(text.as_bytes()), false),
         };
         for (i, a) in sorted.iter().enumerate() {
             for (j, b) in sorted.iter().enumerate() {
-                assert_eq!(compare_paths(key(a), key(b)), i.cmp(&j), "{a} {b}");
+                assert_eq!(compare(key(a), key(b)), i.cmp(&j), "{a} {b}");
             }
         }
     }

@@ -54,6 +54,21 @@ pub enum V2Error {
         /// Why not.
         problem: &'static str,
     },
+    /// The images have more names than there is memory for.
+    #[error(
+        "a v2 delta between images of {base_names} and {target_names} names needs {needed} bytes of \
+         memory, and {allowed} are allowed"
+    )]
+    Memory {
+        /// How many names the base has, about.
+        base_names: usize,
+        /// How many names the target has, about.
+        target_names: usize,
+        /// What [`CreateOptions::memory`](super::CreateOptions::memory) should be, in bytes.
+        needed: u64,
+        /// What it is.
+        allowed: u64,
+    },
     /// The delta could not be written, or read back.
     #[error("cannot write the delta: {0}")]
     Output(#[source] io::Error),
@@ -91,7 +106,7 @@ impl V2Error {
             V2Error::DamagedLayer { .. } => Cause::DamagedLayer,
             V2Error::Output(error) => Cause::of_io(error),
             V2Error::Batch(BatchError { problem: BatchProblem::Io(_), .. }) => Cause::Disk,
-            V2Error::ConfigTooLong { .. } => Cause::TooLarge,
+            V2Error::ConfigTooLong { .. } | V2Error::Memory { .. } => Cause::TooLarge,
             // Whatever else keeps a delta that was just made from being read back is a defect.
             V2Error::Unverified(error) => match error.kind() {
                 ErrorKind::Content => Cause::Defect,
@@ -115,6 +130,7 @@ impl V2Error {
             V2Error::Image(error) => error.remedy(),
             V2Error::Store(error) => error.remedy(),
             V2Error::DamagedLayer { .. } => Some(Remedy::VerifyStore),
+            V2Error::Memory { .. } => Some(Remedy::MoreMemory),
             _ => None,
         }
     }

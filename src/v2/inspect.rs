@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::V2Error;
 use super::content::Basis;
-use super::device::Device;
 use super::entry::{EntryKind, ListEntry};
 use super::error::BatchProblem;
 use super::reader::BatchReader;
@@ -70,8 +69,8 @@ pub struct Counts {
     pub hard_links: u64,
 }
 
-impl<'a> FromIterator<&'a ListEntry> for Counts {
-    fn from_iter<I: IntoIterator<Item = &'a ListEntry>>(entries: I) -> Self {
+impl<'l> FromIterator<ListEntry<'l>> for Counts {
+    fn from_iter<I: IntoIterator<Item = ListEntry<'l>>>(entries: I) -> Self {
         let mut counts = Counts::default();
         for entry in entries {
             counts.total += 1;
@@ -94,7 +93,7 @@ impl<'a> FromIterator<&'a ListEntry> for Counts {
 /// If it is damaged, no v2 delta, or made for another base.
 pub fn inspect(input: impl Read, base: Option<&Tree<'_>>) -> Result<Inspection, V2Error> {
     let mut reader = BatchReader::new(BufReader::with_capacity(BUFFER, input))?;
-    let incomplete = |entry: &ListEntry| entry.kind == EntryKind::Directory { complete: false };
+    let incomplete = |entry: ListEntry<'_>| entry.kind == EntryKind::Directory { complete: false };
     let mut inspection = Inspection {
         delta_bytes: 0,
         metadata_bytes: reader.metadata_bytes,
@@ -112,7 +111,7 @@ pub fn inspect(input: impl Read, base: Option<&Tree<'_>>) -> Result<Inspection, 
         runs: 0,
         sentinel: false,
     };
-    inspection.read_records(&mut reader, base.map(Device::new))?;
+    inspection.read_records(&mut reader, base)?;
     inspection.delta_bytes = reader.input.position();
     Ok(inspection)
 }
@@ -121,12 +120,12 @@ impl Inspection {
     fn read_records<R: Read>(
         &mut self,
         reader: &mut BatchReader<R>,
-        base: Option<Device<'_>>,
+        base: Option<&Tree<'_>>,
     ) -> Result<(), V2Error> {
         let mut last = None;
         while let Some(head) = reader.next_record()? {
-            let entry = &reader.entries[head.index as usize];
-            let path = entry.shown();
+            let entry = reader.entries.get(head.index as usize);
+            let (place, path) = (entry.place, entry.place.shown());
             let wrong = |reader: &BatchReader<R>, problem| {
                 let problem = BatchProblem::Content { path: path.clone(), problem };
                 Err(reader.input.error(problem).into())
@@ -134,8 +133,8 @@ impl Inspection {
             let EntryKind::File { size, .. } = entry.kind else {
                 return wrong(reader, "it is no regular file");
             };
-            let basis = match &base {
-                Some(base) if !head.resend => base.basis(entry, head.blocks),
+            let basis = match base {
+                Some(base) if !head.resend => Basis::of(base, place, head.blocks),
                 _ => Basis::Unknown,
             };
             let stats = reader.content(&head, size, basis, &mut |_: &[u8]| Ok(()))?;

@@ -2,8 +2,8 @@
 
 use crate::delta::Effort;
 
-/// Leaves room beside it for what else a delta takes, within 256 MiB.
-const INDEX_MEMORY: u64 = 128 << 20;
+/// Room for the names of images with some 350,000 files each.
+const MEMORY: u64 = 256 << 20;
 
 /// Which names of the target the file list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +29,8 @@ pub struct CreateOptions {
     pub verify: bool,
     /// How much time to spend on finding matches.
     pub effort: Effort,
-    /// The most anonymous memory for the indexes of old files, in bytes.
+    /// The most anonymous memory to take, in bytes: half of it for the indexes of old files, half for
+    /// the names of both images. Images with more names than that are refused.
     pub memory: u64,
 }
 
@@ -40,7 +41,7 @@ impl Default for CreateOptions {
             protect_shared: false,
             verify: true,
             effort: Effort::default(),
-            memory: INDEX_MEMORY,
+            memory: MEMORY,
         }
     }
 }

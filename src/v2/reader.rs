@@ -5,9 +5,8 @@ use std::io::Read;
 
 use serde_json::Value;
 
-use super::entry::{self, ListEntry};
 use super::error::{BatchError, BatchProblem};
-use super::file_list::{ListForm, ListReader};
+use super::file_list::{FileList, ListForm, ListReader};
 use super::format::*;
 use super::input::BatchInput;
 use super::metadata::read_metadata;
@@ -42,7 +41,7 @@ pub(super) struct BatchReader<R> {
     pub(super) input: BatchInput<R>,
     pub(super) header: Header,
     /// The list, in the order in which a reader keeps it.
-    pub(super) entries: Vec<ListEntry>,
+    pub(super) entries: FileList,
     /// How many bytes the list took.
     pub(super) list_bytes: u64,
     phase: u8,
@@ -77,8 +76,8 @@ impl<R: Read> BatchReader<R> {
         for _ in 0..u32::from(form.owners) + u32::from(form.groups) {
             skip_ids(&mut input, header)?;
         }
-        entries.sort_by(entry::compare);
-        if entries.windows(2).any(|pair| pair[0].path == pair[1].path) {
+        entries.sort();
+        if entries.has_doubles() {
             return Err(input.error(BatchProblem::Entry("a name twice")));
         }
         let list_bytes = input.position() - before;

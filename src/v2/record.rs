@@ -28,7 +28,7 @@ const ENTROPY_MIN: f64 = 256.0;
 
 /// A record before it is written: everything but the compressed bytes.
 pub(super) struct Record<'a> {
-    transfer: &'a Transfer<'a>,
+    transfer: Transfer<'a>,
     blocks: Blocks,
     steps: Vec<Step>,
 }
@@ -43,7 +43,7 @@ pub(super) struct Part<'r> {
 
 impl<'a> Record<'a> {
     /// Finds what the new file shares with the old one.
-    pub(super) fn new(transfer: &'a Transfer<'a>, matching: &Search) -> Self {
+    pub(super) fn new(transfer: Transfer<'a>, matching: &Search) -> Self {
         let (base, target) = (transfer.base.unwrap_or_default(), transfer.target);
         let commands = match_files(base, target, matching);
         let byte_bits = literal_bits(&commands, target);
@@ -178,7 +178,7 @@ fn common<'b>(a: impl Iterator<Item = &'b u8>, b: impl Iterator<Item = &'b u8>) 
 /// How matches are looked for.
 pub(super) fn matching(options: &CreateOptions) -> Search {
     let CreateOptions { effort, memory, .. } = *options;
-    Search { algorithm: Algorithm::default(), effort, memory }
+    Search { algorithm: Algorithm::default(), effort, memory: memory / 2 }
 }
 
 /// What a literal byte will take, in bits: the entropy of those that `commands` leave literal.

@@ -1,12 +1,11 @@
 //! Proving a finished delta: it is read back, every file is rebuilt, and what a device would have
 //! in the end is compared with the target.
 
-use std::collections::HashMap;
 use std::io::{BufReader, Read};
 
 use super::V2Error;
-use super::content::Basis;
-use super::device::Device;
+use super::content::{Basis, content_at};
+use super::device::{Device, Records};
 use super::entry::EntryKind;
 use super::error::{BatchError, BatchProblem};
 use super::reader::{BatchReader, RecordHead};
@@ -19,60 +18,58 @@ const BUFFER: usize = 256 << 10;
 /// bytes of new files have been rebuilt.
 pub(super) fn verify<'a>(
     input: impl Read,
-    base: &Tree<'a>,
+    base: Tree<'a>,
     target: &Tree<'a>,
     advance: &dyn Fn(u64),
 ) -> Result<(), V2Error> {
     let mut reader = BatchReader::new(BufReader::with_capacity(BUFFER, input))?;
-    let mut device = Device::new(base);
-    let wanted = Device::new(target);
-    let mut records = HashMap::new();
-    let mut last = None;
+    let mut indices = Vec::new();
     let mut guarded = false;
     while let Some(head) = reader.next_record()? {
         if head.resend {
-            guarded |= is_sentinel(&mut reader, &head, last)?;
+            guarded |= is_sentinel(&mut reader, &head, indices.last().copied())?;
             continue;
         }
-        let content = rebuild(&mut reader, &head, &device, &wanted)?;
-        advance(content.len() as u64);
-        records.insert(head.index, content);
-        last = Some(head.index);
+        advance(rebuild(&mut reader, &head, &base, target)?);
+        indices.push(head.index);
     }
-    if last.is_some() && !guarded {
+    if !indices.is_empty() && !guarded {
         return Err(V2Error::WrongResult("a reader that failed would not say so".to_owned()));
     }
-    device.apply(&reader.entries, records).map_err(V2Error::WrongResult)?;
-    match device.difference(&wanted) {
+    // What was rebuilt is what the target has.
+    let records = Records { indices: &indices, content: &|place| content_at(target, place) };
+    let mut device = Device::new(base);
+    device.apply(&reader.entries, &records).map_err(V2Error::WrongResult)?;
+    match device.difference(target) {
         Some(difference) => Err(V2Error::WrongResult(difference)),
         None => Ok(()),
     }
 }
 
-/// Makes one file as the device would, and gives the target's content, which is the same.
-fn rebuild<'a, R: Read>(
+/// Makes one file as the device would, which must be the target's, and gives its length.
+fn rebuild<R: Read>(
     reader: &mut BatchReader<R>,
     head: &RecordHead,
-    device: &Device<'a>,
-    wanted: &Device<'a>,
-) -> Result<&'a [u8], V2Error> {
-    let entry = &reader.entries[head.index as usize];
-    let path = entry.shown();
+    base: &Tree<'_>,
+    target: &Tree<'_>,
+) -> Result<u64, V2Error> {
+    let entry = reader.entries.get(head.index as usize);
+    let path = entry.place.shown();
     let wrong = |reader: &BatchReader<R>, problem| -> BatchError {
         reader.input.error(BatchProblem::Content { path: path.clone(), problem })
     };
-    let (EntryKind::File { size, .. }, Some(target)) = (&entry.kind, wanted.content(&entry.path))
+    let (EntryKind::File { size, .. }, Some(mut rest)) =
+        (entry.kind, content_at(target, entry.place))
     else {
         return Err(wrong(reader, "it is no regular file of the target").into());
     };
-    let (size, basis) = (*size, device.basis(entry, head.blocks));
-    let mut rest = target;
+    let basis = Basis::of(base, entry.place, head.blocks);
     let stats = reader.content(head, size, basis, &mut |bytes: &[u8]| {
         rest = rest.strip_prefix(bytes).ok_or("it is not the target's")?;
         Ok(())
     })?;
     match stats.holds && rest.is_empty() {
-        true => Ok(target),
+        true => Ok(size),
         false => Err(wrong(reader, "its checksum is wrong").into()),
     }
 }

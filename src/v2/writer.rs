@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::file_list::ListWriter;
 use super::format::{Checksum, push_header};
 use super::numbers::{INDEX_DONE, IndexWriter, push_short};
-use super::plan::{Plan, Transfer};
+use super::plan::Plan;
 use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
 use super::steps::Blocks;
@@ -17,6 +17,10 @@ use crate::delta::{Effort, Search};
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
+/// What a record takes beside: with small files it is more than what they hold.
+const RECORD_BYTES: u64 = 4 << 10;
+/// The list is written in pieces of about this many bytes.
+const LIST_PIECE: usize = 256 << 10;
 /// Parts compressed at the same time make at most about this many bytes together.
 const PARTS_BYTES: u64 = 32 << 20;
 
@@ -24,25 +28,26 @@ const PARTS_BYTES: u64 = 32 << 20;
 /// `advance` is told how many bytes of new files are done.
 pub(super) fn write_delta(
     metadata: &[u8],
-    plan: &Plan<'_>,
+    plan: &Plan<'_, '_>,
     matching: &Search,
     out: impl Write,
     advance: &(dyn Fn(u64) + Sync),
 ) -> io::Result<Sizes> {
     let mut out = Output { out, hash: Sha256::new() };
-    let mut sizes = Sizes { entries: plan.entries.len() as u64, ..Sizes::default() };
+    let mut sizes = Sizes { entries: plan.len() as u64, ..Sizes::default() };
     sizes.metadata_bytes = out.write(|out| out.extend_from_slice(metadata))?;
     sizes.frame_bytes = out.write(push_header)?;
-    sizes.list_bytes = out.write(|out| push_list(out, plan))?;
+    sizes.list_bytes = write_list(plan, &mut out)?;
     let mut indices = IndexWriter::new();
-    for group in groups(&plan.transfers, GROUP_BYTES, Transfer::bytes) {
-        let record = |transfer| Record::new(transfer, matching);
+    let weight = |&index: &u32| plan.transfer(index).bytes() + RECORD_BYTES;
+    for group in groups(&plan.transfers, GROUP_BYTES, weight) {
+        let record = |&index: &u32| Record::new(plan.transfer(index), matching);
         let group: Vec<Record<'_>> = group.par_iter().map(record).collect();
         group.iter().for_each(|record| record.count(&mut sizes));
         sizes.record_bytes +=
             write_records(&group, matching.effort, &mut indices, &mut out, advance)?;
     }
-    let last = plan.transfers.last().map(|transfer| transfer.index);
+    let last = plan.transfers.last().copied();
     sizes.frame_bytes += out.write(|out| push_phases(out, &mut indices, last))?;
     let checksum = Checksum::of(out.hash.clone());
     sizes.frame_bytes += out.write(|out| {
@@ -72,12 +77,22 @@ impl<W: Write> Output<W> {
     }
 }
 
-/// The list, and two empty lists of names of users and groups: numbers are used as they are.
-fn push_list(out: &mut Vec<u8>, plan: &Plan<'_>) {
+/// Writes the list, and two empty lists of names of users and groups: numbers are used as they are.
+fn write_list(plan: &Plan<'_, '_>, out: &mut Output<impl Write>) -> io::Result<u64> {
     let mut list = ListWriter::new();
-    plan.sending.iter().for_each(|&at| list.push(out, &plan.entries[at]));
-    list.end(out);
-    out.extend_from_slice(&[0, 0]);
+    let mut piece = Vec::new();
+    let mut written = 0;
+    plan.send(|entry| -> io::Result<()> {
+        list.push(&mut piece, entry);
+        if piece.len() >= LIST_PIECE {
+            written += out.write_bytes(&piece)?;
+            piece.clear();
+        }
+        Ok(())
+    })?;
+    list.end(&mut piece);
+    piece.extend_from_slice(&[0, 0]);
+    Ok(written + out.write_bytes(&piece)?)
 }
 
 /// Runs of items that weigh together no more than `most`, or one that does.

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicU64;
 use rayon::prelude::*;
 
 use super::labels::DeltaLabels;
-use super::rebuild::{RebuiltLayer, open_blob, rebuild};
+use super::rebuild::{RebuiltLayer, expect_blobs, open_blob, rebuild};
 use super::refuse::refuse_without_layers;
 use super::verify::expect_diff_id;
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
@@ -94,6 +94,8 @@ pub fn apply(
     }
     refuse_without_layers(base)?;
     let shared = shared_layers(base.diff_ids()?, labels.target.diff_ids());
+    // Before the base's first byte comes, all that is to come is known.
+    expect_blobs(delta, progress);
     let base_layers = store.ensure_layers(&[base], progress)?.remove(0);
     let scratch = store.scratch()?;
     let limits = store.limits();

@@ -37,7 +37,7 @@ fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok,
 
 /// The deltas in the repository of `image` that make it or apply to it, those that make it first and
 /// smaller ones first. Found among the manifests that refer to the image's, and behind tags that begin with
-/// `delta-`. `opened` is `image`, opened.
+/// `delta-`; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
 ///
 /// # Errors
 /// Whatever keeps the registry from answering. A manifest that is no delta, or is gone, is passed over.
@@ -46,10 +46,11 @@ pub fn find_deltas(
     image: &RegistryReference,
     opened: &Image,
 ) -> Result<Vec<FoundDelta>, V3Error> {
+    let platform = opened.platform().unwrap_or_else(Platform::host);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for candidate in candidates(transports, image, opened)? {
-        let Some(delta) = look(transports, candidate)? else { continue };
+        let Some(delta) = look(transports, candidate, &platform)? else { continue };
         let is_about = [delta.base_id, delta.target_id].contains(&opened.id());
         if is_about && seen.insert(delta.digest) {
             found.push(delta);
@@ -84,9 +85,10 @@ fn candidates(
 fn look(
     transports: &Transports,
     reference: RegistryReference,
+    platform: &Platform,
 ) -> Result<Option<FoundDelta>, V3Error> {
     let opened = transports
-        .open(&ImageReference::Registry(reference.clone()), &Platform::host())
+        .open(&ImageReference::Registry(reference.clone()), platform)
         .map_err(V3Error::from)
         .and_then(|image| delta_images(&image).map(|images| (image, images)));
     let (delta, (base_id, target_id)) = match opened {

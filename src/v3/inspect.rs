@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use rayon::prelude::*;
 
 use super::labels::DeltaLabels;
-use super::rebuild::{Content, open, open_blob};
+use super::rebuild::{Content, expect_blobs, open, open_blob};
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
 use crate::delta::CommandStats;
 use crate::image::{Excess, Image, UnpackLimits};
@@ -23,6 +23,7 @@ pub fn inspect(
 ) -> Result<DeltaReport, V3Error> {
     let measure = Measure::start(progress);
     let labels = DeltaLabels::of(delta)?;
+    expect_blobs(delta, progress);
     let layers = (0..delta.layer_count())
         .into_par_iter()
         .map(|index| {

@@ -137,14 +137,18 @@ pub(super) struct RebuiltLayer<W> {
     pub(super) stats: CommandStats,
 }
 
-/// The blob of layer number `index` of `delta`. Adds the bytes that are read of it to `bytes`.
+/// Tells that all blobs of `delta` will be read.
+pub(super) fn expect_blobs(delta: &Image, progress: &dyn Progress) {
+    progress.expect(Stage::Fetch, delta.stored_bytes());
+}
+
+/// The blob of layer number `index` of `delta`, which [`expect_blobs`] has told of. Adds the bytes that are read of it to `bytes`.
 pub(super) fn open_blob<'a>(
     delta: &Image,
     index: usize,
     bytes: &'a AtomicU64,
     progress: &'a dyn Progress,
 ) -> Result<impl Read + Send + 'a, LayerError> {
-    progress.expect(Stage::Fetch, delta.pull_size(index).unwrap_or(0));
     let blob = delta.open_layer(index).map_err(|error| LayerError::Read(Box::new(error)))?;
     Ok(Reported::new(Counted { blob, bytes }, Stage::Fetch, progress))
 }

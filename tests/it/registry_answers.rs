@@ -1,27 +1,18 @@
 //! What registries answer that is no success: what can be tried again is, and the rest is passed on in
 //! their words, with what helps.
 
-use std::time::Duration;
-
 use remora::Remedy;
-use remora::image::{Image, ImageError, ImageReference, TransportSettings, Transports};
+use remora::image::{Image, ImageError, ImageReference, Transports};
 use remora::progress::Silent;
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::registry_client;
 use crate::sample_image::{SampleImage, Style, layer_tar};
 use crate::scripted_server::{Reply, Request, ScriptedServer};
 
 fn client() -> (Transports, TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let authfile = folder.path().join("auth.json");
-    std::fs::write(&authfile, "{}").expect("written");
-    let settings = TransportSettings::default().changed(|settings| {
-        settings.authfile = Some(authfile);
-        settings.max_attempts = 3;
-        settings.retry_pause = Duration::from_millis(1);
-    });
-    (Transports::new(settings).expect("readable files"), folder)
+    registry_client::client(3, &json!({}))
 }
 
 fn sample() -> SampleImage {

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use remora::image::{Digest, RegistryReference, TransportSettings, Transports};
-
+use remora::image::{Digest, RegistryReference, Transports};
+use serde_json::json;
 use tempfile::TempDir;
 
+use crate::registry_client;
 use crate::sample_image::{SampleImage, Style};
 use crate::scripted_server::{Reply, Request, ScriptedServer};
 
@@ -16,14 +17,7 @@ const SLOW: Duration = Duration::from_secs(4);
 
 /// A client without credentials, and the folder of the file that says so.
 fn client() -> (Transports, TempDir) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let authfile = folder.path().join("auth.json");
-    std::fs::write(&authfile, "{}").expect("written");
-    let settings = TransportSettings::default().changed(|settings| {
-        settings.authfile = Some(authfile);
-        settings.max_attempts = 1;
-    });
-    (Transports::new(settings).expect("readable files"), folder)
+    registry_client::client(1, &json!({}))
 }
 
 /// A registry with one image in every repository, whose token server answers as `token` says.

@@ -6,6 +6,7 @@ pub(crate) mod folder;
 mod hostile;
 mod images;
 pub(crate) mod layers;
+mod memory;
 mod properties;
 mod tree;
 mod trees;

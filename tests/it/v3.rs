@@ -7,6 +7,7 @@ mod given;
 mod hostile;
 mod limits;
 mod properties;
+mod registries;
 
 use remora::image::Image;
 use remora::progress::Silent;

@@ -1,5 +1,7 @@
 //! `remora create`: make a delta and publish it.
 
+mod all_platforms;
+mod prepared;
 mod request;
 mod v2;
 mod v3;
@@ -13,6 +15,7 @@ use self::v3::V3Arguments;
 use super::access;
 use super::dialect::Format;
 use super::failure::Failure;
+use super::image_name;
 use super::session::Session;
 
 const EXAMPLES: &str = "\
@@ -55,12 +58,27 @@ impl Create {
         match dialect {
             Dialect::V3 => {
                 refuse_foreign(self.v2.given(), dialect)?;
-                self.v3.create(&self.request, session)
+                self.create_v3(session)
             }
             Dialect::V2 => {
                 refuse_foreign(self.v3.given(), dialect)?;
                 self.v2.create(&self.request, session)
             }
+        }
+    }
+}
+
+impl Create {
+    fn create_v3(&self, session: &Session) -> Result<(), Failure> {
+        let output = image_name::output(&self.request.output)?;
+        let is_for_all = self.request.access.wants_all_platforms();
+        if is_for_all {
+            all_platforms::refuse_plain(&output)?;
+        }
+        let prepared = self.v3.prepare(output, &self.request, session)?;
+        match is_for_all {
+            true => all_platforms::create(&self.request, prepared, session),
+            false => v3::create(&self.request, prepared, session),
         }
     }
 }

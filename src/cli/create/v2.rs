@@ -55,7 +55,7 @@ impl V2Arguments {
         let path = Path::new(&request.output);
         access::refuse_input_as_file(path, [&request.base, &request.target])?;
         request.access.refuse_in_store(path)?;
-        if !request.replace && !request.dry_run {
+        if !request.replace {
             replace::refuse_for_file(path)?;
         }
         let is_stdout = request.output == "-" || output::leads_to_stdout(path);
@@ -70,7 +70,7 @@ impl V2Arguments {
         };
         options.protect_shared = self.protect_shared;
         options.verify = !request.no_verify;
-        (options.effort, options.memory) = (encoding.effort, encoding.memory / 2);
+        (options.effort, options.memory) = (encoding.effort, encoding.memory);
         let from = request.open(&request.access.transports(&[&request.base, &request.target])?)?;
         let (base, target, out) = (&from.base, &from.target, &scratch);
         let report = v2::create(base, target, &from.store, &options, out, session.progress())?;

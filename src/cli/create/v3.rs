@@ -9,11 +9,11 @@ use remora::image::ImageReference;
 use remora::v3::{self, Compression, CreateOptions, DeltaReport, Links, ManifestKind};
 use serde::Serialize;
 
+use super::prepared::Prepared;
 use super::request::Request;
 use crate::cli::access;
 use crate::cli::digest_file::DigestArguments;
 use crate::cli::failure::Failure;
-use crate::cli::image_name;
 use crate::cli::replace;
 use crate::cli::report;
 use crate::cli::session::Session;
@@ -82,9 +82,13 @@ impl V3Arguments {
 }
 
 impl V3Arguments {
-    /// Makes the delta that `request` asks for.
-    pub(super) fn create(&self, request: &Request, session: &Session) -> Result<(), Failure> {
-        let output = image_name::output(&request.output)?;
+    /// Tries the place `output` that `request` names, and sets out how the delta is made.
+    pub(super) fn prepare(
+        &self,
+        output: ImageReference,
+        request: &Request,
+        session: &Session,
+    ) -> Result<Prepared, Failure> {
         access::refuse_input_as_output(&output, [&request.base, &request.target])?;
         let to_stdout = access::claim_stdout(&output, session)?;
         let mut options = CreateOptions::default();
@@ -94,8 +98,8 @@ impl V3Arguments {
         options.verify = !request.no_verify;
         let transports = request.access.transports(&[&request.base, &request.target, &output])?;
         output.path().map_or(Ok(()), |path| request.access.refuse_in_store(path))?;
-        if !request.replace && !request.dry_run {
-            replace::refuse_for_delta(&output, &transports, &request.access.platform())?;
+        if !request.replace {
+            replace::refuse_for_delta(&output, &transports)?;
         }
         let inputs = [&request.base, &request.target];
         let digest_file = self.digest.open(inputs, &output, &request.access, request.replace)?;
@@ -103,27 +107,29 @@ impl V3Arguments {
             true => None,
             false => Some(transports.destination(&output)?),
         };
-        let from = request.open(&transports)?;
-        let (base, target) = (&from.base, &from.target);
-        let delta = v3::create(base, target, &from.store, &options, session.progress())?;
-        if let Some(destination) = destination {
-            let contents = delta.contents();
-            let digest = transports.write_to(destination, contents, session.progress())?;
-            digest_file.write(digest, &output)?;
-        }
-        let output = (!request.dry_run).then(|| output.to_string());
-        let (report, device) = (delta.report(), request.encoding.device());
-        session.summary(
-            &Summary {
-                format: Dialect::V3,
-                output,
-                report,
-                links: Links::new(report, &device),
-                device,
-            },
-            to_stdout,
-        )
+        Ok(Prepared { output, to_stdout, options, transports, digest_file, destination })
     }
+}
+
+/// Makes the delta that `request` asks for.
+pub(super) fn create(
+    request: &Request,
+    prepared: Prepared,
+    session: &Session,
+) -> Result<(), Failure> {
+    let Prepared { output, to_stdout, options, transports, digest_file, destination } = prepared;
+    let from = request.open(&transports)?;
+    let (base, target) = (&from.base, &from.target);
+    let delta = v3::create(base, target, &from.store, &options, session.progress())?;
+    if let Some(destination) = destination {
+        let contents = delta.contents();
+        let digest = transports.write_to(destination, contents, session.progress())?;
+        digest_file.write(digest, &output)?;
+    }
+    let output = (!request.dry_run).then(|| output.to_string());
+    let (report, device) = (delta.report(), request.encoding.device());
+    let links = Links::new(report, &device);
+    session.summary(&Summary { format: Dialect::V3, output, report, links, device }, to_stdout)
 }
 
 /// What was made.

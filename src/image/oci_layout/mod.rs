@@ -17,7 +17,7 @@ use self::select::{one_image, select, with_digest};
 use super::oci_image::{self, BlobSource};
 use super::{
     Descriptor, Digest, Image, ImageError, ImageReference, Index, LayoutName, ManifestDocument,
-    ManifestError, Platform, media_type, parse_manifest,
+    ManifestError, Platform, PlatformImage, every_platform, media_type, parse_manifest,
 };
 use crate::progress::Silent;
 
@@ -29,10 +29,7 @@ pub(super) fn open(
     platform: &Platform,
 ) -> Result<Image, ImageError> {
     let layout = Layout { dir: dir.to_owned() };
-    let index = layout.index_json()?.ok_or_else(|| ImageError::NotFound {
-        reference: reference.to_string(),
-        names: Vec::new(),
-    })?;
+    let index = index_of(reference, &layout)?;
     open_layout(reference, Arc::new(layout), &index, name, platform)
 }
 
@@ -44,29 +41,66 @@ pub(super) fn open_layout(
     name: Option<&LayoutName>,
     platform: &Platform,
 ) -> Result<Image, ImageError> {
-    let index = parse_index(index_json)
-        .map_err(|source| ImageError::Manifest { reference: reference.to_string(), source })?;
-    let top = match name {
-        Some(LayoutName::Digest(digest)) => {
-            with_digest(reference, index, *digest, source.as_ref())?
-        }
-        Some(LayoutName::Tag(tag)) => select(reference, index, Some(tag), source.as_ref())?,
-        None => select(reference, index, None, source.as_ref())?,
-    };
+    let top = find(reference, source.as_ref(), index_json, name)?;
     oci_image::open(reference, source, top, platform, &Silent)
 }
 
-/// Opens the image of exactly the name `tag`, or the one without a name; `None` if the layout has none.
+/// The manifest or index called `name`, or the only one.
+fn find(
+    reference: &ImageReference,
+    source: &dyn BlobSource,
+    index_json: &[u8],
+    name: Option<&LayoutName>,
+) -> Result<ManifestDocument, ImageError> {
+    let index = parse_index(index_json)
+        .map_err(|source| ImageError::Manifest { reference: reference.to_string(), source })?;
+    match name {
+        Some(LayoutName::Digest(digest)) => with_digest(reference, index, *digest, source),
+        Some(LayoutName::Tag(tag)) => select(reference, index, Some(tag), source),
+        None => select(reference, index, None, source),
+    }
+}
+
+/// The layout's index, which must be there.
+fn index_of(reference: &ImageReference, layout: &Layout) -> Result<Vec<u8>, ImageError> {
+    layout
+        .index_json()?
+        .ok_or_else(|| ImageError::NotFound { reference: reference.to_string(), names: Vec::new() })
+}
+
+/// Opens the image called `name`, or the only one, for every platform that it has.
+pub(super) fn open_all(
+    reference: &ImageReference,
+    dir: &Path,
+    name: Option<&LayoutName>,
+) -> Result<Vec<PlatformImage>, ImageError> {
+    let layout = Layout { dir: dir.to_owned() };
+    let index = index_of(reference, &layout)?;
+    open_all_in_layout(reference, Arc::new(layout), &index, name)
+}
+
+/// The same of the layout that `source` holds the blobs of.
+pub(super) fn open_all_in_layout(
+    reference: &ImageReference,
+    source: Arc<dyn BlobSource>,
+    index_json: &[u8],
+    name: Option<&LayoutName>,
+) -> Result<Vec<PlatformImage>, ImageError> {
+    let top = find(reference, source.as_ref(), index_json, name)?;
+    every_platform::open_all(reference, source, top, &Silent)
+}
+
+/// Opens, for every platform, the image of exactly the name `tag`, or the one without a name; gives none if the
+/// layout has none.
 pub(super) fn open_exactly(
     reference: &ImageReference,
     dir: &Path,
     tag: Option<&str>,
-    platform: &Platform,
-) -> Result<Option<Image>, ImageError> {
+) -> Result<Vec<PlatformImage>, ImageError> {
     let layout = Layout { dir: dir.to_owned() };
-    let Some(index) = layout.index_json()? else { return Ok(None) };
+    let Some(index) = layout.index_json()? else { return Ok(Vec::new()) };
     let (exact, _) = split(reference, &index, tag)?;
-    open_entries(reference, Arc::new(layout), exact, platform)
+    open_entries(reference, Arc::new(layout), exact)
 }
 
 /// Whether the layout has an image of exactly the name `tag`, or one without a name, that is the one with
@@ -80,20 +114,20 @@ pub(super) fn names(dir: &Path, tag: Option<&str>, digest: Option<Digest>) -> bo
     index.is_some_and(|index| index.manifests.iter().any(is_meant))
 }
 
-/// Opens the image of exactly the name `tag`, or the one without a name, if there is no other.
+/// Opens, for every platform, the image of exactly the name `tag`, or the one without a name, if there is no
+/// other.
 pub(super) fn open_alone(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
     index_json: &[u8],
     tag: Option<&str>,
-    platform: &Platform,
-) -> Result<Image, ImageError> {
+) -> Result<Vec<PlatformImage>, ImageError> {
     let (exact, others) = split(reference, index_json, tag)?;
     let names = others.iter().filter_map(|other| other.annotation(REF_NAME));
     let names = names.map(str::to_owned).collect();
     let not_found = || ImageError::NotFound { reference: reference.to_string(), names };
-    match others.is_empty() {
-        true => open_entries(reference, source, exact, platform)?.ok_or_else(not_found),
+    match others.is_empty() && !exact.is_empty() {
+        true => open_entries(reference, source, exact),
         false => Err(not_found()),
     }
 }
@@ -113,13 +147,12 @@ fn open_entries(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
     entries: Vec<Descriptor>,
-    platform: &Platform,
-) -> Result<Option<Image>, ImageError> {
+) -> Result<Vec<PlatformImage>, ImageError> {
     if entries.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let top = one_image(reference, entries, Vec::new(), true, source.as_ref())?;
-    oci_image::open(reference, source, top, platform, &Silent).map(Some)
+    every_platform::open_all(reference, source, top, &Silent)
 }
 
 fn parse_index(bytes: &[u8]) -> Result<Index, ManifestError> {

@@ -9,7 +9,7 @@ use super::journal;
 use crate::image::error::LOCK;
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
-use crate::image::{Blob, Descriptor, Digest, ImageContents, ImageError, Manifest, ManifestError};
+use crate::image::{Blob, Descriptor, Digest, ImageError, ManifestError};
 use crate::output;
 use crate::progress::{Progress, Stage};
 use crate::temporary::{self, Provisional, TemporaryFile};
@@ -17,29 +17,27 @@ use crate::temporary::{self, Provisional, TemporaryFile};
 /// What errors call the list of the blobs that are being added.
 const JOURNAL: &str = "the list of new blobs";
 
-/// Writes the image under `tag`, in place of what had that name. Other images of the layout stay.
-/// Where it fails, what was added is taken away again.
+/// Writes `blobs`, among them the manifest or index that `top` names, and puts that under `tag`, in place of what
+/// had that name. Other images of the layout stay. Where it fails, what was added is taken away again.
 pub(in crate::image) fn write(
     dir: &Path,
     tag: Option<&str>,
-    contents: &ImageContents,
-    manifest: &Manifest,
+    top: Descriptor,
+    blobs: &[Blob],
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
     let layout = Layout { dir: dir.to_owned() };
-    let mut blobs = contents.blobs();
-    blobs.push(Blob::from_bytes(contents.manifest.clone()));
     let mut writing = Writing::begin(&layout)?;
     let index = layout.index_json()?;
-    let index = index_with(index.as_deref(), manifest.descriptor(), tag)
+    let index = index_with(index.as_deref(), top, tag)
         .map_err(|source| ImageError::Manifest { reference: dir.display().to_string(), source })?;
-    writing.announce(&layout, &blobs)?;
+    writing.announce(&layout, blobs)?;
     if !dir.join(LAYOUT).exists() {
         let mark = Blob::from_bytes(LAYOUT_MARK.to_vec());
         publish(&mut writing.added, &mark, &dir.join(LAYOUT), |_| ())?;
     }
     progress.expect(Stage::Push, blobs.iter().map(|blob| blob.size).sum());
-    for blob in &blobs {
+    for blob in blobs {
         let path = layout.blob_path(blob.digest);
         publish(&mut writing.added, blob, &path, |n| progress.advance(Stage::Push, n))?;
     }

@@ -51,8 +51,9 @@ use session::{Access, Session};
 
 use super::oci_image::{self, BlobSource};
 use super::{
-    Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, Manifest, Platform,
-    RegistryReference, TransportSettings,
+    Descriptor, Digest, Image, ImageContents, ImageError, ImageReference, IndexContents, Manifest,
+    ManifestDocument, Platform, PlatformImage, RegistryReference, TransportSettings,
+    every_platform,
 };
 use crate::progress::{Progress, Silent};
 
@@ -83,7 +84,19 @@ impl Registries {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
-        self.open_as(Access::Pull, reference, image, platform, progress)
+        let (repository, top) = self.top(Access::Pull, image, progress)?;
+        oci_image::open(reference, repository, top, platform, progress)
+    }
+
+    /// Opens the image for every platform that it has.
+    pub(super) fn open_all(
+        &self,
+        reference: &ImageReference,
+        image: &RegistryReference,
+        progress: &dyn Progress,
+    ) -> Result<Vec<PlatformImage>, ImageError> {
+        let (repository, top) = self.top(Access::Pull, image, progress)?;
+        every_platform::open_all(reference, repository, top, progress)
     }
 
     /// The same with the leave of somebody who writes there: many registries give strangers and readers
@@ -92,24 +105,23 @@ impl Registries {
         &self,
         reference: &ImageReference,
         image: &RegistryReference,
-        platform: &Platform,
-    ) -> Result<Image, ImageError> {
-        self.open_as(Access::Push, reference, image, platform, &Silent)
+    ) -> Result<Vec<PlatformImage>, ImageError> {
+        let (repository, top) = self.top(Access::Push, image, &Silent)?;
+        every_platform::open_all(reference, repository, top, &Silent)
     }
 
-    fn open_as(
+    /// The image's repository, and the manifest or index that it names there.
+    fn top(
         &self,
         access: Access,
-        reference: &ImageReference,
         image: &RegistryReference,
-        platform: &Platform,
         progress: &dyn Progress,
-    ) -> Result<Image, ImageError> {
+    ) -> Result<(Arc<Repository>, ManifestDocument), ImageError> {
         let session = self.session(image, access);
         let (get, wanted) = (Arc::clone(&session), image.clone());
         let top =
             runtime::run_watched(progress, async move { manifests::get(&get, &wanted).await })?;
-        oci_image::open(reference, Arc::new(Repository { session }), top, platform, progress)
+        Ok((Arc::new(Repository { session }), top))
     }
 
     /// The digest of what the reference names; `None` if there is nothing.
@@ -162,6 +174,33 @@ impl Registries {
     ) -> Result<(), ImageError> {
         let session = self.session(image, Access::Push);
         push::push(session, image, contents, manifest, progress)
+    }
+
+    /// Pushes the images, each under its digest, and then the index.
+    pub(super) fn write_index(
+        &self,
+        image: &RegistryReference,
+        contents: &IndexContents,
+        progress: &dyn Progress,
+    ) -> Result<(), ImageError> {
+        let digest = contents.digest();
+        if image.digest().is_some_and(|named| named != digest) {
+            return Err(ImageError::Unsuitable {
+                reference: image.to_string(),
+                reason: format!("the index to be written there has the digest {digest}"),
+            });
+        }
+        for (contents, manifest) in &contents.images {
+            let name = format!("{}@{}", image.repository(), manifest.digest());
+            let place = RegistryReference::in_registry(image.host(), &name)?;
+            self.write(&place, contents, manifest, progress)?;
+        }
+        let session = self.session(image, Access::Push);
+        let name = image.tag().map_or_else(|| digest.to_string(), str::to_owned);
+        let (bytes, media_type) = (contents.index.clone(), contents.media_type);
+        runtime::run_watched(progress, async move {
+            manifests::put_bytes(&session, &name, &bytes, media_type).await.map(drop)
+        })
     }
 
     fn session(&self, image: &RegistryReference, access: Access) -> Arc<Session> {

@@ -14,19 +14,26 @@ use super::RegistryError;
 use super::limits::{CHECK_INTERVAL, PIECES_IN_FLIGHT};
 use crate::image::ImageError;
 use crate::progress::{Progress, check};
+use crate::threads::check_threads;
 
 /// Threads for all connections; they only move bytes.
 const THREADS: usize = 2;
+/// Threads that wait, for the names of hosts and for disks: without one, nobody is ever reached.
+const WAITING_THREADS: usize = 1;
 
-static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
 
 fn runtime() -> Result<&'static Runtime, RegistryError> {
     let build = || {
-        let mut builder = Builder::new_multi_thread();
-        builder.worker_threads(THREADS).thread_name("remora-registry").enable_all().build().ok()
+        check_threads(THREADS + WAITING_THREADS)?;
+        Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("remora-registry")
+            .enable_all()
+            .build()
     };
-    let runtime = RUNTIME.get_or_init(build).as_ref();
-    runtime.ok_or_else(|| RegistryError::Setup("no threads can be started".to_owned()))
+    let cannot_start = |error| RegistryError::Setup(format!("cannot start threads: {error}"));
+    RUNTIME.get_or_init(build).as_ref().map_err(cannot_start)
 }
 
 /// Runs a future to its end and waits for it. Unlike `block_on` this may also be called on a thread

@@ -142,9 +142,7 @@ impl RegistryBuilder {
 
     fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Failed> {
         let Options { effort, memory, .. } = self.encoding;
-        // What the tree of files takes comes on top of the indexes.
-        let options =
-            v2::CreateOptions { effort, memory: memory / 2, ..v2::CreateOptions::default() };
+        let options = v2::CreateOptions { effort, memory, ..v2::CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
         let file = self.artifacts.new_file().map_err(Error::from)?;
         let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)

@@ -2,12 +2,12 @@
 //! (rsync's flist.c, protocols 30 and 31).
 
 mod flags;
+mod list;
 mod read;
 #[cfg(test)]
 mod tests;
 mod write;
 
-use super::entry::{EntryKind, ListEntry};
-
+pub(super) use list::FileList;
 pub(super) use read::{ListForm, ListReader};
 pub(super) use write::ListWriter;

@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use super::flags::*;
-use super::{EntryKind, ListEntry};
+use super::list::FileList;
 use crate::rootfs::{Attributes, Device, Mtime};
-use crate::v2::entry::{MAX_PATH, ROOT};
+use crate::v2::entry::{EntryKind, ListEntry, MAX_PATH, Place, ROOT};
 use crate::v2::error::{BatchError, BatchProblem};
 use crate::v2::input::BatchInput;
 
@@ -30,29 +30,30 @@ pub(in crate::v2) struct ListReader<'i, R> {
     input: &'i mut BatchInput<R>,
     form: ListForm,
     path: Vec<u8>,
+    /// The target of the symbolic link that is being read.
+    target: Vec<u8>,
     mode: u32,
     attributes: Attributes,
     major: u32,
-    entries: Vec<ListEntry>,
+    list: FileList,
 }
 
 impl<'i, R: Read> ListReader<'i, R> {
     pub(in crate::v2) fn new(input: &'i mut BatchInput<R>, form: ListForm) -> Self {
         let attributes = Attributes { mode: 0, uid: 0, gid: 0, mtime: Mtime::default() };
-        let (path, entries) = Default::default();
-        ListReader { input, form, path, mode: 0, attributes, major: 0, entries }
+        let (path, target, list) = Default::default();
+        ListReader { input, form, path, target, mode: 0, attributes, major: 0, list }
     }
 
     /// All entries of the list, up to its end.
-    pub(in crate::v2) fn read(mut self) -> Result<Vec<ListEntry>, BatchError> {
+    pub(in crate::v2) fn read(mut self) -> Result<FileList, BatchError> {
         while let Some(flags) = self.flags()? {
-            if self.entries.len() == MAX_ENTRIES {
+            if self.list.len() == MAX_ENTRIES {
                 return Err(self.bad("too many of them"));
             }
-            let entry = self.entry(flags)?;
-            self.entries.push(entry);
+            self.entry(flags)?;
         }
-        Ok(self.entries)
+        Ok(self.list)
     }
 
     fn bad(&self, what: &'static str) -> BatchError {
@@ -79,17 +80,23 @@ impl<'i, R: Read> ListReader<'i, R> {
         }
     }
 
-    fn entry(&mut self, flags: u32) -> Result<ListEntry, BatchError> {
+    /// Reads an entry into the list.
+    fn entry(&mut self, flags: u32) -> Result<(), BatchError> {
         self.read_path(flags)?;
         if flags & HARD_LINKED != 0 && flags & FIRST_LINK == 0 {
             return self.link();
         }
         let size = self.input.varlong(3)?;
         self.read_attributes(flags)?;
-        let kind = self.kind(flags, size)?;
-        let position = self.entries.len() as u32;
+        let mut kind = self.kind(flags, size)?;
+        if let EntryKind::Symlink(target) = &mut kind {
+            *target = &self.target;
+        }
+        let position = self.list.len() as u32;
         let class = (flags & HARD_LINKED != 0).then_some(position);
-        Ok(ListEntry { path: self.path.clone(), attributes: self.attributes, kind, class })
+        let place = Place::of_path(&self.path);
+        let entry = ListEntry { place, attributes: self.attributes, kind, class };
+        self.list.push(&entry).ok_or_else(|| self.bad("too much text"))
     }
 
     fn read_path(&mut self, flags: u32) -> Result<(), BatchError> {
@@ -112,20 +119,18 @@ impl<'i, R: Read> ListReader<'i, R> {
         }
     }
 
-    /// An entry that is only a reference to an earlier one.
-    fn link(&mut self) -> Result<ListEntry, BatchError> {
+    /// Reads an entry that is only a reference to an earlier one.
+    fn link(&mut self) -> Result<(), BatchError> {
         let first = self.input.varint()?;
-        let known = self.entries.get(first as usize).filter(|entry| entry.class == Some(first));
-        let known = known.ok_or_else(|| self.bad("a hard link to no first link"))?;
-        let kind = match &known.kind {
-            // The target is not needed twice, and copying it could take all memory.
-            EntryKind::Symlink(_) => EntryKind::Symlink(Vec::new()),
-            kind => kind.clone(),
-        };
-        let attributes = known.attributes;
-        self.attributes = attributes;
-        self.mode = super::write::mode_of(known);
-        Ok(ListEntry { path: self.path.clone(), attributes, kind, class: Some(first) })
+        let at = first as usize;
+        if at >= self.list.len() || self.list.get(at).class != Some(first) {
+            return Err(self.bad("a hard link to no first link"));
+        }
+        let known = self.list.get(at);
+        self.attributes = known.attributes;
+        self.mode = super::write::mode_of(&known);
+        let linked = self.list.push_link(Place::of_path(&self.path), at);
+        linked.ok_or_else(|| self.bad("too much text"))
     }
 
     fn read_attributes(&mut self, flags: u32) -> Result<(), BatchError> {
@@ -159,7 +164,8 @@ impl<'i, R: Read> ListReader<'i, R> {
         Ok(())
     }
 
-    fn kind(&mut self, flags: u32, size: i64) -> Result<EntryKind, BatchError> {
+    /// What kind of entry it is. The target of a symbolic link is empty here.
+    fn kind(&mut self, flags: u32, size: i64) -> Result<EntryKind<'static>, BatchError> {
         let is_pipe = matches!(self.mode & TYPE_BITS, FIFO | SOCKET);
         Ok(match self.mode & TYPE_BITS {
             DIRECTORY => EntryKind::Directory { complete: flags & NO_CONTENT == 0 },
@@ -172,7 +178,8 @@ impl<'i, R: Read> ListReader<'i, R> {
                 if len > MAX_PATH {
                     return Err(self.bad("a symbolic link too long"));
                 }
-                EntryKind::Symlink(self.input.bytes(len)?)
+                self.target = self.input.bytes(len)?;
+                EntryKind::Symlink(&[])
             }
             CHAR_DEVICE => EntryKind::CharDevice(self.device(flags)?),
             BLOCK_DEVICE => EntryKind::BlockDevice(self.device(flags)?),

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::flags::*;
-use super::{EntryKind, ListEntry};
 use crate::rootfs::{Attributes, Device};
-use crate::v2::entry::ROOT;
+use crate::v2::entry::{EntryKind, ListEntry};
 use crate::v2::numbers::{push_int, push_varint, push_varlong};
 
 /// What the next entry's "same" flags compare with.
@@ -45,7 +44,7 @@ impl ListWriter {
     }
 
     /// Appends `entry`.
-    pub(in crate::v2) fn push(&mut self, out: &mut Vec<u8>, entry: &ListEntry) {
+    pub(in crate::v2) fn push(&mut self, out: &mut Vec<u8>, entry: &ListEntry<'_>) {
         let position = self.sent;
         self.sent += 1;
         let first = entry.class.map(|class| *self.first.entry(class).or_insert(position));
@@ -72,7 +71,7 @@ impl ListWriter {
         out.push(0);
     }
 
-    fn flags(&self, entry: &ListEntry, mode: u32) -> u32 {
+    fn flags(&self, entry: &ListEntry<'_>, mode: u32) -> u32 {
         let Attributes { uid, gid, mtime, .. } = entry.attributes;
         let flag = |condition: bool, flag: u32| if condition { flag } else { 0 };
         let device = device(&entry.kind);
@@ -85,15 +84,16 @@ impl ListWriter {
             | flag(same_major, SAME_MAJOR)
             | match entry.kind {
                 EntryKind::Directory { complete: false } => NO_CONTENT,
-                EntryKind::Directory { complete: true } if entry.path == ROOT => TOP_DIRECTORY,
+                EntryKind::Directory { complete: true } if entry.place.is_root() => TOP_DIRECTORY,
                 _ => 0,
             }
     }
 
-    fn push_name(&mut self, out: &mut Vec<u8>, entry: &ListEntry, mut flags: u32) {
-        let common = entry.path.iter().zip(&self.previous.path).take_while(|(a, b)| a == b);
+    fn push_name(&mut self, out: &mut Vec<u8>, entry: &ListEntry<'_>, mut flags: u32) {
+        let path = entry.place.path();
+        let common = path.iter().zip(&self.previous.path).take_while(|(a, b)| a == b);
         let common = common.count().min(255);
-        let rest = &entry.path[common..];
+        let rest = &path[common..];
         if common > 0 {
             flags |= SAME_NAME;
         }
@@ -117,10 +117,10 @@ impl ListWriter {
             _ => push_varint(out, rest.len() as u32),
         }
         out.extend_from_slice(rest);
-        self.previous.path.clone_from(&entry.path);
+        self.previous.path = path;
     }
 
-    fn push_attributes(&mut self, out: &mut Vec<u8>, entry: &ListEntry, mode: u32) {
+    fn push_attributes(&mut self, out: &mut Vec<u8>, entry: &ListEntry<'_>, mode: u32) {
         let flags = self.flags(entry, mode);
         let Attributes { uid, gid, mtime, .. } = entry.attributes;
         push_varlong(out, size_of(&entry.kind) as i64, 3);
@@ -157,14 +157,14 @@ impl ListWriter {
     }
 }
 
-fn device(kind: &EntryKind) -> Option<Device> {
+fn device(kind: &EntryKind<'_>) -> Option<Device> {
     match kind {
         EntryKind::CharDevice(device) | EntryKind::BlockDevice(device) => Some(*device),
         _ => None,
     }
 }
 
-fn size_of(kind: &EntryKind) -> u64 {
+fn size_of(kind: &EntryKind<'_>) -> u64 {
     match kind {
         EntryKind::File { size, .. } => *size,
         EntryKind::Symlink(target) => target.len() as u64,
@@ -172,7 +172,7 @@ fn size_of(kind: &EntryKind) -> u64 {
     }
 }
 
-pub(super) fn mode_of(entry: &ListEntry) -> u32 {
+pub(super) fn mode_of(entry: &ListEntry<'_>) -> u32 {
     let kind = match entry.kind {
         EntryKind::Directory { .. } => DIRECTORY,
         EntryKind::File { .. } => FILE,

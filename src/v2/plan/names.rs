@@ -1,7 +1,7 @@
 //! Every name of the target, in the order in which a reader keeps its list, paired with what the
 //! base has in its place.
 
-use super::{Inode, Kind, Tree};
+use super::{Inode, Tree};
 use crate::rootfs::{Doubt, InodeId};
 
 /// All names of the target.
@@ -14,9 +14,8 @@ pub(super) struct Names<'t, 'a> {
 /// One name of the target.
 pub(super) struct Name<'a> {
     /// The last component of the path; empty for the root.
-    name: &'a [u8],
-    /// The position of the directory it is in; the root is its own.
-    pub(super) parent: usize,
+    pub(super) name: &'a [u8],
+    parent: u32,
     pub(super) target: InodeId,
     /// What the base has under the same path, reached through directories alone and beyond doubt.
     pub(super) base: Option<InodeId>,
@@ -56,7 +55,7 @@ impl<'t, 'a> Names<'t, 'a> {
         let vanishing = both.is_some_and(|base| {
             self.base.children(base).any(|(name, _)| self.target.child(target, name).is_none())
         });
-        self.names.push(Name { name, parent, target, base, vanishing });
+        self.names.push(Name { name, parent: parent as u32, target, base, vanishing });
         self.names.len() - 1
     }
 
@@ -95,10 +94,20 @@ impl<'t, 'a> Names<'t, 'a> {
         let mut at = at;
         while at != 0 {
             way.push(self.names[at].name);
-            at = self.names[at].parent;
+            at = self.names[at].parent();
         }
         way.reverse();
         way.join(&b'/')
+    }
+
+    /// The length of the path of a name, in bytes.
+    pub(super) fn path_len(&self, mut at: usize) -> usize {
+        let mut len = 0;
+        while at != 0 {
+            len += self.names[at].name.len() + 1;
+            at = self.names[at].parent();
+        }
+        len.saturating_sub(1)
     }
 
     pub(super) fn target_inode(&self, at: usize) -> &'t Inode<'a> {
@@ -126,15 +135,7 @@ impl<'t, 'a> Names<'t, 'a> {
 
     /// Whether the base has the same thing of the same type here, content of files aside.
     pub(super) fn same_kind(&self, at: usize) -> bool {
-        let Some(base) = self.base_inode(at) else { return false };
-        match (&base.kind, &self.target_inode(at).kind) {
-            (Kind::Directory(_), Kind::Directory(_)) => true,
-            (Kind::File(_), Kind::File(_)) | (Kind::Fifo, Kind::Fifo) => true,
-            (Kind::Symlink(a), Kind::Symlink(b)) => a == b,
-            (Kind::CharDevice(a), Kind::CharDevice(b)) => a == b,
-            (Kind::BlockDevice(a), Kind::BlockDevice(b)) => a == b,
-            _ => false,
-        }
+        self.base_inode(at).is_some_and(|base| base.kind.is_like(&self.target_inode(at).kind))
     }
 
     /// Whether the base has the same attributes here, beyond doubt. Of anything but a regular file
@@ -147,6 +148,13 @@ impl<'t, 'a> Names<'t, 'a> {
             expected.mtime.nanoseconds = base.attributes.mtime.nanoseconds;
         }
         base.doubt == Doubt::None && base.attributes == expected
+    }
+}
+
+impl Name<'_> {
+    /// The position of the directory it is in; the root is its own.
+    pub(super) fn parent(&self) -> usize {
+        self.parent as usize
     }
 }
 

@@ -11,16 +11,16 @@ pub(super) fn listed(names: &Names<'_, '_>, wishes: &Wishes) -> Vec<bool> {
         if wishes.leader(at) == at {
             listed[at] = at == 0 || !wishes.is_unchanged(names, at);
         }
-        listed[at] |= names[at].vanishing || names[names[at].parent].vanishing;
+        listed[at] |= names[at].vanishing || names[names[at].parent()].vanishing;
     }
     for class in wishes.classes() {
-        if class.iter().any(|&member| listed[member]) {
-            class.iter().for_each(|&member| listed[member] = true);
+        if class.iter().any(|&member| listed[member as usize]) {
+            class.iter().for_each(|&member| listed[member as usize] = true);
         }
     }
     // Parents come before what is in them, so one pass from the end reaches the root.
     for at in (1..names.len()).rev() {
-        listed[names[at].parent] |= listed[at];
+        listed[names[at].parent()] |= listed[at];
     }
     listed
 }
@@ -30,7 +30,7 @@ pub(super) fn listed(names: &Names<'_, '_>, wishes: &Wishes) -> Vec<bool> {
 pub(super) fn complete(names: &Names<'_, '_>, listed: &[bool]) -> Vec<bool> {
     let mut complete = vec![true; names.len()];
     for at in (0..names.len()).filter(|&at| !listed[at]) {
-        complete[names[at].parent] = false;
+        complete[names[at].parent()] = false;
     }
     complete
 }

@@ -14,7 +14,18 @@ use self::graph::{Graph, Module, circles};
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
 const LEVELS: [&[&str]; 11] = [
-    &["kind", "remedy", "progress", "temporary", "tar", "quote", "space", "small_file", "tls"],
+    &[
+        "kind",
+        "remedy",
+        "progress",
+        "temporary",
+        "tar",
+        "quote",
+        "space",
+        "small_file",
+        "threads",
+        "tls",
+    ],
     &["cause"],
     &["measure", "output"],
     &["image", "delta", "rootfs"],

@@ -122,6 +122,8 @@ fn what_is_no_delta_is_replaced_only_when_told_to() {
         }
         let ran = sandbox.run(&output);
         assert_eq!(ran.code, Some(2), "{output}: {}", ran.stderr);
+        let dry = sandbox.run(&format!("{output} --dry-run"));
+        assert_eq!((dry.code, dry.stderr), (ran.code, ran.stderr), "{output}");
         if !name.is_empty() {
             assert_eq!(fs::read(sandbox.path(name)).expect("there"), b"precious", "{output}");
         }

@@ -99,23 +99,46 @@ fn what_is_no_delta_for_this_base_is_refused() {
 }
 
 #[test]
-fn apply_refuses_a_v2_delta_by_what_it_is() {
+fn apply_refuses_a_v2_delta_with_the_command_that_applies_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let layout = layout();
-    succeed(
-        folder.path(),
-        &format!("create oci:{layout}:1.0 oci:{layout}:1.1 --format v2 -o delta.v2"),
-    );
-    std::fs::write(folder.path().join("other"), b"something").expect("written");
-    for (file, code, reason) in [
-        ("delta.v2", 4, "is a v2 delta: it makes files on a device"),
-        ("./delta.v2", 4, "is a v2 delta: it makes files on a device"),
-        ("other", 2, "it is not said what kind of archive"),
-    ] {
+    let unpack = |tag: &str| {
+        let bundle = folder.path().join(tag);
+        let image = format!("{layout}:{tag}");
+        run("umoci", &["unpack", "--image", &image, bundle.to_str().expect("text")]);
+        bundle.join("rootfs")
+    };
+    let (base, target) = (unpack("1.0"), unpack("1.1"));
+    for file in ["delta.v2", "./delta.v2", "it's$HOME.v2"] {
+        let create = format!("create oci:{layout}:1.0 oci:{layout}:1.1 --format v2 -o {file}");
+        succeed(folder.path(), &create);
         let output = remora(folder.path(), &format!("apply oci:{layout}:1.0 {file} -o oci:out:x"));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains(reason) && said.contains(file), "{said}");
+        assert_eq!(output.status.code(), Some(4), "{said}");
+        let what = format!("{file} is a v2 delta: it makes files on a device");
+        assert!(said.contains(&what), "{said}");
         assert!(!folder.path().join("out").exists());
+        // As it is told, word for word, but for the folder's name.
+        let copy = super::folder::copied(&base);
+        let (_, command) = said.split_once("those of BASE: ").expect(&said);
+        let (command, _) = command.split_once("; ").expect(&said);
+        let command = command.replace("COPY/", &format!("{}/", copy.path().display()));
+        let shell = Command::new("sh").args(["-ec", &command]).current_dir(folder.path()).output();
+        let shell = shell.expect("sh runs");
+        assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
+        let differences = super::folder::differences(copy.path(), &target);
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
     }
+}
+
+#[test]
+fn apply_asks_what_kind_of_archive_a_file_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let layout = layout();
+    std::fs::write(folder.path().join("other"), b"something").expect("written");
+    let output = remora(folder.path(), &format!("apply oci:{layout}:1.0 other -o oci:out:x"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("other is a file, and it is not said what kind of archive"), "{said}");
+    assert!(!folder.path().join("out").exists());
 }

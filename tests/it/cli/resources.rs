@@ -1,0 +1,71 @@
+//! What the system does not give: threads, room for maps.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::Sandbox;
+use super::sandbox::Ran;
+
+/// A user that has no other processes.
+const USER: &str = "1904711";
+
+/// Runs a copy of `remora` as a user who may have so many threads, the program's first included.
+fn run_with_threads(sandbox: &Sandbox, threads: usize, arguments: &str) -> Ran {
+    let mut command = sandbox.program("setpriv");
+    command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "prlimit"]);
+    command.arg(format!("--nproc={threads}")).arg("./remora").args(arguments.split_whitespace());
+    command.env("REMORA_STORE", "theirs").output().expect("setpriv runs").into()
+}
+
+#[test]
+fn few_threads_are_made_do_with_and_too_few_are_named() {
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.path("."), Permissions::from_mode(0o777)).expect("ours");
+    fs::copy(env!("CARGO_BIN_EXE_remora"), sandbox.path("remora")).expect("copied");
+    sandbox.succeed("create oci:thermostat:1.0 oci:thermostat:1.1 --format v2 -o expected --quiet");
+    let expected = fs::read(sandbox.path("expected")).expect("made");
+    for threads in [1, 2, 3, 5, 8, 10, 16] {
+        let create = "create oci:thermostat:1.0 oci:thermostat:1.1 --quiet --threads 3";
+        let ran = run_with_threads(&sandbox, threads, &format!("{create} --format v2 -o delta"));
+        assert_eq!(ran.code, Some(0), "{threads}: {}", ran.stderr);
+        assert!(fs::read(sandbox.path("delta")).expect("made") == expected, "{threads}");
+        let ran = run_with_threads(&sandbox, threads, &format!("{create} -o oci:delta.v3"));
+        assert_eq!(ran.code, Some(0), "{threads}: {}", ran.stderr);
+        let apply = "apply oci:thermostat:1.0 oci:delta.v3 -o oci:out --quiet";
+        let ran = run_with_threads(&sandbox, threads, apply);
+        assert_eq!(ran.code, Some(0), "{threads}: {}", ran.stderr);
+        // Nothing listens there; with too few threads nobody gets so far.
+        let pull = "inspect 127.0.0.1:1/app:1 --json --retries 0";
+        let ran = run_with_threads(&sandbox, threads, pull);
+        assert_eq!(ran.code, Some(3), "{threads}: {}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "{threads}: {}", ran.stderr);
+        let code = &ran.json()["error"]["code"];
+        assert_eq!(*code, if threads < 9 { "resources" } else { "unreachable" }, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_layer_that_cannot_be_mapped_is_named() {
+    let sandbox = Sandbox::new();
+    sandbox.create_delta();
+    // Larger than what the process may map, and nothing but a hole.
+    let stored = fs::read_dir(sandbox.path("store/layers")).expect("there").next();
+    let layer = stored.expect("one at least").expect("entry").path();
+    fs::remove_file(&layer).expect("ours");
+    fs::File::create(&layer).and_then(|file| file.set_len(8 << 30)).expect("a hole");
+    fs::set_permissions(&layer, Permissions::from_mode(0o400)).expect("ours");
+    for format in ["v2", "v3"] {
+        let output = if format == "v2" { "--format v2 --output x" } else { "--output oci:x" };
+        let create = format!("create oci:thermostat:1.0 oci:thermostat:1.1 --json {output}");
+        let remora = env!("CARGO_BIN_EXE_remora");
+        let script = format!("ulimit -v 4000000; exec {remora} {create}");
+        let ran: Ran = sandbox.program("sh").args(["-c", &script]).output().expect("sh").into();
+        assert_eq!(ran.code, Some(3), "{format}: {}", ran.stderr);
+        let error = &ran.json()["error"];
+        assert_eq!(error["code"], "resources", "{error}");
+        let name = layer.file_name().expect("a name").to_str().expect("text");
+        let message = error["message"].as_str().expect("text");
+        assert!(message.contains("cannot map") && message.contains(name), "{message}");
+        assert!(ran.stderr.contains("hint: allow more memory"), "{}", ran.stderr);
+    }
+}

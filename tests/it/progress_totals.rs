@@ -1,0 +1,115 @@
+//! What work tells of how far it is: all that is to come is known before the first byte, and what is
+//! done in the end is that.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use remora::image::ImageReference;
+use remora::progress::{Progress, Stage};
+use remora::store::Store;
+use remora::{v2, v3};
+
+use crate::images::{Bench, noise, parse, tar};
+use crate::sample_image::{SampleImage, Style};
+
+/// What was told of a stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Told {
+    expected: u64,
+    done: u64,
+    /// Whether more was expected after the first byte.
+    grew: bool,
+}
+
+#[derive(Default)]
+struct Recorded(Mutex<HashMap<Stage, Told>>);
+
+impl Recorded {
+    fn told(&self, stage: Stage) -> Told {
+        self.0.lock().expect("no panic").get(&stage).copied().unwrap_or_default()
+    }
+
+    /// Fails unless these stages, and no others, were done as they were announced.
+    #[track_caller]
+    fn assert_true(&self, stages: &[Stage]) {
+        for stage in [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push] {
+            let told = self.told(stage);
+            assert!(!told.grew && told.done == told.expected, "{stage:?}: {told:?}");
+            assert_eq!(told.done > 0, stages.contains(&stage), "{stage:?}: {told:?}");
+        }
+    }
+}
+
+impl Progress for Recorded {
+    fn expect(&self, stage: Stage, units: u64) {
+        let mut told = self.0.lock().expect("no panic");
+        let told = told.entry(stage).or_default();
+        told.expected += units;
+        told.grew |= told.done > 0 && units > 0;
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        let mut told = self.0.lock().expect("no panic");
+        told.entry(stage).or_default().done += units;
+    }
+}
+
+fn layer(name: &str, seed: u64) -> Vec<u8> {
+    tar(&[(name, &noise(seed, 200_000)[..])])
+}
+
+/// The references of two images in every kind of place that a bench has.
+fn pairs(bench: &Bench) -> Vec<[ImageReference; 2]> {
+    let image = |style, seeds: &[u64]| {
+        let tars = seeds.iter().map(|seed| layer(&format!("file-{seed}"), *seed)).collect();
+        SampleImage::of_tars(style, "amd64", tars).contents
+    };
+    let at = |transport: &str, end: &str| {
+        let folder = bench.path().display();
+        ["base", "target"].map(|name| parse(&format!("{transport}:{folder}/{name}{end}")))
+    };
+    let pairs = vec![at("oci", ":it"), at("oci-archive", ".tar"), at("docker-archive", ".docker")];
+    for (pair, style) in pairs.iter().zip([Style::Oci, Style::OciZstd, Style::Plain]) {
+        bench.put_at(&pair[0], &image(style, &[1, 2, 3, 1, 4]));
+        bench.put_at(&pair[1], &image(style, &[1, 5, 3, 6, 7, 6]));
+    }
+    pairs
+}
+
+#[test]
+fn totals_are_known_before_the_first_byte_and_hold() {
+    use Stage::{Encode, Fetch, Index, Push, Verify};
+    let bench = Bench::new();
+    for (number, pair) in pairs(&bench).into_iter().enumerate() {
+        let store = |name: &str| {
+            Store::open(bench.path().join(format!("{name}{number}"))).expect("a store")
+        };
+        let [base, target] = [&pair[0], &pair[1]].map(|reference| bench.open(reference));
+        let create_store = store("create");
+        let recorded = Recorded::default();
+        let options = v3::CreateOptions::default();
+        let delta = v3::create(&base, &target, &create_store, &options, &recorded).expect("made");
+        let place = bench.reference(&format!("delta{number}"));
+        bench.transports.write(&place, delta.contents(), &recorded).expect("written");
+        recorded.assert_true(&[Fetch, Index, Encode, Verify, Push]);
+
+        let recorded = Recorded::default();
+        let delta = bench.open(&place);
+        let options = v3::ApplyOptions::for_destination(&pair[1]);
+        let rebuilt = v3::apply(&base, &delta, &store("apply"), options, &recorded).expect("right");
+        let out = pair[1].to_string().replace("target", "rebuilt");
+        bench.transports.write(&parse(&out), rebuilt.contents(), &recorded).expect("written");
+        recorded.assert_true(&[Fetch, Push]);
+        assert!(recorded.told(Fetch).done > 600_000, "the base's layers and the delta's");
+
+        let recorded = Recorded::default();
+        v3::inspect(&delta, &create_store.limits(), &recorded).expect("read");
+        recorded.assert_true(&[Fetch]);
+
+        let recorded = Recorded::default();
+        let (out, options) = (tempfile::tempfile().expect("a file"), v2::CreateOptions::default());
+        let store = store("v2");
+        v2::create(&base, &target, &store, &options, &out, &recorded).expect("made");
+        recorded.assert_true(&[Fetch, Encode, Verify]);
+    }
+}
