@@ -23,6 +23,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "of registries"))]
     /// Reads both in PEM form; `None` if either is none.
     pub(crate) fn from_pem(certificate: &[u8], key: &[u8]) -> Option<Self> {
         let key = PrivateKeyDer::from_pem_slice(key).ok()?;
@@ -47,6 +48,7 @@ pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
 pub(crate) enum Trust<'a> {
     /// The system's authorities and these.
     Authorities(&'a [CertificateDer<'static>]),
+    #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "of registries"))]
     /// Any server, for the one that was asked for.
     Anybody,
 }

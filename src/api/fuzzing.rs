@@ -1,8 +1,8 @@
 //! What fuzzing reaches of this room's parsers; built for nothing else.
 
 use super::PairStatus;
-use super::Prepared;
 use super::events::Events;
+use super::wire::Prepared;
 
 /// Reads an answer to a list of pairs.
 pub fn read_answer(body: &[u8]) -> bool {

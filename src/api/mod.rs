@@ -20,4 +20,5 @@ pub use secret::Secret;
 pub use watch::Seen;
 pub use wire::{PairState, PairStatus, WantedPair};
 
+#[cfg(feature = "server")]
 pub(crate) use wire::{Prepare, Prepared};

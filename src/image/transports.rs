@@ -125,7 +125,10 @@ impl Transports {
 impl Transports {
     /// Starts the threads that talk to registries now: they get the priority of the calling thread,
     /// and not that of whoever needs them first.
-    pub(crate) fn start_threads(&self) -> Result<(), ImageError> {
+    ///
+    /// # Errors
+    /// If they can't be started.
+    pub fn start_threads(&self) -> Result<(), ImageError> {
         Registries::start()
     }
 
