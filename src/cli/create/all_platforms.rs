@@ -41,6 +41,9 @@ pub(super) fn create(
         return Err(nothing_in_common(request, &skipped));
     }
     let store = request.access.store()?;
+    // All layers before the first delta: what is to be fetched is known from the first byte on.
+    let images: Vec<&Image> = pairs.iter().flat_map(|pair| [&pair.base, &pair.target]).collect();
+    let _kept = store.ensure_layers(&images, session.progress())?;
     let mut deltas: Vec<(Platform, Delta)> = Vec::new();
     for Pair { platform, base, target } in &pairs {
         session.progress().note(&format!("making the delta for {platform}"));

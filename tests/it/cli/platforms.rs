@@ -2,10 +2,12 @@
 
 use std::fs;
 
-use remora::image::Digest;
+use remora::image::{Digest, IndexContents};
+use remora::progress::Silent;
 use serde_json::{Value, json};
 
 use super::sandbox::{Ran, Sandbox};
+use crate::images::{Bench, image, noise, tar};
 use crate::registry_server::RegistryServer;
 use crate::tools::{run, skopeo};
 
@@ -137,6 +139,29 @@ fn each_platform_that_both_images_have_gets_its_delta_under_one_index() {
         sandbox.succeed(&format!("create {app}:1 {app}:2 --platform all -o {app}:delta-1-2"));
     assert!(text.text().contains("note:    only TARGET is for linux/s390x"), "{}", text.text());
     sandbox.assert_nothing_temporary();
+}
+
+#[test]
+fn the_layers_of_all_platforms_are_fetched_before_the_first_delta() {
+    let bench = Bench::new();
+    for (seed, tag) in [(1, "one"), (3, "two")] {
+        let of = |seed: u64, architecture: &str| {
+            let layer = tar(&[("file", &noise(seed, 10_000)[..])]);
+            let contents = image().layer(&layer).with("architecture", architecture.into()).build();
+            (format!("linux/{architecture}").parse().expect("a platform"), contents)
+        };
+        let index = IndexContents::new(vec![of(seed, "amd64"), of(seed + 1, "arm64")]);
+        let place = bench.transports.destination(&bench.reference(tag)).expect("free");
+        let index = index.expect("two platforms");
+        bench.transports.write_index_to(place, &index, &Silent).expect("written");
+    }
+    let sandbox = Sandbox::new();
+    let [base, target] = ["one", "two"].map(|tag| bench.reference(tag));
+    let create = format!("create {base} {target} --platform all --output oci:delta -v");
+    let ran = sandbox.succeed(&create);
+    let (before, after) = ran.stderr.split_once("making the delta for").expect(&ran.stderr);
+    assert_eq!(before.matches("fetching it").count(), 4, "{before}");
+    assert!(!after.contains("fetching it"), "{after}");
 }
 
 #[test]
