@@ -206,13 +206,21 @@ pub(super) fn refuse_input_as_file(
 
 /// Refuses a delta where an image is wanted.
 pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
+    let hint =
+        "name the images that a delta is made between, or has been: remora inspect says which";
+    refuse_delta_with(image, hint)
+}
+
+/// The same where the base of a delta is wanted.
+pub(super) fn refuse_delta_as_base(image: &Image) -> Result<(), Failure> {
+    refuse_delta_with(image, "the base comes first and the delta second: remora apply BASE DELTA")
+}
+
+fn refuse_delta_with(image: &Image, hint: &str) -> Result<(), Failure> {
+    let what = format!("{} is a delta, and an image is wanted", image.reference());
     match v3::delta_images(image) {
         Err(V3Error::NotADelta { .. }) => Ok(()),
-        _ => Err(Failure::new(
-            Cause::Content,
-            format!("{} is a delta, and an image is wanted", image.reference()),
-            "name the images that a delta is made between, or has been: remora inspect says which",
-        )),
+        _ => Err(Failure::new(Cause::Content, what, hint)),
     }
 }
 

@@ -74,7 +74,7 @@ impl Apply {
             false => Some(transports.destination(&self.output)?),
         };
         let base = self.access.open(&transports, &self.base)?;
-        access::refuse_delta(&base)?;
+        access::refuse_delta_as_base(&base)?;
         let named = self.access.open(&transports, delta)?;
         let delta = self.delta(named, &base, &transports, session)?;
         let store = self.access.store()?;

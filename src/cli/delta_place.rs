@@ -51,6 +51,23 @@ impl DeltaPlace {
     }
 }
 
+/// Refuses a file that is no v2 delta at first sight.
+pub(super) fn refuse_other_file(path: &Path) -> Result<(), Failure> {
+    let mut start = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(V2_START.len() as u64).read_to_end(&mut start));
+    // Why it can't be read is told by whoever reads all of it.
+    if read.is_err() || start == V2_START {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::new(
+        Cause::Content,
+        format!("{path} is no v2 delta: it does not begin like one"),
+        format!("an image in an archive is named docker-archive:{path} or oci-archive:{path}"),
+    ))
+}
+
 /// Refuses a v2 delta, whose batch begins with byte number `start` from 1, and says how it is applied.
 fn refuse_v2(path: &Path, start: usize) -> Failure {
     let file = quoted_for_shell(path);

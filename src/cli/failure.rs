@@ -135,7 +135,9 @@ fn general_hint_of_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::Internal => "please report it, with the command line and all that was printed",
         ErrorKind::Usage => "see remora help, or --help after the command",
         ErrorKind::Environment => "check that it is there and may be used, then try again",
-        ErrorKind::Content => "nothing was written; check that these are the right images",
+        ErrorKind::Content => {
+            "it is damaged, or something else than was meant: check the name, or make it again"
+        }
         ErrorKind::Cancelled => "nothing was written; start it again when it suits",
     }
 }

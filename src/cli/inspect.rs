@@ -12,7 +12,7 @@ use remora::v3::{self, DeltaReport};
 use serde::Serialize;
 
 use super::access::AccessArguments;
-use super::delta_place::DeltaPlace;
+use super::delta_place::{self, DeltaPlace};
 use super::failure::Failure;
 use super::image_name;
 use super::report;
@@ -55,6 +55,7 @@ impl Inspect {
                 let file = File::open(path).map_err(|error| {
                     Failure::io(format!("cannot open {}", path.display()), &error)
                 })?;
+                delta_place::refuse_other_file(path)?;
                 let report = self.inspect_v2(file, session)?;
                 session.answer(&InspectedV2 { format: Dialect::V2, report })
             }

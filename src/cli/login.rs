@@ -154,6 +154,11 @@ fn from_registry(error: RegistryError) -> Failure {
             error.to_string(),
             format!("the login is in another file: remora logout --authfile {}", other.display()),
         ),
+        RegistryError::Credentials(CredentialsError::NotLoggedIn { .. }) => Failure::new(
+            error.cause(),
+            error.to_string(),
+            "check the registry's name, or name another file with --authfile",
+        ),
         _ => remora::image::ImageError::from(error).into(),
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::OFlags;
 
 use super::error::WRITE_TEMPORARY;
+use super::mismatch::Mismatch;
 use super::tar_index::{Extent, TarIndex, TarIndexError};
 use super::transfer::{self, CopyError};
 use super::{ArchiveFile, Compression, Excess, ImageError, UnpackLimits, decompress};
@@ -55,6 +56,10 @@ impl Archive {
                 ImageError::Malformed { reference: reference.to_owned(), reason: error.to_string() }
             }
         })?;
+        if index.is_empty() {
+            let mismatch = Mismatch::EmptyArchive;
+            return Err(ImageError::OtherKind { reference: reference.to_owned(), mismatch });
+        }
         Ok(Archive { file: Arc::new(file), index })
     }
 
@@ -74,10 +79,8 @@ fn open_seekable(path: &Path, reference: &str, spool: &Spool) -> Result<File, Im
     let metadata = file.metadata().map_err(ImageError::file("read", path))?;
     let kind = metadata.file_type();
     if metadata.is_dir() {
-        return Err(ImageError::Unsuitable {
-            reference: reference.to_owned(),
-            reason: "it is a folder, not an archive".to_owned(),
-        });
+        let mismatch = Mismatch::FolderForArchive;
+        return Err(ImageError::OtherKind { reference: reference.to_owned(), mismatch });
     }
     if kind.is_fifo() {
         let pipe = open_pipe(file, path).map_err(ImageError::file("read", path))?;

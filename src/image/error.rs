@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::mismatch::Mismatch;
 use super::transfer::is_from_system;
 use super::{ConfigError, Digest, Excess, ManifestError, Platform, PlatformError, ReferenceError};
 use crate::output::OutputError;
@@ -14,6 +15,9 @@ use crate::{Cause, ErrorKind, Remedy};
 
 /// What is done to a layout before anything is written into it.
 pub(super) const LOCK: &str = "lock";
+
+/// What is done to a folder, to see whether it can be written to.
+pub(super) const CREATE_IN: &str = "create a file in";
 
 /// What is done to a spooled archive.
 pub(super) const WRITE_TEMPORARY: &str = "write a temporary file in";
@@ -35,6 +39,14 @@ pub enum ImageError {
         reference: String,
         /// Why not.
         reason: String,
+    },
+    /// What is there is not of the kind that its name says.
+    #[error("{reference}: {mismatch}")]
+    OtherKind {
+        /// The reference, or the file.
+        reference: String,
+        /// What it is instead.
+        mismatch: Mismatch,
     },
     /// An index has no image for the platform.
     #[error("{reference} has no image for {wanted}; it has {}", listed(available))]
@@ -197,6 +209,7 @@ impl ImageError {
             | ImageError::Ambiguous { .. }
             | ImageError::NoRegistries { .. } => Cause::Usage,
             ImageError::NotFound { .. } => Cause::Missing,
+            ImageError::OtherKind { mismatch, .. } => mismatch.cause(),
             ImageError::File { source, .. } | ImageError::Stream { source, .. } => {
                 Cause::of_io(source)
             }
@@ -263,6 +276,19 @@ impl ImageError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ImageError::Reference(error) => return error.hint(),
+            ImageError::OtherKind { mismatch, .. } => mismatch.hint(),
+            ImageError::NotFound { names, .. } if !names.is_empty() => "name one of those",
+            ImageError::NotFound { reference, .. } if reference.starts_with("oci:") => {
+                "check the path: an OCI layout is a folder with an index.json"
+            }
+            ImageError::NotFound { reference, .. } if reference.contains("-archive:") => {
+                "check the path of the archive"
+            }
+            ImageError::File { doing: CREATE_IN, source, .. }
+                if matches!(Cause::of_io(source), Cause::NoFile | Cause::Permission) =>
+            {
+                "choose another folder: no file can be made in this one"
+            }
             ImageError::NoRegistries { .. } => "build it with the feature registry",
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => return error.hint(),

@@ -29,6 +29,7 @@ mod index_edit;
 mod limits;
 mod manifest;
 mod members;
+mod mismatch;
 mod oci_archive;
 mod oci_image;
 mod oci_layout;
@@ -59,6 +60,7 @@ pub use index_contents::IndexContents;
 pub use manifest::{
     Descriptor, Index, Manifest, ManifestDocument, ManifestError, media_type, parse_manifest,
 };
+pub use mismatch::Mismatch;
 pub use platform::{Platform, PlatformError};
 pub use reference::{
     ArchiveFile, ArchivedImage, ImageReference, LayoutName, ReferenceError, RegistryReference,

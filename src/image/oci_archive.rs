@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::archive_file::{Archive, Spool};
 use super::archive_output::write_archive;
 use super::limits::MAX_MANIFEST_BYTES;
+use super::mismatch::Mismatch;
 use super::oci_image::BlobSource;
 use super::oci_layout::{INDEX, LAYOUT, LAYOUT_MARK, blob_name, index_with, open_layout};
 use super::tar_writer::TarWriter;
@@ -117,6 +118,10 @@ impl ArchivedLayout {
     }
 
     fn index_json(&self) -> Result<Vec<u8>, ImageError> {
+        if self.archive.index.file(INDEX).is_none() {
+            let mismatch = Mismatch::NoOciArchive;
+            return Err(ImageError::OtherKind { reference: self.place.clone(), mismatch });
+        }
         let (mut file, len) = self.find(INDEX)?;
         if len > MAX_MANIFEST_BYTES {
             let source = ManifestError::TooLarge;

@@ -13,6 +13,9 @@ use crate::quote::quoted;
 const OTHER_TRANSPORTS: [&str; 7] =
     ["containers-storage:", "dir:", "docker-daemon:", "ostree:", "sif:", "tarball:", "oci-dir:"];
 
+/// What is wrong with the name of a repository that has any.
+const CAPITALS: &str = "the repository's name has a capital letter";
+
 /// How digests begin, also those that are refused.
 const DIGESTS: [&str; 2] = ["sha256:", "sha512:"];
 
@@ -146,6 +149,14 @@ impl ReferenceError {
                         through a pipe, docker save NAME at one end and docker-archive:- at the other";
             return Some(hint.to_owned());
         }
+        if let ReferenceError::Registry { text, .. } = self {
+            if let Some(rest) = url(text) {
+                return Some(format!("leave out the scheme: {rest}"));
+            }
+            if has_capitals_only(text) {
+                return Some("write the repository's name in small letters".to_owned());
+            }
+        }
         Some(
             "write host[:port]/repository[:tag][@digest], docker://…, oci:DIR[:TAG], \
              oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]"
@@ -246,12 +257,17 @@ impl FromStr for RegistryReference {
         if let Some(digest) = other_digest(text) {
             return Err(refuse(digest.to_string()));
         }
-        let parsed: oci_spec::distribution::Reference = text
-            .parse()
-            .map_err(|error: oci_spec::distribution::ParseError| refuse(error.to_string()))?;
+        let parsed: oci_spec::distribution::Reference =
+            text.parse().map_err(|error: oci_spec::distribution::ParseError| {
+                refuse(match (url(text), has_capitals_only(text)) {
+                    (Some(_), _) => "it is a URL".to_owned(),
+                    (None, true) => CAPITALS.to_owned(),
+                    (None, false) => error.to_string(),
+                })
+            })?;
         // Such a first part passes for a host, but is none without a dot or a port.
         if parsed.repository().contains(|c: char| c.is_ascii_uppercase()) {
-            return Err(refuse("the repository's name has a capital letter".to_owned()));
+            return Err(refuse(CAPITALS.to_owned()));
         }
         let digest = parsed.digest().map(Digest::from_str).transpose();
         Ok(RegistryReference {
@@ -290,6 +306,17 @@ impl FromStr for ImageReference {
         }
         text.parse().map(ImageReference::Registry)
     }
+}
+
+/// What comes after the scheme, if `text` is a URL.
+fn url(text: &str) -> Option<&str> {
+    text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))
+}
+
+/// Whether capital letters are all that keeps `text` from being a reference.
+fn has_capitals_only(text: &str) -> bool {
+    let small = text.to_ascii_lowercase();
+    small != text && small.parse::<oci_spec::distribution::Reference>().is_ok()
 }
 
 /// Splits off a host that is an IPv6 address, `[ADDRESS][:PORT]/…`, which the grammar of references
@@ -510,8 +537,8 @@ mod tests {
             ("docker-archive::x", "has no path"),
             ("dir:app", "\"dir:\" is not supported"),
             ("docker-daemon:app:1", "is not supported"),
-            ("https://example.com/app", "invalid reference format"),
-            ("Registry.example/App", "invalid reference format"),
+            ("https://example.com/app", "it is a URL"),
+            ("Registry.example/App", "has a capital letter"),
             ("teamOne/app:1", "has a capital letter"),
             ("app@sha256:00", "invalid reference format"),
             (
@@ -521,7 +548,7 @@ mod tests {
             ("[::1]", "invalid reference format"),
             ("[::g]/app", "invalid reference format"),
             ("[::1]:x/app", "invalid reference format"),
-            ("[::1]/APP", "invalid reference format"),
+            ("[::1]/APP", "has a capital letter"),
             ("../app", "invalid reference format"),
         ] {
             let result = parsed(text);

@@ -85,6 +85,11 @@ impl TarIndex {
         Ok(index)
     }
 
+    /// Whether there is nothing in the archive.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Where the file `name` is. Links are followed inside the archive, those to folders too.
     pub(super) fn file(&self, name: &str) -> Option<Extent> {
         let mut name = normal(name)?;

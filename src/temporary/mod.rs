@@ -54,7 +54,8 @@ impl TemporaryFile {
                 .suffix(SUFFIX)
                 .rand_bytes(name::RANDOM_CHARACTERS)
                 .permissions(Permissions::from_mode(0o666))
-                .tempfile_in(folder)?
+                .tempfile_in(folder)
+                .map_err(without_path)?
                 .keep()?;
             // Where there are no locks nobody else can claim the file either. Whoever collects
             // leftovers may have seen it before it was locked: then it is gone.
@@ -94,6 +95,14 @@ impl TemporaryFile {
         live.files.remove(&self.path);
         Ok(())
     }
+}
+
+/// The error of the system in an error of `tempfile`, which also names the file that could not be made: nobody has
+/// heard of that one.
+fn without_path(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|error| error.source());
+    let system = inner.and_then(|error| error.downcast_ref::<io::Error>());
+    system.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Creates the folder `path` and those above it with the mode `mode`, where they are missing, and

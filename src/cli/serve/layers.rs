@@ -85,10 +85,10 @@ impl<T: FromArgMatches> Layered<T> {
     fn parse(definition: fn() -> Command, given: Vec<Given>) -> Result<Self, Failure> {
         let mut command = with_defaults(definition(), &given);
         let matches = command.try_get_matches_from_mut(std::env::args_os());
-        let matches = matches.map_err(|error| usage::failure(&error.render().to_string(), None))?;
+        let matches = matches.map_err(|error| usage::failure(&error))?;
         let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;
         let serve = T::from_arg_matches(matches);
-        let serve = serve.map_err(|error| usage::failure(&error.render().to_string(), None))?;
+        let serve = serve.map_err(|error| usage::failure(&error))?;
         let matches = matches.clone();
         Ok(Layered { serve, definition, matches, given })
     }

@@ -11,6 +11,9 @@ use crate::image::{
 };
 use crate::quote::quoted;
 
+/// The file that lists the images.
+pub(super) const LIST: &str = "manifest.json";
+
 /// Why a docker archive cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,7 +68,7 @@ impl ArchiveIndex {
         archive: &mut R,
         files: &TarIndex,
     ) -> Result<Self, DockerArchiveError> {
-        let extent = find(files, "manifest.json")?;
+        let extent = find(files, LIST)?;
         if extent.len > MAX_ARCHIVE_INDEX_BYTES {
             return Err(DockerArchiveError::TooLarge);
         }

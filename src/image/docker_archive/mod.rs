@@ -7,11 +7,12 @@ mod write;
 use std::io::Read;
 use std::sync::Arc;
 
-use index::{ArchiveIndex, ListedImage};
+use index::{ArchiveIndex, LIST, ListedImage};
 pub use index::{DockerArchiveError, check_docker_archive};
 pub(super) use write::{repo_tags, write};
 
 use super::archive_file::{Archive, Spool};
+use super::mismatch::Mismatch;
 use super::stored_layer::LayerSource;
 use super::tar_index::{Extent, TarIndexError};
 use super::{ArchiveFile, ArchivedImage, Descriptor, Image, ImageError, ImageReference};
@@ -63,6 +64,10 @@ fn read_error(reference: &str, error: DockerArchiveError) -> ImageError {
     match error {
         DockerArchiveError::Tar(TarIndexError::Io(source)) => {
             ImageError::Stream { doing: format!("read {reference}"), source }
+        }
+        DockerArchiveError::Missing(name) if name == LIST => {
+            let mismatch = Mismatch::NoDockerArchive;
+            ImageError::OtherKind { reference: reference.to_owned(), mismatch }
         }
         error => {
             ImageError::Malformed { reference: reference.to_owned(), reason: error.to_string() }

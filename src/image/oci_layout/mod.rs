@@ -17,7 +17,7 @@ use self::select::{one_image, select, with_digest};
 use super::oci_image::{self, BlobSource};
 use super::{
     Descriptor, Digest, Image, ImageError, ImageReference, Index, LayoutName, ManifestDocument,
-    ManifestError, Platform, PlatformImage, every_platform, media_type, parse_manifest,
+    ManifestError, Mismatch, Platform, PlatformImage, every_platform, media_type, parse_manifest,
 };
 use crate::progress::Silent;
 
@@ -63,6 +63,10 @@ fn find(
 
 /// The layout's index, which must be there.
 fn index_of(reference: &ImageReference, layout: &Layout) -> Result<Vec<u8>, ImageError> {
+    if layout.dir.is_file() {
+        let (reference, mismatch) = (reference.to_string(), Mismatch::FileForLayout);
+        return Err(ImageError::OtherKind { reference, mismatch });
+    }
     layout
         .index_json()?
         .ok_or_else(|| ImageError::NotFound { reference: reference.to_string(), names: Vec::new() })

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::folder::{INDEX, LAYOUT, LAYOUT_MARK, Layout, REF_NAME};
 use super::journal;
-use crate::image::error::LOCK;
+use crate::image::error::{CREATE_IN, LOCK};
 use crate::image::index_edit::edit_index;
 use crate::image::transfer::{self, CopyError};
 use crate::image::{Blob, Descriptor, Digest, ImageError, ManifestError};
@@ -56,10 +56,10 @@ pub(in crate::image) fn probe(dir: &Path) -> Result<(), ImageError> {
     let blobs = dir.join("blobs/sha256");
     let there = blobs.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     let trial = TemporaryFile::new_in(there).and_then(|mut file| file.write_all(LAYOUT_MARK));
-    trial.map_err(ImageError::file("create a file in", there))?;
+    trial.map_err(ImageError::file(CREATE_IN, there))?;
     if dir.is_dir() {
         let trial = TemporaryFile::new_in(dir).map(drop);
-        trial.map_err(ImageError::file("create a file in", dir))?;
+        trial.map_err(ImageError::file(CREATE_IN, dir))?;
         index_of(&layout)?;
     }
     Ok(())

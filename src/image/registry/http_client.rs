@@ -16,7 +16,7 @@ use super::certificates::{CertificateFolders, HostCertificates};
 use super::limits::{CONNECT_TIME, MAX_REDIRECTS};
 use super::retry::RetryPolicy;
 use crate::image::limits::MAX_CA_FILE_BYTES;
-use crate::image::{ImageError, RegistryLogin, TransportSettings};
+use crate::image::{ImageError, Mismatch, RegistryLogin, TransportSettings};
 use crate::small_file::read_small_file;
 use crate::tls::{self, Trust, certificates};
 
@@ -57,9 +57,9 @@ impl HttpClient {
             Some(path) => {
                 let pem = read_small_file(path, MAX_CA_FILE_BYTES)
                     .map_err(ImageError::file("read", path))?;
-                certificates(&pem).ok_or_else(|| ImageError::Unsuitable {
+                certificates(&pem).ok_or_else(|| ImageError::OtherKind {
                     reference: path.display().to_string(),
-                    reason: "the file has no certificates in PEM form".to_owned(),
+                    mismatch: Mismatch::NoCertificates,
                 })?
             }
         };

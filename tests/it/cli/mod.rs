@@ -7,6 +7,7 @@ mod help;
 mod interrupt;
 mod list;
 mod logins;
+mod mistakes;
 mod outputs;
 mod platforms;
 mod progress;
