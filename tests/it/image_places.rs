@@ -417,7 +417,7 @@ fn a_damaged_archive_is_refused_in_words_that_tell() {
         ("no-index", &whole[..whole.len() - 2048], "has no \"manifest.json\""),
         ("gzip", &compressed[..compressed.len() / 2], "compressed data is damaged"),
         ("text", &b"this is no archive".repeat(100)[..], "is not a tar"),
-        ("empty", &[], "has no \"manifest.json\""),
+        ("empty", &[], "the archive is empty"),
     ] {
         let mut file = fs::File::create(folder.path().join(name)).expect("created");
         file.write_all(bytes).expect("written");

@@ -95,7 +95,7 @@ fn what_is_no_delta_for_this_base_is_refused() {
     std::fs::write(&path, &delta).expect("written");
     refused("inspect delta.v2", "ends too early");
     std::fs::write(&path, b"something else\0").expect("written");
-    refused("inspect delta.v2", "docker-archive:FILE");
+    refused("inspect delta.v2", "docker-archive:delta.v2");
 }
 
 #[test]
