@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::content::content_at;
 use super::entry::{EntryKind, ListEntry, Place};
 use super::file_list::FileList;
-use crate::rootfs::{Attributes, Doubt, Inode, InodeId, Kind, Tree};
+use crate::rootfs::{Doubt, Inode, InodeId, Kind, Tree};
 
 /// A device that has unpacked a tree, and changes it.
 pub(super) struct Device<'a> {
@@ -278,49 +278,8 @@ impl<'a> Device<'a> {
         }
     }
 
-    /// Says in what this device differs from `other`, if it does.
-    pub(super) fn difference(&self, other: &Tree<'_>) -> Option<String> {
-        let mut links = (vec![None; self.tree.inode_count()], vec![None; other.inode_count()]);
-        let mut todo = vec![(Vec::new(), self.tree.root(), other.root())];
-        while let Some((path, a, b)) = todo.pop() {
-            let is = |what| Some(format!("{:?} {what}", String::from_utf8_lossy(&path)));
-            let linked = *links.0[a.index()].get_or_insert(b) == b
-                && *links.1[b.index()].get_or_insert(a) == a;
-            if !linked {
-                return is("has other hard links");
-            }
-            if !is_same(self.tree.inode(a), other.inode(b)) {
-                return is("is different");
-            }
-            let below = |name: &[u8]| match &path[..] {
-                b"" => name.to_vec(),
-                path => [path, b"/", name].concat(),
-            };
-            let mut names = other.children(b);
-            for (name, a) in self.tree.children(a) {
-                let Some(b) = other.child(b, name) else {
-                    return is(&format!("has {:?} too many", String::from_utf8_lossy(name)));
-                };
-                todo.push((below(name), a, b));
-            }
-            if let Some((name, _)) = names.find(|(name, _)| self.tree.child(a, name).is_none()) {
-                return is(&format!("lacks {:?}", String::from_utf8_lossy(name)));
-            }
-        }
-        None
+    /// What it has by now.
+    pub(super) fn tree(&self) -> &Tree<'a> {
+        &self.tree
     }
-}
-
-/// Whether two inodes are the same as far as rsync can make them so: of anything but a regular
-/// file it leaves a fraction of a second as it was.
-fn is_same(a: &Inode<'_>, b: &Inode<'_>) -> bool {
-    let Attributes { mut mtime, .. } = a.attributes;
-    let same_kind = match (a.content(), b.content()) {
-        (Some(a), Some(b)) => std::ptr::eq(a, b) || a == b,
-        _ => {
-            mtime.nanoseconds = b.attributes.mtime.nanoseconds;
-            a.kind.is_like(&b.kind)
-        }
-    };
-    same_kind && Attributes { mtime, ..a.attributes } == b.attributes
 }

@@ -14,6 +14,7 @@ mod content;
 mod create;
 mod deflate;
 mod device;
+mod difference;
 mod entry;
 mod error;
 mod file_list;

@@ -6,6 +6,7 @@ use std::io::{BufReader, Read};
 use super::V2Error;
 use super::content::{Basis, content_at};
 use super::device::{Device, Records};
+use super::difference::difference;
 use super::entry::EntryKind;
 use super::error::{BatchError, BatchProblem};
 use super::reader::{BatchReader, RecordHead};
@@ -40,7 +41,7 @@ pub(super) fn verify<'a>(
     let records = Records { indices: &indices, content: &|place| content_at(target, place) };
     let mut device = Device::new(base);
     device.apply(&reader.entries, &records).map_err(V2Error::WrongResult)?;
-    match device.difference(target) {
+    match difference(device.tree(), target) {
         Some(difference) => Err(V2Error::WrongResult(difference)),
         None => Ok(()),
     }
