@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 
 use clap::builder::styling::{AnsiColor, Style};
+use remora::image::{ImageError, RegistryError};
 use remora::{Cause, Error, ErrorKind};
 use serde::Serialize;
 
@@ -110,10 +111,28 @@ impl<E: Into<Error>> From<E> for Failure {
             };
             in_words(remedy, asked).to_owned()
         });
-        let hint = remedy.or_else(|| error.hint());
+        let hint = login_hint(&error).or(remedy).or_else(|| error.hint());
         let hint = hint.unwrap_or_else(|| general_hint(error.cause()).to_owned());
         Failure::new(error.cause(), error.to_string(), hint)
     }
+}
+
+/// The command that lets in whoever a registry wants to know, with the registry's name.
+fn login_hint(error: &Error) -> Option<String> {
+    let Error::Image(ImageError::Registry(RegistryError::Unauthorized { place, known })) = error
+    else {
+        return None;
+    };
+    let host = place.split('/').next().unwrap_or(place);
+    Some(match known {
+        true => format!(
+            "log in again with remora login {host}, or give other credentials with --authfile or --creds"
+        ),
+        false => format!(
+            "log in with remora login {host} (podman login and docker login serve as well), and check \
+             the name"
+        ),
+    })
 }
 
 /// What to do where the error itself knows nothing better.

@@ -46,7 +46,7 @@ pub(super) struct Login {
     username: Option<String>,
     /// The password [default: asked for]. Others can read what stands here: better --password-stdin
     #[arg(short, long, value_name = "PASSWORD", conflicts_with = "password_stdin")]
-    password: Option<String>,
+    password: Option<Password>,
     /// Read the password from standard input, one line
     #[arg(long, requires = "username")]
     password_stdin: bool,
@@ -70,6 +70,22 @@ pub(super) struct Logout {
     /// The file with registry credentials [default: podman's and skopeo's for this user]
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
+}
+
+/// What `--password` says.
+#[derive(Clone)]
+struct Password(String);
+
+impl From<String> for Password {
+    fn from(text: String) -> Self {
+        Password(text)
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Password")
+    }
 }
 
 impl Login {
@@ -99,7 +115,7 @@ impl Login {
             ));
         }
         let password = match &self.password {
-            Some(password) => password.clone(),
+            Some(Password(password)) => password.clone(),
             None if self.password_stdin => password::from_stdin()?,
             None => password::ask(&format!("Password of {user} at {host}: "), true)?,
         };
