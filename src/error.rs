@@ -114,6 +114,19 @@ impl From<image::PlatformError> for Error {
     }
 }
 
+impl From<image::DigestError> for Error {
+    fn from(error: image::DigestError) -> Self {
+        Error::Image(error.into())
+    }
+}
+
+#[cfg(feature = "registry")]
+impl From<image::RegistryError> for Error {
+    fn from(error: image::RegistryError) -> Self {
+        Error::Image(error.into())
+    }
+}
+
 impl From<Cancelled> for Error {
     fn from(error: Cancelled) -> Self {
         Error::Image(error.into())

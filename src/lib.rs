@@ -26,9 +26,10 @@
 //!
 //!     // The store keeps uncompressed layers; the next delta finds them there.
 //!     let store = Store::open(folder.join("store"))?;
-//!     let delta = v3::create(&base, &target, &store, &CreateOptions::default(), &Silent)?;
-//!     println!("{} bytes", delta.report().total.delta_bytes);
 //!     let place: ImageReference = format!("oci:{here}/images:delta").parse()?;
+//!     let options = CreateOptions::for_destination(&place);
+//!     let delta = v3::create(&base, &target, &store, &options, &Silent)?;
+//!     println!("{} bytes", delta.report().total.delta_bytes);
 //!     transports.write(&place, delta.contents(), &Silent)?;
 //!
 //!     // A device has the base, and gets the target.

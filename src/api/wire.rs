@@ -55,6 +55,7 @@ pub enum PairState {
 
 /// What is known of a delta.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 pub struct PairStatus {
     /// The image that devices have, as it was asked for; not in events.

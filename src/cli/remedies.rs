@@ -41,8 +41,12 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::OtherStore, Server) => {
             "name an empty folder or one that a server of this version has used with --data"
         }
-        (Remedy::VerifyStore, _) => {
+        (Remedy::VerifyStore, Command) => {
             "run remora store verify, which drops damaged layers, and try again; check the disk"
+        }
+        (Remedy::VerifyStore, Server) => {
+            "run remora store verify with --store naming the folder store of --data, which drops \
+             damaged layers, and try again; check the disk"
         }
         (Remedy::ClearStore, _) => "move it away and try again",
         (Remedy::MoreOpenFiles, _) => "allow more open files, for instance with ulimit -n 4096",

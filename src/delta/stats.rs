@@ -4,6 +4,7 @@ use super::Command;
 
 /// How many commands of each kind, and how many bytes of the target each kind makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CommandStats {
     /// COPY commands.
     pub copies: u64,

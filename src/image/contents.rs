@@ -124,7 +124,11 @@ impl ImageContents {
         {
             Ok(())
         } else {
-            Err(ImageError::contents("the layers are not the tars that the config names"))
+            Err(ImageError::Unsuitable {
+                reference: "the image to be written".to_owned(),
+                reason: "its layers are compressed, and a docker archive takes them as they unpack"
+                    .to_owned(),
+            })
         }
     }
 }

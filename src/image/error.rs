@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use super::mismatch::Mismatch;
 use super::transfer::is_from_system;
-use super::{ConfigError, Digest, Excess, ManifestError, Platform, PlatformError, ReferenceError};
+use super::{
+    ConfigError, Digest, DigestError, Excess, ManifestError, Platform, PlatformError,
+    ReferenceError,
+};
 use crate::output::OutputError;
 use crate::progress::Cancelled;
 use crate::quote::listed;
@@ -32,6 +35,9 @@ pub enum ImageError {
     /// The text is no platform.
     #[error(transparent)]
     PlatformText(#[from] PlatformError),
+    /// The text is no digest.
+    #[error(transparent)]
+    DigestText(#[from] DigestError),
     /// The reference cannot be used for this: a usage error.
     #[error("{reference}: {reason}")]
     Unsuitable {
@@ -205,6 +211,7 @@ impl ImageError {
         match self {
             ImageError::Reference(_)
             | ImageError::PlatformText(_)
+            | ImageError::DigestText(_)
             | ImageError::Unsuitable { .. }
             | ImageError::Ambiguous { .. }
             | ImageError::NoRegistries { .. } => Cause::Usage,

@@ -51,7 +51,7 @@ pub use config::{ConfigError, ImageConfig, parse_config};
 pub use contents::{Blob, BlobData, ImageContents};
 pub use destination::Destination;
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
-pub use docker_archive::{DockerArchiveError, check_docker_archive};
+pub use docker_archive::DockerArchiveError;
 pub use error::{BlobProblem, ImageError};
 pub use every_platform::PlatformImage;
 pub use identity::{is_part_of, overwrites};

@@ -236,11 +236,6 @@ impl RegistryReference {
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }
-
-    /// The same repository with another tag and no digest.
-    pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
-        format!("{}/{}:{tag}", self.host, self.repository).parse()
-    }
 }
 
 impl FromStr for RegistryReference {

@@ -22,6 +22,7 @@ const CLOSE_TIME: Duration = Duration::from_millis(500);
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
+#[non_exhaustive]
 pub enum Ended {
     /// In order: everybody has an answer, and what was being made is done or noted for the next start.
     InOrder,

@@ -10,7 +10,7 @@ use super::config::delta_config;
 use super::refuse::load_pair;
 use super::{ARTIFACT_TYPE, DeltaReport, LayerReport, V3Error, verify};
 use crate::delta::{Command, CommandStats, Options};
-use crate::image::{Digest, Image, ImageContents};
+use crate::image::{Digest, Image, ImageContents, ImageReference};
 use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
 use crate::pack::{
@@ -33,6 +33,19 @@ pub struct CreateOptions {
     pub manifest: ManifestKind,
     /// Apply the delta once and compare every diff ID before it is handed out.
     pub verify: bool,
+}
+
+impl CreateOptions {
+    /// What is usual at `destination`: a docker archive takes plain tars only, an OCI layout OCI's manifests.
+    pub fn for_destination(destination: &ImageReference) -> Self {
+        let usual = CreateOptions::default();
+        let plain = destination.holds_plain_layers();
+        CreateOptions {
+            compression: if plain { Compression::None } else { usual.compression },
+            manifest: ManifestKind::for_destination(destination),
+            ..usual
+        }
+    }
 }
 
 impl Default for CreateOptions {

@@ -60,19 +60,20 @@ impl V3Arguments {
         let digest = self.digest.is_given().then_some("--digestfile");
         manifest.or(self.compression.map(|_| "--compression")).or(digest)
     }
+}
 
-    fn manifest(&self, output: &ImageReference) -> ManifestKind {
-        match self.manifest {
-            None => ManifestKind::for_destination(output),
-            Some(ManifestName::Docker) => ManifestKind::Docker,
-            Some(ManifestName::Oci) => ManifestKind::Oci,
+impl From<ManifestName> for ManifestKind {
+    fn from(name: ManifestName) -> Self {
+        match name {
+            ManifestName::Docker => ManifestKind::Docker,
+            ManifestName::Oci => ManifestKind::Oci,
         }
     }
+}
 
-    fn compression(&self, output: &ImageReference) -> Compression {
-        match self.compression.unwrap_or_default() {
-            // A docker archive is of plain tars.
-            _ if output.holds_plain_layers() => Compression::None,
+impl From<CompressionName> for Compression {
+    fn from(name: CompressionName) -> Self {
+        match name {
             CompressionName::Gzip => Compression::Gzip,
             CompressionName::Bzip2 => Compression::Bzip2,
             CompressionName::Xz => Compression::Xz,
@@ -91,10 +92,15 @@ impl V3Arguments {
     ) -> Result<Prepared, Failure> {
         access::refuse_input_as_output(&output, [&request.base, &request.target])?;
         let to_stdout = access::claim_stdout(&output, session)?;
-        let mut options = CreateOptions::default();
+        let mut options = CreateOptions::for_destination(&output);
         options.encoding = request.encoding.options();
-        options.compression = self.compression(&output);
-        options.manifest = self.manifest(&output);
+        // A docker archive is of plain tars, whatever was chosen.
+        if let Some(compression) = self.compression.filter(|_| !output.holds_plain_layers()) {
+            options.compression = compression.into();
+        }
+        if let Some(manifest) = self.manifest {
+            options.manifest = manifest.into();
+        }
         options.verify = !request.no_verify;
         let transports = request.access.transports(&[&request.base, &request.target, &output])?;
         output.path().map_or(Ok(()), |path| request.access.refuse_in_store(path))?;

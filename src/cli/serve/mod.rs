@@ -87,13 +87,11 @@ impl Serve {
         let ended =
             ended.map_err(|failure| failure.tell(&mut log, std::io::stderr().is_terminal()));
         log.finish();
-        match ended? {
-            Ended::InOrder => Ok(()),
-            Ended::AtOnce(signal) => {
-                temporary::discard_all();
-                exit_code::end_by_signal(signal)
-            }
+        if let Ended::AtOnce(signal) = ended? {
+            temporary::discard_all();
+            exit_code::end_by_signal(signal);
         }
+        Ok(())
     }
 }
 

@@ -177,15 +177,3 @@ fn digest_in_name(name: &str) -> Option<Digest> {
     let stem = name.rsplit('/').next()?.trim_end_matches(".json");
     format!("sha256:{stem}").parse().ok()
 }
-
-/// Reads a docker archive's table of contents and all of its configs, and gives the number of images:
-/// the parser that hostile archives meet, without any files.
-pub fn check_docker_archive<R: Read + Seek>(archive: &mut R) -> Result<usize, DockerArchiveError> {
-    let files = TarIndex::read(archive)?;
-    let index = ArchiveIndex::read(archive, &files)?;
-    for entry in &index.entries {
-        entry.config(archive, &files)?;
-        entry.layers(&files)?;
-    }
-    Ok(index.entries.len())
-}

@@ -7,8 +7,8 @@ mod write;
 use std::io::Read;
 use std::sync::Arc;
 
+pub use index::DockerArchiveError;
 use index::{ArchiveIndex, LIST, ListedImage};
-pub use index::{DockerArchiveError, check_docker_archive};
 pub(super) use write::{repo_tags, write};
 
 use super::archive_file::{Archive, Spool};

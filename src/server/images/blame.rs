@@ -1,11 +1,12 @@
 //! What a failure means for a job: whether to wait, to look elsewhere, or to give up.
 
+use super::work_error::WorkError;
+use crate::Cause;
 use crate::image::ImageError;
 use crate::server::build::{Blame, BuildError};
-use crate::{Cause, Error};
 
-impl From<Error> for BuildError {
-    fn from(error: Error) -> Self {
+impl From<WorkError> for BuildError {
+    fn from(error: WorkError) -> Self {
         BuildError { cause: blame(error.cause()), message: error.to_string() }
     }
 }
@@ -43,7 +44,7 @@ fn blame(cause: Cause) -> Blame {
 /// somebody changes that.
 pub(super) fn push_error(error: ImageError) -> BuildError {
     let refused = matches!(error.cause(), Cause::Unauthorized | Cause::Denied | Cause::Refused);
-    let failure = BuildError::from(Error::from(error));
+    let failure = BuildError::from(WorkError::from(error));
     match refused {
         true => BuildError { cause: Blame::PushRefused, ..failure },
         false => failure,
@@ -91,7 +92,7 @@ mod tests {
         let too_demanding = ImageError::TooDemanding { reason: String::new(), with: "" };
         let full = StoreError::Io { action: "write", path: "/".into(), source: disk() };
         for (error, cause) in [
-            (Error::from(status(503)), Blame::Registry),
+            (WorkError::from(status(503)), Blame::Registry),
             (status(401).into(), Blame::Registry),
             (V3Error::from(source(status(500))).into(), Blame::Registry),
             (V2Error::from(source(blob)).into(), Blame::Registry),
@@ -136,7 +137,7 @@ mod tests {
         let damaged = || StoreError::Damaged { diff_id };
         let layer = V2Error::DamagedLayer { side: "base", layer: 1, diff_id };
         for error in [
-            Error::from(damaged()),
+            WorkError::from(damaged()),
             V2Error::from(damaged()).into(),
             V3Error::from(damaged()).into(),
             layer.into(),

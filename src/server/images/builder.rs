@@ -8,6 +8,7 @@ use super::opened::Opened;
 use super::tag::Tag;
 use super::transport_settings;
 use super::watch::{Budget, Watch};
+use super::work_error::WorkError;
 use crate::delta::Options;
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::{Progress, Silent};
@@ -20,7 +21,7 @@ use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
 use crate::v2;
 use crate::v3::{self, CreateOptions, DeltaReport};
-use crate::{Cause, Dialect, Error};
+use crate::{Cause, Dialect};
 
 /// How often something is done that a registry's garbage collection got in the way of.
 const ROUNDS: u32 = 3;
@@ -78,7 +79,7 @@ impl RegistryBuilder {
         Options { goal, ..self.encoding }
     }
 
-    fn open(&self, pair: &Pair, progress: &dyn Progress) -> Result<Opened, Error> {
+    fn open(&self, pair: &Pair, progress: &dyn Progress) -> Result<Opened, WorkError> {
         Ok(Opened::open(&self.transports, &self.registry, pair, progress)?)
     }
 
@@ -130,7 +131,7 @@ impl RegistryBuilder {
             CreateOptions { encoding: self.encoding(pair, fleet), ..CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
         let delta =
-            v3::create(base, target, &self.store, &options, progress).map_err(Error::from)?;
+            v3::create(base, target, &self.store, &options, progress).map_err(WorkError::from)?;
         let report = delta.report();
         if !self.is_worth_it(report) {
             return Ok(built(BuiltPlace::NotWorth, report));
@@ -144,11 +145,11 @@ impl RegistryBuilder {
         let Options { effort, memory, .. } = self.encoding;
         let options = v2::CreateOptions { effort, memory, ..v2::CreateOptions::default() };
         let (base, target) = (&opened.base, &opened.target);
-        let file = self.artifacts.new_file().map_err(Error::from)?;
+        let file = self.artifacts.new_file().map_err(WorkError::from)?;
         let report = v2::create(base, target, &self.store, &options, file.as_file(), progress)
-            .map_err(Error::from)?;
+            .map_err(WorkError::from)?;
         Ok(Built {
-            place: BuiltPlace::File { key: self.artifacts.publish(file).map_err(Error::from)? },
+            place: BuiltPlace::File { key: self.artifacts.publish(file).map_err(WorkError::from)? },
             bytes: report.delta_bytes,
             pull_bytes: opened.pull_bytes(),
             commands: report.sizes.runs,
@@ -207,13 +208,13 @@ impl Builder for RegistryBuilder {
 /// What a build failed at.
 enum Failed {
     /// Reading the images, or making the delta.
-    Work(Error),
+    Work(WorkError),
     /// Putting the delta where devices find it.
     Push(ImageError),
 }
 
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
+impl From<WorkError> for Failed {
+    fn from(error: WorkError) -> Self {
         Failed::Work(error)
     }
 }

@@ -13,6 +13,7 @@ mod opened;
 mod tag;
 mod trouble;
 mod watch;
+mod work_error;
 
 pub(crate) use builder::RegistryBuilder;
 pub(crate) use trouble::RegistryAway;

@@ -1,13 +1,14 @@
 //! Where the delta of a pair is in the target's repository, or is to be put.
 
 use super::opened::{Opened, open_image, stored_bytes};
+use super::work_error::WorkError;
 use crate::image::{Digest, Image, ImageError, RegistryReference, Transports};
 use crate::progress::Silent;
 use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::Pair;
 use crate::server::settings::RegistrySettings;
 use crate::v3;
-use crate::{Cause, Error, ErrorKind};
+use crate::{Cause, ErrorKind};
 
 /// Characters of a repository's name or of a digest that go into a tag.
 const TAG_PART: usize = 16;
@@ -36,7 +37,7 @@ impl Tag {
         registry: &RegistrySettings,
         pair: &Pair,
         opened: &Opened,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, WorkError> {
         let [usual, exact] = delta_tags(&pair.source.repository, pair.source.digest);
         let repository = &pair.target.repository;
         let named = |tag: &str| {
@@ -49,7 +50,7 @@ impl Tag {
                 TagHolder::Something if !last => return Ok(None),
                 TagHolder::Something | TagHolder::Nothing => None,
             };
-            Ok::<_, Error>(Some(Tag { name, reference, built }))
+            Ok::<_, WorkError>(Some(Tag { name, reference, built }))
         };
         match look(usual, false)? {
             Some(tag) => Ok(tag),
@@ -64,9 +65,9 @@ fn state(
     reference: &RegistryReference,
     name: &str,
     opened: &Opened,
-) -> Result<TagHolder, Error> {
+) -> Result<TagHolder, WorkError> {
     let Some(digest) = transports.find(reference)? else { return Ok(TagHolder::Nothing) };
-    match open_image(transports, None, reference, &Silent).map_err(Error::from) {
+    match open_image(transports, None, reference, &Silent).map_err(WorkError::from) {
         Ok(delta) if is_of(&delta, opened) => {
             Ok(TagHolder::Ours(reused(&delta, opened, name, digest)))
         }

@@ -13,7 +13,7 @@ use self::graph::{Graph, Module, circles};
 
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
-const LEVELS: [&[&str]; 11] = [
+const LEVELS: [&[&str]; 12] = [
     &[
         "kind",
         "remedy",
@@ -35,11 +35,15 @@ const LEVELS: [&[&str]; 11] = [
     &["v2", "v3"],
     &["api", "end_signals"],
     &["server"],
+    &["error"],
     &["cli"],
 ];
 
+/// Modules that hold nothing but constants of one format.
+const CONSTANTS: [&str; 2] = ["flags", "format"];
+
 /// What stands beside the drawing: the library's root and the types that join all rooms' errors.
-const ROOTS: [&str; 3] = ["lib", "main", "error"];
+const ROOTS: [&str; 2] = ["lib", "main"];
 
 /// A file below `src/`.
 struct SourceFile {
@@ -148,6 +152,7 @@ fn needs_are_seen_through_every_form_of_import() {
         ("room/mod.rs", "mod one;\nmod two;\nmod three;\npub use one::{Thing, make as made};"),
         ("room/one.rs", "pub struct Thing;\npub fn make() {}\npub(in crate::room::two) struct S;"),
         ("room/two.rs", "use crate::{Thing, kind::{self, LIMIT}};\nfn f() { kind::Kind::Small; }"),
+        ("room/four.rs", "fn f() { assert!(vec![super::one::make()].is_empty()); }"),
         (
             "room/three.rs",
             "mod field { use super::super::made; }\nfn f() -> super::two::T { todo!() }",
@@ -161,7 +166,31 @@ fn needs_are_seen_through_every_form_of_import() {
             needs.iter().map(move |need| format!("{} {}", shown(module), shown(need)))
         })
         .collect();
-    assert_eq!(needs, ["cli kind", "room/three room/one", "room/two kind", "room/two room/one"]);
+    assert_eq!(
+        needs,
+        [
+            "cli kind",
+            "room/four room/one",
+            "room/three room/one",
+            "room/two kind",
+            "room/two room/one"
+        ]
+    );
+}
+
+#[test]
+fn names_of_our_own_are_imported_one_by_one() {
+    for source in sources() {
+        let parsed = source::Source::parse(&source.text);
+        let globs = parsed.imports.iter().filter(|import| import.name.is_none());
+        // Nobody can say what else comes with all names of a module, but constants of one format may.
+        let own = globs.filter(|import| {
+            ["crate", "remora", "super", "self"].contains(&import.path[0].as_str())
+                && !import.path.last().is_some_and(|name| CONSTANTS.contains(&name.as_str()))
+        });
+        let paths: Vec<_> = own.map(|import| import.path.join("::")).collect();
+        assert!(paths.is_empty(), "{} imports all of {paths:?}", source.path.display());
+    }
 }
 
 #[test]
@@ -230,10 +259,11 @@ fn async_code_and_http_are_at_the_edges_only() {
 }
 
 /// What stands between quotes in code, line by line.
-fn quoted(text: &str) -> impl Iterator<Item = (usize, String)> {
+fn quoted(text: &str) -> impl Iterator<Item = (usize, String)> + '_ {
     let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
-    code.filter(|(_, line)| line.contains('"'))
-        .map(|(index, line)| (index + 1, line.split('"').skip(1).step_by(2).collect()))
+    code.filter(|(_, line)| line.contains('"')).flat_map(|(index, line)| {
+        line.split('"').skip(1).step_by(2).map(move |text| (index + 1, text.to_owned()))
+    })
 }
 
 #[test]

@@ -103,6 +103,18 @@ impl<'ast> Visit<'ast> for Source {
         visit::visit_path(self, path);
     }
 
+    /// What a macro is given is no syntax yet: every path in it counts, whatever it is there.
+    fn visit_macro(&mut self, given: &'ast syn::Macro) {
+        let text = given.tokens.to_string().replace(" :: ", "::").replace(":: ", "::");
+        let ends = |c: char| !(c.is_alphanumeric() || c == '_' || c == ':');
+        for word in text.split(ends).filter(|word| word.contains("::")) {
+            let path = word.trim_matches(':').split("::").map(str::to_owned);
+            let path = self.outside(path.collect());
+            self.paths.push(path);
+        }
+        visit::visit_macro(self, given);
+    }
+
     /// `pub(in crate::room)` uses nothing of the room.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
