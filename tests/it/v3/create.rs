@@ -303,3 +303,25 @@ fn a_delta_that_nobody_could_read_is_not_made() {
     }
     assert!(bench.work_in_progress().is_empty());
 }
+
+#[test]
+fn options_for_a_destination_make_what_it_takes() {
+    let (base, target) = release_pair();
+    let bench = Bench::new();
+    let (base, target) = (bench.put("base", &base.build()), bench.put("target", &target.build()));
+    let archive = bench.path().join("delta.tar");
+    for place in [format!("docker-archive:{}:delta:1", archive.display()), "oci:x:delta".into()] {
+        let options = CreateOptions::for_destination(&parse(&place));
+        let is_oci = place.starts_with("oci");
+        assert_eq!(options.manifest == ManifestKind::Oci, is_oci, "{place}");
+        assert_eq!(options.compression == Compression::None, !is_oci, "{place}");
+    }
+    let place = parse(&format!("docker-archive:{}:delta:1", archive.display()));
+    let compressed = create(&bench, &base, &target, &CreateOptions::default()).expect("made");
+    let error =
+        bench.transports.write(&place, compressed.contents(), &Silent).expect_err("refused");
+    assert_eq!((error.kind(), archive.exists()), (remora::ErrorKind::Usage, false), "{error}");
+    let plain = create(&bench, &base, &target, &CreateOptions::for_destination(&place));
+    let delta = bench.put_at(&place, plain.expect("made").contents());
+    assert_eq!(apply(&bench, &base, &delta).expect("applies").report().target_id, target.id());
+}
