@@ -82,6 +82,7 @@ impl Serialize for Dialect {
 
 /// A text is no kind of delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnknownDialect;
 
 impl fmt::Display for UnknownDialect {

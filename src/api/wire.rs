@@ -18,6 +18,7 @@ pub(crate) struct Prepare {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = PreparePair))]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct WantedPair {
     /// The image that devices have.
     pub src: String,
@@ -26,6 +27,13 @@ pub struct WantedPair {
     /// `v2` or `v3` [default: v3].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+}
+
+impl WantedPair {
+    /// The usual delta from `src` to `dest`.
+    pub fn new(src: &str, dest: &str) -> Self {
+        WantedPair { src: src.to_owned(), dest: dest.to_owned(), format: None }
+    }
 }
 
 /// What has become of the pairs, in their order.
@@ -39,6 +47,7 @@ pub(crate) struct Prepared {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PairState {
     /// Nobody asked for it yet, or it was forgotten.
     #[default]

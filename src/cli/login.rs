@@ -95,7 +95,7 @@ impl Login {
         let logins = Logins::new(settings.authfile.clone());
         let (user, password) = self.ask(key.host())?;
         let (host, user_name) = (key.host().to_owned(), user.clone());
-        settings.login = Some(RegistryLogin { host, user, password: password.clone() });
+        settings.login = Some(RegistryLogin::new(host, user, password.clone()));
         let checked = Transports::new(settings)?.prove_login(key.host()).map_err(refused)?;
         let kept = logins.keep(&key, &user_name, &password).map_err(from_registry)?;
         let registry = key.to_string();

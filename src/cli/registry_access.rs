@@ -101,7 +101,7 @@ impl CredentialArguments {
         if user.is_empty() {
             return Err(Failure::usage("--creds names no user", "write --creds USER[:PASSWORD]"));
         }
-        Ok(Some(RegistryLogin { host, user, password }))
+        Ok(Some(RegistryLogin::new(host, user, password)))
     }
 }
 

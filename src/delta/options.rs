@@ -2,6 +2,7 @@
 
 /// Which method finds matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// Byte-granular matching with commands chosen by cost.
     #[default]
@@ -12,6 +13,7 @@ pub enum Algorithm {
 
 /// What "best" means.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub enum Goal {
     /// The fewest bytes.
     Size,

@@ -52,6 +52,7 @@ impl TransportSettings {
 
 /// What one registry is told to get in. No other host is ever told.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct RegistryLogin {
     /// The registry, `host[:port]` as references name it.
     pub host: String,
@@ -59,6 +60,13 @@ pub struct RegistryLogin {
     pub user: String,
     /// The user's password.
     pub password: String,
+}
+
+impl RegistryLogin {
+    /// The login of `user` with `password` at the registry `host`, `host[:port]` as references name it.
+    pub fn new(host: String, user: String, password: String) -> Self {
+        RegistryLogin { host, user, password }
+    }
 }
 
 impl std::fmt::Debug for RegistryLogin {

@@ -47,7 +47,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let guard = guard(settings.access.as_ref(), &settings)?;
     let signer = signer(&settings)?;
     let images = Images::new(&settings.registry, settings.work.registry_patience)?;
-    let store = Store::open(data.folder.join(STORE_FOLDER))?.with_limits(settings.work.limits);
+    let store = Store::open(data.folder.join(STORE_FOLDER))?;
+    let store = store.with_limits(settings.work.limits).reading_first();
     let url_life = settings.answers.download_expiry;
     let artifacts = Arc::new(Artifacts::open(&artifact_place(data), url_life)?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);

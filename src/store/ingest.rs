@@ -108,6 +108,9 @@ impl Store {
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
         let layer = self.ensure_within(image, index, budget, announced, progress)?;
+        if !self.reads_first() {
+            return Ok(layer);
+        }
         let Err(error) = layer.populate() else { return Ok(layer) };
         tracing::warn!(diff_id = %layer.diff_id(), "the disk has lost a page: {error}");
         layer.drop_from_store();

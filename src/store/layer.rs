@@ -94,7 +94,8 @@ impl Layer {
         self.compare(digest)
     }
 
-    /// The same, without reading again what was seen to be in memory when the layer was opened.
+    /// The same, of a layer that is used anyway: through the map, without a copy of every byte. A layer that
+    /// is too large to stay in memory is read.
     pub(crate) fn verify_loaded(&self) -> Result<(), StoreError> {
         if self.len() > POPULATED_BYTES { self.verify() } else { self.compare(Digest::of(self)) }
     }

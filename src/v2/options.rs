@@ -7,6 +7,7 @@ const MEMORY: u64 = 256 << 20;
 
 /// Which names of the target the file list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ListScope {
     /// Those that change. The smallest delta, and devices read only what they must.
     #[default]
