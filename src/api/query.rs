@@ -100,6 +100,9 @@ pub enum QueryError {
 
 impl DeltaQuery {
     /// The request for the delta between two images that are named one by one.
+    ///
+    /// # Errors
+    /// If `source` or `target` is missing, or is no reference to an image in the registry `registry_host`.
     pub fn of(source: &str, target: &str, registry_host: &str) -> Result<Self, QueryError> {
         Ok(DeltaQuery {
             source: NamedImage::parse("src", source, registry_host)?,
@@ -109,6 +112,10 @@ impl DeltaQuery {
     }
 
     /// Reads the part of a URL after `?`, as it came. Parameters with other names are ignored.
+    ///
+    /// # Errors
+    /// If the query is too long or not well-formed, or a parameter is missing, repeated or has a value that
+    /// it cannot have.
     pub fn parse(query: &str, registry_host: &str) -> Result<Self, QueryError> {
         if query.len() > MAX_QUERY {
             return Err(QueryError::TooLong);

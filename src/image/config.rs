@@ -54,6 +54,9 @@ struct RootFs {
 }
 
 /// Reads an image config.
+///
+/// # Errors
+/// If `bytes` are too many, are not the JSON of a config, or name more layers than any engine takes.
 pub fn parse_config(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
     if bytes.len() as u64 > MAX_CONFIG_BYTES {
         return Err(ConfigError::TooLarge);

@@ -22,6 +22,10 @@ impl Transports {
     ///
     /// A layout gets one image more or another of that name; an archive is replaced.
     /// Reports to the stage [`Push`](crate::progress::Stage::Push).
+    ///
+    /// # Errors
+    /// If the place cannot take the image, a blob cannot be read or is not as described, or `progress` stops
+    /// the work. [`ImageError::Contents`] if `contents` contradicts itself.
     pub fn write(
         &self,
         reference: &ImageReference,
@@ -55,6 +59,9 @@ impl Transports {
 
     /// Writes an image to a place that was opened for it; otherwise the same as
     /// [`write`](Self::write).
+    ///
+    /// # Errors
+    /// The same as those of [`write`](Self::write).
     pub fn write_to(
         &self,
         destination: Destination,

@@ -101,6 +101,12 @@ impl Image {
     /// Digest and length are checked where the image has a manifest: the reader then fails at its end
     /// instead of ending ([`ImageError::from_read`] gives the cause back). May be called from several
     /// threads at once.
+    ///
+    /// # Errors
+    /// If the layer is encrypted, or cannot be had from where the image lives.
+    ///
+    /// # Panics
+    /// If the image has no layer of that number.
     pub fn open_layer(&self, layer: usize) -> Result<Box<dyn Read + Send>, ImageError> {
         self.layers.open(layer)
     }

@@ -212,6 +212,9 @@ impl ImageReference {
 impl RegistryReference {
     /// The image that `rest` (`repository[:tag][@digest]`) names in the registry `host`, whatever that
     /// is called: no rule that completes short names applies.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Registry`] if `rest` is not of that form.
     pub fn in_registry(host: &str, rest: &str) -> Result<Self, ReferenceError> {
         let reference: Self = format!("{SOME_HOST}/{rest}").parse()?;
         Ok(RegistryReference { host: host.to_owned(), ..reference })
@@ -238,6 +241,9 @@ impl RegistryReference {
     }
 
     /// The same repository with another tag and no digest.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Registry`] if `tag` is not a tag.
     pub fn with_tag(&self, tag: &str) -> Result<Self, ReferenceError> {
         format!("{}/{}:{tag}", self.host, self.repository).parse()
     }

@@ -24,6 +24,9 @@ pub struct Transports {
 
 impl Transports {
     /// Reads the files that `settings` name; contacts nobody.
+    ///
+    /// # Errors
+    /// If the file of certificates that `settings` name cannot be read, or holds no certificates.
     pub fn new(settings: TransportSettings) -> Result<Self, ImageError> {
         Ok(Transports {
             #[cfg(feature = "registry")]
@@ -34,6 +37,11 @@ impl Transports {
     }
 
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
+    ///
+    /// # Errors
+    /// [`ImageError::NotFound`] if there is no such image, [`ImageError::Ambiguous`] if there are several,
+    /// [`ImageError::MissingPlatform`] or [`ImageError::OtherPlatform`] if there is none for `platform`.
+    /// Also if the image cannot be read, or a part of it is damaged or contradicts another.
     pub fn open(
         &self,
         reference: &ImageReference,
@@ -43,6 +51,10 @@ impl Transports {
     }
 
     /// The same. Waiting for a registry ends when `progress` says that the work is to stop.
+    ///
+    /// # Errors
+    /// [`ImageError::Cancelled`] if `progress` stopped the work; otherwise the same as those of
+    /// [`open`](Self::open).
     pub fn open_watched(
         &self,
         reference: &ImageReference,
@@ -134,17 +146,26 @@ impl Transports {
 
     /// The digest of the manifest or index that the reference names in its registry; `None` if there
     /// is none of that name. Nothing but headers is fetched.
+    ///
+    /// # Errors
+    /// If the registry does not answer, or refuses.
     pub fn find(&self, image: &RegistryReference) -> Result<Option<super::Digest>, ImageError> {
         self.registries.find(image)
     }
 
     /// The tags of the image's repository, in the registry's order; none if there is no such repository.
+    ///
+    /// # Errors
+    /// If the registry does not answer, refuses, or lists more than can be.
     pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
         self.registries.tags(image)
     }
 
     /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
     /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
+    ///
+    /// # Errors
+    /// If the registry does not answer, refuses, or lists more than can be.
     pub fn referrers(
         &self,
         image: &RegistryReference,

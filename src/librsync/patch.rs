@@ -70,6 +70,11 @@ impl PatchError {
 
 /// Applies the delta stream `delta` to `base` and writes the target to `out`, at most `limit`
 /// bytes of it. Constant memory; what comes out is only as trustworthy as its digest.
+///
+/// # Errors
+/// [`PatchError::Stream`] if the delta is damaged, [`PatchError::CopyOutsideBase`] if it is for another
+/// base, [`PatchError::TooLarge`] if it makes more than `limit` bytes, [`PatchError::Output`] if `out`
+/// fails.
 pub fn patch(
     base: &Base<'_>,
     delta: impl Read,

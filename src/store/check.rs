@@ -67,6 +67,9 @@ impl Store {
 
     /// Hashes every stored layer, several at a time, and drops those that are damaged. What cannot be
     /// checked is told in the report and keeps nothing else from being checked.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
     pub fn verify(&self) -> Result<VerifyReport, StoreError> {
         let layers = self.list()?;
         let checked: Vec<_> =

@@ -81,6 +81,9 @@ struct StoredLayer {
 
 impl Store {
     /// Counts what the store holds.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read.
     pub fn info(&self) -> Result<StoreInfo, StoreError> {
         let entries = self.entries()?;
         let incoming = file_names(&self.incoming()).map_err(io_error("list", &self.incoming()))?;
@@ -97,6 +100,9 @@ impl Store {
     }
 
     /// How large each stored layer is and when it was last used, in no order.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read.
     pub fn layer_uses(&self) -> Result<Vec<LayerUse>, StoreError> {
         let layer_use =
             |entry: StoredLayer| LayerUse { bytes: entry.bytes, last_used: entry.last_used };
@@ -105,12 +111,19 @@ impl Store {
 
     /// Deletes what `limits` says, but never a layer that a process uses, and what killed
     /// processes left half-done.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read. A layer that cannot be
+    /// removed is told in the report instead.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
         self.collect(limits, self.remove_leftovers(), true)
     }
 
     /// What [`gc`](Self::gc) would delete at this moment; nothing is. What killed processes left goes
     /// whenever the store is opened, so that none of that is left to count.
+    ///
+    /// # Errors
+    /// The same as those of [`gc`](Self::gc).
     pub fn gc_preview(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
         self.collect(limits, Leftovers::default(), false)
     }

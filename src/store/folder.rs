@@ -20,6 +20,10 @@ pub struct Store {
 impl Store {
     /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
     /// and removes what killed processes left half-done in it, as far as that can be removed.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`] if the folder holds other things, [`StoreError::UnknownFormat`] if a newer
+    /// version made the store or its format cannot be told; also if the folder cannot be read or created.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let store = Store { root: path.into(), limits: UnpackLimits::default() };
         store.refuse_foreign()?;
@@ -35,6 +39,9 @@ impl Store {
 
     /// The folder used where nobody names one: `remora` under the user's cache directory
     /// (`XDG_CACHE_HOME`, otherwise `~/.cache`).
+    ///
+    /// # Errors
+    /// [`StoreError::NoDefaultPath`] if neither variable holds an absolute path.
     pub fn default_path() -> Result<PathBuf, StoreError> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
         let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
@@ -57,6 +64,9 @@ impl Store {
     }
 
     /// A folder for temporary files on the store's file system.
+    ///
+    /// # Errors
+    /// If the folder cannot be created or locked.
     pub fn scratch(&self) -> Result<Workspace, StoreError> {
         Workspace::unique(&self.scratch_parent())
     }

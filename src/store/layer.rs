@@ -147,6 +147,9 @@ pub fn verify_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<
 
 impl Store {
     /// The layer `diff_id`, if the store has it. Its bytes were checked when they came in.
+    ///
+    /// # Errors
+    /// If the layer's file cannot be opened, locked or mapped.
     pub fn layer(&self, diff_id: DiffId) -> Result<Option<Layer>, StoreError> {
         let path = self.layer_path(&diff_id);
         loop {

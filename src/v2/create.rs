@@ -94,6 +94,10 @@ fn refuse_damaged(
 }
 
 /// Makes a v2 delta from layers that are at hand; otherwise the same as [`create`].
+///
+/// # Errors
+/// If an image's layers are no valid file tree, rsync cannot make the target from the base, memory does
+/// not suffice, `out` fails, `progress` stops the work or the delta does not pass its check.
 pub fn create_from_layers(
     layers: &Layers<'_>,
     options: &CreateOptions,

@@ -50,6 +50,10 @@ pub struct DiffReport {
 
 /// Says what the delta from `base` to `target` would cost. It is computed exactly as
 /// [`create`](super::create) does, then thrown away.
+///
+/// # Errors
+/// If a delta between the images could not be applied ([`V3Error::BaseWithoutLayers`],
+/// [`V3Error::NotLinux`]), or a layer cannot be fetched or stored.
 pub fn diff(
     base: &Image,
     target: &Image,

@@ -180,6 +180,10 @@ fn digest_in_name(name: &str) -> Option<Digest> {
 
 /// Reads a docker archive's table of contents and all of its configs, and gives the number of images:
 /// the parser that hostile archives meet, without any files.
+///
+/// # Errors
+/// If the archive is not a whole tar, lacks a file that its table of contents names, or has one that
+/// cannot be used.
 pub fn check_docker_archive<R: Read + Seek>(archive: &mut R) -> Result<usize, DockerArchiveError> {
     let files = TarIndex::read(archive)?;
     let index = ArchiveIndex::read(archive, &files)?;
