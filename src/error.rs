@@ -46,7 +46,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             #[cfg(feature = "api")]
@@ -68,7 +68,7 @@ impl Error {
         self.cause().kind()
     }
 
-    /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
+    /// Returns the remedy, if one is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             #[cfg(feature = "api")]

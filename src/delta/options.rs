@@ -1,6 +1,6 @@
 //! What the caller wants of an encoder: goal, effort, bounds.
 
-/// Which method finds matches.
+/// The method that finds matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Algorithm {
     /// Byte-granular matching with commands chosen by cost.
@@ -10,7 +10,7 @@ pub enum Algorithm {
     Rsync,
 }
 
-/// What "best" means.
+/// The meaning of "best".
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Goal {
     /// The fewest bytes.
@@ -27,7 +27,7 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// What a COPY costs beside its bytes, expressed in bytes of download.
+    /// Returns the cost of a COPY beside its bytes, expressed in bytes of download.
     pub fn copy_bytes(&self) -> f64 {
         match *self {
             Goal::Size => 0.0,
@@ -37,7 +37,7 @@ impl Goal {
         }
     }
 
-    /// What a LITERAL costs beside its bytes, expressed in bytes of download.
+    /// Returns the cost of a LITERAL beside its bytes, expressed in bytes of download.
     pub fn literal_bytes(&self) -> f64 {
         match *self {
             Goal::Size => 0.0,
@@ -93,12 +93,12 @@ impl Default for Effort {
     }
 }
 
-/// How an [`Encoder`](super::Encoder) looks for matches. What they cost is the dialect's to say
-/// ([`Pricing`](super::Pricing)).
+/// How an [`Encoder`](super::Encoder) looks for matches. The cost of matches is the dialect's to
+/// say ([`Pricing`](super::Pricing)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Search {
-    /// Which method finds matches.
+    /// The method that finds matches.
     pub algorithm: Algorithm,
     /// How much time to spend.
     pub effort: Effort,
@@ -110,9 +110,9 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which method finds matches.
+    /// The method that finds matches.
     pub algorithm: Algorithm,
-    /// What "best" means.
+    /// The meaning of "best".
     pub goal: Goal,
     /// How much time to spend.
     pub effort: Effort,

@@ -31,9 +31,9 @@ pub struct ImageContents {
 /// A blob that is to be written.
 #[derive(Debug, Clone)]
 pub struct Blob {
-    /// Its digest.
+    /// The blob's digest.
     pub digest: Digest,
-    /// Its length in bytes.
+    /// The blob's length in bytes.
     pub size: u64,
     /// Where its bytes are.
     pub data: BlobData,

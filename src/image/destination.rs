@@ -39,8 +39,8 @@ impl Transports {
     /// Opens the place that an image is going to, before it is made, and changes nothing there.
     ///
     /// # Errors
-    /// What would keep the image from being written: no leave to push, a folder that can't be
-    /// written to, a name that an archive can't have.
+    /// If the image could not be written: no leave to push, a folder that can't be written to, a
+    /// name that an archive can't have.
     pub fn destination(&self, reference: &ImageReference) -> Result<Destination, ImageError> {
         match reference {
             #[cfg(feature = "registry")]
@@ -124,9 +124,9 @@ impl Transports {
         Ok(contents.digest())
     }
 
-    /// The images, one for each platform, whose place one that is written to `reference` takes; none if there are
-    /// none. In a layout those are what has exactly that name: an image without a name is added beside
-    /// those that have one. What is in an archive goes as a whole, so that the one image of exactly that
+    /// The images, one for each platform, whose place one that is written to `reference` takes; none if there
+    /// are none. In a layout those are what has exactly that name: an image without a name is added beside
+    /// those that have one. The content of an archive goes as a whole, so that the one image of exactly that
     /// name must be all there is.
     ///
     /// # Errors

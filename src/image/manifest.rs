@@ -40,7 +40,7 @@ pub mod media_type {
         "application/vnd.docker.distribution.manifest.v1+prettyjws";
 }
 
-/// What a manifest says of a blob (OCI image spec, "Content Descriptors").
+/// The description of a blob in a manifest (OCI image spec, "Content Descriptors").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -159,7 +159,7 @@ pub enum ManifestError {
     /// An artifact that has the form of an image, such as a Helm chart.
     #[error("it is an artifact whose config is of the type {0:?}, no container image")]
     Artifact(String),
-    /// It says neither what it is nor looks like either.
+    /// The document says neither what it is nor looks like either.
     #[error("the manifest has neither layers nor manifests")]
     Shape,
     /// More layers than any engine takes.

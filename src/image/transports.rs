@@ -132,7 +132,7 @@ impl Transports {
     }
 }
 
-/// What only registries are asked.
+/// The questions that only registries are asked.
 #[cfg(feature = "registry")]
 impl Transports {
     /// Starts the threads that talk to registries now: they get the priority of the calling thread,
@@ -177,7 +177,7 @@ impl Transports {
     /// Asks the registry `host` for nothing but a sign of life.
     ///
     /// # Errors
-    /// What keeps it from answering. That it wants to know who asks is an answer.
+    /// If the registry does not answer. A registry that wants to know who asks has answered.
     pub fn reach(&self, host: &str) -> Result<(), ImageError> {
         self.registries.reach(host)
     }
@@ -186,8 +186,8 @@ impl Transports {
     /// Says whether the registry wanted to see any: one that is open to all takes whatever it is shown.
     ///
     /// # Errors
-    /// [`RegistryError::Unauthorized`](super::RegistryError::Unauthorized) if the login is not taken;
-    /// whatever keeps the registry from answering.
+    /// [`RegistryError::Unauthorized`](super::RegistryError::Unauthorized) if the login is not
+    /// taken; also if the registry does not answer.
     pub fn prove_login(&self, host: &str) -> Result<bool, ImageError> {
         self.registries.prove_login(host)
     }
@@ -196,7 +196,7 @@ impl Transports {
     /// made for it: an upload is begun and cancelled.
     ///
     /// # Errors
-    /// What a push would fail with: no such repository, no leave, no writing at all.
+    /// If a push would fail: no such repository, no leave, no writing at all.
     pub fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
         self.registries.probe_push(image)
     }

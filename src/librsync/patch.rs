@@ -18,7 +18,7 @@ pub enum PatchError {
         command: u64,
         /// Byte offset in the delta stream up to which it was read.
         position: u64,
-        /// What is wrong.
+        /// The problem.
         source: CommandError,
     },
     /// A COPY reaches outside the base.
@@ -53,7 +53,7 @@ pub enum PatchError {
 }
 
 impl PatchError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             PatchError::Output(error) => Cause::of_io(error),

@@ -105,7 +105,7 @@ pub fn stream_len(commands: &[Command]) -> u64 {
 /// them would take as long as it likes.
 const MAX_EMPTY_COMMANDS: u64 = 1024;
 
-/// What is wrong with a delta stream, before any base is looked at.
+/// A problem of a delta stream, found before any base is looked at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {

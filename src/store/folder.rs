@@ -53,7 +53,7 @@ impl Store {
         Store { limits, ..self }
     }
 
-    /// What images may unpack to here.
+    /// Returns the limits on what images may unpack to here.
     pub fn limits(&self) -> UnpackLimits {
         self.limits
     }

@@ -31,9 +31,9 @@ const CHUNK: usize = 128 << 10;
 const FETCHES: usize = 4;
 
 impl Store {
-    /// The layers of several images, bottom first, one list for each image. What the store does not
-    /// have is fetched, several layers at a time. Reports to the stage [`Fetch`](Stage::Fetch), which
-    /// knows all that is to come before the first byte does.
+    /// Returns the layers of several images, bottom first, one list for each image. Layers that the
+    /// store does not have are fetched, several at a time. Reports to the stage
+    /// [`Fetch`](Stage::Fetch), which knows all that is to come before the first byte does.
     ///
     /// # Errors
     /// If a layer cannot be fetched or unpacked ([`StoreError::Source`]), is not what the config names

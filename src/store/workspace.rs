@@ -20,7 +20,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Creates an empty temporary file in the folder. It goes with the folder at the latest.
+    /// Creates an empty temporary file in the folder. The file goes with the folder at the latest.
     ///
     /// # Errors
     /// If the file cannot be created.

@@ -8,7 +8,7 @@ use std::io;
 pub struct TarError {
     /// Byte offset of the entry's first header in the tar.
     pub offset: u64,
-    /// What is wrong.
+    /// The problem.
     pub problem: TarProblem,
 }
 

@@ -17,7 +17,7 @@ use crate::pack::{Allowance, Compression};
 use crate::progress::Progress;
 use crate::store::Store;
 
-/// What is to be found out.
+/// The scope of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct DiffOptions {
@@ -31,7 +31,7 @@ pub struct DiffOptions {
     pub files: usize,
 }
 
-/// What a delta would cost, and why.
+/// The cost of a delta, and the reasons for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DiffReport {
@@ -48,7 +48,7 @@ pub struct DiffReport {
     pub files: Vec<FileCost>,
 }
 
-/// Says what the delta from `base` to `target` would cost. It is computed exactly as
+/// Says what the delta from `base` to `target` would cost. The delta is computed exactly as
 /// [`create`](super::create) does, then thrown away.
 ///
 /// # Errors

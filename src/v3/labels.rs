@@ -4,7 +4,7 @@ use super::V3Error;
 use crate::Dialect;
 use crate::image::{Image, ImageConfig, ImageError, ImageId, parse_config};
 
-/// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
+/// The type that an OCI manifest of a delta says it has (OCI image spec, manifest, "artifactType").
 pub const ARTIFACT_TYPE: &str = Dialect::V3.media_type();
 /// Label that holds the image ID of the base.
 pub const BASE_LABEL: &str = "io.resin.delta.base";
