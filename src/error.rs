@@ -84,7 +84,7 @@ impl Error {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             #[cfg(feature = "api")]

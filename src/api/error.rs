@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ApiError::CaFile { .. } => "see that the file is there and may be read",

@@ -45,7 +45,7 @@ pub struct NamedImage {
 /// The name of a manifest in a repository. A digest decides, whatever the tag beside it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageVersion {
-    /// The one that this tag names now; `latest` where nothing was said.
+    /// The one that this tag names now; `latest` if nothing was said.
     Tag(String),
     /// This one.
     Digest(Digest),

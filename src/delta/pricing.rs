@@ -23,8 +23,8 @@ pub trait Pricing: fmt::Debug + Send + Sync {
     /// `commands`, once it is compressed.
     fn packed_len(&self, target: &[u8], commands: &[Command]) -> usize;
 
-    /// Returns the method by which the stream's own tools find commands for `base`, to compare with,
-    /// and to take where it does better on small inputs.
+    /// Returns the method by which the stream's own tools find commands for `base`, to compare
+    /// with, and to take if it does better on small inputs.
     fn rival(&self, base: &Base<'_>) -> Box<dyn Rival>;
 }
 

@@ -20,11 +20,10 @@ pub struct ImageContents {
     pub manifest_media_type: String,
     /// The config, byte for byte.
     pub config: Vec<u8>,
-    /// The layers, bottom first. Plain tars where
+    /// The layers, bottom first. Plain tars if
     /// [`ImageReference::holds_plain_layers`](super::ImageReference::holds_plain_layers).
     pub layers: Vec<Blob>,
-    /// Repositories whose blobs may be mounted instead of uploaded, where they are of the same
-    /// registry.
+    /// Repositories whose blobs may be mounted instead of uploaded, if they are of the same registry.
     pub mount_from: Vec<RegistryReference>,
 }
 

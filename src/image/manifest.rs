@@ -180,7 +180,7 @@ struct Document {
 }
 
 /// Reads a manifest or an index. `stated` is the media type that came with it (a `Content-Type`, a
-/// descriptor's `mediaType`), which decides where the document itself does not say.
+/// descriptor's `mediaType`), which decides if the document itself does not say.
 ///
 /// # Errors
 /// If `bytes` are too many, are not the JSON of a manifest or index, or are one of another kind: Docker's

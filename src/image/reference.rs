@@ -230,7 +230,7 @@ impl RegistryReference {
         &self.repository
     }
 
-    /// The tag, where one was given or neither tag nor digest was (then `latest`).
+    /// Returns the tag, if one was given or neither tag nor digest was (then `latest`).
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }

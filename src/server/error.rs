@@ -111,7 +111,7 @@ impl ServerError {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             ServerError::InUse(_) => "stop it, or give this one a folder of its own".into(),

@@ -76,7 +76,7 @@ pub struct RegistrySettings {
     /// How often a request of a build that fails is repeated before the build gives its place back.
     pub retries: u32,
     /// The platform whose image of an index is meant. balena's builders push single manifests,
-    /// which this is nothing to. Without it an index is served only where it holds one image.
+    /// which this is nothing to. Without it an index is served only if it holds one image.
     pub platform: Option<Platform>,
 }
 

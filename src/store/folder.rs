@@ -18,8 +18,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
-    /// and removes what killed processes left half-done in it, as far as that can be removed.
+    /// Opens the store in the folder `path`, which is created (mode 0700) if it does not exist, and
+    /// removes what killed processes left half-done in it, as far as that can be removed.
     ///
     /// # Errors
     /// [`StoreError::NotAStore`] if the folder holds other things, [`StoreError::UnknownFormat`] if a newer
@@ -37,7 +37,7 @@ impl Store {
         Ok(store)
     }
 
-    /// The folder used where nobody names one: `remora` under the user's cache directory
+    /// Returns the folder used if nobody names one: `remora` under the user's cache directory
     /// (`XDG_CACHE_HOME`, otherwise `~/.cache`).
     ///
     /// # Errors

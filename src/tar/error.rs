@@ -12,7 +12,7 @@ pub struct TarError {
     pub problem: TarProblem,
 }
 
-/// What is wrong with one entry of a tar.
+/// A problem with one entry of a tar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TarProblem {

@@ -38,7 +38,7 @@ pub struct DiffReport {
     /// The delta that would be made; it has no digest.
     #[serde(flatten)]
     pub delta: DeltaReport,
-    /// How many times smaller the delta is than a plain pull, where that is known.
+    /// How many times smaller the delta is than a plain pull, if that is known.
     pub ratio: Option<f64>,
     /// Estimated time for a device to fetch and apply the delta, in seconds.
     pub update_seconds: Option<f64>,

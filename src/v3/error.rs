@@ -191,7 +191,7 @@ impl V3Error {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             V3Error::Image(error) => return error.hint(),
@@ -234,7 +234,7 @@ impl LayerError {
         self.cause().kind()
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             LayerError::Read(error) => error.hint(),

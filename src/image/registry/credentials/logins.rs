@@ -66,7 +66,7 @@ impl Logins {
     /// readable by its owner only, and replaced in one step.
     ///
     /// # Errors
-    /// [`CredentialsError`] where the file can't be read or written, or the helper fails. A file that
+    /// [`CredentialsError`] if the file can't be read or written, or the helper fails. A file that
     /// makes no sense is left alone.
     pub fn keep(
         &self,
