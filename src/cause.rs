@@ -8,8 +8,7 @@ use rustix::io::Errno;
 use crate::ErrorKind;
 use crate::progress::Cancelled;
 
-/// What is to blame for a failure: decides the exit code, whether trying again can help, and what a
-/// server does next.
+/// The cause of a failure: decides the exit code, whether trying again can help, and what a server does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {
@@ -51,7 +50,7 @@ pub enum Cause {
     Disk,
     /// The system gives no more memory, threads or open files.
     Resources,
-    /// A stored layer was damaged. It has been dropped, and is fetched when next needed.
+    /// A stored layer was damaged. The layer has been dropped, and is fetched when next needed.
     DamagedLayer,
     /// A blob is not what its digest says.
     DamagedBlob,
@@ -95,7 +94,7 @@ impl Cause {
         Cause::Defect,
     ];
 
-    /// The name that programs see, for instance in JSON. It never changes.
+    /// Returns the name that programs see, for instance in JSON. The name never changes.
     pub fn code(self) -> &'static str {
         match self {
             Cause::Usage => "usage",
@@ -149,7 +148,7 @@ impl Cause {
         )
     }
 
-    /// What an error of the system means.
+    /// Returns the cause of an error of the system.
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as Io;
         if error.get_ref().is_some_and(|inner| inner.is::<Cancelled>()) {

@@ -16,7 +16,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// All of them. The first is taken where none is named.
+    /// All of them. The first is taken if none is named.
     pub const ALL: [Dialect; 2] = [Dialect::V3, Dialect::V2];
 
     /// Returns the name: in answers, metrics, the jobs table and on the command line.
@@ -44,7 +44,7 @@ impl Dialect {
         }
     }
 
-    /// Returns the name of the folder that deltas which are files are kept in, or `None` where they
+    /// Returns the name of the folder that deltas which are files are kept in, or `None` if they
     /// are images beside their target.
     pub const fn files_folder(self) -> Option<&'static str> {
         match self {

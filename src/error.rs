@@ -46,7 +46,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             #[cfg(feature = "api")]
@@ -68,7 +68,7 @@ impl Error {
         self.cause().kind()
     }
 
-    /// What to do about it, where that is known. Texts that rooms still give are [`hint`](Self::hint).
+    /// Returns the remedy, if one is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             #[cfg(feature = "api")]
@@ -84,7 +84,7 @@ impl Error {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             #[cfg(feature = "api")]

@@ -1,6 +1,6 @@
 //! What kinds of failure there are. The ground: every room's errors say theirs.
 
-/// What kind of failure it was: decides whether trying again can help.
+/// The kind of a failure: decides whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// A defect in Remora itself.

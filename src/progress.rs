@@ -36,8 +36,8 @@ pub trait Progress: Send + Sync {
     fn expect(&self, stage: Stage, units: u64);
     /// `units` more (bytes) of `stage` are done.
     fn advance(&self, stage: Stage, units: u64);
-    /// Whether the work is to stop where it is. It is asked now and then; what was not finished leaves
-    /// nothing behind.
+    /// Whether the work is to stop where it is. The question is asked now and then; what was not finished
+    /// leaves nothing behind.
     fn cancelled(&self) -> bool {
         false
     }

@@ -1,7 +1,7 @@
 //! What to do about a failure, as a value. Whoever talks to a person puts a remedy into words: the
 //! library does not know what options a program has.
 
-/// What helps against a failure.
+/// The remedy against a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Remedy {

@@ -37,6 +37,10 @@ pub struct Client {
 impl Client {
     /// A client of the server at the URL `server` with the builder credential `token`. `ca_file` has
     /// certificates to trust beside the system's. Contacts nobody.
+    ///
+    /// # Errors
+    /// [`ApiError::ServerUrl`] if `server` is not an HTTP URL, [`ApiError::CaFile`] if `ca_file` cannot be
+    /// read or used, [`ApiError::System`] if the system refuses what a client needs.
     pub fn new(
         server: &str,
         token: Option<Secret>,
@@ -52,6 +56,10 @@ impl Client {
 
     /// Asks for deltas and says what has become of each, in their order; on whose turn they are made
     /// is `fleet`'s.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreachable`] if the server cannot be reached or its answer makes no sense,
+    /// [`ApiError::Answer`] if the server refuses.
     pub fn prepare(
         &self,
         pairs: &[WantedPair],

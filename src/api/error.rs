@@ -21,25 +21,25 @@ pub enum ApiError {
     /// The system refuses what a client needs.
     #[error("the system refuses what a client needs: {0}")]
     System(io::Error),
-    /// What is to be a delta server's URL is none.
+    /// The text that should be a delta server's URL is none.
     #[error("{} is not the URL of a server", quoted(.0))]
     ServerUrl(String),
     /// A delta server cannot be reached, or makes no sense.
     #[error("cannot ask the delta server {server}: {reason}")]
     Unreachable {
-        /// Its host.
+        /// The server's host.
         server: String,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
     /// A delta server refuses.
     #[error("the delta server {server} answered {status}: {}", reason.trim())]
     Answer {
-        /// Its host.
+        /// The server's host.
         server: String,
         /// The HTTP status.
         status: u16,
-        /// What it says.
+        /// The server's words.
         reason: String,
     },
 }
@@ -54,7 +54,7 @@ impl ApiError {
         }
     }
 
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             ApiError::CaFile { source, .. } => Cause::of_io(source),
@@ -78,7 +78,7 @@ impl ApiError {
         self.cause().kind()
     }
 
-    /// What to do about it, where it is more than a text.
+    /// Returns the remedy, if it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             ApiError::Answer { status: 401 | 403, .. } => Some(Remedy::GiveBuilderCredential),
@@ -86,7 +86,7 @@ impl ApiError {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ApiError::CaFile { .. } => "see that the file is there and may be read",

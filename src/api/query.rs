@@ -19,7 +19,7 @@ const SHOWN: usize = 80;
 /// repository, such as `registry`.
 const SOME_HOST: &str = "registry.invalid";
 
-/// What a request for a delta asks for.
+/// The content of a request for a delta.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeltaQuery {
     /// The image that the device has (`src`).
@@ -35,17 +35,17 @@ pub struct DeltaQuery {
 pub struct NamedImage {
     /// The repository, without the host.
     pub repository: String,
-    /// Which manifest of it.
+    /// The manifest in the repository.
     pub version: ImageVersion,
     /// The reference as it was asked for, percent-decoded and otherwise untouched: an answer that
     /// names this image must name it in the client's words.
     pub text: String,
 }
 
-/// Which manifest of a repository. A digest decides, whatever the tag beside it says.
+/// The name of a manifest in a repository. A digest decides, whatever the tag beside it says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageVersion {
-    /// The one that this tag names now; `latest` where nothing was said.
+    /// The one that this tag names now; `latest` if nothing was said.
     Tag(String),
     /// This one.
     Digest(Digest),
@@ -75,15 +75,15 @@ pub enum QueryError {
         "{parameter} is a numeric image id; image references of the form host/v2/<name>@sha256:<digest> are needed"
     )]
     NumericId {
-        /// Which parameter.
+        /// The name of the parameter.
         parameter: &'static str,
     },
-    /// An image of another registry. It is never contacted.
+    /// An image of another registry, which is never contacted.
     #[error("{parameter} {reference:?} is not in the registry {registry}")]
     OtherHost {
-        /// Which parameter.
+        /// The name of the parameter.
         parameter: &'static str,
-        /// Its value, shortened.
+        /// The parameter's value, shortened.
         reference: String,
         /// The registry that we serve.
         registry: String,
@@ -91,15 +91,18 @@ pub enum QueryError {
     /// No image reference.
     #[error("{parameter} {reference:?} is not an image reference")]
     Reference {
-        /// Which parameter.
+        /// The name of the parameter.
         parameter: &'static str,
-        /// Its value, shortened.
+        /// The parameter's value, shortened.
         reference: String,
     },
 }
 
 impl DeltaQuery {
     /// The request for the delta between two images that are named one by one.
+    ///
+    /// # Errors
+    /// If `source` or `target` is missing, or is no reference to an image in the registry `registry_host`.
     pub fn of(source: &str, target: &str, registry_host: &str) -> Result<Self, QueryError> {
         Ok(DeltaQuery {
             source: NamedImage::parse("src", source, registry_host)?,
@@ -109,6 +112,10 @@ impl DeltaQuery {
     }
 
     /// Reads the part of a URL after `?`, as it came. Parameters with other names are ignored.
+    ///
+    /// # Errors
+    /// If the query is too long or not well-formed, or a parameter is missing, repeated or has a value that
+    /// it cannot have.
     pub fn parse(query: &str, registry_host: &str) -> Result<Self, QueryError> {
         if query.len() > MAX_QUERY {
             return Err(QueryError::TooLong);

@@ -18,6 +18,10 @@ pub type Seen<'a> = dyn FnMut(usize, &PairStatus) + 'a;
 impl Client {
     /// Asks for deltas as [`prepare`](Client::prepare) does, and waits until each is ready or has
     /// failed. A server that stops is waited for: it goes on where it was.
+    ///
+    /// # Errors
+    /// If the server refuses, never answered, or stays away for too long. A delta that cannot be made is
+    /// told in its status instead.
     pub fn prepare_and_wait(
         &self,
         pairs: &[WantedPair],

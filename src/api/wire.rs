@@ -52,17 +52,17 @@ pub enum PairState {
     /// Nobody asked for it yet, or it was forgotten.
     #[default]
     Unknown,
-    /// It waits for its turn, for memory, or for the registry to come back.
+    /// The delta waits for its turn, for memory, or for the registry to come back.
     Pending,
-    /// It is being made.
+    /// The delta is being made.
     Preparing,
-    /// It is there, or not worth it.
+    /// The delta is there, or is not worth it.
     Ready,
-    /// It cannot be made.
+    /// The delta cannot be made.
     Failed,
 }
 
-/// What is known of a delta.
+/// The state of a delta, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
@@ -86,10 +86,10 @@ pub struct PairStatus {
     /// The image that devices are told to pull, of a v3 delta that is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What a device downloads, in bytes.
+    /// The bytes that a device downloads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// What it would download without the delta, in bytes.
+    /// The bytes that a device would download without the delta.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_size: Option<u64>,
     /// Commands that the device carries out. 0 of a delta that was found in the registry.
@@ -104,7 +104,7 @@ pub struct PairStatus {
     /// How many deltas are before it in the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// What is being done: `fetch`, `index`, `encode`, `verify` or `push`.
+    /// The stage of the work: `fetch`, `index`, `encode`, `verify` or `push`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage: Option<String>,
     /// How far that is altogether, 0 to 100.

@@ -81,8 +81,7 @@ impl<'a> Base<'a> {
         }
     }
 
-    /// The pieces that make up `len` bytes from `offset`, or `None` where the stream does not have
-    /// so many.
+    /// The pieces that make up `len` bytes from `offset`, or `None` if the stream does not have so many.
     pub fn pieces(&self, offset: u64, len: u64) -> Option<impl Iterator<Item = &'a [u8]> + '_> {
         let end = offset.checked_add(len).filter(|&end| end <= self.len())?;
         let mut at = offset;

@@ -44,8 +44,9 @@ impl<'a> Encoder<'a> {
         Encoder { targets, pricing, method }
     }
 
-    /// The commands that make target number `index`. They make exactly its bytes; two commands of
-    /// a kind that could be one are one. `advance` is told how many bytes of the target are done.
+    /// Returns the commands that make target number `index`. The commands make exactly its bytes;
+    /// two commands of a kind that could be one are one. `advance` is told how many bytes of the
+    /// target are done.
     pub fn encode(&self, index: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
         let target = self.targets[index];
         match &self.method {

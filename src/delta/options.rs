@@ -1,6 +1,6 @@
 //! What the caller wants of an encoder: goal, effort, bounds.
 
-/// Which method finds matches.
+/// The method that finds matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -11,7 +11,7 @@ pub enum Algorithm {
     Rsync,
 }
 
-/// What "best" means.
+/// The meaning of "best".
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum Goal {
@@ -29,7 +29,7 @@ pub enum Goal {
 }
 
 impl Goal {
-    /// What a COPY costs beside its bytes, expressed in bytes of download.
+    /// Returns the cost of a COPY beside its bytes, expressed in bytes of download.
     pub fn copy_bytes(&self) -> f64 {
         match *self {
             Goal::Size => 0.0,
@@ -39,7 +39,7 @@ impl Goal {
         }
     }
 
-    /// What a LITERAL costs beside its bytes, expressed in bytes of download.
+    /// Returns the cost of a LITERAL beside its bytes, expressed in bytes of download.
     pub fn literal_bytes(&self) -> f64 {
         match *self {
             Goal::Size => 0.0,
@@ -95,12 +95,12 @@ impl Default for Effort {
     }
 }
 
-/// How an [`Encoder`](super::Encoder) looks for matches. What they cost is the dialect's to say
-/// ([`Pricing`](super::Pricing)).
+/// How an [`Encoder`](super::Encoder) looks for matches. The cost of matches is the dialect's to
+/// say ([`Pricing`](super::Pricing)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Search {
-    /// Which method finds matches.
+    /// The method that finds matches.
     pub algorithm: Algorithm,
     /// How much time to spend.
     pub effort: Effort,
@@ -112,9 +112,9 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which method finds matches.
+    /// The method that finds matches.
     pub algorithm: Algorithm,
-    /// What "best" means.
+    /// The meaning of "best".
     pub goal: Goal,
     /// How much time to spend.
     pub effort: Effort,

@@ -23,8 +23,8 @@ pub trait Pricing: fmt::Debug + Send + Sync {
     /// `commands`, once it is compressed.
     fn packed_len(&self, target: &[u8], commands: &[Command]) -> usize;
 
-    /// Returns the method by which the stream's own tools find commands for `base`, to compare with,
-    /// and to take where it does better on small inputs.
+    /// Returns the method by which the stream's own tools find commands for `base`, to compare
+    /// with, and to take if it does better on small inputs.
     fn rival(&self, base: &Base<'_>) -> Box<dyn Rival>;
 }
 
@@ -34,38 +34,38 @@ pub trait Rival: Send + Sync {
     fn encode(&self, target: &[u8], advance: &(dyn Fn(u64) + Sync)) -> Vec<Command>;
 }
 
-/// What commands cost in a stream, in bits of its compressed form.
+/// The cost of commands in a stream, in bits of its compressed form.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Figures {
-    /// What a COPY costs beside the stream, for instance the device's time.
+    /// The cost of a COPY beside the stream, for instance the device's time.
     pub copy_extra: f64,
-    /// What a LITERAL costs beside the stream.
+    /// The cost of a LITERAL beside the stream.
     pub literal_extra: f64,
     /// Whether nothing but size counts: more time is spent on the choice.
     pub only_size: bool,
     /// The least that a COPY and the LITERAL it splits off take.
     pub cheapest_commands: u32,
-    /// What a COPY is presumed to take before any is seen, without the lowest byte of its offset. The
-    /// first is that of offsets that differ from the one before in their lowest byte only, the last
-    /// of those that differ in more than the lowest three.
+    /// The bits that a COPY is presumed to take before any is seen, without the lowest byte of its
+    /// offset. The first is that of offsets that differ from the one before in their lowest byte
+    /// only, the last of those that differ in more than the lowest three.
     pub presumed_copy: [u32; NEARNESS_CLASSES],
-    /// What a COPY costs beside its own bytes: it breaks repeats and blurs the statistics around it.
+    /// The cost of a COPY beside its own bytes: a COPY breaks repeats and blurs the statistics around it.
     pub disturbance: u32,
     /// The least that a LITERAL takes, without its bytes.
     pub literal_min: u32,
-    /// What a COPY of more than 255 bytes takes more than a shorter one.
+    /// The bits that a COPY of more than 255 bytes takes more than a shorter one.
     pub long_copy: u32,
-    /// What repeats within the stream cost.
+    /// The cost of repeats within the stream.
     pub repeats: Repeats,
 }
 
-/// What a compressor pays for bytes that the stream has had before.
+/// The price that a compressor pays for bytes that the stream has had before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Repeats {
     /// How far back they may be, in bytes.
     pub window: usize,
     /// The longest repeat, in bytes.
     pub longest: usize,
-    /// What a repeat takes beside the bits of its distance.
+    /// The bits that a repeat takes beside those of its distance.
     pub token_bits: u32,
 }

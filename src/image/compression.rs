@@ -78,6 +78,11 @@ fn begins_skippable(start: &[u8]) -> bool {
 ///
 /// The blob is always read to its end before the result ends, so that a reader that checks the
 /// blob's digest at its end has had its say.
+///
+/// # Errors
+/// If the start of the blob cannot be read, or its first zstd frame asks for more memory than a layer may
+/// take ([`ImageError::from_read`](super::ImageError::from_read) gives the cause back). The reader fails
+/// if damage or such a frame comes later.
 pub fn decompress<'a, R: Read + Send + 'a>(blob: R) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut blob = Peeked { start: Vec::new(), given: 0, rest: blob };
     blob.fill()?;

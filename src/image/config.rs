@@ -54,6 +54,9 @@ struct RootFs {
 }
 
 /// Reads an image config.
+///
+/// # Errors
+/// If `bytes` are too many, are not the JSON of a config, or name more layers than any engine takes.
 pub fn parse_config(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
     if bytes.len() as u64 > MAX_CONFIG_BYTES {
         return Err(ConfigError::TooLarge);
@@ -95,17 +98,17 @@ impl ImageConfig {
         &self.labels
     }
 
-    /// The operating system; empty where the config names none.
+    /// The operating system; empty if the config names none.
     pub fn os(&self) -> &str {
         &self.fields.os
     }
 
-    /// The processor architecture; empty where the config names none.
+    /// The processor architecture; empty if the config names none.
     pub fn architecture(&self) -> &str {
         &self.fields.architecture
     }
 
-    /// The platform, where the config names one. A v3 delta's config does not.
+    /// The platform, if the config names one. A v3 delta's config does not.
     pub fn platform(&self) -> Option<Platform> {
         let Fields { os, architecture, variant, .. } = &self.fields;
         (!os.is_empty() && !architecture.is_empty()).then(|| Platform {

@@ -20,20 +20,19 @@ pub struct ImageContents {
     pub manifest_media_type: String,
     /// The config, byte for byte.
     pub config: Vec<u8>,
-    /// The layers, bottom first. Plain tars where
+    /// The layers, bottom first. Plain tars if
     /// [`ImageReference::holds_plain_layers`](super::ImageReference::holds_plain_layers).
     pub layers: Vec<Blob>,
-    /// Repositories whose blobs may be mounted instead of uploaded, where they are of the same
-    /// registry.
+    /// Repositories whose blobs may be mounted instead of uploaded, if they are of the same registry.
     pub mount_from: Vec<RegistryReference>,
 }
 
 /// A blob that is to be written.
 #[derive(Debug, Clone)]
 pub struct Blob {
-    /// Its digest.
+    /// The blob's digest.
     pub digest: Digest,
-    /// Its length in bytes.
+    /// The blob's length in bytes.
     pub size: u64,
     /// Where its bytes are.
     pub data: BlobData,

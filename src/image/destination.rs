@@ -22,6 +22,10 @@ impl Transports {
     ///
     /// A layout gets one image more or another of that name; an archive is replaced.
     /// Reports to the stage [`Push`](crate::progress::Stage::Push).
+    ///
+    /// # Errors
+    /// If the place cannot take the image, a blob cannot be read or is not as described, or `progress` stops
+    /// the work. [`ImageError::Contents`] if `contents` contradicts itself.
     pub fn write(
         &self,
         reference: &ImageReference,
@@ -35,8 +39,8 @@ impl Transports {
     /// Opens the place that an image is going to, before it is made, and changes nothing there.
     ///
     /// # Errors
-    /// What would keep the image from being written: no leave to push, a folder that can't be
-    /// written to, a name that an archive can't have.
+    /// If the image could not be written: no leave to push, a folder that can't be written to, a
+    /// name that an archive can't have.
     pub fn destination(&self, reference: &ImageReference) -> Result<Destination, ImageError> {
         match reference {
             #[cfg(feature = "registry")]
@@ -55,6 +59,9 @@ impl Transports {
 
     /// Writes an image to a place that was opened for it; otherwise the same as
     /// [`write`](Self::write).
+    ///
+    /// # Errors
+    /// The same as those of [`write`](Self::write).
     pub fn write_to(
         &self,
         destination: Destination,
@@ -117,9 +124,9 @@ impl Transports {
         Ok(contents.digest())
     }
 
-    /// The images, one for each platform, whose place one that is written to `reference` takes; none if there are
-    /// none. In a layout those are what has exactly that name: an image without a name is added beside
-    /// those that have one. What is in an archive goes as a whole, so that the one image of exactly that
+    /// The images, one for each platform, whose place one that is written to `reference` takes; none if there
+    /// are none. In a layout those are what has exactly that name: an image without a name is added beside
+    /// those that have one. The content of an archive goes as a whole, so that the one image of exactly that
     /// name must be all there is.
     ///
     /// # Errors

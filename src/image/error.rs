@@ -46,12 +46,12 @@ pub enum ImageError {
         /// Why not.
         reason: String,
     },
-    /// What is there is not of the kind that its name says.
+    /// The content of a place is not of the kind that its name says.
     #[error("{reference}: {mismatch}")]
     OtherKind {
         /// The reference, or the file.
         reference: String,
-        /// What it is instead.
+        /// The difference between the name and the content.
         mismatch: Mismatch,
     },
     /// An index has no image for the platform.
@@ -98,7 +98,7 @@ pub enum ImageError {
     Manifest {
         /// The image.
         reference: String,
-        /// What is wrong.
+        /// The problem.
         source: ManifestError,
     },
     /// A config that cannot be used.
@@ -106,7 +106,7 @@ pub enum ImageError {
     Config {
         /// The image.
         reference: String,
-        /// What is wrong.
+        /// The problem.
         source: ConfigError,
     },
     /// The parts of an image contradict each other, or an archive is damaged.
@@ -114,7 +114,7 @@ pub enum ImageError {
     Malformed {
         /// The image.
         reference: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
     /// A blob is not what its descriptor says.
@@ -133,9 +133,9 @@ pub enum ImageError {
     /// A layer cannot be decompressed with the memory that a layer may take.
     #[error("a layer is not decompressed: {reason}")]
     TooDemanding {
-        /// What it asks for and what the limit is.
+        /// The layer's demand, and the limit.
         reason: String,
-        /// What makes a layer that is taken.
+        /// The way to compress a layer so that it is taken.
         with: &'static str,
     },
     /// An archive unpacks to more than the limits allow.
@@ -168,19 +168,19 @@ pub enum ImageError {
     /// A file could not be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     File {
-        /// What was being done, for instance `read`.
+        /// The action that failed, for instance `read`.
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
     /// A stream without a name (standard input, standard output, a layer being unpacked) failed.
     #[error("cannot {doing}: {source}")]
     Stream {
-        /// What was being done, for instance `read standard input`.
+        /// The action that failed, for instance `read standard input`.
         doing: String,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -206,7 +206,7 @@ pub enum BlobProblem {
 }
 
 impl ImageError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             ImageError::Reference(_)
@@ -260,7 +260,7 @@ impl ImageError {
         }
     }
 
-    /// What to do about it, where that is known.
+    /// Returns the remedy, if one is known.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             ImageError::TooLarge { .. } => Some(Remedy::LargerLayers),
@@ -279,7 +279,7 @@ impl ImageError {
         }
     }
 
-    /// What a user can do about it, where there is something to do.
+    /// Returns what a user can do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             ImageError::Reference(error) => return error.hint(),

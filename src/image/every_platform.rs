@@ -19,7 +19,7 @@ const NO_IMAGE: &str = "unknown";
 /// An image, and what it is for.
 #[derive(Debug)]
 pub struct PlatformImage {
-    /// What the index says that it is for, or else its config. A v3 delta's config says nothing.
+    /// The platform that the index says the image is for, or else its config. A v3 delta's config says nothing.
     pub platform: Option<Platform>,
     /// The image.
     pub image: Image,

@@ -51,7 +51,7 @@ impl Image {
     /// The layers' diff IDs, bottom first.
     ///
     /// # Errors
-    /// [`ImageError::Malformed`] where the config names more or fewer than there are layers.
+    /// [`ImageError::Malformed`] if the config names more or fewer than there are layers.
     pub fn diff_ids(&self) -> Result<&[DiffId], ImageError> {
         let diff_ids = self.config.diff_ids();
         if diff_ids.len() != self.layer_count() {
@@ -98,9 +98,15 @@ impl Image {
 
     /// The layer's stored bytes, compressed or not ([`super::decompress`] tells).
     ///
-    /// Digest and length are checked where the image has a manifest: the reader then fails at its end
-    /// instead of ending ([`ImageError::from_read`] gives the cause back). May be called from several
-    /// threads at once.
+    /// Digest and length are checked if the image has a manifest: the reader then fails at its end
+    /// instead of ending ([`ImageError::from_read`] gives the cause back). May be called from
+    /// several threads at once.
+    ///
+    /// # Errors
+    /// If the layer is encrypted, or cannot be had from where the image lives.
+    ///
+    /// # Panics
+    /// If the image has no layer of that number.
     pub fn open_layer(&self, layer: usize) -> Result<Box<dyn Read + Send>, ImageError> {
         self.layers.open(layer)
     }

@@ -40,7 +40,7 @@ pub mod media_type {
         "application/vnd.docker.distribution.manifest.v1+prettyjws";
 }
 
-/// What a manifest says of a blob (OCI image spec, "Content Descriptors").
+/// The description of a blob in a manifest (OCI image spec, "Content Descriptors").
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -159,7 +159,7 @@ pub enum ManifestError {
     /// An artifact that has the form of an image, such as a Helm chart.
     #[error("it is an artifact whose config is of the type {0:?}, no container image")]
     Artifact(String),
-    /// It says neither what it is nor looks like either.
+    /// The document says neither what it is nor looks like either.
     #[error("the manifest has neither layers nor manifests")]
     Shape,
     /// More layers than any engine takes.
@@ -180,7 +180,11 @@ struct Document {
 }
 
 /// Reads a manifest or an index. `stated` is the media type that came with it (a `Content-Type`, a
-/// descriptor's `mediaType`), which decides where the document itself does not say.
+/// descriptor's `mediaType`), which decides if the document itself does not say.
+///
+/// # Errors
+/// If `bytes` are too many, are not the JSON of a manifest or index, or are one of another kind: Docker's
+/// schema 1, an artifact, more layers than any engine takes.
 pub fn parse_manifest(
     bytes: &[u8],
     stated: Option<&str>,

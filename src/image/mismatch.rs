@@ -27,7 +27,7 @@ pub enum Mismatch {
 }
 
 impl Mismatch {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(self) -> Cause {
         match self {
             Mismatch::FolderForArchive | Mismatch::FileForLayout | Mismatch::NoCertificates => {
@@ -39,7 +39,7 @@ impl Mismatch {
         }
     }
 
-    /// What a user can do about it.
+    /// Returns what a user can do about the mismatch.
     pub fn hint(self) -> &'static str {
         match self {
             Mismatch::FolderForArchive => "if it holds an OCI layout, name it oci:DIR",

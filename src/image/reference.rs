@@ -38,21 +38,21 @@ pub enum ImageReference {
     OciLayout {
         /// The folder that holds `index.json`.
         dir: PathBuf,
-        /// Which image of it; needed where there are several.
+        /// The image in it that is meant; needed if there are several.
         name: Option<LayoutName>,
     },
     /// A tar file of an OCI image layout.
     OciArchive {
         /// Where the tar is.
         file: ArchiveFile,
-        /// Which image of it; needed where there are several.
+        /// The image in it that is meant; needed if there are several.
         name: Option<LayoutName>,
     },
     /// A tar as `docker save` writes it.
     DockerArchive {
         /// Where the tar is.
         file: ArchiveFile,
-        /// Which of its images; needed where there are several.
+        /// The image in it that is meant; needed if there are several.
         image: Option<ArchivedImage>,
     },
 }
@@ -66,7 +66,7 @@ pub enum ArchiveFile {
     Stdio,
 }
 
-/// Which image of an OCI layout.
+/// The name of one image in an OCI layout.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LayoutName {
     /// By its `org.opencontainers.image.ref.name`.
@@ -85,7 +85,7 @@ impl LayoutName {
     }
 }
 
-/// Which image of a docker archive.
+/// The choice of one image in a docker archive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ArchivedImage {
     /// By its name, such as `busybox:1.29`.
@@ -111,15 +111,15 @@ pub enum ReferenceError {
     /// Not of the form `host[:port]/repository[:tag][@digest]`.
     #[error("{} is not an image reference: {reason}", quoted(text))]
     Registry {
-        /// What was to be parsed, shortened.
+        /// The text that was to be parsed, shortened.
         text: String,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
     /// A transport without the path it needs.
     #[error("{} has no path after {transport:?}", quoted(text))]
     NoPath {
-        /// What was to be parsed.
+        /// The text that was to be parsed.
         text: String,
         /// The transport it starts with.
         transport: &'static str,
@@ -136,7 +136,7 @@ pub enum ReferenceError {
 }
 
 impl ReferenceError {
-    /// What a user can do about it.
+    /// Returns what a user can do about the error.
     pub fn hint(&self) -> Option<String> {
         if let ReferenceError::NoTag(text) = self {
             return Some(format!("put a tag of its own behind it, for instance {text}:delta"));
@@ -212,6 +212,9 @@ impl ImageReference {
 impl RegistryReference {
     /// The image that `rest` (`repository[:tag][@digest]`) names in the registry `host`, whatever that
     /// is called: no rule that completes short names applies.
+    ///
+    /// # Errors
+    /// [`ReferenceError::Registry`] if `rest` is not of that form.
     pub fn in_registry(host: &str, rest: &str) -> Result<Self, ReferenceError> {
         let reference: Self = format!("{SOME_HOST}/{rest}").parse()?;
         Ok(RegistryReference { host: host.to_owned(), ..reference })
@@ -227,12 +230,12 @@ impl RegistryReference {
         &self.repository
     }
 
-    /// The tag, where one was given or neither tag nor digest was (then `latest`).
+    /// Returns the tag, if one was given or neither tag nor digest was (then `latest`).
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest of the manifest, where one was given. It decides, whatever the tag says.
+    /// Returns the digest of the manifest, if one was given. The digest decides, whatever the tag says.
     pub fn digest(&self) -> Option<Digest> {
         self.digest
     }

@@ -27,7 +27,7 @@ pub enum TarIndexError {
     /// The archive is no tar, or damaged.
     #[error("{}: {error}", damage(.error))]
     Tar {
-        /// What is wrong, and where.
+        /// The problem, and where it is.
         error: TarError,
     },
     /// A file is stored without its holes. Writers of image archives never do that.

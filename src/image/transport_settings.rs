@@ -50,7 +50,7 @@ impl TransportSettings {
     }
 }
 
-/// What one registry is told to get in. No other host is ever told.
+/// The login for one registry. No other host is ever told.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RegistryLogin {

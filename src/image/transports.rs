@@ -24,6 +24,9 @@ pub struct Transports {
 
 impl Transports {
     /// Reads the files that `settings` name; contacts nobody.
+    ///
+    /// # Errors
+    /// If the file of certificates that `settings` name cannot be read, or holds no certificates.
     pub fn new(settings: TransportSettings) -> Result<Self, ImageError> {
         Ok(Transports {
             #[cfg(feature = "registry")]
@@ -34,6 +37,11 @@ impl Transports {
     }
 
     /// Finds the image and reads its manifest and config; of an index, those for `platform`.
+    ///
+    /// # Errors
+    /// [`ImageError::NotFound`] if there is no such image, [`ImageError::Ambiguous`] if there are several,
+    /// [`ImageError::MissingPlatform`] or [`ImageError::OtherPlatform`] if there is none for `platform`.
+    /// Also if the image cannot be read, or a part of it is damaged or contradicts another.
     pub fn open(
         &self,
         reference: &ImageReference,
@@ -43,6 +51,10 @@ impl Transports {
     }
 
     /// The same. Waiting for a registry ends when `progress` says that the work is to stop.
+    ///
+    /// # Errors
+    /// [`ImageError::Cancelled`] if `progress` stopped the work; otherwise the same as those of
+    /// [`open`](Self::open).
     pub fn open_watched(
         &self,
         reference: &ImageReference,
@@ -120,7 +132,7 @@ impl Transports {
     }
 }
 
-/// What only registries are asked.
+/// The questions that only registries are asked.
 #[cfg(feature = "registry")]
 impl Transports {
     /// Starts the threads that talk to registries now: they get the priority of the calling thread,
@@ -134,17 +146,26 @@ impl Transports {
 
     /// The digest of the manifest or index that the reference names in its registry; `None` if there
     /// is none of that name. Nothing but headers is fetched.
+    ///
+    /// # Errors
+    /// If the registry does not answer, or refuses.
     pub fn find(&self, image: &RegistryReference) -> Result<Option<super::Digest>, ImageError> {
         self.registries.find(image)
     }
 
     /// The tags of the image's repository, in the registry's order; none if there is no such repository.
+    ///
+    /// # Errors
+    /// If the registry does not answer, refuses, or lists more than can be.
     pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
         self.registries.tags(image)
     }
 
     /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
     /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
+    ///
+    /// # Errors
+    /// If the registry does not answer, refuses, or lists more than can be.
     pub fn referrers(
         &self,
         image: &RegistryReference,
@@ -156,7 +177,7 @@ impl Transports {
     /// Asks the registry `host` for nothing but a sign of life.
     ///
     /// # Errors
-    /// What keeps it from answering. That it wants to know who asks is an answer.
+    /// If the registry does not answer. A registry that wants to know who asks has answered.
     pub fn reach(&self, host: &str) -> Result<(), ImageError> {
         self.registries.reach(host)
     }
@@ -165,8 +186,8 @@ impl Transports {
     /// Says whether the registry wanted to see any: one that is open to all takes whatever it is shown.
     ///
     /// # Errors
-    /// [`RegistryError::Unauthorized`](super::RegistryError::Unauthorized) if the login is not taken;
-    /// whatever keeps the registry from answering.
+    /// [`RegistryError::Unauthorized`](super::RegistryError::Unauthorized) if the login is not
+    /// taken; also if the registry does not answer.
     pub fn prove_login(&self, host: &str) -> Result<bool, ImageError> {
         self.registries.prove_login(host)
     }
@@ -175,7 +196,7 @@ impl Transports {
     /// made for it: an upload is begun and cancelled.
     ///
     /// # Errors
-    /// What a push would fail with: no such repository, no leave, no writing at all.
+    /// If a push would fail: no such repository, no leave, no writing at all.
     pub fn probe_push(&self, image: &RegistryReference) -> Result<(), ImageError> {
         self.registries.probe_push(image)
     }

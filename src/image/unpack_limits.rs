@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How much images may take when they are unpacked. What exceeds a limit is refused: the same image
-/// never passes.
+/// How much images may take when they are unpacked. An image that exceeds a limit is refused: the
+/// same image never passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UnpackLimits {
@@ -37,7 +37,7 @@ impl Default for UnpackLimits {
 /// so much does no harm.
 const ANY_RATIO_BYTES: u64 = 64 << 20;
 
-/// Which limit something exceeds when it is unpacked.
+/// The limit that something exceeds when it is unpacked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Excess {

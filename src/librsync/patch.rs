@@ -18,7 +18,7 @@ pub enum PatchError {
         command: u64,
         /// Byte offset in the delta stream up to which it was read.
         position: u64,
-        /// What is wrong.
+        /// The problem.
         source: CommandError,
     },
     /// A COPY reaches outside the base.
@@ -53,7 +53,7 @@ pub enum PatchError {
 }
 
 impl PatchError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             PatchError::Output(error) => Cause::of_io(error),
@@ -70,6 +70,11 @@ impl PatchError {
 
 /// Applies the delta stream `delta` to `base` and writes the target to `out`, at most `limit`
 /// bytes of it. Constant memory; what comes out is only as trustworthy as its digest.
+///
+/// # Errors
+/// [`PatchError::Stream`] if the delta is damaged, [`PatchError::CopyOutsideBase`] if it is for another
+/// base, [`PatchError::TooLarge`] if it makes more than `limit` bytes, [`PatchError::Output`] if `out`
+/// fails.
 pub fn patch(
     base: &Base<'_>,
     delta: impl Read,

@@ -65,6 +65,9 @@ fn push_number(out: &mut Vec<u8>, number: u64, code: u8) {
 
 /// Writes the whole delta stream that turns the base into `target`: magic, `commands`, END.
 ///
+/// # Errors
+/// If `out` fails.
+///
 /// # Panics
 /// If the commands do not make exactly as many bytes as `target` has.
 pub fn write_stream(target: &[u8], commands: &[Command], out: &mut impl Write) -> io::Result<()> {
@@ -102,7 +105,7 @@ pub fn stream_len(commands: &[Command]) -> u64 {
 /// them would take as long as it likes.
 const MAX_EMPTY_COMMANDS: u64 = 1024;
 
-/// What is wrong with a delta stream, before any base is looked at.
+/// A problem of a delta stream, found before any base is looked at.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -148,6 +151,9 @@ pub struct CommandReader<R> {
 
 impl<R: Read> CommandReader<R> {
     /// Starts reading: checks the magic number.
+    ///
+    /// # Errors
+    /// [`CommandError::BadMagic`] if the stream begins otherwise; also if `input` ends before or fails.
     pub fn new(input: R) -> Result<Self, CommandError> {
         let mut reader =
             CommandReader { input, position: 0, commands: 0, empty_commands: 0, literal_left: 0 };
@@ -171,6 +177,9 @@ impl<R: Read> CommandReader<R> {
 
     /// The next command, or `None` at END. Literal bytes that were not read are passed over. After
     /// END the stream must have ended too.
+    ///
+    /// # Errors
+    /// If the stream is damaged ([`CommandError`] says how), or cannot be read.
     pub fn next_command(&mut self) -> Result<Option<Command>, CommandError> {
         self.skip_literal()?;
         let mut byte = [0];
@@ -206,6 +215,9 @@ impl<R: Read> CommandReader<R> {
     }
 
     /// Passes over what is left of the current literal.
+    ///
+    /// # Errors
+    /// [`CommandError::Truncated`] if the stream ends before the literal does; also if it cannot be read.
     pub fn skip_literal(&mut self) -> Result<(), CommandError> {
         self.copy_literal(&mut io::sink()).map_err(|error| match error {
             LiteralError::Input(error) => error,

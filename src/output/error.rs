@@ -27,17 +27,17 @@ pub enum OutputError {
     /// The system refused.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// What was being done, for instance `write`.
+        /// The action that failed, for instance `write`.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
 impl OutputError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             OutputError::IsFolder(_) | OutputError::Socket(_) => Cause::Usage,
@@ -53,7 +53,7 @@ impl OutputError {
         self.cause().kind()
     }
 
-    /// What a user can do about it, where there is something to do.
+    /// Returns what a user can do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             OutputError::IsFolder(_) => "name a file in it",

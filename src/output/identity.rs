@@ -19,12 +19,12 @@ impl FileId {
         fs::metadata(path).ok().as_ref().map(FileId::from)
     }
 
-    /// What this process reads as standard input.
+    /// Returns the file that this process reads as standard input.
     pub fn of_stdin() -> Option<Self> {
         FileId::of_open(&io::stdin())
     }
 
-    /// What this process writes as standard output.
+    /// Returns the file that this process writes as standard output.
     pub fn of_stdout() -> Option<Self> {
         FileId::of_open(&io::stdout())
     }

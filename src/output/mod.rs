@@ -1,8 +1,8 @@
 //! The output room: the one place that opens a file for a result.
 //!
 //! A regular file gets its content in one step, through a temporary file beside it. Links are
-//! followed, so that a link stays a link. What is no file (a device, a FIFO, a descriptor of this
-//! process, standard output) is written straight, and never replaced.
+//! followed, so that a link stays a link. A place that is no file (a device, a FIFO, a descriptor
+//! of this process, standard output) is written straight, and never replaced.
 //!
 //! Not here: what the result is, and whether somebody would miss what it replaces.
 
@@ -55,7 +55,7 @@ impl Output {
     /// from it.
     ///
     /// # Errors
-    /// Whatever would keep the result from being written there in the end, as far as it can be known.
+    /// If the result could not be written there in the end, as far as that can be known.
     pub fn open(path: &Path) -> Result<Self, OutputError> {
         let resolved = follow(path).map_err(OutputError::io("open", path))?;
         let sink = match resolved {

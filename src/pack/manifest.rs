@@ -5,20 +5,20 @@ use serde::Serialize;
 use super::blob::BlobId;
 use crate::image::{Descriptor, ImageReference, Manifest, media_type};
 
-/// Which manifest an image gets. Engines read both.
+/// The kind of manifest that an image gets. Engines read both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ManifestKind {
     /// Docker image manifest, version 2, schema 2.
     #[default]
     Docker,
-    /// OCI image manifest. That of a delta names its target as `subject`, where that has a manifest,
-    /// so that the referrers API finds it.
+    /// OCI image manifest. The manifest of a delta names the delta's target as `subject`, if that
+    /// has a manifest, so that the referrers API finds it.
     Oci,
 }
 
 impl ManifestKind {
-    /// What is usual at `destination`: in an OCI layout, where most tools look for OCI manifests only,
-    /// that, and elsewhere Docker's, which every engine and registry takes.
+    /// Returns the kind that is usual at `destination`: in an OCI layout, where most tools look for OCI
+    /// manifests only, that, and elsewhere Docker's, which every engine and registry takes.
     pub fn for_destination(destination: &ImageReference) -> Self {
         match destination {
             ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {

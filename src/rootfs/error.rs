@@ -13,11 +13,11 @@ pub struct RootfsError {
     pub layer: usize,
     /// Byte offset of the entry's first header in the layer's tar.
     pub offset: u64,
-    /// What is wrong.
+    /// The problem.
     pub problem: Problem,
 }
 
-/// What is wrong with one entry of a layer.
+/// A problem with one entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -40,7 +40,7 @@ pub enum Problem {
     SparseTooLarge {
         /// The file.
         path: String,
-        /// Its size with its holes, in bytes.
+        /// The file's size with its holes, in bytes.
         bytes: u64,
         /// The most that all sparse files of an image may have together, in bytes.
         limit: u64,
@@ -75,7 +75,7 @@ pub enum Problem {
     BadLink {
         /// The link.
         path: String,
-        /// What it should be the same as.
+        /// The path that the link should be the same as.
         target: String,
     },
     /// More entries than a tree may have.
@@ -91,7 +91,7 @@ impl RootfsError {
         RootfsError { layer, offset: error.offset, problem: error.problem.into() }
     }
 
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self.problem {
             Problem::SparseTooLarge { .. } | Problem::TooManyEntries(_) => Cause::TooLarge,
@@ -105,14 +105,14 @@ impl RootfsError {
         self.cause().kind()
     }
 
-    /// What to do about it, where it is more than a text.
+    /// Returns the remedy, if it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         let may_be_damage =
             matches!(self.problem, Problem::Tar(TarProblem::Checksum | TarProblem::Truncated));
         may_be_damage.then_some(Remedy::VerifyStore)
     }
 
-    /// What to do about it.
+    /// Returns what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self.problem {
             Problem::UnknownType { .. } | Problem::SparseTooLarge { .. } => {

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 use super::error::{Problem, RootfsError, shown};
 use crate::tar::{self, Entries, SparseMap};
 
-/// How many bytes all sparse files of a stack may have together with their holes. They are laid out
-/// in memory; holes take none until somebody writes there, which nobody does.
+/// How many bytes all sparse files of a stack may have together with their holes. The files are
+/// laid out in memory; holes take none until somebody writes there, which nobody does.
 pub const MAX_SPARSE_BYTES: u64 = 1 << 30;
 
 /// The contents of all sparse files of a stack of layers.

@@ -19,9 +19,9 @@ pub struct InodeId(NonZeroU32);
 /// Something in the tree, whatever its names.
 #[derive(Debug, Clone)]
 pub struct Inode<'a> {
-    /// What it is.
+    /// The kind of file, with its content.
     pub kind: Kind<'a>,
-    /// Who may do what with it, and when it was changed.
+    /// The owner, the permissions and the time of the last change.
     pub attributes: Attributes,
     /// Whether a device may see something else.
     pub doubt: Doubt,
@@ -90,7 +90,7 @@ pub struct Attributes {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Doubt {
-    /// It sees exactly this.
+    /// A device sees exactly this.
     #[default]
     None,
     /// Mode, owner or time may differ: an entry below a directory whose own entry the layer lacks
@@ -124,7 +124,7 @@ impl<'a> Tree<'a> {
         InodeId::of_index(0)
     }
 
-    /// What `id` stands for.
+    /// Returns the inode that `id` stands for.
     pub fn inode(&self, id: InodeId) -> &Inode<'a> {
         &self.inodes[id.index()]
     }
@@ -164,13 +164,13 @@ impl<'a> Tree<'a> {
         names.map(|(name, child)| (*name, child.inode))
     }
 
-    /// What `name` stands for in a directory.
+    /// Returns the inode that `name` stands for in a directory.
     pub fn child(&self, directory: InodeId, name: &[u8]) -> Option<InodeId> {
         self.names(directory)?.get(name).map(|child| child.inode)
     }
 
-    /// What is at `path`, whose names have slashes between them: the root's is empty. Symbolic links
-    /// are not followed.
+    /// Returns the inode at `path`, whose names have slashes between them: the root's is empty.
+    /// Symbolic links are not followed.
     pub fn find(&self, path: &[u8]) -> Option<InodeId> {
         let mut names = path.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
         names.try_fold(self.root(), |directory, name| self.child(directory, name))

@@ -21,7 +21,7 @@ pub enum ServerError {
     /// A file or folder of the server could not be used.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum ServerError {
     /// The database of the jobs could not be used.
     #[error("cannot {action} the database {}: {reason}", path.display())]
     Database {
-        /// What was tried, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum ServerError {
     /// The place of the v2 files could not be used.
     #[error("cannot {action} v2 deltas: {reason}")]
     Artifacts {
-        /// What was tried, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// Why not.
         reason: String,
@@ -57,7 +57,7 @@ pub enum ServerError {
         /// Why not.
         source: io::Error,
     },
-    /// Who may cannot be decided.
+    /// The server cannot decide who may use it.
     #[error("{0}")]
     Access(String),
     /// The way to the registry cannot be set up.
@@ -75,7 +75,7 @@ pub enum ServerError {
 }
 
 impl ServerError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             ServerError::InUse(_) => Cause::InUse,
@@ -97,7 +97,7 @@ impl ServerError {
         self.cause().kind()
     }
 
-    /// What to do about it, where a room below knows.
+    /// Returns the remedy, if a room below knows one.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             ServerError::Store(error) => error.remedy(),
@@ -111,7 +111,7 @@ impl ServerError {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             ServerError::InUse(_) => "stop it, or give this one a folder of its own".into(),

@@ -41,7 +41,7 @@ pub enum Ended {
 /// low priority, unless there are some already.
 ///
 /// # Errors
-/// Whatever keeps it from starting, and what it fails with while it runs.
+/// If the server cannot start, or fails while it runs.
 pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     // One more, for what has to wait.

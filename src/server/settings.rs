@@ -11,20 +11,20 @@ use crate::api::Secret;
 use crate::delta::{Effort, Goal};
 use crate::image::{Platform, UnpackLimits};
 
-/// What a server is told when it starts.
+/// The settings that a server gets when it starts.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
     /// How it is reached.
     pub listen: ListenSettings,
     /// The one registry it serves.
     pub registry: RegistrySettings,
-    /// Who may use it; `None`: anybody.
+    /// The rules for who may use it; `None`: anybody may.
     pub access: Option<AccessRules>,
     /// How it answers.
     pub answers: AnswerSettings,
     /// How deltas are made.
     pub work: WorkSettings,
-    /// What it keeps on disk.
+    /// The data that it keeps on disk.
     pub data: DataSettings,
 }
 
@@ -37,7 +37,7 @@ pub struct ListenSettings {
     pub metrics: Option<SocketAddr>,
     /// With these it speaks TLS, otherwise plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// What devices reach it by, for absolute URLs; otherwise a request's own words are taken.
+    /// The URL that devices reach it by, for absolute URLs; otherwise a request's own words are taken.
     pub public_url: Option<String>,
     /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
@@ -54,7 +54,7 @@ pub struct ListenSettings {
 pub struct TlsFiles {
     /// The certificate and those that it hangs on.
     pub certificate: PathBuf,
-    /// Its private key.
+    /// The certificate's private key.
     pub key: PathBuf,
 }
 
@@ -65,7 +65,7 @@ pub struct RegistrySettings {
     pub host: String,
     /// The user that the server itself is there.
     pub user: String,
-    /// Its password; without one the server asks for everything without credentials.
+    /// The user's password; without one the server asks for everything without credentials.
     pub password: Option<Secret>,
     /// Certificate authorities to trust beside the system's, PEM.
     pub ca_file: Option<PathBuf>,
@@ -75,19 +75,19 @@ pub struct RegistrySettings {
     pub silence: Duration,
     /// How often a request of a build that fails is repeated before the build gives its place back.
     pub retries: u32,
-    /// Which image of an index is meant. balena's builders push single manifests, which this is
-    /// nothing to. Without it an index is served only where it holds one image.
+    /// The platform whose image of an index is meant. balena's builders push single manifests,
+    /// which this is nothing to. Without it an index is served only if it holds one image.
     pub platform: Option<Platform>,
 }
 
-/// Who may use the server.
+/// The rules for who may use the server.
 #[derive(Debug, Clone)]
 pub struct AccessRules {
     /// Files with keys that tokens are verified with: certificates, public keys, JWKS.
     pub key_files: Vec<PathBuf>,
     /// The one algorithm that tokens may be signed with.
     pub algorithm: String,
-    /// Who issues tokens (`iss`).
+    /// The issuer of tokens (`iss`).
     pub issuer: String,
     /// Whom tokens are for (`aud`).
     pub audience: String,
@@ -111,7 +111,7 @@ pub struct AnswerSettings {
     pub worth_ratio: f64,
     /// How long the URL of a v2 delta can be used.
     pub download_expiry: Duration,
-    /// What such URLs are signed with; otherwise a key is made and kept in the data folder.
+    /// The key that such URLs are signed with; otherwise a key is made and kept in the data folder.
     pub download_key: Option<Secret>,
 }
 
@@ -122,21 +122,21 @@ pub struct WorkSettings {
     pub max_builds: usize,
     /// Deltas that may wait to be made.
     pub max_queue: usize,
-    /// Those among them that may be of one fleet, without what releases asked for.
+    /// Deltas among the waiting ones that may be of one fleet, without what releases asked for.
     pub max_fleet_queue: usize,
-    /// Those among them that one caller may have asked for.
+    /// Deltas among the waiting ones that one caller may have asked for.
     pub max_caller_queue: usize,
-    /// What all builds together may take, in bytes; `None`: half of what the process may have.
+    /// The memory that all builds together may take, in bytes; `None`: half of what the process may have.
     pub memory: Option<u64>,
-    /// What one build's encoder may take, in bytes.
+    /// The memory that one build's encoder may take, in bytes.
     pub build_memory: u64,
     /// How hard the encoder tries.
     pub effort: Effort,
-    /// What a delta is to be good for.
+    /// The goal that deltas are made for.
     pub goal: Goal,
-    /// Which fleets have other links than `goal` says.
+    /// The fleets that have other links than `goal` says.
     pub link_rates: Option<LinkRateFile>,
-    /// What images may unpack to.
+    /// The limits on what images may unpack to.
     pub limits: UnpackLimits,
     /// How long a delta that nobody waits for any more is kept in the queue.
     pub grace: Duration,
@@ -156,7 +156,7 @@ pub struct LinkRateFile {
     pub parse_rate: fn(&str) -> Result<u64, String>,
 }
 
-/// What the server keeps on disk.
+/// The data that the server keeps on disk.
 #[derive(Debug, Clone)]
 pub struct DataSettings {
     /// The folder for everything.

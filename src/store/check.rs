@@ -15,7 +15,7 @@ use crate::image::{DiffId, Digest};
 
 const CHUNK: usize = 256 << 10;
 
-/// What [`Store::verify`] found.
+/// The findings of [`Store::verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -26,7 +26,7 @@ pub struct VerifyReport {
     /// The layers that did not hash to their names, that the disk could not give back, or in whose
     /// place something else stood; they have been dropped and will be fetched again when next needed.
     pub damaged: Vec<DiffId>,
-    /// What could not be checked or dropped, and why.
+    /// The files that could not be checked or dropped, and why.
     pub troubles: Vec<Trouble>,
 }
 
@@ -48,7 +48,7 @@ impl Store {
     /// large store little by little.
     ///
     /// # Errors
-    /// That the store cannot be listed.
+    /// If the store cannot be listed.
     pub fn verify_next(&self, last: Option<DiffId>) -> Result<Option<VerifiedLayer>, StoreError> {
         let layers = self.list()?;
         let next = layers.into_iter().find(|diff_id| last.is_none_or(|last| *diff_id > last));
@@ -65,8 +65,11 @@ impl Store {
         }))
     }
 
-    /// Hashes every stored layer, several at a time, and drops those that are damaged. What cannot be
-    /// checked is told in the report and keeps nothing else from being checked.
+    /// Hashes every stored layer, several at a time, and drops those that are damaged. A layer that
+    /// cannot be checked is told in the report and keeps no other from being checked.
+    ///
+    /// # Errors
+    /// If the store cannot be listed.
     pub fn verify(&self) -> Result<VerifyReport, StoreError> {
         let layers = self.list()?;
         let checked: Vec<_> =

@@ -16,7 +16,7 @@ use super::workspace::{self, Leftovers};
 use super::{Store, StoreError};
 use crate::image::DiffId;
 
-/// What to keep; without limits everything stays.
+/// The limits on what to keep; without any, everything stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GcLimits {
@@ -26,7 +26,7 @@ pub struct GcLimits {
     pub older_than: Option<Duration>,
 }
 
-/// What [`Store::gc`] did.
+/// The results of [`Store::gc`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GcReport {
@@ -42,11 +42,11 @@ pub struct GcReport {
     pub in_use_layers: u64,
     /// Bytes freed that killed processes had left half-done.
     pub leftover_bytes: u64,
-    /// What could not be opened or removed, and why.
+    /// The files and folders that could not be opened or removed, and why.
     pub troubles: Vec<Trouble>,
 }
 
-/// What the store holds.
+/// The counts of what the store holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct StoreInfo {
@@ -66,7 +66,7 @@ pub struct StoreInfo {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LayerUse {
-    /// Its length in bytes.
+    /// The layer's length in bytes.
     pub bytes: u64,
     /// When somebody last worked with it.
     pub last_used: SystemTime,
@@ -81,6 +81,9 @@ struct StoredLayer {
 
 impl Store {
     /// Counts what the store holds.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read.
     pub fn info(&self) -> Result<StoreInfo, StoreError> {
         let entries = self.entries()?;
         let incoming = file_names(&self.incoming()).map_err(io_error("list", &self.incoming()))?;
@@ -97,6 +100,9 @@ impl Store {
     }
 
     /// How large each stored layer is and when it was last used, in no order.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read.
     pub fn layer_uses(&self) -> Result<Vec<LayerUse>, StoreError> {
         let layer_use =
             |entry: StoredLayer| LayerUse { bytes: entry.bytes, last_used: entry.last_used };
@@ -105,12 +111,19 @@ impl Store {
 
     /// Deletes what `limits` says, but never a layer that a process uses, and what killed
     /// processes left half-done.
+    ///
+    /// # Errors
+    /// If the store cannot be listed, or the state of a layer's file cannot be read. A layer that cannot be
+    /// removed is told in the report instead.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
         self.collect(limits, self.remove_leftovers(), true)
     }
 
-    /// What [`gc`](Self::gc) would delete at this moment; nothing is. What killed processes left goes
-    /// whenever the store is opened, so that none of that is left to count.
+    /// Returns what [`gc`](Self::gc) would delete at this moment; nothing is deleted. Leftovers of
+    /// killed processes go whenever the store is opened, so that there are none to count.
+    ///
+    /// # Errors
+    /// The same as those of [`gc`](Self::gc).
     pub fn gc_preview(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
         self.collect(limits, Leftovers::default(), false)
     }

@@ -19,7 +19,7 @@ pub enum StoreError {
     /// A file or folder of the store could not be used.
     #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum StoreError {
     Obstacle {
         /// Where.
         path: PathBuf,
-        /// What kind of file stands there.
+        /// The kind of file that stands there.
         kind: &'static str,
     },
     /// The bytes of a layer could not be had from where the image lives.
@@ -71,7 +71,7 @@ pub enum StoreError {
     /// The image contradicts itself.
     #[error(transparent)]
     Image(Box<ImageError>),
-    /// What came in is not the layer that the image's config names.
+    /// The bytes that came in are not the layer that the image's config names.
     #[error("layer {expected} unpacks to {actual}: it is not the layer that the config names")]
     WrongDiffId {
         /// The diff ID that the config names.
@@ -79,7 +79,7 @@ pub enum StoreError {
         /// The digest of what came in.
         actual: DiffId,
     },
-    /// A stored layer is not what it was when it came in. It is not in the store any more.
+    /// A stored layer is not what it was when it came in. The layer is not in the store any more.
     #[error("the layer {diff_id} in the store was damaged and has been dropped")]
     Damaged {
         /// The layer.
@@ -110,7 +110,7 @@ impl From<ImageError> for StoreError {
 }
 
 impl StoreError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             StoreError::NoDefaultPath => Cause::NoFile,
@@ -131,7 +131,7 @@ impl StoreError {
         self.cause().kind()
     }
 
-    /// What to do about it, where that is known.
+    /// Returns the remedy, if one is known.
     pub fn remedy(&self) -> Option<Remedy> {
         Some(match self {
             StoreError::NoDefaultPath => Remedy::NameStore,

@@ -19,10 +19,15 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in the folder `path`, which is created (mode 0700) where it does not exist,
-    /// and removes what killed processes left half-done in it, as far as that can be removed.
+    /// Opens the store in the folder `path`, which is created (mode 0700) if it does not exist, and
+    /// removes what killed processes left half-done in it, as far as that can be removed.
+    ///
+    /// # Errors
+    /// [`StoreError::NotAStore`] if the folder holds other things, [`StoreError::UnknownFormat`] if a newer
+    /// version made the store or its format cannot be told; also if the folder cannot be read or created.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store = Store { root: path.into(), limits: UnpackLimits::default(), reads_first: false };
+        let store =
+            Store { root: path.into(), limits: UnpackLimits::default(), reads_first: false };
         store.refuse_foreign()?;
         for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
             create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
@@ -34,8 +39,11 @@ impl Store {
         Ok(store)
     }
 
-    /// The folder used where nobody names one: `remora` under the user's cache directory
+    /// Returns the folder used if nobody names one: `remora` under the user's cache directory
     /// (`XDG_CACHE_HOME`, otherwise `~/.cache`).
+    ///
+    /// # Errors
+    /// [`StoreError::NoDefaultPath`] if neither variable holds an absolute path.
     pub fn default_path() -> Result<PathBuf, StoreError> {
         let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
         let cache = variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")));
@@ -58,7 +66,7 @@ impl Store {
         self.reads_first
     }
 
-    /// What images may unpack to here.
+    /// Returns the limits on what images may unpack to here.
     pub fn limits(&self) -> UnpackLimits {
         self.limits
     }
@@ -69,6 +77,9 @@ impl Store {
     }
 
     /// A folder for temporary files on the store's file system.
+    ///
+    /// # Errors
+    /// If the folder cannot be created or locked.
     pub fn scratch(&self) -> Result<Workspace, StoreError> {
         Workspace::unique(&self.scratch_parent())
     }

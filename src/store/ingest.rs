@@ -31,9 +31,14 @@ const CHUNK: usize = 128 << 10;
 const FETCHES: usize = 4;
 
 impl Store {
-    /// The layers of several images, bottom first, one list for each image. What the store does not
-    /// have is fetched, several layers at a time. Reports to the stage [`Fetch`](Stage::Fetch), which
-    /// knows all that is to come before the first byte does.
+    /// Returns the layers of several images, bottom first, one list for each image. Layers that the
+    /// store does not have are fetched, several at a time. Reports to the stage
+    /// [`Fetch`](Stage::Fetch), which knows all that is to come before the first byte does.
+    ///
+    /// # Errors
+    /// If a layer cannot be fetched or unpacked ([`StoreError::Source`]), is not what the config names
+    /// ([`StoreError::WrongDiffId`]), exceeds the limits or cannot be stored; also if an image contradicts
+    /// itself or exceeds the limits as a whole.
     pub fn ensure_layers(
         &self,
         images: &[&Image],
@@ -124,6 +129,9 @@ impl Store {
     /// Layer number `index` (from 0, the bottom) of `image`: mapped if the store has it, otherwise
     /// fetched, unpacked and checked against its diff ID in one pass. Reports to the stage
     /// [`Fetch`](Stage::Fetch).
+    ///
+    /// # Errors
+    /// The same as those of [`ensure_layers`](Self::ensure_layers), of this one layer.
     pub fn ensure_layer(
         &self,
         image: &Image,
@@ -159,6 +167,10 @@ impl Store {
     /// The layer `diff_id`: mapped if the store has it, otherwise brought in from the uncompressed
     /// bytes that `open` gives, in one pass. `open` is not called if another thread or process
     /// brings the same layer in meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError::Source`] if the bytes cannot be had, [`StoreError::WrongDiffId`] if they are not those of
+    /// the layer, [`StoreError::TooLarge`] if they exceed the limits; also if they cannot be stored.
     pub fn ensure<'a>(
         &self,
         diff_id: DiffId,

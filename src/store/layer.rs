@@ -137,7 +137,7 @@ impl Deref for Layer {
 /// For whoever finds that something does not fit: if a layer is damaged, nothing else is to blame.
 ///
 /// # Errors
-/// That of the first layer that is damaged or cannot be read.
+/// If a layer is damaged or cannot be read: the error of the first such layer.
 pub fn verify_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<(), StoreError> {
     let mut layers: Vec<&Layer> = layers.into_iter().collect();
     layers.sort_by_key(|layer| layer.diff_id());
@@ -147,7 +147,10 @@ pub fn verify_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<
 }
 
 impl Store {
-    /// The layer `diff_id`, if the store has it. Its bytes were checked when they came in.
+    /// Returns the layer `diff_id`, if the store has it. The layer's bytes were checked when they came in.
+    ///
+    /// # Errors
+    /// If the layer's file cannot be opened, locked or mapped.
     pub fn layer(&self, diff_id: DiffId) -> Result<Option<Layer>, StoreError> {
         let path = self.layer_path(&diff_id);
         loop {

@@ -143,9 +143,9 @@ impl Slot {
 /// The last words of a process that touched a page that the disk has lost.
 #[derive(Debug, Clone, Copy)]
 pub struct LastWords {
-    /// What stands before the file's path.
+    /// The text before the file's path.
     pub before: &'static str,
-    /// What stands after the file's path.
+    /// The text after the file's path.
     pub after: &'static str,
     /// The status that the process ends with.
     pub status: i32,

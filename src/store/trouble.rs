@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct Trouble {
     /// Where.
     pub path: PathBuf,
-    /// What is the matter.
+    /// The problem.
     pub problem: String,
 }
 

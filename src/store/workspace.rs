@@ -20,7 +20,10 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Creates an empty temporary file in the folder. It goes with the folder at the latest.
+    /// Creates an empty temporary file in the folder. The file goes with the folder at the latest.
+    ///
+    /// # Errors
+    /// If the file cannot be created.
     pub fn new_file(&self) -> Result<TemporaryFile, StoreError> {
         TemporaryFile::new_in(&self.path).map_err(io_error("create a file in", &self.path))
     }

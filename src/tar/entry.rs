@@ -17,16 +17,16 @@ use super::sparse_readers::Storage;
 pub struct Entry<'a> {
     /// Where the entry begins: the offset of its first header in the tar, in bytes.
     pub start: u64,
-    /// What is stored of the entry, as a range of the tar's bytes. The map of a sparse file in format
-    /// 1.0 is part of it, padding is not.
+    /// The stored part of the entry, as a range of the tar's bytes. The map of a sparse file in
+    /// format 1.0 is part of it, padding is not.
     pub stored: Range<u64>,
     /// The content in the tar: what is stored, without a map.
     pub content: Range<u64>,
     /// The name.
     pub name: Name<'a>,
-    /// What a link leads to.
+    /// The target of a link.
     pub link_name: &'a [u8],
-    /// What the entry is.
+    /// The kind of entry.
     pub entry_type: EntryType,
     /// Where the content belongs, if the file is stored without its holes.
     pub sparse: Option<SparseMap>,

@@ -1,6 +1,6 @@
 //! The types of entries, and the type flags that stand for them.
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EntryType {
     /// A regular file, sparse or not.

@@ -8,11 +8,11 @@ use std::io;
 pub struct TarError {
     /// Byte offset of the entry's first header in the tar.
     pub offset: u64,
-    /// What is wrong.
+    /// The problem.
     pub problem: TarProblem,
 }
 
-/// What is wrong with one entry of a tar.
+/// A problem with one entry of a tar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TarProblem {

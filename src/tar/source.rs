@@ -21,7 +21,7 @@ pub trait Source {
 #[derive(Debug)]
 pub struct Forward<R>(pub R);
 
-/// An archive that can be sought in. What is left out is not read.
+/// An archive that can be sought in. A part that is left out is not read.
 #[derive(Debug)]
 pub struct Seeking<R> {
     inner: R,

@@ -17,8 +17,8 @@ pub enum HeaderStyle {
     /// A ustar header of a file that anybody may read, owned by nobody in particular and of no
     /// particular time.
     Ustar,
-    /// What a reader must know, name, size and checksum; the rest is zero as in tars before POSIX.
-    /// Such headers compress best.
+    /// The fields that a reader must know, name, size and checksum; the rest is zero as in tars
+    /// before POSIX. Such headers compress best.
     Smallest,
 }
 
@@ -38,8 +38,8 @@ pub fn archive_len(size: u64) -> u64 {
     BLOCK as u64 + size.next_multiple_of(BLOCK as u64) + END.len() as u64
 }
 
-/// Writes files one after another. What is written to it is the content of the file that was started
-/// last.
+/// Writes files one after another. The bytes that are written to it are the content of the file
+/// that was started last.
 #[derive(Debug)]
 pub struct Writer<W> {
     out: W,
@@ -54,7 +54,7 @@ impl<W: Write> Writer<W> {
         Writer { out, left: 0, padding: 0 }
     }
 
-    /// Starts a file. Its content has to be written next, all of it.
+    /// Starts a file. The file's content has to be written next, all of it.
     ///
     /// # Errors
     /// If writing fails, the name is too long, or content of the file before is missing.

@@ -1,10 +1,11 @@
 //! Temporary files that never stay behind: one that is dropped goes, and an interrupt discards
 //! them all at once.
 //!
-//! Whatever Remora writes to disk is written here first and appears under its name in one step,
-//! complete and synced. A process that dies without warning can leave a file named
+//! Everything that Remora writes to disk is written here first and appears under its name in one
+//! step, complete and synced. A process that dies without warning can leave a file named
 //! `.remora-*.tmp`; it is never taken for anything else. Each is locked (flock) while its process
-//! lives, so that whoever writes into the same folder next can tell it from one in use and remove it.
+//! lives, so that whoever writes into the same folder next can tell it from one in use and remove
+//! it.
 
 mod leftovers;
 mod name;
@@ -44,8 +45,8 @@ pub struct TemporaryFile {
 }
 
 impl TemporaryFile {
-    /// Creates an empty file in `folder`, which must be on the file system it is to stay on. Its
-    /// mode is what the umask leaves of 0666.
+    /// Creates an empty file in `folder`, which must be on the file system it is to stay on. The
+    /// file's mode is what the umask leaves of 0666.
     pub fn new_in(folder: &Path) -> io::Result<Self> {
         let mut live = live();
         loop {
@@ -72,7 +73,7 @@ impl TemporaryFile {
         &self.file
     }
 
-    /// Its temporary path.
+    /// Returns the file's temporary path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -105,8 +106,9 @@ fn without_path(error: io::Error) -> io::Error {
     system.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
-/// Creates the folder `path` and those above it with the mode `mode`, where they are missing, and
-/// makes their names durable: otherwise a power cut may take a folder with all that was synced in it.
+/// Creates the folder `path` and those above it with the mode `mode`, if they are missing, and
+/// makes their names durable: otherwise a power cut may take a folder with all that was synced in
+/// it.
 pub fn create_folders(path: &Path, mode: u32) -> io::Result<()> {
     for folder in missing_folders(path).iter().rev() {
         match DirBuilder::new().mode(mode).create(folder) {
@@ -157,7 +159,7 @@ impl Drop for TemporaryFile {
 pub struct TemporaryPath(PathBuf);
 
 impl TemporaryPath {
-    /// Its temporary path.
+    /// Returns the file's temporary path.
     pub fn path(&self) -> &Path {
         &self.0
     }

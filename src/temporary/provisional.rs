@@ -16,7 +16,7 @@ pub struct Provisional {
 }
 
 impl Provisional {
-    /// Creates the folder `path` and those above it, where they are missing.
+    /// Creates the folder `path` and those above it, if they are missing.
     pub fn create_folders(&mut self, path: &Path) -> io::Result<()> {
         let mut live = live();
         let missing = missing_folders(path);

@@ -26,7 +26,7 @@ const INODE_BYTES: u64 = 128;
 /// Bytes of memory that a name of the target takes in a plan, and in a list that is read back.
 const NAME_BYTES: u64 = 128;
 
-/// What a delta is made of: uncompressed layer tars from the bottom up, and the target's config.
+/// The parts that a delta is made of: uncompressed layer tars from the bottom up, and the target's config.
 #[derive(Debug, Clone, Copy)]
 pub struct Layers<'a> {
     /// The image that devices have.
@@ -42,7 +42,8 @@ pub struct Layers<'a> {
 /// images and options give the same bytes everywhere.
 ///
 /// # Errors
-/// Whatever keeps it from being made. What `out` has then is of no use.
+/// If a layer cannot be fetched or stored, or is damaged in the store; otherwise the same as those
+/// of [`create_from_layers`]. The content of `out` is then of no use.
 pub fn create(
     base: &Image,
     target: &Image,
@@ -94,6 +95,10 @@ fn refuse_damaged(
 }
 
 /// Makes a v2 delta from layers that are at hand; otherwise the same as [`create`].
+///
+/// # Errors
+/// If an image's layers are no valid file tree, rsync cannot make the target from the base, memory does
+/// not suffice, `out` fails, `progress` stops the work or the delta does not pass its check.
 pub fn create_from_layers(
     layers: &Layers<'_>,
     options: &CreateOptions,

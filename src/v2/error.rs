@@ -16,9 +16,9 @@ pub enum V2Error {
     /// An image's layers are no valid file tree.
     #[error("the {side} image: {source}")]
     Layers {
-        /// Which image, `base` or `target`.
+        /// The image, `base` or `target`.
         side: &'static str,
-        /// What is wrong with it.
+        /// The problem with it.
         source: RootfsError,
     },
     /// An image could not be read.
@@ -31,17 +31,17 @@ pub enum V2Error {
     /// other files than the target's.
     #[error("{side} layer {layer} in the store does not hash to its diff ID {diff_id}")]
     DamagedLayer {
-        /// Which image's layer, `base` or `target`.
+        /// The image whose layer it is, `base` or `target`.
         side: &'static str,
         /// Number of the layer, counted from 1 at the bottom.
         layer: usize,
-        /// Its diff ID.
+        /// The layer's diff ID.
         diff_id: DiffId,
     },
     /// The metadata is longer than devices read.
     #[error("the target's config takes {bytes} bytes, and devices read {limit} at most")]
     ConfigTooLong {
-        /// Its length in the delta.
+        /// The metadata's length in the delta, in bytes.
         bytes: usize,
         /// The most there may be.
         limit: usize,
@@ -64,9 +64,9 @@ pub enum V2Error {
         base_names: usize,
         /// How many names the target has, about.
         target_names: usize,
-        /// What [`CreateOptions::memory`](super::CreateOptions::memory) should be, in bytes.
+        /// The value that [`CreateOptions::memory`](super::CreateOptions::memory) should have, in bytes.
         needed: u64,
-        /// What it is.
+        /// The value that it has, in bytes.
         allowed: u64,
     },
     /// The delta could not be written, or read back.
@@ -97,7 +97,7 @@ impl V2Error {
         }
     }
 
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             V2Error::Image(error) => error.cause(),
@@ -123,7 +123,7 @@ impl V2Error {
         self.cause().kind()
     }
 
-    /// What to do about it, where a room below knows.
+    /// Returns the remedy, if a room below knows one.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             V2Error::Layers { source, .. } => source.remedy(),
@@ -135,7 +135,7 @@ impl V2Error {
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             V2Error::Batch(BatchError { problem: BatchProblem::Metadata, .. }) => {
@@ -170,28 +170,28 @@ impl From<StoreError> for V2Error {
     }
 }
 
-/// What is wrong with a batch, and where.
+/// A problem of a batch, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("at byte {position}: {problem}")]
 #[non_exhaustive]
 pub struct BatchError {
     /// How many bytes of the delta had been read.
     pub position: u64,
-    /// What is wrong.
+    /// The problem.
     pub problem: BatchProblem,
 }
 
-/// What is wrong with a batch.
+/// A problem of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchProblem {
-    /// It stops too early.
+    /// The batch stops too early.
     #[error("it ends too early")]
     Truncated,
     /// There is more after its end.
     #[error("there is more after its end")]
     TrailingBytes,
-    /// It could not be read.
+    /// The batch could not be read.
     #[error("cannot be read: {0}")]
     Io(String),
     /// The JSON in front is missing or not a v2 delta's.
@@ -203,14 +203,14 @@ pub enum BatchProblem {
          not a kind of batch that is read here"
     )]
     Header {
-        /// Its protocol version.
+        /// The batch's protocol version.
         protocol: i32,
-        /// Its stream flags.
+        /// The batch's stream flags.
         flags: u32,
-        /// Its compatibility flags.
+        /// The batch's compatibility flags.
         compat: u32,
     },
-    /// It is one of ours, and a bit of it is not as it was.
+    /// The batch is one of ours, and a bit of it is not as it was.
     #[error("its checksum is wrong: it is damaged")]
     Checksum,
     /// A number that is longer than numbers are.
@@ -230,7 +230,7 @@ pub enum BatchProblem {
     Content {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The problem.
         problem: &'static str,
     },
 }

@@ -15,7 +15,7 @@ use crate::rootfs::Tree;
 /// How much of the delta is read at a time.
 const BUFFER: usize = 256 << 10;
 
-/// What a v2 delta is made of. Field names are part of the command line's answers and stay.
+/// The composition of a v2 delta. Field names are part of the command line's answers and stay.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -86,8 +86,9 @@ impl<'l> FromIterator<ListEntry<'l>> for Counts {
     }
 }
 
-/// Says what the v2 delta that `input` reads is made of. Its structure is checked to the end, and one
-/// of ours against its checksum. With `base`, the tree that it applies to, every file is made, too.
+/// Says what the v2 delta that `input` reads is made of. The delta's structure is checked to the
+/// end, and one of ours against its checksum. With `base`, the tree that it applies to, every file
+/// is made, too.
 ///
 /// # Errors
 /// If it is damaged, no v2 delta, or made for another base.

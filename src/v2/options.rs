@@ -5,11 +5,11 @@ use crate::delta::Effort;
 /// Room for the names of images with some 350,000 files each.
 const MEMORY: u64 = 256 << 20;
 
-/// Which names of the target the file list has.
+/// The names of the target that the file list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ListScope {
-    /// Those that change. The smallest delta, and devices read only what they must.
+    /// The names that change. The smallest delta, and devices read only what they must.
     #[default]
     Pruned,
     /// All of them. A device whose files are not the base's notices (rsync's exit code 23), and
@@ -21,7 +21,7 @@ pub enum ListScope {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct CreateOptions {
-    /// Which names the file list has.
+    /// The names that the file list has.
     pub list: ListScope,
     /// Makes devices write files anew of which only attributes change. Without it rsync changes
     /// them in place, which the base image on the device, sharing the inode, sees too.

@@ -14,12 +14,12 @@ pub struct DeltaReport {
     pub base_id: ImageId,
     /// The image that it makes.
     pub target_id: ImageId,
-    /// What a device with the base fetches without a delta; `None` where the target comes from a docker
+    /// The bytes that a device with the base fetches without a delta; `None` if the target comes from a docker
     /// archive.
     pub pull_bytes: Option<u64>,
     /// Bytes of the delta.
     pub delta_bytes: u64,
-    /// What they are made of.
+    /// The parts that they are made of.
     #[serde(flatten)]
     pub sizes: Sizes,
     /// Wall time of the work, in seconds.
@@ -30,7 +30,7 @@ pub struct DeltaReport {
     pub peak_memory: Option<u64>,
 }
 
-/// What a v2 delta is made of.
+/// The parts of a v2 delta, by their sizes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Sizes {

@@ -26,12 +26,12 @@ use crate::space::{SpaceWatch, check_space};
 use crate::store::{Store, Workspace, verify_layers};
 use crate::temporary::{TemporaryFile, TemporaryPath};
 
-/// How the rebuilt image is to be wrapped up. Its config, and so its image ID, are the target's.
+/// How the rebuilt image is to be wrapped up. The image's config, and so its ID, are the target's.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApplyOptions {
-    /// Which manifest the image gets. It is not the target's own, which has gone with the compressed
-    /// layers that it names.
+    /// The kind of manifest that the image gets: not the target's own, which has gone with the
+    /// compressed layers that it names.
     pub manifest: ManifestKind,
     /// Leave the layers uncompressed.
     pub plain_layers: bool,
@@ -42,7 +42,7 @@ pub struct ApplyOptions {
 }
 
 impl ApplyOptions {
-    /// What is usual at `destination`.
+    /// Returns the options that are usual at `destination`.
     pub fn for_destination(destination: &ImageReference) -> Self {
         ApplyOptions {
             manifest: ManifestKind::for_destination(destination),
@@ -52,7 +52,7 @@ impl ApplyOptions {
     }
 }
 
-/// A target image that has been rebuilt. Its layers are temporary files that go when it is dropped.
+/// A target image that has been rebuilt. The image's layers are temporary files that go when it is dropped.
 #[derive(Debug)]
 pub struct Rebuilt {
     image: PackedImage,
@@ -65,7 +65,7 @@ impl Rebuilt {
         self.image.contents()
     }
 
-    /// What the delta was made of.
+    /// Returns the report on what the delta was made of.
     pub fn report(&self) -> &DeltaReport {
         &self.report
     }
@@ -76,8 +76,8 @@ impl Rebuilt {
 /// grow with the images.
 ///
 /// # Errors
-/// Whatever does not fit, with the layer, the number of the command and the byte offset. Nothing is
-/// left behind.
+/// If something does not fit: the error names the layer, the number of the command and the byte
+/// offset. Nothing is left behind.
 pub fn apply(
     base: &Image,
     delta: &Image,

@@ -29,7 +29,7 @@ pub struct CreateOptions {
     pub encoding: Options,
     /// How blobs are compressed. A docker archive takes none.
     pub compression: Compression,
-    /// Which manifest the delta gets.
+    /// The kind of manifest that the delta gets.
     pub manifest: ManifestKind,
     /// Apply the delta once and compare every diff ID before it is handed out.
     pub verify: bool,
@@ -59,7 +59,7 @@ impl Default for CreateOptions {
     }
 }
 
-/// A delta image that has been made. Its blobs are temporary files that go when it is dropped.
+/// A delta image that has been made. The delta's blobs are temporary files that go when it is dropped.
 #[derive(Debug)]
 pub struct Delta {
     image: PackedImage,
@@ -72,7 +72,7 @@ impl Delta {
         self.image.contents()
     }
 
-    /// What it is made of.
+    /// Returns the report on what it is made of.
     pub fn report(&self) -> &DeltaReport {
         &self.report
     }
@@ -88,7 +88,8 @@ pub(super) struct DeltaLayer<W> {
 /// into it. The same two images and options give the same bytes everywhere.
 ///
 /// # Errors
-/// Whatever keeps it from being made; nothing is left behind.
+/// If a layer cannot be fetched or stored, no device could apply the delta, its blobs cannot be
+/// written, `progress` stops the work or the delta does not pass its check. Nothing is left behind.
 pub fn create(
     base: &Image,
     target: &Image,

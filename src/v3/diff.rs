@@ -17,7 +17,7 @@ use crate::pack::{Allowance, Compression};
 use crate::progress::Progress;
 use crate::store::Store;
 
-/// What is to be found out.
+/// The scope of a diff.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct DiffOptions {
@@ -31,14 +31,14 @@ pub struct DiffOptions {
     pub files: usize,
 }
 
-/// What a delta would cost, and why.
+/// The cost of a delta, and the reasons for it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct DiffReport {
     /// The delta that would be made; it has no digest.
     #[serde(flatten)]
     pub delta: DeltaReport,
-    /// How many times smaller the delta is than a plain pull, where that is known.
+    /// How many times smaller the delta is than a plain pull, if that is known.
     pub ratio: Option<f64>,
     /// Estimated time for a device to fetch and apply the delta, in seconds.
     pub update_seconds: Option<f64>,
@@ -48,8 +48,12 @@ pub struct DiffReport {
     pub files: Vec<FileCost>,
 }
 
-/// Says what the delta from `base` to `target` would cost. It is computed exactly as
+/// Says what the delta from `base` to `target` would cost. The delta is computed exactly as
 /// [`create`](super::create) does, then thrown away.
+///
+/// # Errors
+/// If a delta between the images could not be applied ([`V3Error::BaseWithoutLayers`],
+/// [`V3Error::NotLinux`]), or a layer cannot be fetched or stored.
 pub fn diff(
     base: &Image,
     target: &Image,

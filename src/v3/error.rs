@@ -31,7 +31,7 @@ pub enum V3Error {
     BaseLabel {
         /// The delta.
         reference: String,
-        /// What the label holds, shortened.
+        /// The text that the label holds, shortened.
         text: String,
     },
     /// The delta has more or fewer layers than the image that it makes.
@@ -76,7 +76,7 @@ pub enum V3Error {
     Layer {
         /// Number of the layer, counted from 1 at the bottom.
         layer: usize,
-        /// What is wrong with it.
+        /// The problem with it.
         source: LayerError,
     },
     /// A delta that was just made does not make its target; it was not published.
@@ -93,11 +93,11 @@ pub enum V3Error {
     Write(#[from] io::Error),
 }
 
-/// What is wrong with one layer of a delta.
+/// A problem with one layer of a delta.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LayerError {
-    /// Its bytes could not be read.
+    /// The layer's bytes could not be read.
     #[error(transparent)]
     Read(Box<ImageError>),
     /// Engines do not read zstd here.
@@ -124,7 +124,7 @@ pub enum LayerError {
     /// The delta cannot be applied.
     #[error(transparent)]
     Patch(PatchError),
-    /// What the delta makes is not the target's layer.
+    /// The bytes that the delta makes are not the target's layer.
     #[error("rebuilt as {actual} instead of {expected}")]
     WrongDiffId {
         /// The diff ID in the target's config.
@@ -135,7 +135,7 @@ pub enum LayerError {
 }
 
 impl V3Error {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             V3Error::Image(error) => error.cause(),
@@ -159,7 +159,7 @@ impl V3Error {
         self.cause().kind()
     }
 
-    /// What to do about it, where a room below knows.
+    /// Returns the remedy, if a room below knows one.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             V3Error::Image(error) => error.remedy(),
@@ -191,7 +191,7 @@ impl V3Error {
         }
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             V3Error::Image(error) => return error.hint(),
@@ -219,7 +219,7 @@ impl V3Error {
 }
 
 impl LayerError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             LayerError::Read(error) => error.cause(),
@@ -234,7 +234,7 @@ impl LayerError {
         self.cause().kind()
     }
 
-    /// One line that says what to do about it, where there is something to do.
+    /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
             LayerError::Read(error) => error.hint(),

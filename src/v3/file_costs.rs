@@ -17,7 +17,7 @@ pub struct FileCost {
     pub layers: u64,
     /// Bytes that it takes in the uncompressed layers, tar headers included.
     pub size: u64,
-    /// Those that the delta brings, before compression.
+    /// Bytes among these that the delta brings, before compression.
     pub literal_bytes: u64,
 }
 

@@ -35,12 +35,12 @@ fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok,
     to.collect_str(reference)
 }
 
-/// The deltas in the repository of `image` that make it or apply to it, those that make it first and
+/// Returns the deltas in the repository of `image` that make it or apply to it, those that make it first and
 /// smaller ones first. Found among the manifests that refer to the image's, and behind tags that begin with
 /// `delta-`; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
 ///
 /// # Errors
-/// Whatever keeps the registry from answering. A manifest that is no delta, or is gone, is passed over.
+/// If the registry does not answer. A manifest that is no delta, or is gone, is passed over.
 pub fn find_deltas(
     transports: &Transports,
     image: &RegistryReference,

@@ -15,7 +15,7 @@ use crate::progress::Progress;
 /// Says what the delta image `delta` is made of, ours or balena-engine's. Reads all its blobs.
 ///
 /// # Errors
-/// Whatever keeps it from being read; also if it makes more than `limits` allow.
+/// If the delta cannot be read, or makes more than `limits` allow.
 pub fn inspect(
     delta: &Image,
     limits: &UnpackLimits,

@@ -4,7 +4,7 @@ use super::V3Error;
 use crate::Dialect;
 use crate::image::{Image, ImageConfig, ImageError, ImageId, parse_config};
 
-/// What an OCI manifest of a delta says it is (OCI image spec, manifest, "artifactType").
+/// The type that an OCI manifest of a delta says it has (OCI image spec, manifest, "artifactType").
 pub const ARTIFACT_TYPE: &str = Dialect::V3.media_type();
 /// Label that holds the image ID of the base.
 pub const BASE_LABEL: &str = "io.resin.delta.base";
@@ -12,6 +12,10 @@ pub const BASE_LABEL: &str = "io.resin.delta.base";
 pub const TARGET_CONFIG_LABEL: &str = "io.resin.delta.config";
 
 /// The image IDs of the base that `delta` applies to and of the target that it makes, by its labels.
+///
+/// # Errors
+/// If `delta` lacks a label of a delta, holds something else in one, or has more or fewer layers than the
+/// image that it makes.
 pub fn delta_images(delta: &Image) -> Result<(ImageId, ImageId), V3Error> {
     let labels = DeltaLabels::of(delta)?;
     Ok((labels.base, labels.target.id()))

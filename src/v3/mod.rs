@@ -7,11 +7,11 @@
 //!
 //! # Format
 //! A delta image is an ordinary image with two labels in its config: the image ID of the base
-//! ([`BASE_LABEL`]) and the config of the target, byte for byte ([`TARGET_CONFIG_LABEL`]). It has one
-//! layer for each layer of the target, in the same order. Each is a compressed tar whose first entry
-//! is a regular file that holds a librsync delta; applied to the uncompressed layer tars of the base,
-//! concatenated from bottom to top, it makes the uncompressed tar of the target's layer, whose
-//! digest must be the target's diff ID.
+//! ([`BASE_LABEL`]) and the config of the target, byte for byte ([`TARGET_CONFIG_LABEL`]). A delta
+//! has one layer for each layer of the target, in the same order. Each is a compressed tar whose
+//! first entry is a regular file that holds a librsync delta; applied to the uncompressed layer
+//! tars of the base, concatenated from bottom to top, it makes the uncompressed tar of the target's
+//! layer, whose digest must be the target's diff ID.
 
 mod apply;
 mod blob;

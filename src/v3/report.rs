@@ -15,7 +15,7 @@ pub struct DeltaReport {
     pub base_id: ImageId,
     /// The image that it makes.
     pub target_id: ImageId,
-    /// The digest of the delta's manifest; `None` where none was made or the delta has none.
+    /// The digest of the delta's manifest; `None` if none was made or the delta has none.
     pub delta_digest: Option<Digest>,
     /// The target's layers, bottom first.
     pub layers: Vec<LayerReport>,
@@ -30,14 +30,14 @@ pub struct LayerReport {
     /// The layer's diff ID.
     pub diff_id: DiffId,
     /// Whether base and target share it: the same chain ID at the same place. A device that has the
-    /// base never fetches its blob. `None` where only the delta was looked at.
+    /// base never fetches its blob. `None` if only the delta was looked at.
     pub shared: Option<bool>,
     /// The length of the uncompressed layer in bytes; of a layer that the delta leaves out because
-    /// it is shared, 0 where only the delta was looked at.
+    /// it is shared, 0 if only the delta was looked at.
     pub size: u64,
-    /// Bytes that a plain pull of the target fetches for it, on a device that has the base: the size
-    /// of its blob, and 0 where it is shared. `None` where the target is not at hand or comes from
-    /// a docker archive, which has no blobs.
+    /// Bytes that a plain pull of the target fetches for it, on a device that has the base: the
+    /// size of its blob, and 0 if it is shared. `None` if the target is not at hand or comes from a
+    /// docker archive, which has no blobs.
     pub pull_bytes: Option<u64>,
     /// Bytes of the delta's blob.
     pub delta_bytes: u64,
@@ -47,8 +47,9 @@ pub struct LayerReport {
     pub literals: u64,
     /// Bytes of the layer that the delta brings.
     pub literal_bytes: u64,
-    /// Whether the delta saves anything: its blob is smaller than what a plain pull fetches. A shared
-    /// layer is fetched by neither, which is fine too. `None` where the pull's size is not known.
+    /// Whether the delta saves anything: its blob is smaller than what a plain pull fetches. A
+    /// shared layer is fetched by neither, which is fine too. `None` if the pull's size is not
+    /// known.
     pub pays: Option<bool>,
 }
 
@@ -56,7 +57,7 @@ pub struct LayerReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Total {
-    /// Sum over the layers, `None` where it is of any of them.
+    /// Sum over the layers, `None` if it is of any of them.
     pub pull_bytes: Option<u64>,
     /// Sum over the layers.
     pub delta_bytes: u64,
@@ -112,8 +113,7 @@ impl DeltaReport {
     }
 
     /// How long a device takes to fetch and apply the delta, in seconds, by the model of `device`:
-    /// bytes over link rate, and a price for each command. `None` where `device` has no model of
-    /// time.
+    /// bytes over link rate, and a price for each command. `None` if `device` has no model of time.
     pub fn update_seconds(&self, device: &Goal) -> Option<f64> {
         let &Goal::UpdateTime { bytes_per_second, .. } = device else { return None };
         Some(self.total.delta_bytes as f64 / bytes_per_second + self.command_seconds(device)?)

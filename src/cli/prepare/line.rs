@@ -22,10 +22,10 @@ pub(super) fn line(pair: &PairStatus) -> String {
 
 fn state_name(state: PairState) -> &'static str {
     match state {
-        PairState::Unknown => "unknown",
         PairState::Pending => "pending",
         PairState::Preparing => "preparing",
         PairState::Ready => "ready",
         PairState::Failed => "failed",
+        _ => "unknown",
     }
 }

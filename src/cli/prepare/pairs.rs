@@ -14,9 +14,7 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 /// Reads `SRC=DEST`.
 pub(super) fn parse(text: &str) -> Result<WantedPair, String> {
     match text.split_once('=') {
-        Some((src, dest)) if !src.is_empty() && !dest.is_empty() => {
-            Ok(WantedPair::new(src, dest))
-        }
+        Some((src, dest)) if !src.is_empty() && !dest.is_empty() => Ok(WantedPair::new(src, dest)),
         _ => Err("write SRC=DEST, two image references".to_owned()),
     }
 }

@@ -23,9 +23,9 @@ pub enum RegistryError {
     Network {
         /// The registry.
         host: String,
-        /// What happened.
+        /// The reason.
         reason: String,
-        /// What is to blame, as far as that is known.
+        /// The cause, as far as it is known.
         cause: NetworkCause,
     },
     /// Plain HTTP would be needed and is not allowed.
@@ -55,7 +55,7 @@ pub enum RegistryError {
     Denied {
         /// Registry and repository.
         place: String,
-        /// What the registry says, after a colon.
+        /// The registry's message, after a colon.
         message: String,
     },
     /// The registry asks for a longer pause than is sensible.
@@ -75,9 +75,9 @@ pub enum RegistryError {
         place: String,
         /// The HTTP status.
         status: u16,
-        /// What was asked.
+        /// The request.
         action: &'static str,
-        /// What the registry says, after a colon.
+        /// The registry's message, after a colon.
         message: String,
     },
     /// A blob that the manifest names is not there.
@@ -104,7 +104,7 @@ pub enum RegistryError {
 const LOST_UPLOAD: [u16; 3] = [400, 404, 416];
 
 impl RegistryError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             RegistryError::Setup(_) => Cause::Resources,
@@ -135,7 +135,7 @@ impl RegistryError {
         }
     }
 
-    /// What to do about it, where it is more than a text.
+    /// Returns the remedy, if it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             RegistryError::Network { cause, .. } => match cause {
@@ -161,7 +161,7 @@ impl RegistryError {
         }
     }
 
-    /// What a user can do about it, where there is something to do.
+    /// Returns what a user can do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             RegistryError::Network { .. } => "check the registry's name and the network",

@@ -11,7 +11,7 @@ use super::error_answer::printable;
 use super::limits::MAX_MESSAGE_CHARS;
 use crate::quote::listed;
 
-/// What kept a request from coming through.
+/// The reason why a request did not come through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NetworkCause {
@@ -23,11 +23,11 @@ pub enum NetworkCause {
     NoTls,
     /// Nobody who is trusted vouches for its certificate.
     UnknownAuthority,
-    /// Its certificate is over, or does not count yet, by the clock here.
+    /// The other side's certificate is over, or does not count yet, by the clock here.
     CertificateTime,
-    /// Its certificate is for other names.
+    /// The other side's certificate is for other names.
     CertificateName,
-    /// It wants a certificate from us, or takes another than ours.
+    /// The other side wants a certificate from us, or takes another than ours.
     ClientCertificate,
     /// TLS failed for another reason.
     Tls,

@@ -138,7 +138,7 @@ pub(crate) enum AccessError {
     KeyFile {
         /// Which file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: String,
     },
     /// No asymmetric algorithm.

@@ -16,7 +16,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 /// What paths that are no routes are counted as.
 const NO_ROUTE: &str = "none";
 
-/// What the server has done and has to do, for Prometheus.
+/// The work that the server has done and has to do, for Prometheus.
 #[utoipa::path(
     get,
     path = "/metrics",

@@ -14,7 +14,7 @@ use crate::api::PairStatus;
 use crate::api::{DeltaQuery, QueryError};
 use crate::{Dialect, UnknownDialect};
 
-/// What has become of a delta.
+/// The state of a delta.
 #[utoipa::path(
     get,
     path = "/api/v3/status",

@@ -16,7 +16,7 @@ pub enum CredentialsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: Arc<io::Error>,
     },
     /// A file with credentials makes no sense.
@@ -30,9 +30,9 @@ pub enum CredentialsError {
     /// A credential helper failed.
     #[error("the credential helper docker-credential-{name} failed: {reason}")]
     Helper {
-        /// Its name.
+        /// The helper's name.
         name: String,
-        /// What happened.
+        /// The reason.
         reason: String,
     },
     /// There is no usual file for credentials: the user has no home folder.
@@ -41,7 +41,7 @@ pub enum CredentialsError {
     /// A file with credentials could not be written.
     #[error("cannot keep credentials: {0}")]
     Unwritable(Arc<OutputError>),
-    /// What a helper keeps is for whole registries.
+    /// The logins that a helper keeps are for whole registries.
     #[error("docker-credential-{helper} keeps the logins of {host}, and none of a namespace in it")]
     Namespace {
         /// The helper's name.
@@ -62,7 +62,7 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
-    /// What is to blame.
+    /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
             CredentialsError::Unreadable { .. }
@@ -74,7 +74,7 @@ impl CredentialsError {
         }
     }
 
-    /// What to do about it, where it is more than a text.
+    /// Returns the remedy, if it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             CredentialsError::Unreadable { .. } => Some(Remedy::CheckCredentialsFile),
@@ -86,7 +86,7 @@ impl CredentialsError {
         }
     }
 
-    /// What a user can do about it, where there is something to do.
+    /// Returns what a user can do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             CredentialsError::Unreadable { .. } | CredentialsError::NoFile => return None,

@@ -39,7 +39,7 @@ pub struct Logins {
 pub struct LoginPlace {
     /// The file that has it, or names the helper that has it.
     pub file: PathBuf,
-    /// What comes after `docker-credential-` in the name of the helper that has it.
+    /// The part after `docker-credential-` in the name of the helper that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub helper: Option<String>,
 }
@@ -56,7 +56,8 @@ impl fmt::Display for LoginPlace {
 }
 
 impl Logins {
-    /// Those of `authfile`, or else of `$REGISTRY_AUTH_FILE`, or else of podman's file for this user.
+    /// Returns the logins of `authfile`, or else of `$REGISTRY_AUTH_FILE`, or else of podman's file
+    /// for this user.
     pub fn new(authfile: Option<PathBuf>) -> Self {
         Logins { authfile }
     }
@@ -65,7 +66,7 @@ impl Logins {
     /// readable by its owner only, and replaced in one step.
     ///
     /// # Errors
-    /// [`CredentialsError`] where the file can't be read or written, or the helper fails. A file that
+    /// [`CredentialsError`] if the file can't be read or written, or the helper fails. A file that
     /// makes no sense is left alone.
     pub fn keep(
         &self,
