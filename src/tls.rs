@@ -1,8 +1,10 @@
-//! Whom TLS clients trust, and what they show. Each has its cryptography of its own: nothing is installed
+//! Whom TLS clients trust, and what they and servers show. Each has its cryptography of its own: nothing is installed
 //! for the whole process.
 
 use std::sync::Arc;
 
+#[cfg(feature = "server")]
+use rustls::ServerConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
@@ -68,6 +70,21 @@ pub(crate) fn client(trust: Trust<'_>, identity: Option<Identity>) -> Result<Cli
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![PROTOCOL.to_vec()];
+    Ok(config)
+}
+
+/// The settings of a server that shows `identity` and speaks `protocols`, the best first.
+///
+/// # Errors
+/// If the identity can't be used.
+#[cfg(feature = "server")]
+pub(crate) fn server(identity: Identity, protocols: &[&[u8]]) -> Result<ServerConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(identity.chain, identity.key)?;
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
     Ok(config)
 }
 

@@ -84,12 +84,19 @@ fn attend(service: &Arc<Service>) {
     tokio::spawn(async move { counting.metrics.follow(events).await });
 }
 
+/// The variables whose names begin with `prefix`; those that are no text are as if they were not set.
+fn variables_of(prefix: &str) -> Vec<(String, String)> {
+    let text = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    text.filter(|(name, _)| name.starts_with(prefix)).collect()
+}
+
 fn artifact_place(data: &DataSettings) -> ArtifactPlace {
     match &data.artifacts {
         None => ArtifactPlace::Folder(data.folder.join(FILES_FOLDER)),
         Some(url) => ArtifactPlace::Bucket(Bucket {
             url: url.clone(),
-            variables: std::env::vars().filter(|(name, _)| name.starts_with("AWS_")).collect(),
+            variables: variables_of("AWS_"),
             allow_http: data.artifacts_plain_http,
             scratch: data.folder.join(FILES_FOLDER),
         }),

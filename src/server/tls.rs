@@ -7,14 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
 use super::ServerError;
 use super::error::io_error;
 use super::settings::TlsFiles;
 use crate::small_file::read_small_file;
+use crate::tls::{self, Identity};
 
 /// Bytes of a certificate with those that it hangs on, or of a key, at most.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -36,22 +35,10 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServerError> {
     let unusable = |error: rustls::Error| {
         io_error("use the TLS certificate", &files.certificate)(io::Error::other(error))
     };
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&chain).collect();
-    let (chain, key) = match (chain, PrivateKeyDer::from_pem_slice(&key)) {
-        (Ok(chain), Ok(key)) => (chain, key),
-        _ => {
-            return Err(unusable(rustls::Error::General(
-                "no certificate or key in PEM".to_owned(),
-            )));
-        }
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key));
-    let mut config = config.map_err(unusable)?;
-    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
-    Ok(Arc::new(config))
+    let none = || rustls::Error::General("no certificate or key in PEM".to_owned());
+    let identity = Identity::from_pem(&chain, &key).ok_or_else(none);
+    let config = identity.and_then(|identity| tls::server(identity, &PROTOCOLS));
+    config.map(Arc::new).map_err(unusable)
 }
 
 /// Reads the files again whenever they change, until `stopped`. A pair that does not fit together is

@@ -96,11 +96,10 @@ impl Bucket {
                 builder = builder.with_config(key, value);
             }
         }
-        let connector = Connector { allow_http: self.allow_http };
         let builder = builder
             .with_url(&self.url)
             .with_allow_http(self.allow_http)
-            .with_http_connector(connector);
+            .with_http_connector(Connector);
         Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(owner))))
     }
 
