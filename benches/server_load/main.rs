@@ -20,6 +20,9 @@ mod waiting;
 #[path = "../../tests/it/installation/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod installation;
+#[path = "../../tests/it/openbalena/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod openbalena;
 #[path = "../../tests/it/registry_server.rs"]
 #[allow(dead_code, unused_imports)]
 mod registry_server;

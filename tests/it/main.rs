@@ -12,6 +12,7 @@ mod index_entries;
 mod installation;
 mod needed_tools;
 mod odd_tars;
+mod openbalena;
 mod outputs;
 mod progress_totals;
 mod registry_answers;

@@ -27,6 +27,7 @@ pub(crate) struct Reply {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     cut_to: Option<usize>,
+    hung_up: bool,
 }
 
 /// A server on a free loopback port. It serves until the process ends.
@@ -48,7 +49,7 @@ impl Request {
 
 impl Reply {
     pub(crate) fn status(status: u16) -> Self {
-        Reply { status, headers: Vec::new(), body: Vec::new(), cut_to: None }
+        Reply { status, headers: Vec::new(), body: Vec::new(), cut_to: None, hung_up: false }
     }
 
     pub(crate) fn ok(body: impl Into<Vec<u8>>) -> Self {
@@ -69,7 +70,15 @@ impl Reply {
         Reply { cut_to: Some(len), ..self }
     }
 
+    /// Closes the connection without an answer.
+    pub(crate) fn hang_up() -> Self {
+        Reply { hung_up: true, ..Reply::status(0) }
+    }
+
     fn send(&self, stream: &mut TcpStream, with_body: bool) -> io::Result<()> {
+        if self.hung_up {
+            return Ok(());
+        }
         let mut head = format!("HTTP/1.1 {} x\r\nConnection: close\r\n", self.status);
         if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-length")) {
             head += &format!("Content-Length: {}\r\n", self.body.len());

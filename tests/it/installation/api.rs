@@ -1,5 +1,5 @@
-//! The API's token endpoint, as docs/openbalena.md has it: ES256, a `kid` instead of a certificate
-//! in the token, and a validly signed token that permits nothing for whoever asks.
+//! The API: its rows, and its token endpoint as docs/openbalena.md has it: ES256, a `kid` instead of a
+//! certificate in the token, and a validly signed token that permits nothing for whoever asks.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,6 +11,7 @@ use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::openbalena::{Answering, OpenBalena};
 use crate::registry_server::Identity;
 use crate::scripted_server::{Reply, Request, ScriptedServer};
 use crate::token_server::fields;
@@ -22,6 +23,7 @@ pub(crate) const BUILDER_TOKEN: &str = "builder-token-0123456789abcdef";
 /// A device, as it logs in.
 pub(crate) const DEVICE: &str = "d_0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f";
 pub(crate) const DEVICE_KEY: &str = "device-key";
+const TOKEN_ENDPOINT: &str = "/auth/v1/token";
 /// How far back `nbf` is, and how long a token holds, in seconds.
 const NOT_BEFORE: u64 = 10;
 const LIFETIME: u64 = 4 * 3600;
@@ -29,6 +31,8 @@ const LIFETIME: u64 = 4 * 3600;
 /// A running API.
 pub(crate) struct Api {
     pub(crate) server: ScriptedServer,
+    /// Users, fleets, releases and devices, and everything but the token endpoint.
+    pub(crate) openbalena: OpenBalena,
     /// What its tokens are verified with, in PEM.
     pub(crate) certificate: String,
     signer: Signer,
@@ -69,12 +73,19 @@ impl Api {
         let identity = Identity::new();
         let signer = Signer::new(&identity.key);
         let of_endpoint = Signer::new(&identity.key);
-        let server = ScriptedServer::start(move |request| answer(request, &of_endpoint));
-        Api { server, certificate: identity.certificate, signer }
+        let openbalena = OpenBalena::new();
+        let rows = openbalena.answering();
+        let server = ScriptedServer::start(move |request| {
+            rows.interruption().unwrap_or_else(|| match request.path.starts_with(TOKEN_ENDPOINT) {
+                true => answer(request, &of_endpoint, &rows),
+                false => rows.answer(request),
+            })
+        });
+        Api { server, openbalena, certificate: identity.certificate, signer }
     }
 
     pub(crate) fn realm(&self) -> String {
-        format!("http://{}/auth/v1/token", self.server.address())
+        format!("http://{}{TOKEN_ENDPOINT}", self.server.address())
     }
 
     pub(crate) fn issuer(&self) -> String {
@@ -109,42 +120,77 @@ impl Api {
     }
 }
 
-/// `GET` with a user's name and password, or without.
-fn answer(request: &Request, signer: &Signer) -> Reply {
-    if !request.is("GET", "/auth/v1/token?") {
+/// Who asks for a registry's token.
+enum Asker {
+    Builder,
+    Device,
+    User(String),
+    Nobody,
+}
+
+impl Asker {
+    /// None if the login is wrong.
+    fn new(given: Option<&str>, rows: &Answering) -> Option<Self> {
+        let login = |user: &str, password: &str| {
+            format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+        };
+        match given {
+            None => Some(Asker::Nobody),
+            Some(given) if given == login("builder", BUILDER_TOKEN) => Some(Asker::Builder),
+            Some(given) if given == login(DEVICE, DEVICE_KEY) => Some(Asker::Device),
+            Some(given) => rows.user(given).map(Asker::User),
+        }
+    }
+
+    fn subject(&self) -> &str {
+        match self {
+            Asker::Builder => "builder",
+            Asker::Device => DEVICE,
+            Asker::User(name) => name,
+            Asker::Nobody => "",
+        }
+    }
+
+    /// What of these actions is permitted on a repository.
+    fn permitted<'a>(&self, repository: &str, asked: &[&'a str], rows: &Answering) -> Vec<&'a str> {
+        let permitted = |action: &str| match self {
+            Asker::Builder => true,
+            Asker::Device => action == "pull",
+            Asker::User(name) => rows.has_image(name, repository),
+            Asker::Nobody => false,
+        };
+        asked.iter().copied().filter(|action| permitted(action)).collect()
+    }
+}
+
+/// `GET` with a user's name and password or their token, or without.
+fn answer(request: &Request, signer: &Signer, rows: &Answering) -> Reply {
+    if request.method != "GET" {
         return Reply::status(404);
     }
-    let login = |user: &str, password: &str| {
-        Some(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
-    };
-    let given = request.header("authorization").map(str::to_owned);
-    let user = match given {
-        None => None,
-        given if given == login("builder", BUILDER_TOKEN) => Some("builder"),
-        given if given == login(DEVICE, DEVICE_KEY) => Some(DEVICE),
-        Some(_) => return Reply::status(401),
+    let Some(asker) = Asker::new(request.header("authorization"), rows) else {
+        return Reply::status(401);
     };
     let fields = fields(&request.path);
     let values = |name: &'static str| fields.iter().filter(move |(key, _)| key == name);
     let audience = values("service").next().map_or("", |(_, value)| value);
-    let access = values("scope").filter_map(|(_, scope)| grant(scope, user)).collect();
-    let claims = Claims::with_access(audience, user.unwrap_or_default(), access);
+    let access = values("scope").filter_map(|(_, scope)| grant(scope, &asker, rows)).collect();
+    let claims = Claims::with_access(audience, asker.subject(), access);
     Reply::ok(json!({ "token": signer.token(&signer.header(), &claims.0) }).to_string())
 }
 
 /// What a scope grants. One that is not understood is dropped in silence: a registry's host, several
 /// scopes in one, another action.
-fn grant(scope: &str, user: Option<&str>) -> Option<Value> {
+fn grant(scope: &str, asker: &Asker, rows: &Answering) -> Option<Value> {
     let (name, actions) = scope.strip_prefix("repository:")?.split_once(':')?;
     // The images of a multi-stage build have a number behind their name.
     let hash = name.strip_prefix("v2/")?.split('-').next()?;
     let hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let actions: Vec<&str> = actions.split(',').collect();
     let understood = hex(hash) && actions.iter().all(|action| ["pull", "push"].contains(action));
-    let granted: Vec<&str> =
-        actions.into_iter().filter(|action| user == Some("builder") || *action == "pull").collect();
+    let granted = asker.permitted(name, &actions, rows);
     let access = json!({ "type": "repository", "name": name, "actions": granted });
-    (understood && user.is_some()).then_some(access)
+    (understood && !matches!(asker, Asker::Nobody)).then_some(access)
 }
 
 fn now() -> u64 {

@@ -1,0 +1,196 @@
+//! A stand-in for openBalena's API: rows in memory, and answers to the queries that Remora sends and to
+//! no others. Whatever else it is asked it refuses and remembers, so that the test fails at its end.
+
+mod access;
+mod answers;
+mod changes;
+mod changes_trials;
+mod data;
+mod filters;
+mod query;
+mod recorded;
+mod release_query;
+mod rows;
+mod trials;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use self::access::Access;
+use self::data::Data;
+pub(crate) use self::query::Version;
+use crate::scripted_server::{Reply, Request};
+
+/// The user that has every fleet unless a test says otherwise.
+pub(crate) const USER: &str = "ann";
+
+/// The rows of an installation's API, and how it behaves.
+pub(crate) struct OpenBalena {
+    state: Arc<Mutex<State>>,
+}
+
+/// What answers; the server's threads have it.
+#[derive(Clone)]
+pub(crate) struct Answering {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    data: Data,
+    access: Access,
+    mood: Mood,
+    answered: usize,
+    refused: Vec<String>,
+}
+
+/// What tests can make it do to everybody.
+#[derive(Default)]
+struct Mood {
+    gone: bool,
+    too_many: usize,
+    retry_after: u64,
+    without_v7: bool,
+    without_actors: bool,
+}
+
+impl OpenBalena {
+    pub(crate) fn new() -> Self {
+        let openbalena = OpenBalena { state: Arc::default() };
+        openbalena.user(USER);
+        openbalena
+    }
+
+    pub(crate) fn answering(&self) -> Answering {
+        Answering { state: Arc::clone(&self.state) }
+    }
+
+    /// Requests that were answered with 400 because they are not in the list.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.lock().refused.clone()
+    }
+
+    /// Takes back what was refused: for tests that want it so.
+    pub(crate) fn forget_refused(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().refused)
+    }
+
+    /// How many requests came, the token endpoint's and the hung-up ones among them.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().answered
+    }
+
+    /// Closes connections without an answer, until it is told otherwise.
+    pub(crate) fn set_gone(&self, gone: bool) {
+        self.lock().mood.gone = gone;
+    }
+
+    /// Answers the next requests with 429.
+    pub(crate) fn refuse_next(&self, requests: usize, retry_after_seconds: u64) {
+        let mood = &mut self.lock().mood;
+        (mood.too_many, mood.retry_after) = (requests, retry_after_seconds);
+    }
+
+    /// An installation from before August 2024.
+    pub(crate) fn without_v7(&self) {
+        self.lock().mood.without_v7 = true;
+    }
+
+    /// An installation from before 2023: it has `/user/v1/whoami` only.
+    pub(crate) fn without_actors(&self) {
+        self.lock().mood.without_actors = true;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panics")
+    }
+}
+
+impl Drop for OpenBalena {
+    fn drop(&mut self) {
+        let refused = self.state.lock().map(|state| state.refused.clone()).unwrap_or_default();
+        if !std::thread::panicking() {
+            assert!(refused.is_empty(), "openBalena's API was asked for {refused:#?}");
+        }
+    }
+}
+
+impl Answering {
+    /// What everybody gets at the moment, whatever they ask for.
+    pub(crate) fn interruption(&self) -> Option<Reply> {
+        let mut state = self.lock();
+        state.answered += 1;
+        let mood = &mut state.mood;
+        if mood.gone {
+            return Some(Reply::hang_up());
+        }
+        mood.too_many = mood.too_many.checked_sub(1)?;
+        Some(Reply::status(429).header("Retry-After", mood.retry_after).body("Too Many Requests"))
+    }
+
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        let mut state = self.lock();
+        let reply = state.answer(request);
+        if reply.is_none() {
+            let body = String::from_utf8_lossy(&request.body);
+            state.refused.push(format!("{} {} {body}", request.method, request.path));
+        }
+        let malformed = format!("\"Malformed url: '{}'\"", request.path);
+        reply.unwrap_or_else(|| Reply::status(400).body(malformed))
+    }
+
+    /// Whose token this is.
+    pub(crate) fn user(&self, authorization: &str) -> Option<String> {
+        let state = self.lock();
+        state.access.user(authorization).map(|user| user.name.clone())
+    }
+
+    /// Whether a user has a fleet with an image in this repository.
+    pub(crate) fn has_image(&self, user: &str, repository: &str) -> bool {
+        self.lock().data.has_image(user, repository)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panics")
+    }
+}
+
+impl State {
+    fn answer(&mut self, request: &Request) -> Option<Reply> {
+        let (version, asked) = query::read(request)?;
+        let gone = match version {
+            Some(Version::V7) => self.mood.without_v7,
+            Some(Version::V6) => false,
+            None => self.mood.without_actors && asked == query::Query::WhoAmI,
+        };
+        if gone {
+            return Some(Reply::status(404));
+        }
+        let user = request.header("authorization").and_then(|given| self.access.user(given));
+        match asked {
+            query::Query::WhoAmI => Some(access::whoami(user)),
+            query::Query::OldWhoAmI => Some(access::old_whoami(user)),
+            query::Query::Finalise { release, is_final } => {
+                let user = user.map(|user| user.name.clone());
+                Some(changes::finalise(&mut self.data, user.as_deref(), release, is_final))
+            }
+            // Strangers may read fleets and releases, of which they see none, and nothing else.
+            asked if user.is_none() && !asked.is_public() => Some(Reply::status(401)),
+            asked => {
+                let visible = self.data.visible_to(user.map(|user| user.name.as_str()));
+                Some(answers::answer(&visible, version?, &asked))
+            }
+        }
+    }
+}
+
+/// A time as the API writes it: UTC with milliseconds.
+fn timestamp(time: SystemTime) -> String {
+    const MONTHS: &str = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    let milliseconds = time.duration_since(UNIX_EPOCH).expect("after 1970").subsec_millis();
+    let text = httpdate::fmt_http_date(time);
+    let words: Vec<&str> = text.split(' ').collect();
+    let [_, day, month, year, clock, _] = words[..] else { panic!("not a date: {text}") };
+    let month = MONTHS.find(month).expect("a month") / 3 + 1;
+    format!("{year}-{month:02}-{day}T{clock}.{milliseconds:03}Z")
+}
