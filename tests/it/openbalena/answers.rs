@@ -45,6 +45,10 @@ pub(super) fn answer(data: &Data, version: Version, query: &Query) -> Reply {
             unreachable!("answered before")
         }
     };
+    answered(&rows)
+}
+
+pub(super) fn answered(rows: &[Value]) -> Reply {
     Reply::ok(json!({ "d": rows }).to_string()).header("Content-Type", "application/json")
 }
 
@@ -183,6 +187,7 @@ fn link_rates(data: &Data, after: u64) -> impl Iterator<Item = Value> {
     rates.into_iter().map(shown)
 }
 
-fn reference(id: Option<u64>) -> Value {
+/// A row that is referred to and not expanded.
+pub(super) fn reference(id: Option<u64>) -> Value {
     id.map_or(Value::Null, |id| json!({ "__id": id }))
 }

@@ -16,6 +16,7 @@ pub(super) struct Data {
     pub(super) config_variables: Vec<Variable>,
     /// Of fleets.
     pub(super) environment_variables: Vec<Variable>,
+    pub(super) deltas: Vec<Delta>,
 }
 
 #[derive(Debug, Clone)]
@@ -87,6 +88,16 @@ pub(super) struct Variable {
     pub(super) fleet: u64,
     pub(super) name: String,
     pub(super) value: String,
+}
+
+/// A row that only balenaCloud has.
+#[derive(Debug, Clone)]
+pub(super) struct Delta {
+    pub(super) id: u64,
+    pub(super) src: u64,
+    pub(super) dest: u64,
+    pub(super) status: String,
+    pub(super) size: u64,
 }
 
 impl Release {
@@ -193,6 +204,7 @@ impl Data {
         seen.devices.retain(|device| own(device.fleet));
         seen.config_variables.retain(|variable| own(variable.fleet));
         seen.environment_variables.retain(|variable| own(variable.fleet));
+        seen.deltas.retain(|delta| own(self.service(self.image(delta.dest).service).fleet));
         seen
     }
 }

@@ -5,11 +5,13 @@ mod access;
 mod answers;
 mod changes;
 mod changes_trials;
+mod cloud;
 mod data;
 mod filters;
 mod query;
 mod recorded;
 mod release_query;
+mod release_update;
 mod rows;
 mod trials;
 
@@ -18,7 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::access::Access;
 use self::data::Data;
-pub(crate) use self::query::Version;
+use self::query::Version;
 use crate::scripted_server::{Reply, Request};
 
 /// The user that has every fleet unless a test says otherwise.
@@ -52,6 +54,7 @@ struct Mood {
     retry_after: u64,
     without_v7: bool,
     without_actors: bool,
+    cloud: bool,
 }
 
 impl OpenBalena {
@@ -157,7 +160,9 @@ impl Answering {
 
 impl State {
     fn answer(&mut self, request: &Request) -> Option<Reply> {
-        let (version, asked) = query::read(request)?;
+        let Some((version, asked)) = query::read(request) else {
+            return self.cloud_answer(request);
+        };
         let gone = match version {
             Some(Version::V7) => self.mood.without_v7,
             Some(Version::V6) => false,
@@ -181,6 +186,12 @@ impl State {
                 Some(answers::answer(&visible, version?, &asked))
             }
         }
+    }
+
+    fn cloud_answer(&self, request: &Request) -> Option<Reply> {
+        let user = request.header("authorization").and_then(|given| self.access.user(given));
+        let visible = self.data.visible_to(user.map(|user| user.name.as_str()));
+        cloud::answer(&visible, request).filter(|_| self.mood.cloud)
     }
 }
 
