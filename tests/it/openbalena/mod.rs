@@ -11,7 +11,7 @@ mod filters;
 mod query;
 mod recorded;
 mod release_query;
-mod release_update;
+pub(crate) mod release_update;
 mod rows;
 mod trials;
 
