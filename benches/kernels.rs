@@ -81,6 +81,7 @@ fn options(goal: Goal, level: u8) -> Options {
 fn commands(base: &[u8], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(vec![base]);
     Encoder::new(&base, &[target], &Prices::of_goal(&options.goal), options.search(), &|_| {})
+        .expect("memory")
         .encode(0, &|_| {})
 }
 
@@ -89,13 +90,9 @@ fn index(bencher: Bencher<'_, '_>, kind: Kind) {
     let (base, target) = pair(kind);
     let (base, targets) = (Base::new(vec![&base]), [&target[..]]);
     bencher.counter(BytesCount::new(LEN)).bench_local(|| {
-        black_box(Encoder::new(
-            &base,
-            &targets,
-            &Prices::of_goal(&Goal::default()),
-            Options::default().search(),
-            &|_| {},
-        ));
+        let prices = Prices::of_goal(&Goal::default());
+        let search = Options::default().search();
+        black_box(Encoder::new(&base, &targets, &prices, search, &|_| {}).expect("memory"));
     });
 }
 
@@ -118,7 +115,8 @@ fn encode(bencher: Bencher<'_, '_>, kind: Kind, options: Options) {
     let (base, target) = pair(kind);
     let (base, targets) = (Base::new(vec![&base]), [&target[..]]);
     let prices = Prices::of_goal(&options.goal);
-    let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {});
+    let encoder =
+        Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).expect("memory");
     bencher.counter(BytesCount::new(LEN)).bench_local(|| black_box(encoder.encode(0, &|_| {})));
 }
 

@@ -8,7 +8,9 @@ use crate::api;
 use crate::progress::Cancelled;
 #[cfg(feature = "server")]
 use crate::server::ServerError;
-use crate::{Cause, ErrorKind, Remedy, image, librsync, output, rootfs, store, v2, v3};
+use crate::{
+    Cause, ErrorKind, MemoryError, Remedy, image, librsync, output, rootfs, store, v2, v3,
+};
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum Error {
     /// An image could not be read or written.
     #[error(transparent)]
     Image(#[from] image::ImageError),
+    /// The system does not give the memory that the work takes.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
     /// A place can't take a result.
     #[error(transparent)]
     Output(#[from] output::OutputError),
@@ -53,6 +58,7 @@ impl Error {
             Error::Api(error) => error.cause(),
             Error::Patch(error) => error.cause(),
             Error::Image(error) => error.cause(),
+            Error::Memory(error) => error.cause(),
             Error::Output(error) => error.cause(),
             Error::Rootfs(error) => error.cause(),
             #[cfg(feature = "server")]
@@ -75,6 +81,7 @@ impl Error {
             Error::Api(error) => error.remedy(),
             Error::Patch(_) | Error::Output(_) => None,
             Error::Image(error) => error.remedy(),
+            Error::Memory(error) => error.remedy(),
             Error::Rootfs(error) => error.remedy(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),
@@ -89,7 +96,7 @@ impl Error {
         match self {
             #[cfg(feature = "api")]
             Error::Api(error) => error.hint(),
-            Error::Patch(_) => None,
+            Error::Patch(_) | Error::Memory(_) => None,
             Error::Image(error) => error.hint(),
             Error::Output(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),

@@ -71,6 +71,7 @@ pub mod image;
 mod kind;
 pub mod librsync;
 mod measure;
+mod memory;
 pub mod output;
 #[doc(hidden)]
 pub mod pack;
@@ -99,4 +100,5 @@ pub use cause::Cause;
 pub use dialect::{Dialect, UnknownDialect};
 pub use error::Error;
 pub use kind::ErrorKind;
+pub use memory::{MemoryError, check_memory};
 pub use remedy::Remedy;

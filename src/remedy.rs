@@ -29,6 +29,8 @@ pub enum Remedy {
     LargerLayers,
     /// Allow the work more memory, as much as the error says.
     MoreMemory,
+    /// Allow the process more address space, or have the work take less.
+    MoreAddressSpace,
     /// Free space where temporary files are.
     FreeTemporarySpace,
     /// Choose one of the platforms that the error lists.

@@ -60,7 +60,7 @@ fuzz_target!(|pair: Pair| {
     let (targets, prices) = ([&target[..]], Prices::of_goal(&goal));
     let mut search = Options::default().search();
     (search.algorithm, search.effort, search.memory) = (algorithm, effort, 16 << 20);
-    let encoder = Encoder::new(&base, &targets, &prices, search, &|_| ());
+    let encoder = Encoder::new(&base, &targets, &prices, search, &|_| ()).expect("memory");
     let commands = encoder.encode(0, &|_| ());
     let mut stream = Vec::new();
     write_stream(&target, &commands, &mut stream).expect("memory");

@@ -82,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<(), Failure> {
+    resources::check_start()?;
     match command {
         Command::Create(create) => create.run(session),
         Command::Apply(apply) => apply.run(session),

@@ -65,6 +65,12 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "allow so much with --memory, make a v3 delta, or let devices pull the image whole"
         }
         (Remedy::MoreMemory, Server) => "allow so much with --build-memory",
+        (Remedy::MoreAddressSpace, Command) => {
+            "allow more memory: raise ulimit -v, or take less with --memory and --threads"
+        }
+        (Remedy::MoreAddressSpace, Server) => {
+            "allow more memory: raise ulimit -v (systemd: LimitAS=), or take less with --build-memory"
+        }
         (Remedy::FreeTemporarySpace, _) => "free some space there, or set TMPDIR to another folder",
         (Remedy::ChoosePlatform, _) => "choose one of those with --platform",
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",

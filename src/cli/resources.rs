@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle, available_parallelism};
 
 use rayon::{ThreadBuilder, ThreadPoolBuilder};
-use remora::ErrorKind;
 use remora::store::{LastWords, report_lost_pages};
+use remora::{ErrorKind, MemoryError, check_memory};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::exit_code;
@@ -30,6 +30,14 @@ pub(super) fn prepare() {
     let (before, after) = LOST_PAGE;
     let status = exit_code::of(ErrorKind::Environment).into();
     report_lost_pages(LastWords { before, after, status });
+}
+
+/// Bytes of memory that every command takes: the names of images are read with tables of megabytes.
+const START_BYTES: u64 = 32 << 20;
+
+/// Refuses to begin where the process may not have the memory that every command takes.
+pub(super) fn check_start() -> Result<(), MemoryError> {
+    check_memory(START_BYTES, 1)
 }
 
 /// Threads that are left for others where there are few: those that move bytes, and what is checked

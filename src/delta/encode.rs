@@ -1,5 +1,7 @@
 //! The encoder's one interface: a base and all targets in, commands for each target out.
 
+use std::collections::TryReserveError;
+
 use super::fine::Fine;
 use super::{Algorithm, Base, Command, Pricing, Rival, Search};
 
@@ -27,21 +29,26 @@ impl<'a> Encoder<'a> {
     /// Prepares to encode `targets` against `base` for a stream in which commands cost what `pricing`
     /// says: this is where indexes are built. `advance` is told how many bytes of targets have been
     /// looked at.
+    ///
+    /// # Errors
+    /// If the system does not give the memory for an index.
     pub fn new(
         base: &'a Base<'a>,
         targets: &'a [&'a [u8]],
         pricing: &'a dyn Pricing,
         search: Search,
         advance: &(dyn Fn(u64) + Sync),
-    ) -> Self {
+    ) -> Result<Self, TryReserveError> {
         let bytes = base.len() + targets.iter().map(|target| target.len() as u64).sum::<u64>();
-        let fine = || Box::new(Fine::new(base, targets, pricing, &search, advance));
+        let fine = || Fine::new(base, targets, pricing, &search, advance).map(Box::new);
         let method = match search.algorithm {
             Algorithm::Rsync => Method::Rival(pricing.rival(base)),
-            Algorithm::Fine if bytes <= SMALL_BYTES => Method::Smaller(fine(), pricing.rival(base)),
-            Algorithm::Fine => Method::Fine(fine()),
+            Algorithm::Fine if bytes <= SMALL_BYTES => {
+                Method::Smaller(fine()?, pricing.rival(base))
+            }
+            Algorithm::Fine => Method::Fine(fine()?),
         };
-        Encoder { targets, pricing, method }
+        Ok(Encoder { targets, pricing, method })
     }
 
     /// Returns the commands that make target number `index`. The commands make exactly its bytes;

@@ -1,5 +1,6 @@
 //! Byte-granular encoding: pair, index, match, choose, join.
 
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 use rayon::prelude::*;
@@ -40,7 +41,7 @@ impl<'a> Fine<'a> {
         pricing: &'a dyn Pricing,
         search: &Search,
         advance: &(dyn Fn(u64) + Sync),
-    ) -> Self {
+    ) -> Result<Self, TryReserveError> {
         let figures = pricing.figures();
         let tuning = Tuning::new(search, &figures);
         let known = BaseEntries::new(base, search.memory / ENTRIES_SHARE);
@@ -50,10 +51,10 @@ impl<'a> Fine<'a> {
         let taken = known.bytes() + pairings.iter().map(Pairing::bytes).sum::<u64>();
         let stretches = stretches(base, &known, targets, &pairings, tuning.fine_step);
         let index =
-            SeedIndex::new(base, &stretches, (search.memory / INDEX_SHARE).saturating_sub(taken));
+            SeedIndex::new(base, &stretches, (search.memory / INDEX_SHARE).saturating_sub(taken))?;
         advance(targets.iter().map(|target| target.len() as u64).sum());
         let teacher = Teacher::new(pricing, figures);
-        Fine { base, targets, pairings, index, teacher, tuning }
+        Ok(Fine { base, targets, pairings, index, teacher, tuning })
     }
 
     pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {

@@ -74,8 +74,8 @@ fn work_per_byte(base: &[u8], target: &[u8], goal: Goal) -> u64 {
         let base = Base::new(vec![base]);
         let targets = [target];
         let (options, prices) = (Options::default(), Prices::of_goal(&goal));
-        let commands =
-            Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).encode(0, &|_| {});
+        let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).unwrap();
+        let commands = encoder.encode(0, &|_| {});
         (commands, COMPARED.get())
     };
     let (commands, compared) =

@@ -4,6 +4,7 @@
 //! candidates, whatever the base holds. Seeds of one repeated byte are left out, because every
 //! position of a zero run would fill the table with the same thing.
 
+use std::collections::TryReserveError;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -60,8 +61,13 @@ struct Bucket([AtomicU32; SLOTS]);
 
 impl SeedIndex {
     /// Indexes `stretches` of the base's slices, in at most `memory` bytes: when the samples are
-    /// more than that holds, every second is left out until they are not.
-    pub(super) fn new(base: &Base<'_>, stretches: &[Sampled], memory: u64) -> Self {
+    /// more than that holds, every second is left out until they are not. Fails if the system does not
+    /// give the memory.
+    pub(super) fn new(
+        base: &Base<'_>,
+        stretches: &[Sampled],
+        memory: u64,
+    ) -> Result<Self, TryReserveError> {
         let most = (memory as usize / size_of::<Bucket>()).max(1);
         let mut step = stretches.iter().map(|stretch| stretch.step).min().unwrap_or(1);
         let samples = |step: usize| -> usize {
@@ -75,10 +81,7 @@ impl SeedIndex {
         let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
         let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
         let index = SeedIndex {
-            buckets: (0..buckets(step))
-                .into_par_iter()
-                .map(|_| Bucket([const { AtomicU32::new(EMPTY) }; SLOTS]))
-                .collect(),
+            buckets: empty_buckets(buckets(step))?,
             step,
             position_shift,
             number_bits: position_bits - position_shift,
@@ -86,7 +89,7 @@ impl SeedIndex {
         cut(base, stretches).par_iter().for_each(|&(offset, bytes, step)| {
             index.insert_all(offset, bytes, step);
         });
-        index
+        Ok(index)
     }
 
     /// Collects the hashes of those seeds in `bytes` that may be samples, each with where it starts,
@@ -162,6 +165,14 @@ impl SeedIndex {
             }
         }
     }
+}
+
+fn empty_buckets(count: usize) -> Result<Vec<Bucket>, TryReserveError> {
+    let mut buckets = Vec::new();
+    buckets.try_reserve_exact(count)?;
+    let empty = |_| Bucket([const { AtomicU32::new(EMPTY) }; SLOTS]);
+    buckets.par_extend((0..count).into_par_iter().map(empty));
+    Ok(buckets)
 }
 
 /// The samples of a short stretch.

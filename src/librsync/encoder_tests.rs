@@ -66,7 +66,8 @@ fn encode(base: &[&[u8]], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(base.to_vec());
     let targets = [target];
     let prices = Prices::of_goal(&options.goal);
-    Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).encode(0, &|_| {})
+    let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).unwrap();
+    encoder.encode(0, &|_| {})
 }
 
 fn rebuild(base: &[&[u8]], target: &[u8], commands: &[Command]) -> Vec<u8> {

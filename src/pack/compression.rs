@@ -28,6 +28,9 @@ pub enum Compression {
     None,
 }
 
+/// Bytes that an encoder of xz takes at [`XZ_MAX_LEVEL`].
+const XZ_BYTES: u64 = 96 << 20;
+
 /// Raw bytes in a gzip member, at least and at most. A member cannot refer to the one before it, which
 /// costs little at these sizes.
 const GZIP_PIECE_BYTES: RangeInclusive<u64> = 512 << 10..=4 << 20;
@@ -63,6 +66,13 @@ const GZIP_BEST: i32 = 12;
 const ZOPFLI_EFFORT: u8 = 9;
 /// With fewer it loses on small streams too.
 const ZOPFLI_ITERATIONS: NonZeroU64 = NonZeroU64::new(50).expect("not zero");
+
+impl Compression {
+    /// Returns the memory that it takes beside what any piece of work takes, in bytes.
+    pub(crate) fn memory(self) -> u64 {
+        if self == Compression::Xz { XZ_BYTES } else { 0 }
+    }
+}
 
 /// How many more raw bytes of a delta may be compressed as hard as the effort says, where time counts
 /// too. The rest gets [`GZIP_QUICK`], so that compressing takes a bounded share of what reading and

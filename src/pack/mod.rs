@@ -2,7 +2,7 @@
 //!
 //! Here live the pair of images that a delta is made between, what a plain pull would fetch, blobs written and hashed, read while
 //! they grow, their compression with its allowance, the temporary files that they are until they are published,
-//! the tar around one file, manifests, and failures of work on the side. Not here: any format of deltas (its own room), how commands are found (`delta`),
+//! the tar around one file, manifests, failures of work on the side, and the memory that all of it takes. Not here: any format of deltas (its own room), how commands are found (`delta`),
 //! and where images are read and written (`image`).
 
 mod blob;
@@ -16,6 +16,7 @@ mod metered;
 mod packed_image;
 mod pair;
 mod pull;
+mod work_memory;
 
 pub use compression::Compression;
 pub use manifest::ManifestKind;
@@ -30,3 +31,4 @@ pub(crate) use metered::Metered;
 pub(crate) use packed_image::PackedImage;
 pub(crate) use pair::{Pair, Source, base_stream, shared_layers};
 pub(crate) use pull::{pull_bytes, pull_sizes};
+pub(crate) use work_memory::check_work;

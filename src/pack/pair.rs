@@ -1,10 +1,16 @@
 //! Base and target, side by side: their layers from the store, and for each layer of the target
 //! where its bytes are to come from.
 
+use super::work_memory::check_work;
 use crate::delta::{Base, Command, Encoder, Pricing, Search};
 use crate::image::{ChainId, DiffId, Image};
+use crate::memory::MemoryError;
 use crate::progress::{Progress, Stage};
 use crate::store::{Layer, Store, StoreError};
+
+/// How many bytes of index an encoder makes of a byte of image at most: with the densest samples, four bytes
+/// for every second one, in a table that is not full.
+const INDEX_RATIO: u64 = 3;
 
 /// A base and a target whose layers are at hand.
 pub(crate) struct Pair<'a> {
@@ -71,9 +77,17 @@ impl<'a> Pair<'a> {
             .collect()
     }
 
+    /// Checks that a delta of the pair can be made, where the encoder may take `memory` bytes, and `beside`
+    /// come on top of what any work takes.
+    pub(crate) fn check_memory(&self, memory: u64, beside: u64) -> Result<(), MemoryError> {
+        let bytes = self.bytes();
+        let indexes = memory.min(bytes.saturating_mul(INDEX_RATIO));
+        check_work(bytes, indexes.saturating_add(beside), self.searched().len())
+    }
+
     /// Finds the commands of one target layer after another and hands them to `each`, with the
     /// layer's index. The commands of a layer are freed before the next is begun.
-    pub(crate) fn encode<E>(
+    pub(crate) fn encode<E: From<MemoryError>>(
         &self,
         pricing: &dyn Pricing,
         search: Search,
@@ -87,6 +101,7 @@ impl<'a> Pair<'a> {
         let encoder = Encoder::new(&base, &searched, pricing, search, &|bytes| {
             progress.advance(Stage::Index, bytes)
         });
+        let encoder = encoder.map_err(MemoryError::from)?;
         let mut next = 0;
         for (index, source) in self.sources.iter().enumerate() {
             let commands = match *source {

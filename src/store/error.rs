@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 use crate::image::{DiffId, Excess, ImageError};
+use crate::memory::is_limited;
 use crate::temporary::has_no_locks;
 use crate::{Cause, ErrorKind, Remedy};
 
@@ -173,6 +174,9 @@ fn source_cause(error: &ImageError) -> Cause {
 fn io_remedy(error: &io::Error) -> Option<Remedy> {
     if matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE)) {
         return Some(Remedy::MoreOpenFiles);
+    }
+    if Errno::from_io_error(error) == Some(Errno::NOMEM) && is_limited() {
+        return Some(Remedy::MoreAddressSpace);
     }
     Some(match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Remedy::FreeStoreSpace,

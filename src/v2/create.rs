@@ -53,7 +53,9 @@ pub fn create(
     progress: &dyn Progress,
 ) -> Result<DeltaReport, V2Error> {
     let measure = Measure::start(progress);
-    let Pair { base_layers, target_layers, .. } = Pair::load(base, target, store, progress)?;
+    let pair = Pair::load(base, target, store, progress)?;
+    pair.check_memory(options.memory, 0)?;
+    let Pair { base_layers, target_layers, .. } = pair;
     // A layer of both is loaded once, so that equal files are known by their address.
     let base_slices: Vec<&[u8]> = base_layers.iter().map(|layer| &layer[..]).collect();
     let target_slices: Vec<&[u8]> = target_layers.iter().map(|layer| &layer[..]).collect();

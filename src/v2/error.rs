@@ -7,7 +7,7 @@ use crate::progress::Cancelled;
 use crate::quote::quoted;
 use crate::rootfs::RootfsError;
 use crate::store::StoreError;
-use crate::{Cause, ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, MemoryError, Remedy};
 
 /// Why a v2 delta could not be made or read.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum V2Error {
     /// The store failed.
     #[error(transparent)]
     Store(Box<StoreError>),
+    /// The system does not give the memory that the work takes.
+    #[error(transparent)]
+    OutOfMemory(#[from] MemoryError),
     /// A layer in the store is not what its name says: a delta made from it would give devices
     /// other files than the target's.
     #[error("{side} layer {layer} in the store does not hash to its diff ID {diff_id}")]
@@ -89,8 +92,11 @@ impl V2Error {
         move |source| V2Error::Layers { side, source }
     }
 
-    /// A write that failed because the work was told to stop is no failure of the disk.
+    /// If the work was told to stop or an index got no memory, the disk is not to blame.
     pub(super) fn of_write(error: io::Error) -> V2Error {
+        if error.kind() == io::ErrorKind::OutOfMemory {
+            return V2Error::OutOfMemory(MemoryError::Table);
+        }
         match error.downcast::<Cancelled>() {
             Ok(error) => error.into(),
             Err(error) => V2Error::Output(error),
@@ -102,6 +108,7 @@ impl V2Error {
         match self {
             V2Error::Image(error) => error.cause(),
             V2Error::Store(error) => error.cause(),
+            V2Error::OutOfMemory(error) => error.cause(),
             V2Error::Layers { source, .. } => source.cause(),
             V2Error::DamagedLayer { .. } => Cause::DamagedLayer,
             V2Error::Output(error) => Cause::of_io(error),
@@ -129,6 +136,7 @@ impl V2Error {
             V2Error::Layers { source, .. } => source.remedy(),
             V2Error::Image(error) => error.remedy(),
             V2Error::Store(error) => error.remedy(),
+            V2Error::OutOfMemory(error) => error.remedy(),
             V2Error::DamagedLayer { .. } => Some(Remedy::VerifyStore),
             V2Error::Memory { .. } => Some(Remedy::MoreMemory),
             _ => None,

@@ -1,6 +1,8 @@
 //! Records: what turns one old file into the new one, and how its parts are made apart from each
 //! other.
 
+use std::collections::TryReserveError;
+
 use super::CreateOptions;
 use super::deflate::{self, Deflater};
 use super::numbers::{push_int, push_short};
@@ -43,12 +45,12 @@ pub(super) struct Part<'r> {
 
 impl<'a> Record<'a> {
     /// Finds what the new file shares with the old one.
-    pub(super) fn new(transfer: Transfer<'a>, matching: &Search) -> Self {
+    pub(super) fn new(transfer: Transfer<'a>, matching: &Search) -> Result<Self, TryReserveError> {
         let (base, target) = (transfer.base.unwrap_or_default(), transfer.target);
-        let commands = match_files(base, target, matching);
+        let commands = match_files(base, target, matching)?;
         let byte_bits = literal_bits(&commands, target);
         let (blocks, steps) = choose(&commands, base.len() as u64, target.len(), byte_bits);
-        Record { transfer, blocks, steps }
+        Ok(Record { transfer, blocks, steps })
     }
 
     /// Adds what the record is made of.
@@ -147,10 +149,14 @@ pub(super) fn push_blocks(out: &mut Vec<u8>, blocks: Blocks) {
 }
 
 /// What the new file shares with the old one, as commands.
-fn match_files(base: &[u8], target: &[u8], matching: &Search) -> Vec<Command> {
+fn match_files(
+    base: &[u8],
+    target: &[u8],
+    matching: &Search,
+) -> Result<Vec<Command>, TryReserveError> {
     let literal = |len: usize| Command::Literal { len: len as u64 };
     if base.is_empty() || target.is_empty() {
-        return vec![literal(target.len())];
+        return Ok(vec![literal(target.len())]);
     }
     let shorter = base.len().min(target.len());
     let prefix = common(base.iter(), target.iter()).min(shorter);
@@ -163,11 +169,11 @@ fn match_files(base: &[u8], target: &[u8], matching: &Search) -> Vec<Command> {
     } else {
         let whole = Base::new(vec![base]);
         let (targets, prices) = ([middle], TokenPrices::new());
-        let encoder = Encoder::new(&whole, &targets, &prices, *matching, &|_| ());
+        let encoder = Encoder::new(&whole, &targets, &prices, *matching, &|_| ())?;
         commands.extend(encoder.encode(0, &|_| ()));
     }
     commands.push(copy(base.len() - suffix, suffix));
-    commands
+    Ok(commands)
 }
 
 /// How many bytes two sequences begin with in common.

@@ -42,7 +42,7 @@ pub(super) fn write_delta(
     let weight = |&index: &u32| plan.transfer(index).bytes() + RECORD_BYTES;
     for group in groups(&plan.transfers, GROUP_BYTES, weight) {
         let record = |&index: &u32| Record::new(plan.transfer(index), matching);
-        let group: Vec<Record<'_>> = group.par_iter().map(record).collect();
+        let group: Vec<Record<'_>> = group.par_iter().map(record).collect::<Result<_, _>>()?;
         group.iter().for_each(|record| record.count(&mut sizes));
         sizes.record_bytes +=
             write_records(&group, matching.effort, &mut indices, &mut out, advance)?;

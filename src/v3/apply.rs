@@ -18,8 +18,8 @@ use crate::image::{
 };
 use crate::measure::Measure;
 use crate::pack::{
-    BlobId, LayerFile, ManifestKind, Metered, PackedImage, Written, base_stream, image_manifest,
-    shared_layers,
+    BlobId, LayerFile, ManifestKind, Metered, PackedImage, Written, base_stream, check_work,
+    image_manifest, shared_layers,
 };
 use crate::progress::Progress;
 use crate::space::{SpaceWatch, check_space};
@@ -97,9 +97,10 @@ pub fn apply(
     // Before the base's first byte comes, all that is to come is known.
     expect_blobs(delta, progress);
     let base_layers = store.ensure_layers(&[base], progress)?.remove(0);
+    let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
+    check_work(base_bytes, 0, 0)?;
     let scratch = store.scratch()?;
     let limits = store.limits();
-    let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
     let budget = ImageBudget::new(limits, base_bytes.saturating_add(delta.stored_bytes()));
     check_space(store.path(), delta.stored_bytes()).map_err(V3Error::Write)?;
     let work = Work {

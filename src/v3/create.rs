@@ -98,7 +98,7 @@ pub fn create(
     progress: &dyn Progress,
 ) -> Result<Delta, V3Error> {
     let measure = Measure::start(progress);
-    let pair = load_pair(base, target, store, progress)?;
+    let pair = load_pair(base, target, store, &options.encoding, options.compression, progress)?;
     let scratch = store.scratch()?;
     check(progress)?;
     let layers = make_layers(&pair, options, &scratch, progress)?;

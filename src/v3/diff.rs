@@ -62,7 +62,7 @@ pub fn diff(
     progress: &dyn Progress,
 ) -> Result<DiffReport, V3Error> {
     let measure = Measure::start(progress);
-    let pair = load_pair(base, target, store, progress)?;
+    let pair = load_pair(base, target, store, &options.encoding, options.compression, progress)?;
     let prices = Prices::of_goal(&options.encoding.goal);
     let mut costs = FileCosts::default();
     let mut layers = Vec::new();

@@ -6,7 +6,7 @@ use crate::image::{DiffId, Excess, ImageError, ImageId};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
-use crate::{Cause, ErrorKind, Remedy};
+use crate::{Cause, ErrorKind, MemoryError, Remedy};
 
 /// Why a delta could not be made, read or applied.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +18,9 @@ pub enum V3Error {
     /// The store failed.
     #[error(transparent)]
     Store(Box<StoreError>),
+    /// The system does not give the memory that the work takes.
+    #[error(transparent)]
+    OutOfMemory(#[from] MemoryError),
     /// The image has not the labels of a delta.
     #[error("{reference} is not a delta: its config has no label {label}")]
     NotADelta {
@@ -140,6 +143,7 @@ impl V3Error {
         match self {
             V3Error::Image(error) => error.cause(),
             V3Error::Store(error) => error.cause(),
+            V3Error::OutOfMemory(error) => error.cause(),
             V3Error::Layer { source, .. } => source.cause(),
             V3Error::Write(error) => Cause::of_io(error),
             V3Error::Unverified(_) => Cause::Defect,
@@ -164,6 +168,7 @@ impl V3Error {
         match self {
             V3Error::Image(error) => error.remedy(),
             V3Error::Store(error) => error.remedy(),
+            V3Error::OutOfMemory(error) => error.remedy(),
             V3Error::Layer {
                 source: LayerError::TooLarge(_) | LayerError::Patch(PatchError::TooLarge { .. }),
                 ..
@@ -208,7 +213,7 @@ impl V3Error {
             V3Error::Unreadable(_) => {
                 "make the target's config smaller: labels, environment and history are kept in it"
             }
-            V3Error::Write(_) => return None,
+            V3Error::Write(_) | V3Error::OutOfMemory(_) => return None,
         };
         Some(hint.to_owned())
     }

@@ -1,16 +1,20 @@
 //! What no device can apply, and so is not made.
 
 use super::V3Error;
+use crate::delta::Options;
 use crate::image::Image;
-use crate::pack::Pair;
+use crate::pack::{Compression, Pair};
 use crate::progress::Progress;
 use crate::store::Store;
 
-/// Fetches what `store` does not have of the two images, and refuses what no device can apply.
+/// Fetches what `store` does not have of the two images, and refuses what no device can apply and what there
+/// is no memory for.
 pub(super) fn load_pair<'a>(
     base: &'a Image,
     target: &'a Image,
     store: &Store,
+    encoding: &Options,
+    compression: Compression,
     progress: &dyn Progress,
 ) -> Result<Pair<'a>, V3Error> {
     refuse_without_layers(base)?;
@@ -19,7 +23,9 @@ pub(super) fn load_pair<'a>(
         let reference = target.reference().to_string();
         return Err(V3Error::NotLinux { reference, os: os.to_owned() });
     }
-    Ok(Pair::load(base, target, store, progress)?)
+    let pair = Pair::load(base, target, store, progress)?;
+    pair.check_memory(encoding.memory, compression.memory())?;
+    Ok(pair)
 }
 
 /// Devices take the blobs of a delta from an image without layers for plain layers.

@@ -27,7 +27,7 @@ const LEVELS: [&[&str]; 12] = [
         "tls",
     ],
     &["cause"],
-    &["measure", "output"],
+    &["measure", "memory", "output"],
     &["image", "delta", "rootfs"],
     &["librsync", "store"],
     &["pack"],

@@ -69,3 +69,38 @@ fn a_layer_that_cannot_be_mapped_is_named() {
         assert!(ran.stderr.contains("hint: allow more memory"), "{}", ran.stderr);
     }
 }
+
+/// Limits of the address space to run under, in MiB: from what hardly starts a program to more than is needed.
+const LADDER: [u32; 12] = [70, 100, 140, 180, 220, 260, 320, 400, 500, 650, 900, 8000];
+
+#[test]
+fn too_little_address_space_is_an_error_and_never_an_abort() {
+    let sandbox = Sandbox::new();
+    sandbox.create_delta();
+    let pair = "oci:thermostat:1.0 oci:thermostat:1.1";
+    let commands = [
+        format!("create {pair} -o oci:made --replace"),
+        format!("create {pair} --format v2 -o made.v2 --replace"),
+        "apply oci:thermostat:1.0 oci:delta -o oci:applied --replace".to_owned(),
+        format!("diff {pair}"),
+    ];
+    let remora = env!("CARGO_BIN_EXE_remora");
+    for command in &commands {
+        let mut refused = 0;
+        for mebibytes in LADDER {
+            let limit = format!("--as={}", u64::from(mebibytes) << 20);
+            let mut limited = sandbox.program("prlimit");
+            limited.args([&limit, remora, "--json", "--quiet"]).args(command.split(' '));
+            let ran: Ran = limited.output().expect("prlimit runs").into();
+            if ran.code == Some(0) {
+                continue;
+            }
+            refused += 1;
+            assert_eq!(ran.code, Some(3), "{command} in {mebibytes} MiB: {}", ran.stderr);
+            assert_eq!(ran.json()["error"]["code"], "resources", "{}", ran.stderr);
+            assert!(ran.stderr.contains("hint: allow more memory"), "{}", ran.stderr);
+        }
+        assert!((1..LADDER.len()).contains(&refused), "{command}: {refused} refused");
+    }
+    sandbox.assert_nothing_temporary();
+}
