@@ -102,7 +102,7 @@ impl Jobs {
         lock: FolderLock,
     ) -> Result<Arc<Self>, ServerError> {
         let records = ledger.load().await?;
-        priority::start_computing_threads();
+        priority::start_computing_threads().map_err(ServerError::System)?;
         let (writer, write) = Writer::new(ledger);
         let mut table = Table::new(settings, writer);
         table.restore(records);

@@ -1,6 +1,11 @@
 //! Builds step back behind answers: whatever computes for them runs at a lower priority.
 
+use std::error::Error as _;
+use std::io;
+
 use rustix::process::{getpriority_process, setpriority_process};
+
+use crate::threads::check_threads;
 
 /// Half-way down: builds get what answers leave, and about a tenth of a busy core.
 const NICE: i32 = 10;
@@ -14,14 +19,21 @@ pub(super) fn lower() {
     }
 }
 
-/// Makes the threads that compute for all builds together, at low priority, unless they are there.
-pub(super) fn start_computing_threads() {
+/// Threads of a build beside those that compute: its own, and those that fetch layers.
+const BUILD_THREADS: usize = 5;
+
+/// Makes the threads that compute for all builds together, at low priority, unless they are there. Fails if
+/// the system does not give so many, or none for a build beside them: rayon would panic in the first build.
+pub(super) fn start_computing_threads() -> io::Result<()> {
     let pool = rayon::ThreadPoolBuilder::new()
         .thread_name(|index| format!("compute-{index}"))
         .start_handler(|_| lower());
-    if let Err(error) = pool.build_global() {
-        tracing::debug!("computing threads are those that were there: {error}");
+    match pool.build_global() {
+        Ok(()) => {}
+        Err(error) if error.source().is_some() => return Err(io::Error::other(error)),
+        Err(error) => tracing::debug!("computing threads are those that were there: {error}"),
     }
+    check_threads(BUILD_THREADS)
 }
 
 #[cfg(test)]

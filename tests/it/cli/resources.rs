@@ -1,27 +1,45 @@
 //! What the system does not give: threads, room for maps.
 
 use std::fs::{self, Permissions};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, Command};
+use std::thread::{available_parallelism, sleep};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::Sandbox;
 use super::sandbox::Ran;
+use crate::registry_server::free_port;
 
 /// A user that has no other processes.
 const USER: &str = "1904711";
 
 /// Runs a copy of `remora` as a user who may have so many threads, the program's first included.
 fn run_with_threads(sandbox: &Sandbox, threads: usize, arguments: &str) -> Ran {
+    with_threads(sandbox, threads, arguments).output().expect("setpriv runs").into()
+}
+
+/// The sandbox with a copy of the program in it, for another user to run.
+fn open_to_others() -> Sandbox {
+    let sandbox = Sandbox::new();
+    fs::set_permissions(sandbox.path("."), Permissions::from_mode(0o777)).expect("ours");
+    fs::copy(env!("CARGO_BIN_EXE_remora"), sandbox.path("remora")).expect("copied");
+    sandbox
+}
+
+fn with_threads(sandbox: &Sandbox, threads: usize, arguments: &str) -> Command {
     let mut command = sandbox.program("setpriv");
     command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "prlimit"]);
     command.arg(format!("--nproc={threads}")).arg("./remora").args(arguments.split_whitespace());
-    command.env("REMORA_STORE", "theirs").output().expect("setpriv runs").into()
+    command.env("REMORA_STORE", "theirs");
+    command
 }
 
 #[test]
 fn few_threads_are_made_do_with_and_too_few_are_named() {
-    let sandbox = Sandbox::new();
-    fs::set_permissions(sandbox.path("."), Permissions::from_mode(0o777)).expect("ours");
-    fs::copy(env!("CARGO_BIN_EXE_remora"), sandbox.path("remora")).expect("copied");
+    let sandbox = open_to_others();
     sandbox.succeed("create oci:thermostat:1.0 oci:thermostat:1.1 --format v2 -o expected --quiet");
     let expected = fs::read(sandbox.path("expected")).expect("made");
     for threads in [1, 2, 3, 5, 8, 10, 16] {
@@ -42,6 +60,53 @@ fn few_threads_are_made_do_with_and_too_few_are_named() {
         let code = &ran.json()["error"]["code"];
         assert_eq!(*code, if threads < 9 { "resources" } else { "unreachable" }, "{}", ran.stderr);
     }
+}
+
+/// How many of the threads that compute a process has; `None` if it is gone.
+fn computing_threads(process: &Child) -> Option<usize> {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.id())).ok()?.flatten();
+    let names = threads.filter_map(|thread| fs::read_to_string(thread.path().join("comm")).ok());
+    Some(names.filter(|name| name.starts_with("compute-")).count())
+}
+
+/// Waits until the server at `port` answers; says whether it does, or has ended.
+fn comes_up(server: &mut Child, port: u16) -> bool {
+    loop {
+        if server.try_wait().expect("a child").is_some() {
+            return false;
+        }
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn a_server_has_all_its_threads_or_says_at_its_start_that_it_cannot() {
+    let sandbox = open_to_others();
+    let cores = available_parallelism().expect("Linux tells").get();
+    let (mut up, mut refused) = (0, 0);
+    for threads in (1..=10 + 8 * cores).chain([200]) {
+        let port = free_port();
+        let serve = "serve --registry 127.0.0.1:1 --insecure-no-auth --data theirs-too";
+        let serve = format!("{serve} --listen 127.0.0.1:{port}");
+        let mut server = with_threads(&sandbox, threads, &serve).spawn().expect("setpriv runs");
+        if comes_up(&mut server, port) {
+            up += 1;
+            assert_eq!(computing_threads(&server), Some(cores), "{threads}");
+            let process = Pid::from_child(&server);
+            kill_process(process, Signal::TERM).expect("it runs");
+        }
+        let ran: Ran = server.wait_with_output().expect("it ends").into();
+        assert!(!ran.stderr.contains("panicked"), "{threads}: {}", ran.stderr);
+        if ran.code != Some(0) {
+            refused += 1;
+            assert_eq!(ran.code, Some(3), "{threads}: {}", ran.stderr);
+            assert!(ran.stderr.contains("error: "), "{threads}: {}", ran.stderr);
+        }
+    }
+    assert!(up > 0 && refused > 0, "{up} came up, {refused} did not");
 }
 
 #[test]
