@@ -135,13 +135,18 @@ pub fn create_from_layers(
 /// Refuses images that have more names than fit into the half of the memory that is for them.
 fn refuse_many(base: usize, target: usize, options: &CreateOptions) -> Result<(), V2Error> {
     let (base_names, target_names, allowed) = (base, target, options.memory);
-    let bytes = 2 * (INODE_BYTES * (base + target) as u64 + NAME_BYTES * target as u64);
+    let bytes = 2 * names_memory(base, target);
     // A little more, for folders that no entry makes: they are counted later.
     let needed = (bytes + bytes / 8).next_multiple_of(1 << 20);
     match bytes > allowed {
         true => Err(V2Error::Memory { base_names, target_names, needed, allowed }),
         false => Ok(()),
     }
+}
+
+/// Returns what the names of a base and of a target with so many take of memory, in bytes.
+pub(crate) fn names_memory(base: usize, target: usize) -> u64 {
+    INODE_BYTES * (base + target) as u64 + NAME_BYTES * target as u64
 }
 
 /// Does two things at once. If both fail, the first one's error counts.

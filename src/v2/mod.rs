@@ -35,6 +35,8 @@ mod tokens;
 mod verify;
 mod writer;
 
+#[cfg(all(test, feature = "server"))]
+pub(crate) use create::names_memory;
 pub use create::{Layers, create, create_from_layers};
 pub use error::{BatchError, BatchProblem, V2Error};
 pub use inspect::{Counts, Inspection, inspect};

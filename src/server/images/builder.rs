@@ -187,7 +187,7 @@ impl Builder for RegistryBuilder {
     fn estimate(&self, pair: &Pair) -> Result<Estimate, BuildError> {
         let watch = Watch::new(&Silent, Budget::OPEN);
         let opened = self.open(pair, &watch).map_err(|error| watch.explain(error.into()))?;
-        Ok(Estimate { memory: opened.memory(self.encoding.memory) })
+        Ok(Estimate { memory: opened.memory(pair.format, self.encoding.memory) })
     }
 
     fn build(
