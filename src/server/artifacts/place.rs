@@ -6,13 +6,13 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as ObjectPath;
 use object_store::prefix::PrefixStore;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
-use super::connector::Connector;
+use super::connector::{Connector, is_honoured};
 use super::failure::failure;
 use super::owner::owner;
 use crate::server::ServerError;
@@ -92,14 +92,14 @@ impl Bucket {
         let mut builder = AmazonS3Builder::new();
         for (name, value) in &self.variables {
             // Other programs have variables of their own.
-            if let Ok(key) = name.to_ascii_lowercase().parse() {
-                builder = builder.with_config(key, value);
-            }
+            let Ok(key) = name.to_ascii_lowercase().parse() else { continue };
+            refuse_ignored(name, &key)?;
+            builder = builder.with_config(key, value);
         }
-        let builder = builder
-            .with_url(&self.url)
-            .with_allow_http(self.allow_http)
-            .with_http_connector(Connector);
+        if self.allow_http {
+            builder = builder.with_allow_http(true);
+        }
+        let builder = builder.with_url(&self.url).with_http_connector(Connector);
         Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(owner))))
     }
 
@@ -107,6 +107,17 @@ impl Bucket {
     fn prefix(&self) -> ObjectPath {
         let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
         ObjectPath::from(rest.split_once('/').map_or("", |(_, prefix)| prefix))
+    }
+}
+
+/// Refuses a variable that would have no effect though it has a meaning.
+fn refuse_ignored(name: &str, key: &AmazonS3ConfigKey) -> object_store::Result<()> {
+    match key {
+        AmazonS3ConfigKey::Client(option) if !is_honoured(option) => {
+            let source = format!("the variable {name} is not supported: unset it").into();
+            Err(object_store::Error::Generic { store: "S3", source })
+        }
+        _ => Ok(()),
     }
 }
 

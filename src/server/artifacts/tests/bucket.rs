@@ -125,21 +125,127 @@ fn xml(name: &str, content: &str) -> Response {
 }
 
 fn bucket(address: SocketAddr, scratch: &Path, key: &str) -> Arc<Artifacts> {
+    let endpoint = format!("http://{address}");
+    let variables = [
+        ("AWS_ENDPOINT_URL", &*endpoint),
+        ("AWS_ACCESS_KEY_ID", key),
+        ("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-sees"),
+        ("AWS_PAGER", "less"),
+    ];
+    with_variables(&variables, scratch).expect("opened")
+}
+
+/// A bucket with these variables.
+fn with_variables(
+    variables: &[(&str, &str)],
+    scratch: &Path,
+) -> Result<Arc<Artifacts>, ServerError> {
+    let all = [("AWS_REGION", "here")].iter().chain(variables);
     let bucket = Bucket {
         url: "s3://deltas/some/prefix".to_owned(),
-        variables: [
-            ("AWS_ENDPOINT_URL", format!("http://{address}")),
-            ("AWS_REGION", "here".to_owned()),
-            ("AWS_ACCESS_KEY_ID", key.to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "a-secret-that-nobody-sees".to_owned()),
-            ("AWS_PAGER", "less".to_owned()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into(),
+        variables: all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         allow_http: true,
         scratch: scratch.join("scratch"),
     };
-    Arc::new(Artifacts::open(&ArtifactPlace::Bucket(bucket), URL_LIFE).expect("opened"))
+    Artifacts::open(&ArtifactPlace::Bucket(bucket), URL_LIFE).map(Arc::new)
+}
+
+/// A service that answers each path with a text, and says which paths it was asked for.
+async fn answering(
+    answers: &'static [(&'static str, &'static str)],
+) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&asked);
+    let app = Router::new().fallback(move |uri: Uri| async move {
+        noted.lock().unwrap().push(uri.to_string());
+        let found = answers.iter().find(|(path, _)| uri.path() == *path);
+        found.map_or((StatusCode::NOT_FOUND, ""), |(_, answer)| (StatusCode::OK, *answer))
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (address, asked)
+}
+
+/// Credentials as the services of a machine and of a container give them.
+const CREDENTIALS: &str = r#"{"AccessKeyId":"somebody","SecretAccessKey":"s","Token":"t",
+    "Expiration":"2100-01-01T00:00:00Z"}"#;
+
+#[tokio::test]
+async fn credentials_come_from_the_services_of_a_machine_and_of_a_container() {
+    const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+    const ROLE: &str = "/latest/meta-data/iam/security-credentials/role";
+    let answers: &'static [_] = &[
+        ("/latest/api/token", "token"),
+        (ROLES, "role"),
+        (ROLE, CREDENTIALS),
+        ("/own", CREDENTIALS),
+    ];
+    let ((address, _service), folder) = (serve().await, tempfile::tempdir().unwrap());
+    let (giving, asked) = answering(answers).await;
+    let (endpoint, giving) = (format!("http://{address}"), format!("http://{giving}"));
+    let container = format!("{giving}/own");
+    let token_file = folder.path().join("token");
+    std::fs::write(&token_file, "a token").unwrap();
+    let token_file = token_file.display().to_string();
+    for (number, (expected, variables)) in [
+        (ROLE, &[("AWS_METADATA_ENDPOINT", &*giving)][..]),
+        (
+            "/own",
+            &[
+                ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*container),
+                ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", &*token_file),
+            ],
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let variables = [&[("AWS_ENDPOINT_URL", &*endpoint)], variables].concat();
+        let scratch = folder.path().join(number.to_string());
+        let artifacts = with_variables(&variables, &scratch).expect("opened");
+        let key = publish(&artifacts, b"signed with them").await;
+        assert_eq!(read(&artifacts, &key, 0..6).await, b"signed");
+        assert!(asked.lock().unwrap().iter().any(|path| path == expected), "{expected}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_and_time_limits_count_and_what_would_not_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [("AWS_ACCESS_KEY_ID", "somebody"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let open = |number: usize, more: &[(&str, &str)]| {
+        let scratch = folder.path().join(number.to_string());
+        with_variables(&[&keys, more].concat(), &scratch)
+    };
+    let (proxy, asked) = answering(&[]).await;
+    let proxy = format!("http://{proxy}");
+    let variables = [("AWS_ENDPOINT_URL", "http://bucket.test"), ("AWS_PROXY_URL", &*proxy)];
+    let artifacts = open(0, &variables).expect("opened");
+    assert!(artifacts.get(&"0".repeat(64)).await.unwrap().is_none());
+    let first = asked.lock().unwrap().first().cloned().expect("asked");
+    assert!(first.starts_with("http://bucket.test/"), "{first}");
+
+    // Nobody takes this connection up, so that only the limit ends the waiting.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let timeout = [("AWS_ENDPOINT_URL", &*endpoint), ("AWS_TIMEOUT", "10ms")];
+    let retries = open(1, &timeout).expect("opened");
+    let listed = tokio::time::timeout(Duration::from_secs(200), retries.list()).await;
+    listed.expect("it ends").expect_err("nobody answers");
+
+    for (number, (name, value)) in [
+        ("AWS_ALLOW_INVALID_CERTIFICATES", "true"),
+        ("AWS_PROXY_CA_CERTIFICATE", "x"),
+        ("AWS_HTTP2_ONLY", "true"),
+        ("AWS_TIMEOUT", "soon"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let error = open(2 + number, &[(name, value)]).expect_err(name).to_string();
+        assert!(value == "soon" || error.contains(name), "{error}");
+    }
 }
 
 #[tokio::test]
