@@ -78,6 +78,42 @@ impl Progress for Silent {
     fn advance(&self, _stage: Stage, _units: u64) {}
 }
 
+/// Passes everything on but what is expected of some stages: that has been announced already.
+pub(crate) struct Announced<'a> {
+    progress: &'a dyn Progress,
+    stages: &'static [Stage],
+}
+
+impl<'a> Announced<'a> {
+    pub(crate) fn new(progress: &'a dyn Progress, stages: &'static [Stage]) -> Self {
+        Announced { progress, stages }
+    }
+}
+
+impl Progress for Announced<'_> {
+    fn expect(&self, stage: Stage, units: u64) {
+        if !self.stages.contains(&stage) {
+            self.progress.expect(stage, units);
+        }
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        self.progress.advance(stage, units);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.progress.cancelled()
+    }
+
+    fn measures_memory(&self) -> bool {
+        self.progress.measures_memory()
+    }
+
+    fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+}
+
 /// A reader or writer that fails with [`Cancelled`] when the work is to stop.
 pub(crate) struct Stoppable<'a, W> {
     inner: W,

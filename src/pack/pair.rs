@@ -85,6 +85,13 @@ impl<'a> Pair<'a> {
         check_work(bytes, indexes.saturating_add(beside), self.searched().len())
     }
 
+    /// Says how much [`encode`](Self::encode) will have to do.
+    pub(crate) fn expect(&self, progress: &dyn Progress) {
+        let bytes = self.searched().iter().map(|layer| layer.len() as u64).sum();
+        progress.expect(Stage::Index, bytes);
+        progress.expect(Stage::Encode, bytes);
+    }
+
     /// Finds the commands of one target layer after another and hands them to `each`, with the
     /// layer's index. The commands of a layer are freed before the next is begun.
     pub(crate) fn encode<E: From<MemoryError>>(
@@ -95,9 +102,7 @@ impl<'a> Pair<'a> {
         mut each: impl FnMut(usize, &[Command]) -> Result<(), E>,
     ) -> Result<(), E> {
         let (base, searched) = (self.base_stream().keeping(self.kept()), self.searched());
-        let bytes = searched.iter().map(|layer| layer.len() as u64).sum();
-        progress.expect(Stage::Index, bytes);
-        progress.expect(Stage::Encode, bytes);
+        self.expect(progress);
         let encoder = Encoder::new(&base, &searched, pricing, search, &|bytes| {
             progress.advance(Stage::Index, bytes)
         });

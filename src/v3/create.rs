@@ -98,14 +98,44 @@ pub fn create(
     progress: &dyn Progress,
 ) -> Result<Delta, V3Error> {
     let measure = Measure::start(progress);
-    let pair = load_pair(base, target, store, &options.encoding, options.compression, progress)?;
+    let pair = load(base, target, store, options, progress)?;
+    make(&pair, store, options, &measure, progress)
+}
+
+/// Fetches what `store` does not have of the two images, and refuses what can't be made.
+pub(super) fn load<'a>(
+    base: &'a Image,
+    target: &'a Image,
+    store: &Store,
+    options: &CreateOptions,
+    progress: &dyn Progress,
+) -> Result<Pair<'a>, V3Error> {
+    load_pair(base, target, store, &options.encoding, options.compression, progress)
+}
+
+/// Says how much [`make`] will have to do.
+pub(super) fn expect(pair: &Pair<'_>, options: &CreateOptions, progress: &dyn Progress) {
+    pair.expect(progress);
+    if options.verify {
+        verify::expect(pair, progress);
+    }
+}
+
+/// Makes the delta of a pair whose layers are at hand.
+pub(super) fn make(
+    pair: &Pair<'_>,
+    store: &Store,
+    options: &CreateOptions,
+    measure: &Measure,
+    progress: &dyn Progress,
+) -> Result<Delta, V3Error> {
     let scratch = store.scratch()?;
     check(progress)?;
-    let layers = make_layers(&pair, options, &scratch, progress)?;
-    let contents = image_contents(&pair, options, &layers)?;
-    check_usable(&pair, &contents, store)?;
+    let layers = make_layers(pair, options, &scratch, progress)?;
+    let contents = image_contents(pair, options, &layers)?;
+    check_usable(pair, &contents, store)?;
     let digest = Digest::of(&contents.manifest);
-    let report = report(&pair, Some(digest), &layers, &measure);
+    let report = report(pair, Some(digest), &layers, measure);
     let blobs = layers.into_iter().map(|layer| layer.blob.out).collect();
     Ok(Delta { image: PackedImage::new(contents, blobs, scratch), report })
 }

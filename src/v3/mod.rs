@@ -17,6 +17,7 @@ mod apply;
 mod blob;
 mod config;
 mod create;
+mod create_all;
 mod diff;
 mod error;
 mod file_costs;
@@ -32,6 +33,7 @@ mod verify;
 
 pub use apply::{ApplyOptions, Rebuilt, apply};
 pub use create::{CreateOptions, Delta, create};
+pub use create_all::create_all;
 pub use diff::{DiffOptions, DiffReport, diff};
 pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use remora::image::ImageReference;
+use remora::image::{ImageReference, IndexContents};
 use remora::progress::{Progress, Stage};
 use remora::store::Store;
 use remora::{v2, v3};
 
-use crate::images::{Bench, noise, parse, tar};
+use crate::images::{Bench, image, noise, parse, tar};
+use crate::registry_server::RegistryServer;
 use crate::sample_image::{SampleImage, Style};
 
 /// What was told of a stage.
@@ -60,7 +61,7 @@ fn layer(name: &str, seed: u64) -> Vec<u8> {
 
 /// The references of two images in every kind of place that a bench has.
 fn pairs(bench: &Bench) -> Vec<[ImageReference; 2]> {
-    let image = |style, seeds: &[u64]| {
+    let sample = |style, seeds: &[u64]| {
         let tars = seeds.iter().map(|seed| layer(&format!("file-{seed}"), *seed)).collect();
         SampleImage::of_tars(style, "amd64", tars).contents
     };
@@ -70,8 +71,8 @@ fn pairs(bench: &Bench) -> Vec<[ImageReference; 2]> {
     };
     let pairs = vec![at("oci", ":it"), at("oci-archive", ".tar"), at("docker-archive", ".docker")];
     for (pair, style) in pairs.iter().zip([Style::Oci, Style::OciZstd, Style::Plain]) {
-        bench.put_at(&pair[0], &image(style, &[1, 2, 3, 1, 4]));
-        bench.put_at(&pair[1], &image(style, &[1, 5, 3, 6, 7, 6]));
+        bench.put_at(&pair[0], &sample(style, &[1, 2, 3, 1, 4]));
+        bench.put_at(&pair[1], &sample(style, &[1, 5, 3, 6, 7, 6]));
     }
     pairs
 }
@@ -111,5 +112,41 @@ fn totals_are_known_before_the_first_byte_and_hold() {
         let store = store("v2");
         v2::create(&base, &target, &store, &options, &out, &recorded).expect("made");
         recorded.assert_true(&[Fetch, Encode, Verify]);
+    }
+}
+
+#[test]
+fn totals_of_several_deltas_are_known_before_the_first_is_begun() {
+    use Stage::{Encode, Fetch, Index, Push, Verify};
+    let bench = Bench::new();
+    let first = &pairs(&bench)[0];
+    let [first_base, first_target] = [&first[0], &first[1]].map(|place| bench.open(place));
+    // The second pair's layers are other ones than the first's.
+    let other = |number: u64, seeds: [u64; 2]| {
+        let mut builder = image();
+        for seed in seeds {
+            builder = builder.layer(&layer(&format!("other-{seed}"), seed));
+        }
+        bench.put(&format!("other-{number}"), &builder.build())
+    };
+    let (base, target) = (other(1, [21, 22]), other(2, [21, 23]));
+    let pairs = [(&first_base, &first_target), (&base, &target)];
+    let store = Store::open(bench.path().join("both")).expect("a store");
+    let (recorded, begun) = (Recorded::default(), Mutex::new(Vec::new()));
+    let begin = |number| begun.lock().expect("no panic").push(number);
+    let options = v3::CreateOptions::default();
+    let deltas = v3::create_all(&pairs, &store, &options, &begin, &recorded).expect("made");
+    assert_eq!(*begun.lock().expect("no panic"), [0, 1]);
+    recorded.assert_true(&[Fetch, Index, Encode, Verify]);
+
+    let platforms = ["linux/amd64", "linux/arm64"].map(|name| name.parse().expect("a platform"));
+    let contents = deltas.iter().map(|delta| delta.contents().clone());
+    let index = IndexContents::new(platforms.into_iter().zip(contents).collect()).expect("two");
+    let registry = RegistryServer::open();
+    for place in [bench.reference("index"), parse(&format!("{}/app:index", registry.address()))] {
+        let recorded = Recorded::default();
+        let destination = bench.transports.destination(&place).expect("writable");
+        bench.transports.write_index_to(destination, &index, &recorded).expect("written");
+        recorded.assert_true(&[Push]);
     }
 }

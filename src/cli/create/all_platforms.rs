@@ -41,15 +41,14 @@ pub(super) fn create(
         return Err(nothing_in_common(request, &skipped));
     }
     let store = request.access.store()?;
-    // All layers before the first delta: what is to be fetched is known from the first byte on.
-    let images: Vec<&Image> = pairs.iter().flat_map(|pair| [&pair.base, &pair.target]).collect();
-    let _kept = store.ensure_layers(&images, session.progress())?;
-    let mut deltas: Vec<(Platform, Delta)> = Vec::new();
-    for Pair { platform, base, target } in &pairs {
+    let images: Vec<_> = pairs.iter().map(|pair| (&pair.base, &pair.target)).collect();
+    let begin = |number: usize| {
+        let platform = &pairs[number].platform;
         session.progress().note(&format!("making the delta for {platform}"));
-        let delta = v3::create(base, target, &store, &options, session.progress())?;
-        deltas.push((platform.clone(), delta));
-    }
+    };
+    let made = v3::create_all(&images, &store, &options, &begin, session.progress())?;
+    let platforms = pairs.iter().map(|pair| pair.platform.clone());
+    let deltas: Vec<(Platform, Delta)> = platforms.zip(made).collect();
     let contents =
         |(platform, delta): &(Platform, Delta)| (platform.clone(), delta.contents().clone());
     let index = IndexContents::new(deltas.iter().map(contents).collect())?;

@@ -35,7 +35,7 @@ pub(super) fn push(
         manifest: manifest.clone(),
         session,
     };
-    progress.expect(Stage::Push, job.blobs.iter().map(|blob| blob.size).sum());
+    progress.expect(Stage::Push, bytes(&job.blobs));
     let (events, received) = mpsc::channel();
     let task = runtime::spawn(async move {
         let result = job.run(&events).await;
@@ -90,6 +90,15 @@ impl Job {
         }
         Ok(())
     }
+}
+
+/// How many bytes a push of the image will report.
+pub(super) fn pushed_bytes(contents: &ImageContents) -> u64 {
+    bytes(&distinct(contents.blobs()))
+}
+
+fn bytes(blobs: &[Blob]) -> u64 {
+    blobs.iter().map(|blob| blob.size).sum()
 }
 
 fn distinct(mut blobs: Vec<Blob>) -> Vec<Blob> {
