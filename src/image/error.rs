@@ -7,14 +7,13 @@ use std::time::Duration;
 use super::mismatch::Mismatch;
 use super::transfer::is_from_system;
 use super::{
-    ConfigError, Digest, DigestError, Excess, ManifestError, Platform, PlatformError,
-    ReferenceError,
+    BlobProblem, ConfigError, Digest, DigestError, Excess, ManifestError, Platform, PlatformError,
+    ReferenceError, RegistryReference,
 };
 use crate::output::OutputError;
 use crate::progress::Cancelled;
 use crate::quote::listed;
-use crate::temporary::has_no_locks;
-use crate::{Cause, ErrorKind, Remedy};
+use crate::{Cause, ErrorKind};
 
 /// What is done to a layout before anything is written into it.
 pub(super) const LOCK: &str = "lock";
@@ -156,6 +155,20 @@ pub enum ImageError {
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Registry(#[from] super::RegistryError),
+    /// Some of several images are in a registry, but not the index that leads to them.
+    #[error(
+        "{source}; no index {reference} was written, so that nothing leads by that name to what is there \
+         already: {}",
+        listed(pushed)
+    )]
+    IndexUnfinished {
+        /// The name that the index was to have.
+        reference: String,
+        /// The images that were pushed, each by its digest alone.
+        pushed: Vec<Digest>,
+        /// Why the rest was not.
+        source: Box<ImageError>,
+    },
     /// The place can't take the image.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -185,26 +198,6 @@ pub enum ImageError {
     },
 }
 
-/// In what a blob differs from its descriptor.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum BlobProblem {
-    /// The bytes have another digest.
-    #[error("has the digest {0}")]
-    Digest(Digest),
-    /// The blob ended early.
-    #[error("has {got} bytes instead of {expected}")]
-    Short {
-        /// The bytes that came.
-        got: u64,
-        /// The bytes there should be.
-        expected: u64,
-    },
-    /// The blob goes on after it should have ended.
-    #[error("has more than {0} bytes")]
-    Long(u64),
-}
-
 impl ImageError {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
@@ -222,6 +215,7 @@ impl ImageError {
             }
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.cause(),
+            ImageError::IndexUnfinished { source, .. } => source.cause(),
             ImageError::MissingPlatform { .. }
             | ImageError::OtherPlatform { .. }
             | ImageError::Manifest { .. }
@@ -247,6 +241,7 @@ impl ImageError {
         match self {
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.may_be_lost_upload(),
+            ImageError::IndexUnfinished { source, .. } => source.may_be_lost_upload(),
             _ => false,
         }
     }
@@ -256,72 +251,9 @@ impl ImageError {
         match self {
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.asked_pause(),
+            ImageError::IndexUnfinished { source, .. } => source.asked_pause(),
             _ => None,
         }
-    }
-
-    /// Returns the remedy, if one is known.
-    pub fn remedy(&self) -> Option<Remedy> {
-        match self {
-            ImageError::TooLarge { .. } => Some(Remedy::LargerLayers),
-            ImageError::File { doing: WRITE_TEMPORARY, source, .. }
-                if source.kind() == io::ErrorKind::StorageFull =>
-            {
-                Some(Remedy::FreeTemporarySpace)
-            }
-            ImageError::File { doing: LOCK, source, .. } if has_no_locks(source) => {
-                Some(Remedy::LocalFolder)
-            }
-            ImageError::MissingPlatform { .. } => Some(Remedy::ChoosePlatform),
-            #[cfg(feature = "registry")]
-            ImageError::Registry(error) => error.remedy(),
-            _ => None,
-        }
-    }
-
-    /// Returns what a user can do about the error, if there is something to do.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            ImageError::Reference(error) => return error.hint(),
-            ImageError::OtherKind { mismatch, .. } => mismatch.hint(),
-            ImageError::NotFound { names, .. } if !names.is_empty() => "name one of those",
-            ImageError::NotFound { reference, .. } if reference.starts_with("oci:") => {
-                "check the path: an OCI layout is a folder with an index.json"
-            }
-            ImageError::NotFound { reference, .. } if reference.contains("-archive:") => {
-                "check the path of the archive"
-            }
-            ImageError::File { doing: CREATE_IN, source, .. }
-                if matches!(Cause::of_io(source), Cause::NoFile | Cause::Permission) =>
-            {
-                "choose another folder: no file can be made in this one"
-            }
-            ImageError::NoRegistries { .. } => "build it with the feature registry",
-            #[cfg(feature = "registry")]
-            ImageError::Registry(error) => return error.hint(),
-            ImageError::Output(error) => return error.hint(),
-            ImageError::TooDemanding { with, .. } => {
-                return Some(format!("compress the layer again, with {with} or with gzip"));
-            }
-            ImageError::OtherPlatform { .. } => {
-                "name the platform that the image is for, or none; or another image"
-            }
-            ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
-            ImageError::Ambiguous { names, .. } => {
-                match names.iter().all(|name| name.starts_with("@sha")) {
-                    true => "put one of these behind the path, PATH@DIGEST",
-                    false => "put one of these behind the path, PATH:NAME",
-                }
-            }
-            ImageError::Manifest { source: ManifestError::Schema1, .. } => {
-                "push the image again with a current tool, it will then have a schema 2 manifest"
-            }
-            ImageError::Blob { .. } | ImageError::Compressed(_) => {
-                "fetch or build the image again: it is damaged"
-            }
-            _ => return None,
-        };
-        Some(hint.to_owned())
     }
 
     /// Gives back the error of this room that travelled through [`io::Read`] inside an
@@ -337,6 +269,19 @@ impl ImageError {
                 ImageError::Stream { doing: "read the image's layers".to_owned(), source }
             }
             Err(source) => ImageError::Compressed(source),
+        }
+    }
+
+    /// Says what is there of the images that an index was to lead to: without the index nobody finds it.
+    #[cfg(feature = "registry")]
+    pub(super) fn after_pushing(self, index: &RegistryReference, pushed: &[Digest]) -> Self {
+        match pushed {
+            [] => self,
+            _ => ImageError::IndexUnfinished {
+                reference: index.to_string(),
+                pushed: pushed.to_vec(),
+                source: Box::new(self),
+            },
         }
     }
 

@@ -8,8 +8,10 @@
 //! Not here: keeping layers (the store), checking a tar against its diff ID (the store, while it
 //! unpacks), what is inside a layer, and what a delta is.
 
+mod advice;
 mod archive_file;
 mod archive_output;
+mod blob_problem;
 mod blob_reader;
 mod blob_source;
 mod compression;
@@ -46,13 +48,14 @@ mod transports;
 mod unpack_limits;
 mod zstd_frame;
 
+pub use blob_problem::BlobProblem;
 pub use compression::{Compression, decompress};
 pub use config::{ConfigError, ImageConfig, parse_config};
 pub use contents::{Blob, BlobData, ImageContents};
 pub use destination::Destination;
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::DockerArchiveError;
-pub use error::{BlobProblem, ImageError};
+pub use error::ImageError;
 pub use every_platform::PlatformImage;
 pub use identity::{is_part_of, overwrites};
 pub use image::Image;

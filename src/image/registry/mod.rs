@@ -55,7 +55,7 @@ use super::{
     ManifestDocument, Platform, PlatformImage, RegistryReference, TransportSettings,
     every_platform,
 };
-use crate::progress::{Progress, Silent};
+use crate::progress::{Announced, Progress, Silent, Stage};
 
 /// Every registry that is talked to, with what has been learnt about it.
 #[derive(Debug)]
@@ -190,17 +190,24 @@ impl Registries {
                 reason: format!("the index to be written there has the digest {digest}"),
             });
         }
+        let bytes = contents.images.iter().map(|(contents, _)| push::pushed_bytes(contents)).sum();
+        progress.expect(Stage::Push, bytes);
+        let announced = Announced::new(progress, &[Stage::Push]);
+        let mut pushed = Vec::new();
         for (contents, manifest) in &contents.images {
             let name = format!("{}@{}", image.repository(), manifest.digest());
             let place = RegistryReference::in_registry(image.host(), &name)?;
-            self.write(&place, contents, manifest, progress)?;
+            let written = self.write(&place, contents, manifest, &announced);
+            written.map_err(|error| error.after_pushing(image, &pushed))?;
+            pushed.push(manifest.digest());
         }
         let session = self.session(image, Access::Push);
         let name = image.tag().map_or_else(|| digest.to_string(), str::to_owned);
         let (bytes, media_type) = (contents.index.clone(), contents.media_type);
-        runtime::run_watched(progress, async move {
+        let put = runtime::run_watched(progress, async move {
             manifests::put_bytes(&session, &name, &bytes, media_type).await.map(drop)
-        })
+        });
+        put.map_err(|error| error.after_pushing(image, &pushed))
     }
 
     fn session(&self, image: &RegistryReference, access: Access) -> Arc<Session> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::sandbox::{Ran, Sandbox};
 use crate::images::{Bench, image, noise, tar};
 use crate::registry_server::RegistryServer;
+use crate::scripted_server::{Reply, ScriptedServer};
 use crate::tools::{run, skopeo};
 
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -237,4 +238,36 @@ fn apply_finds_the_delta_to_an_image_of_a_registry() {
     // The other way round there is none.
     let ran = sandbox.run(&format!("apply {app}:2 {app}:1 --output oci:out:1"));
     assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+}
+
+#[test]
+fn what_is_there_without_an_index_is_said_and_nothing_leads_to_it() {
+    let sandbox = scene();
+    let refusing = |part: &'static str| {
+        ScriptedServer::taking_everything(move |request| {
+            request.is("PUT", part).then(|| Reply::status(403).body("no"))
+        })
+    };
+    let create = |registry: &ScriptedServer| {
+        let output = format!("{}/app:all", registry.address());
+        sandbox.run(&format!("create oci:one oci:two --platform all -o {output} --json"))
+    };
+    let registry = refusing("/manifests/all");
+    let ran = create(&registry);
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    let pushed: Vec<String> = registry
+        .requests_to("PUT", "/manifests/sha256:")
+        .iter()
+        .map(|request| Digest::of(&request.body).to_string())
+        .collect();
+    assert_eq!(pushed.len(), 2);
+    let message = ran.json()["error"]["message"].as_str().expect("text").to_owned();
+    let name = format!("no index {}/app:all was written", registry.address());
+    assert!(message.contains(&name), "{message}");
+    assert!(pushed.iter().all(|digest| message.contains(digest.as_str())), "{message}");
+
+    // Where nothing is there yet, nothing is said of it.
+    let ran = create(&refusing("/manifests/"));
+    let message = ran.json()["error"]["message"].as_str().expect("text").to_owned();
+    assert!(!message.contains("no index"), "{message}");
 }

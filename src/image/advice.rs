@@ -1,0 +1,76 @@
+//! What helps against the failures of this room: remedies as values, and hints that name what is at hand.
+
+use std::io;
+
+use super::error::{CREATE_IN, LOCK, WRITE_TEMPORARY};
+use super::{ImageError, ManifestError};
+use crate::temporary::has_no_locks;
+use crate::{Cause, Remedy};
+
+impl ImageError {
+    /// Returns the remedy, if one is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            ImageError::TooLarge { .. } => Some(Remedy::LargerLayers),
+            ImageError::File { doing: WRITE_TEMPORARY, source, .. }
+                if source.kind() == io::ErrorKind::StorageFull =>
+            {
+                Some(Remedy::FreeTemporarySpace)
+            }
+            ImageError::File { doing: LOCK, source, .. } if has_no_locks(source) => {
+                Some(Remedy::LocalFolder)
+            }
+            ImageError::MissingPlatform { .. } => Some(Remedy::ChoosePlatform),
+            #[cfg(feature = "registry")]
+            ImageError::Registry(error) => error.remedy(),
+            ImageError::IndexUnfinished { source, .. } => source.remedy(),
+            _ => None,
+        }
+    }
+
+    /// Returns what a user can do about the error, if there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            ImageError::Reference(error) => return error.hint(),
+            ImageError::OtherKind { mismatch, .. } => mismatch.hint(),
+            ImageError::NotFound { names, .. } if !names.is_empty() => "name one of those",
+            ImageError::NotFound { reference, .. } if reference.starts_with("oci:") => {
+                "check the path: an OCI layout is a folder with an index.json"
+            }
+            ImageError::NotFound { reference, .. } if reference.contains("-archive:") => {
+                "check the path of the archive"
+            }
+            ImageError::File { doing: CREATE_IN, source, .. }
+                if matches!(Cause::of_io(source), Cause::NoFile | Cause::Permission) =>
+            {
+                "choose another folder: no file can be made in this one"
+            }
+            ImageError::NoRegistries { .. } => "build it with the feature registry",
+            #[cfg(feature = "registry")]
+            ImageError::Registry(error) => return error.hint(),
+            ImageError::Output(error) => return error.hint(),
+            ImageError::IndexUnfinished { source, .. } => return source.hint(),
+            ImageError::TooDemanding { with, .. } => {
+                return Some(format!("compress the layer again, with {with} or with gzip"));
+            }
+            ImageError::OtherPlatform { .. } => {
+                "name the platform that the image is for, or none; or another image"
+            }
+            ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
+            ImageError::Ambiguous { names, .. } => {
+                match names.iter().all(|name| name.starts_with("@sha")) {
+                    true => "put one of these behind the path, PATH@DIGEST",
+                    false => "put one of these behind the path, PATH:NAME",
+                }
+            }
+            ImageError::Manifest { source: ManifestError::Schema1, .. } => {
+                "push the image again with a current tool, it will then have a schema 2 manifest"
+            }
+            ImageError::Blob { .. } | ImageError::Compressed(_) => {
+                "fetch or build the image again: it is damaged"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+}
