@@ -1,5 +1,10 @@
 //! Requests that make no sense: the right status, nobody contacted, nothing told.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use remora::image::{Blob, Digest, ImageContents, media_type};
+use serde_json::json;
+
 use super::Scene;
 use crate::installation::{Answer, BUILDER_TOKEN};
 use crate::scripted_server::{Reply, ScriptedServer};
@@ -25,6 +30,67 @@ fn assert_plain(scene: &Scene, answer: &Answer) {
     let text = format!("{:?}{}", answer.headers, answer.text());
     assert!(!text.contains(BUILDER_TOKEN) && !text.contains(&scene.token), "{text}");
     assert!(text.len() < 2000, "{text}");
+}
+
+/// A Helm chart in the form that registries keep it in: an OCI artifact that is no image.
+fn chart() -> ImageContents {
+    const CONFIG_TYPE: &str = "application/vnd.cncf.helm.config.v1+json";
+    let config = br#"{"name":"meter","version":"1.0.0","apiVersion":"v2"}"#.to_vec();
+    let layer = Blob::from_bytes(b"no chart, but nobody looks into it".to_vec());
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": { "mediaType": CONFIG_TYPE, "digest": Digest::of(&config), "size": config.len() },
+        "layers": [{
+            "mediaType": "application/vnd.cncf.helm.chart.content.v1.tar+gzip",
+            "digest": layer.digest,
+            "size": layer.size,
+        }],
+    });
+    ImageContents {
+        manifest: manifest.to_string().into_bytes(),
+        manifest_media_type: media_type::OCI_MANIFEST.to_owned(),
+        config,
+        layers: vec![layer],
+        mount_from: Vec::new(),
+    }
+}
+
+#[test]
+fn a_helm_chart_is_refused_by_name() {
+    let scene = Scene::new(&[]);
+    let repository = "v2/0123456789abcdef0123456789abcdef";
+    let mut image = scene.base.image.clone();
+    image.contents = chart();
+    let chart = scene.installation.push(repository, "latest", &image).reference;
+    let (base, target) = (&scene.base, &scene.target);
+    let repositories = [&*base.repository, &*target.repository, repository];
+    let token = scene.installation.token(&repositories);
+    for (src, dest) in [(&chart, &target.reference), (&base.reference, &chart)] {
+        for version in [3, 2] {
+            let answer = ask_until_known(&scene, version, src, dest, &token);
+            assert_eq!(answer.status, 422, "{}", answer.text());
+            let named = "application/vnd.cncf.helm.config.v1+json";
+            assert!(answer.text().contains(named), "{}", answer.text());
+            assert_plain(&scene, &answer);
+        }
+        let body = json!({ "pairs": [{ "src": src, "dest": dest }] }).to_string();
+        let builder = format!("Basic {}", STANDARD.encode(format!("builder:{BUILDER_TOKEN}")));
+        let headers = [("Authorization", &*builder), ("Content-Type", "application/json")];
+        let answer = scene.server.post("/api/v3/prepare", &headers, &body).json();
+        let pair = &answer["pairs"][0];
+        assert_eq!(pair["status"], "failed", "{answer}");
+        assert!(pair.to_string().contains("vnd.cncf.helm.config"), "{answer}");
+    }
+}
+
+/// Asks until the answer is another than 504, as devices do.
+fn ask_until_known(scene: &Scene, version: u8, src: &str, dest: &str, token: &str) -> Answer {
+    let mut answer = scene.server.delta(version, src, dest, token);
+    while answer.status == 504 {
+        answer = scene.server.delta(version, src, dest, token);
+    }
+    answer
 }
 
 /// How many requests the registry and the API had.
