@@ -3,7 +3,7 @@
 mod apply;
 mod clients;
 mod create;
-mod given;
+mod golden;
 mod hostile;
 mod limits;
 mod properties;
