@@ -274,3 +274,27 @@ fn an_output_registry_that_wants_a_login_is_not_taken_for_one_that_holds_an_imag
         ran.stderr
     );
 }
+
+#[test]
+fn first_logins_at_once_into_a_new_folder_are_all_kept() {
+    let registry = RegistryServer::open();
+    for _ in 0..5 {
+        let sandbox = Sandbox::new();
+        let place = |number: usize| format!("{}/team-{number}", registry.address());
+        let begin = |number| {
+            let login = format!("login {} -u {USER} -p x", place(number));
+            let mut command = sandbox.command(&format!("{login} --authfile new/folder/auth.json"));
+            command.spawn().expect("remora runs")
+        };
+        let begun: Vec<Child> = (0..6).map(begin).collect();
+        for child in begun {
+            let ran: Ran = child.wait_with_output().expect("it ends").into();
+            assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+        }
+        let text = fs::read(sandbox.path("new/folder/auth.json")).expect("the file is there");
+        let file: Value = serde_json::from_slice(&text).expect("JSON");
+        for number in 0..6 {
+            assert!(file["auths"][place(number)]["auth"].is_string(), "{number}: {file}");
+        }
+    }
+}

@@ -74,7 +74,10 @@ impl Logins {
         user: &str,
         password: &str,
     ) -> Result<LoginPlace, RegistryError> {
-        let mut open = OpenAuthFile::open(self.file()?)?;
+        let path = self.file()?;
+        // In a folder that is not there yet nothing would keep two first logins apart.
+        create_folder(&path).map_err(|error| CredentialsError::Unwritable(Arc::new(error)))?;
+        let mut open = OpenAuthFile::open(path)?;
         let helper = open.helper(key.host());
         match &helper {
             Some(name) => {
@@ -212,10 +215,7 @@ impl OpenAuthFile {
 
     fn try_write(&self) -> Result<(), OutputError> {
         let cannot = |doing| OutputError::io(doing, &self.path);
-        if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            temporary::create_folders(folder, FOLDER_MODE)
-                .map_err(cannot("create the folder of"))?;
-        }
+        create_folder(&self.path)?;
         let mut output = Output::open(&self.path)?;
         // What is no regular file was refused when it was read.
         if let Some(file) = output.as_file() {
@@ -224,6 +224,15 @@ impl OpenAuthFile {
         }
         output.write_all(&self.document.to_bytes()).map_err(cannot("write"))?;
         output.finish()
+    }
+}
+
+/// Creates the folder of the file at `path`, unless it is there.
+fn create_folder(path: &Path) -> Result<(), OutputError> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        None => Ok(()),
+        Some(folder) => temporary::create_folders(folder, FOLDER_MODE)
+            .map_err(OutputError::io("create the folder of", path)),
     }
 }
 
