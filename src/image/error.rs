@@ -8,7 +8,7 @@ use super::mismatch::Mismatch;
 use super::transfer::is_from_system;
 use super::{
     BlobProblem, ConfigError, Digest, DigestError, Excess, ManifestError, Platform, PlatformError,
-    ReferenceError, RegistryReference,
+    ReferenceError,
 };
 use crate::output::OutputError;
 use crate::progress::Cancelled;
@@ -274,7 +274,7 @@ impl ImageError {
 
     /// Says what is there of the images that an index was to lead to: without the index nobody finds it.
     #[cfg(feature = "registry")]
-    pub(super) fn after_pushing(self, index: &RegistryReference, pushed: &[Digest]) -> Self {
+    pub(super) fn after_pushing(self, index: &super::RegistryReference, pushed: &[Digest]) -> Self {
         match pushed {
             [] => self,
             _ => ImageError::IndexUnfinished {
