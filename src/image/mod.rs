@@ -37,8 +37,11 @@ mod oci_image;
 mod oci_layout;
 mod platform;
 mod reference;
+mod reference_error;
+mod reference_text;
 #[cfg(feature = "registry")]
 mod registry;
+mod registry_reference;
 mod stored_layer;
 mod tar_index;
 mod tar_writer;
@@ -65,15 +68,15 @@ pub use manifest::{
 };
 pub use mismatch::Mismatch;
 pub use platform::{Platform, PlatformError};
-pub use reference::{
-    ArchiveFile, ArchivedImage, ImageReference, LayoutName, ReferenceError, RegistryReference,
-};
+pub use reference::{ArchiveFile, ArchivedImage, ImageReference, LayoutName};
+pub use reference_error::ReferenceError;
 #[cfg(all(fuzzing, feature = "registry"))]
 pub use registry::fuzzing;
 #[cfg(feature = "registry")]
 pub use registry::{
     CredentialsError, LoginKey, LoginKeyError, LoginPlace, Logins, NetworkCause, RegistryError,
 };
+pub use registry_reference::RegistryReference;
 pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
 pub use transport_settings::{RegistryLogin, TransportSettings};

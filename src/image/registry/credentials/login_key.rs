@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::auth_file::canonical_host;
-use crate::image::reference::RegistryReference;
+use crate::image::registry_reference::RegistryReference;
 use crate::quote::quoted;
 
 /// Stands for a repository where only the registry is meant.
