@@ -1,37 +1,27 @@
 //! Asking a delta server for deltas ahead. Blocks; its texts never hold the credential.
 
-use std::future::Future;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, Response, StatusCode, Url};
-use rustls::pki_types::CertificateDer;
-use tokio::runtime::Runtime;
+use reqwest::{RequestBuilder, Response, StatusCode};
 
-use super::wire::{Prepare, Prepared};
-use super::{ApiError, PairStatus, Secret, WantedPair};
-use crate::small_file::read_small_file;
-use crate::tls::{self, Trust, certificates};
+use super::connection::{Connection, Reply};
+use super::wire::{Listed, Pairs};
+use super::{ApiError, Credential, PairStatus, Secret, WantedPair};
 
-/// How long a connection may take to come about.
-const CONNECT_TIME: Duration = Duration::from_secs(15);
 /// How long an answer may take: thousands of pairs are looked up in the registry meanwhile.
 const ANSWER_TIME: Duration = Duration::from_secs(300);
-/// Characters of an error answer that are passed on.
-const MAX_REASON_CHARS: usize = 300;
-/// Bytes of a file of certificates: all authorities that browsers trust take 300 KB.
-const MAX_CA_FILE_BYTES: u64 = 16 << 20;
-/// The user that a builder credential belongs to.
-const USER: &str = "builder";
+/// Bytes of an answer: five thousand pairs of a kilobyte each, twice over.
+const MAX_ANSWER_BYTES: usize = 10 << 20;
+
+/// HTTP's "service unavailable".
+const BUSY: u16 = 503;
 
 /// A server's client.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) http: reqwest::Client,
-    base: Url,
-    token: Option<Secret>,
-    pub(super) runtime: Runtime,
+    pub(super) connection: Connection,
+    credential: Credential,
 }
 
 impl Client {
@@ -46,12 +36,13 @@ impl Client {
         token: Option<Secret>,
         ca_file: Option<&Path>,
     ) -> Result<Self, ApiError> {
-        let base = Url::parse(&format!("{}/", server.trim_end_matches('/')));
-        let base = base.ok().filter(|url| ["http", "https"].contains(&url.scheme()));
-        let base = base.ok_or_else(|| ApiError::ServerUrl(server.chars().take(200).collect()))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(ApiError::System)?;
-        Ok(Client { http: http_client(ca_file)?, base, token, runtime })
+        let credential = token.map_or(Credential::None, Credential::Builder);
+        Ok(Client { connection: Connection::new(server, ca_file)?, credential })
+    }
+
+    /// The same client with another credential.
+    pub(crate) fn show(&mut self, credential: Credential) {
+        self.credential = credential;
     }
 
     /// Asks for deltas and says what has become of each, in their order; on whose turn they are made
@@ -65,98 +56,92 @@ impl Client {
         pairs: &[WantedPair],
         fleet: Option<&str>,
     ) -> Result<Vec<PairStatus>, ApiError> {
-        self.runtime.block_on(self.post(pairs, fleet))
+        self.list("api/v3/prepare", pairs, fleet)
     }
 
+    /// Says how it stands with each of the deltas, in their order; nothing is begun.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn status(&self, pairs: &[WantedPair]) -> Result<Vec<PairStatus>, ApiError> {
+        self.list("api/v3/status", pairs, None)
+    }
+
+    fn list(
+        &self,
+        path: &str,
+        pairs: &[WantedPair],
+        fleet: Option<&str>,
+    ) -> Result<Vec<PairStatus>, ApiError> {
+        let request = self.request(path, pairs, fleet);
+        let reply = self.connection.ask(request, MAX_ANSWER_BYTES)?;
+        match reply.status {
+            200 => self.statuses(&reply, pairs.len()),
+            status => Err(ApiError::Answer {
+                server: self.connection.name(),
+                status,
+                reason: reply.reason(),
+            }),
+        }
+    }
+
+    /// The same request for whoever reads events meanwhile.
     pub(super) async fn post(
         &self,
         pairs: &[WantedPair],
         fleet: Option<&str>,
     ) -> Result<Vec<PairStatus>, ApiError> {
-        let body = Prepare { pairs: pairs.to_vec(), fleet: fleet.map(str::to_owned) };
+        let response = self.send(self.request("api/v3/prepare", pairs, fleet)).await?;
+        let body = response.bytes().await.map_err(|_| self.nonsense("no end"))?;
+        let reply = Reply { status: 200, retry_after: None, body: body.to_vec() };
+        self.statuses(&reply, pairs.len())
+    }
+
+    fn request(&self, path: &str, pairs: &[WantedPair], fleet: Option<&str>) -> RequestBuilder {
+        let body = Pairs {
+            pairs: pairs.to_vec(),
+            fleet: fleet.map(str::to_owned),
+            tokens: self.credential.further_tokens(),
+        };
         let body = serde_json::to_string(&body).expect("plain data");
-        let request = self.http.post(self.url("api/v3/prepare")).timeout(ANSWER_TIME);
-        let request = request.header("content-type", "application/json").body(body);
-        let response = self.send(request).await?;
-        let bytes = self.told(response.bytes()).await?;
-        let prepared: Prepared =
-            serde_json::from_slice(&bytes).map_err(|_| self.nonsense("no list of pairs"))?;
-        if prepared.pairs.len() != pairs.len() {
-            return Err(self.nonsense("another number of pairs"));
+        self.credential.shown_by(self.connection.post(path, body)).timeout(ANSWER_TIME)
+    }
+
+    fn statuses(&self, reply: &Reply, pairs: usize) -> Result<Vec<PairStatus>, ApiError> {
+        let listed: Result<Listed, _> = serde_json::from_slice(&reply.body);
+        let listed = listed.map_err(|_| self.nonsense("no list of pairs"))?;
+        match listed.pairs.len() == pairs {
+            true => Ok(listed.pairs),
+            false => Err(self.nonsense("another number of pairs")),
         }
-        Ok(prepared.pairs)
+    }
+
+    /// The stream of all changes.
+    pub(super) async fn events(&self) -> Result<Response, ApiError> {
+        self.send(self.credential.shown_by(self.connection.get("api/v3/events"))).await
     }
 
     /// Sends a request; an answer without success is an error.
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
-        let request = match &self.token {
-            Some(token) => request.basic_auth(USER, Some(token.reveal())),
-            None => request,
-        };
-        let response = self.told(request.send()).await?;
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let response = self.connection.send(request).await?;
         match response.status() {
             StatusCode::OK => Ok(response),
             status => {
-                let reason = response.text().await.unwrap_or_default();
-                let reason = reason.chars().take(MAX_REASON_CHARS).collect();
-                Err(ApiError::Answer { server: self.name(), status: status.as_u16(), reason })
+                let body = response.bytes().await.unwrap_or_default().to_vec();
+                let reply = Reply { status: status.as_u16(), retry_after: None, body };
+                let (server, reason) = (self.connection.name(), reply.reason());
+                Err(ApiError::Answer { server, status: reply.status, reason })
             }
         }
     }
 
-    async fn told<T>(
-        &self,
-        answer: impl Future<Output = Result<T, reqwest::Error>>,
-    ) -> Result<T, ApiError> {
-        answer.await.map_err(|error| {
-            let reason = root_cause(&error).chars().take(MAX_REASON_CHARS).collect();
-            ApiError::Unreachable { server: self.name(), reason }
-        })
+    /// The error of a pair that the server has no place for at the moment.
+    pub(super) fn not_queued(&self, pair: &PairStatus) -> ApiError {
+        let reason = pair.reason.clone().unwrap_or_default();
+        ApiError::Answer { server: self.connection.name(), status: BUSY, reason }
     }
 
-    pub(super) fn url(&self, path: &str) -> Url {
-        self.base.join(path).expect("a path below the server")
+    pub(super) fn nonsense(&self, has: &str) -> ApiError {
+        self.connection.nonsense(has).into()
     }
-
-    /// The server as errors name it: without what a URL may hold of credentials.
-    fn name(&self) -> String {
-        self.base.host_str().unwrap_or_default().to_owned()
-    }
-
-    pub(super) fn nonsense(&self, what: &str) -> ApiError {
-        let reason = format!("its answer has {what}; is it a delta server?");
-        ApiError::Unreachable { server: self.name(), reason }
-    }
-}
-
-/// What is at the bottom of an error: what is above it says no more than that a request failed.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-fn http_client(ca_file: Option<&Path>) -> Result<reqwest::Client, ApiError> {
-    let authorities = match ca_file {
-        Some(path) => read_authorities(path)?,
-        None => Vec::new(),
-    };
-    let tls = tls::client(Trust::Authorities(&authorities), None);
-    let tls = tls.map_err(|error| ApiError::System(io::Error::other(error)))?;
-    let client = reqwest::Client::builder()
-        .user_agent(concat!("remora/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(CONNECT_TIME)
-        .tls_backend_preconfigured(tls)
-        // The credential is for this server.
-        .redirect(reqwest::redirect::Policy::none());
-    client.build().map_err(|error| ApiError::System(io::Error::other(error)))
-}
-
-fn read_authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ApiError> {
-    let unusable = |source| ApiError::CaFile { path: path.to_owned(), source };
-    let pem = read_small_file(path, MAX_CA_FILE_BYTES).map_err(unusable)?;
-    let none = || unusable(io::Error::other("the file has no certificates in PEM form"));
-    certificates(&pem).ok_or_else(none)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::connection::ConnectionError;
 use crate::quote::quoted;
 use crate::{Cause, ErrorKind, Remedy};
 
@@ -46,7 +47,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// Whether a delta server that answers so may answer otherwise a while later.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
             ApiError::Unreachable { .. } => true,
             ApiError::Answer { status, .. } => *status >= 500,
@@ -95,5 +96,18 @@ impl ApiError {
             ApiError::Answer { .. } | ApiError::System(_) => return None,
         };
         Some(hint.to_owned())
+    }
+}
+
+impl From<ConnectionError> for ApiError {
+    fn from(error: ConnectionError) -> Self {
+        match error {
+            ConnectionError::Url(text) => ApiError::ServerUrl(text),
+            ConnectionError::CaFile { path, source } => ApiError::CaFile { path, source },
+            ConnectionError::System(source) => ApiError::System(source),
+            ConnectionError::Unreachable { server, reason } => {
+                ApiError::Unreachable { server, reason }
+            }
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::PairStatus;
 use super::events::Events;
-use super::wire::Prepared;
+use super::wire::Listed;
 
 /// Reads an answer to a list of pairs.
 pub fn read_answer(body: &[u8]) -> bool {
-    serde_json::from_slice::<Prepared>(body).is_ok()
+    serde_json::from_slice::<Listed>(body).is_ok()
 }
 
 /// Reads server-sent events that come in two pieces, and says what they hold and how many are statuses.

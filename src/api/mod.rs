@@ -4,6 +4,8 @@
 //! for deltas ahead and watches them come about. Not here: the server.
 
 mod client;
+mod connection;
+mod credential;
 mod error;
 mod events;
 #[cfg(fuzzing)]
@@ -20,5 +22,9 @@ pub use secret::Secret;
 pub use watch::Seen;
 pub use wire::{PairState, PairStatus, WantedPair};
 
+#[cfg(feature = "release")]
+pub(crate) use connection::Reply;
+pub(crate) use connection::{Connection, ConnectionError};
+pub(crate) use credential::Credential;
 #[cfg(feature = "server")]
-pub(crate) use wire::{Prepare, Prepared};
+pub(crate) use wire::{Listed, Pairs};

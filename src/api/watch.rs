@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::events::Events;
-use super::{ApiError, Client, PairStatus, WantedPair};
+use super::{ApiError, Client, PairState, PairStatus, WantedPair};
 
 /// The pause before a server that went away is asked again; it may be starting anew.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ impl Client {
         fleet: Option<&str>,
         seen: &mut Seen<'_>,
     ) -> Result<Vec<PairStatus>, ApiError> {
-        self.runtime.block_on(async {
+        self.connection.runtime.block_on(async {
             let mut failures = 0;
             let mut was_there = false;
             let mut statuses = Vec::new();
@@ -63,9 +63,12 @@ impl Client {
         seen: &mut Seen<'_>,
     ) -> Result<bool, ApiError> {
         // The stream comes first, so that no change falls between the two.
-        let mut stream = self.send(self.http.get(self.url("api/v3/events"))).await?;
+        let mut stream = self.events().await?;
         *statuses = self.post(pairs, fleet).await?;
         statuses.iter().enumerate().for_each(|(index, status)| seen(index, status));
+        if let Some(pair) = statuses.iter().find(|pair| pair.status == PairState::Unknown) {
+            return Err(self.not_queued(pair));
+        }
         let mut events = Events::default();
         while !statuses.iter().all(PairStatus::is_done) {
             let piece = tokio::time::timeout(SILENCE_TIME, stream.chunk()).await;

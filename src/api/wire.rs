@@ -2,19 +2,22 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A list of deltas that are to be made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A list of deltas that are to be made, or that somebody asks after.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Prepare {
+pub(crate) struct Pairs {
     /// The pairs.
     pub(crate) pairs: Vec<WantedPair>,
-    /// Whose turn they take [default: each its target repository's].
-    #[serde(default)]
+    /// Whose turn they take [default: each its target repository's]. The builder alone can say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fleet: Option<String>,
+    /// Tokens beside the one in the header, where that one does not permit all pairs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tokens: Vec<String>,
 }
 
-/// A delta that is to be made.
+/// A delta that is to be made, or that somebody asks after.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema), schema(as = PreparePair))]
 #[serde(deny_unknown_fields)]
@@ -39,7 +42,7 @@ impl WantedPair {
 /// What has become of the pairs, in their order.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
-pub(crate) struct Prepared {
+pub(crate) struct Listed {
     pub(crate) pairs: Vec<PairStatus>,
 }
 
@@ -49,7 +52,7 @@ pub(crate) struct Prepared {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum PairState {
-    /// Nobody asked for it yet, or it was forgotten.
+    /// Nobody asked for it yet, it was forgotten, or it could not be asked for; then there is a reason.
     #[default]
     Unknown,
     /// The delta waits for its turn, for memory, or for the registry to come back.

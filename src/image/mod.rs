@@ -42,6 +42,8 @@ mod reference_text;
 #[cfg(feature = "registry")]
 mod registry;
 mod registry_reference;
+mod repository_tokens;
+mod sole_platform;
 mod stored_layer;
 mod tar_index;
 mod tar_writer;
@@ -77,6 +79,7 @@ pub use registry::{
     CredentialsError, LoginKey, LoginKeyError, LoginPlace, Logins, NetworkCause, RegistryError,
 };
 pub use registry_reference::RegistryReference;
+pub use repository_tokens::RepositoryTokens;
 pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
 pub use transport_settings::{RegistryLogin, TransportSettings};

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::UnpackLimits;
 use super::limits::{MAX_RETRY_AFTER, SILENCE_TIME};
+use super::{RepositoryTokens, UnpackLimits};
 
 /// How images are reached. Made from [`default`](TransportSettings::default) and
 /// [`changed`](TransportSettings::changed).
@@ -15,6 +15,8 @@ pub struct TransportSettings {
     pub authfile: Option<PathBuf>,
     /// A registry whose credentials are these and no others, wherever else there may be some.
     pub login: Option<RegistryLogin>,
+    /// Tokens for single repositories, which go before all other credentials.
+    pub tokens: RepositoryTokens,
     /// Plain HTTP may be spoken to every registry that does not answer in TLS, not to those on this
     /// machine only.
     pub plain_http: bool,
@@ -82,6 +84,7 @@ impl Default for TransportSettings {
         TransportSettings {
             authfile: None,
             login: None,
+            tokens: RepositoryTokens::default(),
             plain_http: false,
             ca_file: None,
             cert_dir: None,

@@ -78,16 +78,22 @@ impl Prepare {
                 })?
             }
         };
-        let failed = pairs.iter().filter(|pair| pair.status == PairState::Failed).count();
+        let count = |state| pairs.iter().filter(|pair| pair.status == state).count();
+        let (failed, unknown) = (count(PairState::Failed), count(PairState::Unknown));
         let answer = Prepared { pairs };
-        if failed == 0 {
-            return session.answer(&answer);
-        }
-        let failure = Failure::new(
-            Cause::Content,
-            format!("{failed} of {} deltas cannot be made", wanted.len()),
-            "see the reasons above; devices pull these images in full",
-        );
+        let failure = match (failed, unknown) {
+            (0, 0) => return session.answer(&answer),
+            (0, _) => Failure::new(
+                Cause::RateLimited,
+                format!("{unknown} of {} deltas could not be asked for", wanted.len()),
+                "see the reasons above, and run the same again a while later",
+            ),
+            (_, _) => Failure::new(
+                Cause::Content,
+                format!("{failed} of {} deltas cannot be made", wanted.len()),
+                "see the reasons above; devices pull these images in full",
+            ),
+        };
         session.answer_with(&answer, failure)
     }
 

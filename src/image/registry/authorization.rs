@@ -141,6 +141,9 @@ impl Authorizer {
         if let Some(known) = self.state().credentials.get(repository) {
             return Ok(known.clone());
         }
+        if let Some(token) = host.http.tokens.of(&host.name, repository) {
+            return Ok(Some(Credentials::RegistryToken(token.to_owned())));
+        }
         let found = match host.http.login.as_ref().filter(|login| login.host == host.name) {
             Some(login) => Some(Credentials::from(login)),
             None => {

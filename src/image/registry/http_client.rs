@@ -16,7 +16,7 @@ use super::certificates::{CertificateFolders, HostCertificates};
 use super::limits::{CONNECT_TIME, MAX_REDIRECTS};
 use super::retry::RetryPolicy;
 use crate::image::limits::MAX_CA_FILE_BYTES;
-use crate::image::{ImageError, Mismatch, RegistryLogin, TransportSettings};
+use crate::image::{ImageError, Mismatch, RegistryLogin, RepositoryTokens, TransportSettings};
 use crate::small_file::read_small_file;
 use crate::tls::{self, Trust, certificates};
 
@@ -28,6 +28,7 @@ const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
 pub(super) struct HttpClient {
     pub(super) authfile: Option<PathBuf>,
     pub(super) login: Option<RegistryLogin>,
+    pub(super) tokens: RepositoryTokens,
     pub(super) retry: RetryPolicy,
     /// How long a connection may be silent.
     pub(super) silence: Duration,
@@ -66,6 +67,7 @@ impl HttpClient {
         Ok(HttpClient {
             authfile: settings.authfile.clone(),
             login: settings.login.clone(),
+            tokens: settings.tokens.clone(),
             retry: RetryPolicy {
                 max_attempts: settings.max_attempts.max(1),
                 first_pause: settings.retry_pause,

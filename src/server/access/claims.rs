@@ -26,10 +26,13 @@ impl Claims {
     /// Whether the token permits to pull from every one of these repositories. Asked about none, it
     /// permits nothing.
     pub(super) fn allow_pull(&self, repositories: &[&str]) -> bool {
-        let allowed = |repository: &&str| {
-            self.access.iter().any(|permission| permission.allows_pull(repository))
-        };
+        let allowed = |repository: &&str| self.allow("pull", repository);
         !repositories.is_empty() && repositories.iter().all(allowed)
+    }
+
+    /// Whether the token permits `action` on this repository.
+    pub(super) fn allow(&self, action: &str, repository: &str) -> bool {
+        self.access.iter().any(|permission| permission.allows(action, repository))
     }
 
     /// Whether the token still holds at `now`.
@@ -44,9 +47,9 @@ impl Claims {
 }
 
 impl Permission {
-    fn allows_pull(&self, repository: &str) -> bool {
+    fn allows(&self, action: &str, repository: &str) -> bool {
         self.r#type == "repository"
             && self.name == repository
-            && self.actions.iter().any(|action| action == "pull")
+            && self.actions.iter().any(|given| given == action)
     }
 }

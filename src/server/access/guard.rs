@@ -12,7 +12,7 @@ use super::networks::Networks;
 use super::rate::{Asker, RateLimit, network_of};
 use super::strangers::Strangers;
 use super::token::{TokenError, Verifier};
-use super::{AccessError, AccessSettings, Caller, Denied};
+use super::{AccessError, AccessSettings, Caller, Denied, Permits};
 
 /// Decides who may. Cheap enough for an async thread: a signature check for each new token, and once
 /// a second a `stat` of the key files. Notes the caller in the current span, so that all that is
@@ -64,11 +64,7 @@ impl Guard {
         let client = lock.proxies.client(peer.ip(), headers);
         let claims = lock.verified(headers, client.unwrap_or(peer.ip()))?;
         let caller = lock.caller(&claims, client, peer.ip());
-        match &caller {
-            Caller::Token { subject } => lock.count(Asker::Subject(subject))?,
-            Caller::Unnamed { network } => lock.count(Asker::Address(*network))?,
-            Caller::Anybody | Caller::TrustedNetwork | Caller::Builder => {}
-        }
+        lock.count_caller(&caller)?;
         permit(&claims, caller, repositories)
     }
 
@@ -88,6 +84,43 @@ impl Guard {
         }
         let client = lock.proxies.client(peer.ip(), headers).unwrap_or(peer.ip());
         Err(lock.stranger(TokenError::NotBuilder, client))
+    }
+
+    /// Lets in whoever asks about many pairs: the builder, or the bearer of a token that permits anything.
+    /// Which pairs those may be, the permits say.
+    pub(crate) fn admit(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Permits, Denied> {
+        let Some(lock) = &self.lock else { return Ok(Permits::of(Caller::Anybody)) };
+        if lock.builder.as_ref().is_some_and(|builder| builder.sent(headers)) {
+            return Ok(Permits::of(noted(Caller::Builder)));
+        }
+        let client = lock.proxies.client(peer.ip(), headers);
+        let address = client.unwrap_or(peer.ip());
+        if matches!(Credential::of(headers), Ok(Credential::Basic(_))) {
+            return Err(lock.stranger(TokenError::NotBuilder, address));
+        }
+        let claims = lock.verified(headers, address)?;
+        let caller = noted(lock.caller(&claims, client, peer.ip()));
+        lock.count_caller(&caller)?;
+        match claims.are_empty() && caller != Caller::TrustedNetwork {
+            true => Err(Denied::Forbidden("the token permits nothing".to_owned())),
+            false => Ok(Permits::with(caller, claims)),
+        }
+    }
+
+    /// Adds what further tokens permit, each of which must hold.
+    pub(crate) fn admit_more(
+        &self,
+        permits: &mut Permits,
+        tokens: &[String],
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<(), Denied> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        let client = lock.proxies.client(peer.ip(), headers).unwrap_or(peer.ip());
+        for token in tokens {
+            permits.add(lock.verified_token(token, client)?);
+        }
+        Ok(())
     }
 
     /// Whether this caller may see how these repositories' deltas come along: the builder, or whoever
@@ -114,6 +147,10 @@ impl Lock {
             Ok(Credential::Basic(_)) => return Err(self.stranger(TokenError::NotBearer, client)),
             Err(error) => return Err(self.stranger(error, client)),
         };
+        self.verified_token(token, client)
+    }
+
+    fn verified_token(&self, token: &str, client: IpAddr) -> Result<Arc<Claims>, Denied> {
         let now = SystemTime::now();
         if let Some(claims) = self.tokens.seen(token, now) {
             return Ok(claims);
@@ -143,6 +180,14 @@ impl Lock {
         match strangers.failed(client) {
             Ok(()) => Denied::Unauthenticated(error),
             Err(retry_after) => Denied::TooMany { retry_after },
+        }
+    }
+
+    fn count_caller(&self, caller: &Caller) -> Result<(), Denied> {
+        match caller {
+            Caller::Token { subject } => self.count(Asker::Subject(subject)),
+            Caller::Unnamed { network } => self.count(Asker::Address(*network)),
+            Caller::Anybody | Caller::TrustedNetwork | Caller::Builder => Ok(()),
         }
     }
 

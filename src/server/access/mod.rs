@@ -21,6 +21,7 @@ mod jwk;
 mod key_file;
 mod keys;
 mod networks;
+mod permits;
 mod public_key;
 mod rate;
 mod seen;
@@ -34,6 +35,7 @@ pub(crate) use caller::Caller;
 pub(crate) use denied::Denied;
 pub(crate) use download_url::DownloadSigner;
 pub(crate) use guard::Guard;
+pub(crate) use permits::Permits;
 pub(super) use rate::network_of;
 pub(crate) use settings::{
     AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,

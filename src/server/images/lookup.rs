@@ -186,7 +186,8 @@ impl Lookup {
         tags.insert(name.to_owned(), (Instant::now(), digest));
     }
 
-    async fn ask<T: Send + 'static>(
+    /// Has `question` answered on a thread of its own, few at the same time.
+    pub(super) async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Transports) -> T + Send + 'static,
     ) -> Result<T, RegistryAway> {

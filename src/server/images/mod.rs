@@ -21,8 +21,10 @@ pub(crate) use trouble::RegistryAway;
 use std::time::Duration;
 
 use self::lookup::Lookup;
-use super::pair::PinnedImage;
+use super::build::Built;
+use super::pair::{Pair, PinnedImage};
 use super::settings::RegistrySettings;
+use crate::Dialect;
 use crate::api::{ImageVersion, NamedImage};
 use crate::image::{
     Digest, ImageError, RegistryLogin, RegistryReference, TransportSettings, Transports,
@@ -36,7 +38,7 @@ const BUILD_PAUSE: Duration = Duration::from_secs(5);
 
 /// Answers about images in the registry.
 pub(crate) struct Images {
-    host: String,
+    registry: RegistrySettings,
     lookup: Lookup,
 }
 
@@ -51,7 +53,7 @@ impl Images {
             longest_pause: Duration::ZERO,
             ..transport_settings(settings)
         })?;
-        Ok(Images { host: settings.host.clone(), lookup: Lookup::new(transports, patience) })
+        Ok(Images { registry: settings.clone(), lookup: Lookup::new(transports, patience) })
     }
 
     /// The image that `image` means: its own digest, or what its tag stood for in the last few
@@ -84,24 +86,43 @@ impl Images {
     /// Whether the registry has an image, or had it a moment ago.
     pub(crate) async fn has(&self, image: &PinnedImage) -> Result<bool, RegistryAway> {
         let name = format!("{}@{}", image.repository, image.digest);
-        let reference = RegistryReference::in_registry(&self.host, &name);
+        let reference = RegistryReference::in_registry(&self.registry.host, &name);
         let found = self.lookup.find_recent(&reference.map_err(RegistryAway::passing)?).await?;
         Ok(found.is_some())
     }
 
+    /// The delta image of a pair that the registry has, though no job may know of it. Without a tag that
+    /// it could have, nothing but that is looked at.
+    pub(crate) async fn find_delta(&self, pair: &Pair) -> Result<Option<Built>, RegistryAway> {
+        if pair.format != Dialect::V3 {
+            return Ok(None);
+        }
+        let mut tagged = false;
+        for (_, place) in tag::places(&self.registry, pair).map_err(RegistryAway::passing)? {
+            tagged |= self.lookup.find_recent(&place).await?.is_some();
+        }
+        if !tagged {
+            return Ok(None);
+        }
+        let (registry, pair) = (self.registry.clone(), pair.clone());
+        let find = move |transports: &Transports| tag::find(transports, &registry, &pair);
+        self.lookup.ask(find).await?.map_err(RegistryAway::passing)
+    }
+
     /// How devices name `tag` of `repository`.
     pub(crate) fn name(&self, repository: &str, tag: &str) -> String {
-        format!("{}/{repository}:{tag}", self.host)
+        format!("{}/{repository}:{tag}", self.registry.host)
     }
 
     fn tag_of(&self, repository: &str, tag: &str) -> Result<RegistryReference, RegistryAway> {
-        let image = RegistryReference::in_registry(&self.host, &format!("{repository}:{tag}"));
+        let image =
+            RegistryReference::in_registry(&self.registry.host, &format!("{repository}:{tag}"));
         image.map_err(RegistryAway::passing)
     }
 
     /// Whether the registry gives a sign of life.
     pub(crate) async fn reach(&self) -> Result<(), RegistryAway> {
-        self.lookup.reach(&self.host).await
+        self.lookup.reach(&self.registry.host).await
     }
 }
 

@@ -1,6 +1,6 @@
 //! The two images of a pair, opened.
 
-use crate::image::{Image, ImageError, ImageReference, Platform, RegistryReference, Transports};
+use crate::image::{Image, ImageError, ImageReference, RegistryReference, Transports};
 use crate::pack::pull_bytes;
 use crate::progress::Progress;
 use crate::server::pair::{Pair, PinnedImage};
@@ -35,7 +35,11 @@ impl Opened {
         let open = |image: &PinnedImage| {
             let name = format!("{}@{}", image.repository, image.digest);
             let image = RegistryReference::in_registry(&settings.host, &name)?;
-            open_image(transports, settings.platform.as_ref(), &image, progress)
+            transports.open_sole(
+                &ImageReference::Registry(image),
+                settings.platform.as_ref(),
+                progress,
+            )
         };
         Ok(Opened { base: no_delta(open(&pair.source)?)?, target: no_delta(open(&pair.target)?)? })
     }
@@ -70,33 +74,6 @@ fn no_delta(image: Image) -> Result<Image, ImageError> {
     }
     let reason = "it is a delta; a delta is made between the images that devices run".to_owned();
     Err(ImageError::Unsuitable { reference: image.reference().to_string(), reason })
-}
-
-/// Opens an image; of an index the one for `platform`, or else the only one there is. The platform
-/// of this machine says nothing about devices.
-pub(super) fn open_image(
-    transports: &Transports,
-    platform: Option<&Platform>,
-    image: &RegistryReference,
-    progress: &dyn Progress,
-) -> Result<Image, ImageError> {
-    let reference = ImageReference::Registry(image.clone());
-    if let Some(platform) = platform {
-        return transports.open_watched(&reference, platform, progress);
-    }
-    let nowhere = Platform { os: "any".into(), architecture: "any".into(), variant: None };
-    match transports.open_watched(&reference, &nowhere, progress) {
-        Err(ImageError::MissingPlatform { available, .. }) if available.len() == 1 => {
-            transports.open_watched(&reference, &available[0], progress)
-        }
-        Err(ImageError::MissingPlatform { reference, available, .. }) => {
-            let names: Vec<String> = available.iter().map(ToString::to_string).collect();
-            let reason =
-                format!("it is for several platforms and none is set: {}", names.join(", "));
-            Err(ImageError::Malformed { reference, reason })
-        }
-        opened => opened,
-    }
 }
 
 /// Bytes of an image's layers as the registry keeps them.

@@ -1,8 +1,8 @@
 //! Where the delta of a pair is in the target's repository, or is to be put.
 
-use super::opened::{Opened, open_image, stored_bytes};
+use super::opened::{Opened, stored_bytes};
 use super::work_error::WorkError;
-use crate::image::{Digest, Image, ImageError, RegistryReference, Transports};
+use crate::image::{Digest, Image, ImageError, ImageReference, RegistryReference, Transports};
 use crate::progress::Silent;
 use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::Pair;
@@ -38,13 +38,8 @@ impl Tag {
         pair: &Pair,
         opened: &Opened,
     ) -> Result<Self, WorkError> {
-        let [usual, exact] = delta_tags(&pair.source.repository, pair.source.digest);
-        let repository = &pair.target.repository;
-        let named = |tag: &str| {
-            RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"))
-        };
-        let look = |name: String, last: bool| {
-            let reference = named(&name).map_err(ImageError::from)?;
+        let [usual, exact] = places(registry, pair)?;
+        let look = |(name, reference): (String, RegistryReference), last: bool| {
             let built = match state(transports, &reference, &name, opened)? {
                 TagHolder::Ours(built) => Some(built),
                 TagHolder::Something if !last => return Ok(None),
@@ -59,6 +54,33 @@ impl Tag {
     }
 }
 
+/// The delta of `pair` that the registry has, under whichever of its tags.
+pub(super) fn find(
+    transports: &Transports,
+    registry: &RegistrySettings,
+    pair: &Pair,
+) -> Result<Option<Built>, WorkError> {
+    let opened = Opened::open(transports, registry, pair, &Silent)?;
+    for (name, reference) in places(registry, pair)? {
+        if let TagHolder::Ours(built) = state(transports, &reference, &name, &opened)? {
+            return Ok(Some(built));
+        }
+    }
+    Ok(None)
+}
+
+/// The tags that the delta of `pair` may have, and where they are.
+pub(super) fn places(
+    registry: &RegistrySettings,
+    pair: &Pair,
+) -> Result<[(String, RegistryReference); 2], ImageError> {
+    let [usual, exact] = delta_tags(&pair.source.repository, pair.source.digest);
+    let repository = &pair.target.repository;
+    let named =
+        |tag: &str| RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"));
+    Ok([(usual.clone(), named(&usual)?), (exact.clone(), named(&exact)?)])
+}
+
 /// Finds out what the tag `name` stands for.
 fn state(
     transports: &Transports,
@@ -67,7 +89,8 @@ fn state(
     opened: &Opened,
 ) -> Result<TagHolder, WorkError> {
     let Some(digest) = transports.find(reference)? else { return Ok(TagHolder::Nothing) };
-    match open_image(transports, None, reference, &Silent).map_err(WorkError::from) {
+    let named = ImageReference::Registry(reference.clone());
+    match transports.open_sole(&named, None, &Silent).map_err(WorkError::from) {
         Ok(delta) if is_of(&delta, opened) => {
             Ok(TagHolder::Ours(reused(&delta, opened, name, digest)))
         }

@@ -13,15 +13,20 @@ impl Table {
     /// of a fleet that has less; nobody's for that of a fleet that has as many. Returns whether there
     /// is room.
     pub(super) fn admit(&mut self, origin: &Origin) -> bool {
-        if !origin.release && self.has_its_share(origin) {
+        if self.has_its_share(origin) {
             return false;
         }
         self.queue.len() + self.delayed < self.settings.max_queue || self.make_room(&origin.fleet)
     }
 
     /// Whether the fleet or the caller has as many jobs already as it may. A release may have as
-    /// many as it needs: the builder credential asks for it.
+    /// many as it needs if the builder credential asks for it.
     fn has_its_share(&self, origin: &Origin) -> bool {
+        if origin.release {
+            let asker =
+                origin.asker.as_deref().map_or(0, |asker| self.load.of_release_asker(asker));
+            return asker >= self.settings.max_release_queue;
+        }
         let asker = origin.asker.as_deref().map_or(0, |asker| self.load.of_asker(asker));
         self.load.of_devices(&origin.fleet) >= self.settings.max_fleet_queue
             || asker >= self.settings.max_caller_queue

@@ -8,8 +8,10 @@ use super::job::Active;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Load {
     fleets: HashMap<String, FleetLoad>,
-    /// Without those of releases.
-    askers: HashMap<String, usize>,
+    /// Jobs of devices, by who asked.
+    device_askers: HashMap<String, usize>,
+    /// Jobs of releases, by who asked.
+    release_askers: HashMap<String, usize>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -21,40 +23,37 @@ struct FleetLoad {
 
 impl Load {
     pub(super) fn add(&mut self, job: &Active) {
-        self.fleets.entry(job.fleet.clone()).or_default().all += 1;
-        if !job.release {
-            self.add_device(job);
-        }
-    }
-
-    fn add_device(&mut self, job: &Active) {
-        self.fleets.entry(job.fleet.clone()).or_default().devices += 1;
+        let fleet = self.fleets.entry(job.fleet.clone()).or_default();
+        fleet.all += 1;
+        fleet.devices += usize::from(!job.release);
         if let Some(asker) = &job.asker {
-            *self.askers.entry(asker.clone()).or_default() += 1;
+            *self.askers(job.release).entry(asker.clone()).or_default() += 1;
         }
     }
 
     pub(super) fn remove(&mut self, job: &Active) {
-        if !job.release {
-            self.remove_device(job);
+        if let Some(asker) = &job.asker {
+            let askers = self.askers(job.release);
+            let left = askers.get_mut(asker).map(|count| {
+                *count -= 1;
+                *count
+            });
+            if left == Some(0) {
+                askers.remove(asker);
+            }
         }
         let Some(fleet) = self.fleets.get_mut(&job.fleet) else { return };
         fleet.all -= 1;
+        fleet.devices -= usize::from(!job.release);
         if fleet.all == 0 {
             self.fleets.remove(&job.fleet);
         }
     }
 
-    /// Takes a device's job off the devices' counts: the job is gone, or a release's from now on.
-    pub(super) fn remove_device(&mut self, job: &Active) {
-        if let Some(fleet) = self.fleets.get_mut(&job.fleet) {
-            fleet.devices -= 1;
-        }
-        let Some(asker) = &job.asker else { return };
-        let Some(count) = self.askers.get_mut(asker) else { return };
-        *count -= 1;
-        if *count == 0 {
-            self.askers.remove(asker);
+    fn askers(&mut self, release: bool) -> &mut HashMap<String, usize> {
+        match release {
+            true => &mut self.release_askers,
+            false => &mut self.device_askers,
         }
     }
 
@@ -68,9 +67,14 @@ impl Load {
         self.fleets.get(fleet).map_or(0, |load| load.devices)
     }
 
-    /// How many jobs there are that this caller asked for first.
+    /// How many jobs there are that this caller asked for first, for devices.
     pub(super) fn of_asker(&self, asker: &str) -> usize {
-        self.askers.get(asker).copied().unwrap_or(0)
+        self.device_askers.get(asker).copied().unwrap_or(0)
+    }
+
+    /// How many jobs there are that this caller asked for first, for releases.
+    pub(super) fn of_release_asker(&self, asker: &str) -> usize {
+        self.release_askers.get(asker).copied().unwrap_or(0)
     }
 
     /// The fleet with the most jobs that no release asked for, and how many those are.

@@ -22,6 +22,8 @@ pub(crate) struct JobSettings {
     pub(crate) max_fleet_queue: usize,
     /// Jobs that one caller may have asked for first.
     pub(crate) max_caller_queue: usize,
+    /// Jobs that one caller without the builder credential may have asked for ahead, for releases.
+    pub(crate) max_release_queue: usize,
     /// Bytes of memory that the builds may take together. One that takes more runs alone.
     pub(crate) memory: u64,
     /// For how long a job tries again while the registry or the disk gives trouble.
@@ -55,6 +57,7 @@ impl JobSettings {
             max_queue: work.max_queue,
             max_fleet_queue: work.max_fleet_queue,
             max_caller_queue: work.max_caller_queue,
+            max_release_queue: 2_000,
             memory: work.memory.unwrap_or_else(memory::half),
             retry_for: work.registry_patience,
             release_retry_for: 24 * 60 * MINUTE,

@@ -111,8 +111,9 @@ impl Table {
         active.waiters += 1;
         active.idle_since = None;
         if origin.release && !active.release {
-            self.load.remove_device(active);
-            active.release = true;
+            self.load.remove(active);
+            (active.release, active.asker) = (true, origin.asker.clone());
+            self.load.add(active);
         }
         self.counts.waiters += 1;
         tracing::debug!(job = active.number, "waits for a job that is under way");

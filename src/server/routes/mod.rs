@@ -15,6 +15,7 @@ mod health;
 mod host;
 mod metrics;
 mod openapi;
+mod pair_list;
 mod pair_status;
 mod prepare;
 mod range;

@@ -23,26 +23,41 @@ impl PairStatus {
             ..Self::default()
         };
         let Some(status) = status else { return known };
-        let built = status.built.as_ref();
-        PairStatus {
+        let told = PairStatus {
             status: status.state.into(),
-            name: built.and_then(|built| name(service, pair, built)),
-            size: built.map(|built| built.bytes),
-            pull_size: built.and_then(|built| built.pull_bytes),
-            commands: built.map(|built| built.commands),
-            seconds: built.map(|built| built.seconds),
             reason: status.reason().map(str::to_owned),
             position: status.position,
             stage: status.stage.map(|stage| stage.name().to_owned()),
             percent: status.percent,
             ..known
+        };
+        match &status.built {
+            Some(built) => told.built(service, pair, built),
+            None => told,
         }
     }
 
-    /// A pair that was not even queued.
+    /// The same with what is known of the delta itself.
+    pub(super) fn built(self, service: &Service, pair: &Pair, built: &Built) -> Self {
+        PairStatus {
+            name: name(service, pair, built),
+            size: Some(built.bytes),
+            pull_size: built.pull_bytes,
+            commands: Some(built.commands),
+            seconds: Some(built.seconds),
+            ..self
+        }
+    }
+
+    /// A pair that was not even queued or looked for: it failed, or nobody can say at the moment.
     pub(super) fn refused(answer: &Answer) -> Self {
-        let reason = Some(answer.text());
-        PairStatus { status: PairState::Failed, reason, ..Self::default() }
+        let status = match answer {
+            Answer::QueueFull | Answer::RegistryAway | Answer::Stopping | Answer::StillBuilding => {
+                PairState::Unknown
+            }
+            _ => PairState::Failed,
+        };
+        PairStatus { status, reason: Some(answer.text()), ..Self::default() }
     }
 
     /// The same, with what was asked for.

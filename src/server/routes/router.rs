@@ -85,7 +85,7 @@ fn work() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(delta::get_v2))
         .routes(routes!(download::get, download::head))
         .routes(routes!(prepare::post))
-        .routes(routes!(status::get))
+        .routes(routes!(status::get, status::post))
         .routes(routes!(events::get))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

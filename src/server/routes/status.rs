@@ -1,18 +1,24 @@
-//! What has become of a delta.
+//! What has become of deltas: of one, or of many in one request.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
 use super::asked::Asked;
 use super::delta;
+use super::pair_list::{PairList, ReadPair};
 use super::service::Service;
-use crate::api::PairStatus;
-use crate::api::{DeltaQuery, QueryError};
+use crate::api::{DeltaQuery, Listed, PairState, PairStatus, Pairs, QueryError};
+use crate::server::access::Permits;
+use crate::server::pair::Pair;
 use crate::{Dialect, UnknownDialect};
+
+/// How long a delta that no job knows of is looked for in the registry.
+const LOOK_TIME: Duration = Duration::from_secs(10);
 
 /// The state of a delta.
 #[utoipa::path(
@@ -49,9 +55,72 @@ async fn status(service: &Service, asked: Asked) -> Result<PairStatus, Answer> {
     service.guard.authorize_watcher(&asked.headers, asked.peer, &repositories)?;
     let format = format(&asked.query)?;
     drop(asked);
-    let pair = delta::pin_soon(service, format, &query).await?;
-    let status = PairStatus::now(service, &pair);
+    let status = known(service, format, &query).await?;
     Ok(status.of(format.name(), &query.source.text, &query.target.text))
+}
+
+/// The states of many deltas.
+///
+/// Nothing is begun. Each pair has an answer of its own.
+#[utoipa::path(
+    post,
+    path = "/api/v3/status",
+    tag = "releases",
+    request_body = Pairs,
+    responses(
+        (status = 200, description = "How it stands with each pair", body = Listed, content_type = "application/json"),
+        (status = 400, description = "The list cannot be read, or is too long", body = String, content_type = "text/plain"),
+        (status = 401, description = "Neither a token nor the builder credential", body = String, content_type = "text/plain"),
+        (status = 403, description = "The tokens do not permit `pull` on both repositories of a pair", body = String, content_type = "text/plain"),
+        (status = 503, description = "Too many requests; see Retry-After", body = String, content_type = "text/plain"),
+    ),
+    security(("token" = []), ("builder" = [])),
+)]
+pub(super) async fn post(
+    State(service): State<Arc<Service>>,
+    asked: Asked,
+    request: Request,
+) -> Response {
+    match statuses(&service, asked, request).await {
+        Ok(answer) => answer.into_response(),
+        Err(answer) => answer.into_response(),
+    }
+}
+
+async fn statuses(
+    service: &Service,
+    asked: Asked,
+    request: Request,
+) -> Result<impl IntoResponse, Answer> {
+    let list = PairList::read(service, asked, request).await?;
+    let permitted = |permits: &Permits, pair: &ReadPair| {
+        let (source, target) = pair.repositories();
+        Ok(permits.watch(source, target)?)
+    };
+    let told = async |pair: ReadPair| known(service, pair.format, &pair.query).await;
+    list.answered(service, permitted, told).await
+}
+
+/// The state of a delta: from the jobs, or else from the registry, which may have a delta that was
+/// made elsewhere or long ago.
+async fn known(
+    service: &Service,
+    format: Dialect,
+    query: &DeltaQuery,
+) -> Result<PairStatus, Answer> {
+    let pair = delta::pin_soon(service, format, query).await?;
+    let status = PairStatus::now(service, &pair);
+    match status.status {
+        PairState::Unknown => Ok(found(service, &pair).await.unwrap_or(status)),
+        _ => Ok(status),
+    }
+}
+
+async fn found(service: &Service, pair: &Pair) -> Option<PairStatus> {
+    let found = tokio::time::timeout(LOOK_TIME, service.images.find_delta(pair)).await;
+    let built = found.ok()?.ok()??;
+    let known = PairStatus::told(service, pair, None);
+    Some(PairStatus { status: PairState::Ready, ..known.built(service, pair, &built) })
 }
 
 /// The `format` of a query, v3 where there is none.
