@@ -6,6 +6,8 @@
 #[cfg(feature = "api")]
 use crate::api;
 use crate::progress::Cancelled;
+#[cfg(feature = "release")]
+use crate::release::ReleaseError;
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
@@ -32,6 +34,10 @@ pub enum Error {
     /// A place can't take a result.
     #[error(transparent)]
     Output(#[from] output::OutputError),
+    /// Nothing can be said of a release's update, or done for it.
+    #[cfg(feature = "release")]
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
     /// A stack of layers is no valid file tree.
     #[error(transparent)]
     Rootfs(#[from] rootfs::RootfsError),
@@ -60,6 +66,8 @@ impl Error {
             Error::Image(error) => error.cause(),
             Error::Memory(error) => error.cause(),
             Error::Output(error) => error.cause(),
+            #[cfg(feature = "release")]
+            Error::Release(error) => error.cause(),
             Error::Rootfs(error) => error.cause(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.cause(),
@@ -82,6 +90,8 @@ impl Error {
             Error::Patch(_) | Error::Output(_) => None,
             Error::Image(error) => error.remedy(),
             Error::Memory(error) => error.remedy(),
+            #[cfg(feature = "release")]
+            Error::Release(error) => error.remedy(),
             Error::Rootfs(error) => error.remedy(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),
@@ -99,6 +109,8 @@ impl Error {
             Error::Patch(_) | Error::Memory(_) => None,
             Error::Image(error) => error.hint(),
             Error::Output(error) => error.hint(),
+            #[cfg(feature = "release")]
+            Error::Release(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.hint(),

@@ -47,6 +47,7 @@
 //! |---|---|---|
 //! | `registry` | yes | images in registries |
 //! | `api` | yes | a client of the delta server |
+//! | `release` | yes | releases of openBalena: what updates cost, and their deltas made ahead |
 //! | `server` | yes | the delta server |
 //! | `cli` | yes | the program `remora` |
 //!
@@ -77,6 +78,8 @@ pub mod output;
 pub mod pack;
 pub mod progress;
 mod quote;
+#[cfg(feature = "release")]
+pub mod release;
 mod remedy;
 pub mod rootfs;
 #[cfg(feature = "server")]

@@ -69,6 +69,10 @@ pub enum Remedy {
     NameCredentialsFile,
     /// Give the credential that the delta server takes from builders.
     GiveBuilderCredential,
+    /// Log in to openBalena, or give an API key.
+    LogInToOpenBalena,
+    /// Name a release that there is, so that no other is meant.
+    NameRelease,
     /// Mend what the server is told about tokens and their keys.
     TokenSettings,
     /// Listen at another address.

@@ -122,6 +122,13 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::GiveBuilderCredential, _) => {
             "give the builder credential of that server with --token-file"
         }
+        (Remedy::LogInToOpenBalena, Command) => {
+            "run balena login, or give an API key with --token-file or BALENA_API_KEY"
+        }
+        (Remedy::LogInToOpenBalena, Server) => "give another API key with --api-key-file",
+        (Remedy::NameRelease, _) => {
+            "write a release's ID, its commit, FLEET:VERSION, or FLEET for the one that it tracks"
+        }
         (Remedy::TokenSettings, _) => {
             "see --token-keys, --token-algorithm and --builder-token, or remora serve --help-all"
         }

@@ -1,0 +1,232 @@
+//! openBalena's API: questions, answered in the types of [`model`](super::model). Blocks.
+//!
+//! Version 7 is spoken, or 6 where the API is older than that. Whoever asks is made sure of first: the API
+//! answers a wrong token with empty lists, which look like "no such release".
+
+use std::cell::OnceCell;
+use std::thread::sleep;
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::account::Account;
+use super::model::{Device, Fleet, Release, Rows, Variable};
+use super::odata::Query;
+use super::{ReleaseError, ReleaseSettings, query};
+use crate::api::{Connection, Reply, Secret};
+
+/// How long one answer may take.
+const ANSWER_TIME: Duration = Duration::from_secs(60);
+/// Bytes of an answer: a page of a thousand devices has some 300 KB.
+const MAX_ANSWER_BYTES: usize = 32 << 20;
+/// How often a question is asked that may be answered a while later.
+const ATTEMPTS: u32 = 5;
+/// The pause after the first attempt; it doubles from one to the next.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause that the API may ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// Releases asked for in one question, which keeps its URL below 4 KiB.
+const RELEASES_AT_ONCE: usize = 60;
+/// Devices of one fleet that are read: beyond any fleet known.
+const MAX_DEVICES: usize = 1_000_000;
+
+/// The API of one installation, asked by one user.
+#[derive(Debug)]
+pub(super) struct Api {
+    connection: Connection,
+    token: Secret,
+    version: OnceCell<&'static str>,
+    account: OnceCell<Account>,
+}
+
+const NEWEST: &str = "v7";
+const OLDER: &str = "v6";
+
+impl Api {
+    /// Reads the CA file, if there is one; contacts nobody.
+    pub(super) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
+        let connection = Connection::new(&settings.api, settings.ca_file.as_deref())?;
+        let token = settings.token.clone();
+        Ok(Api { connection, token, version: OnceCell::new(), account: OnceCell::new() })
+    }
+
+    /// Whose token it is. Asked once.
+    pub(super) fn account(&self) -> Result<&Account, ReleaseError> {
+        if let Some(account) = self.account.get() {
+            return Ok(account);
+        }
+        let mut reply = self.ask(|| self.connection.get("actor/v1/whoami"))?;
+        if reply.status == 404 {
+            reply = self.ask(|| self.connection.get("user/v1/whoami"))?;
+        }
+        let account: Account = match reply.status {
+            200 => self.read(&reply)?,
+            401 => return Err(ReleaseError::TokenRefused { api: self.connection.name() }),
+            _ => return Err(self.refused(&reply)),
+        };
+        let account = account.checked()?;
+        Ok(self.account.get_or_init(|| account))
+    }
+
+    /// The release with this ID.
+    pub(super) fn release(&self, id: &str) -> Result<Option<Release>, ReleaseError> {
+        Ok(self.rows(&query::release(id))?.into_iter().next())
+    }
+
+    /// The releases whose commit begins so.
+    pub(super) fn releases_by_commit(&self, start: &str) -> Result<Vec<Release>, ReleaseError> {
+        self.rows(&query::releases_by_commit(start))
+    }
+
+    /// The releases of a fleet with this version.
+    pub(super) fn releases_by_version(
+        &self,
+        fleet: u64,
+        version: &str,
+    ) -> Result<Vec<Release>, ReleaseError> {
+        self.rows(&query::releases_by_version(fleet, version))
+    }
+
+    /// These releases, as far as they are there.
+    pub(super) fn releases(&self, ids: &[u64]) -> Result<Vec<Release>, ReleaseError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(RELEASES_AT_ONCE) {
+            found.extend(self.rows::<Release>(&query::releases(ids))?);
+        }
+        Ok(found)
+    }
+
+    /// The fleet with this ID.
+    pub(super) fn fleet(&self, id: u64) -> Result<Option<Fleet>, ReleaseError> {
+        Ok(self.rows(&query::fleet(id))?.into_iter().next())
+    }
+
+    /// The fleets of this slug or, where it is no slug, of this name.
+    pub(super) fn fleets_called(&self, name: &str) -> Result<Vec<Fleet>, ReleaseError> {
+        match name.contains('/') {
+            true => self.rows(&query::fleet_by_slug(&name.to_lowercase())),
+            false => self.rows(&query::fleets_by_name(name)),
+        }
+    }
+
+    /// All devices of a fleet.
+    pub(super) fn devices(&self, fleet: u64) -> Result<Vec<Device>, ReleaseError> {
+        let mut devices: Vec<Device> = Vec::new();
+        loop {
+            let after = devices.last().map_or(0, |device| device.id);
+            let with_pins = self.version() == NEWEST;
+            let mut page: Vec<Device> = self.rows(&query::devices(fleet, after, with_pins))?;
+            if !with_pins {
+                // Version 6 calls the pin so, and has no other word for it.
+                page.iter_mut().for_each(|device| device.pinned = device.wanted);
+            }
+            let (rows, grows) = (page.len(), page.first().is_none_or(|next| next.id > after));
+            devices.extend(page);
+            if rows < query::PAGE || !grows || devices.len() > MAX_DEVICES {
+                return Ok(devices);
+            }
+        }
+    }
+
+    /// The version of deltas that a fleet's devices ask for, as the fleet is set.
+    pub(super) fn fleet_delta_version(&self, fleet: u64) -> Result<Option<String>, ReleaseError> {
+        let set: Vec<Variable> = self.rows(&query::fleet_delta_version(fleet))?;
+        Ok(set.into_iter().next().map(|variable| variable.value))
+    }
+
+    /// Makes a draft final. A release that is final already stays so. The API answers the same where there
+    /// is no such release or this user may not change it: look at the release afterwards.
+    pub(super) fn finalize(&self, release: u64) -> Result<(), ReleaseError> {
+        let path = format!("{}/release({release})", self.version());
+        let body = r#"{"is_final":true}"#;
+        let reply = self.ask(|| self.connection.patch(&path, body.to_owned()))?;
+        match reply.status {
+            200..300 => Ok(()),
+            _ => Err(self.refused(&reply)),
+        }
+    }
+
+    /// A token for the registry `service` with these scopes.
+    pub(super) fn registry_token(
+        &self,
+        service: &str,
+        scopes: &[String],
+    ) -> Result<Secret, ReleaseError> {
+        let scopes = scopes.iter().map(|scope| ("scope", scope.as_str()));
+        let fields: Vec<(&str, &str)> = [("service", service)].into_iter().chain(scopes).collect();
+        let reply = self.ask(|| self.connection.get("auth/v1/token").query(&fields))?;
+        if reply.status != 200 {
+            return Err(self.refused(&reply));
+        }
+        let answer: Value = self.read(&reply)?;
+        match answer["token"].as_str() {
+            Some(token) => Ok(Secret::new(token)),
+            None => Err(self.nonsense("no token")),
+        }
+    }
+
+    /// The rows that a query finds. An API that is older than version 7 answers its path with 404.
+    fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, ReleaseError> {
+        self.account()?;
+        let mut reply = self.query(query)?;
+        if reply.status == 404 && self.version.get().is_none() {
+            let _ = self.version.set(OLDER);
+            reply = self.query(query)?;
+        }
+        if reply.status != 200 {
+            return Err(self.refused(&reply));
+        }
+        let _ = self.version.set(self.version());
+        Ok(self.read::<Rows<T>>(&reply)?.d)
+    }
+
+    fn query(&self, query: &Query) -> Result<Reply, ReleaseError> {
+        let path = format!("{}/{}", self.version(), query.url());
+        self.ask(|| self.connection.get(&path))
+    }
+
+    /// The version that the API speaks, as far as it is known.
+    fn version(&self) -> &'static str {
+        self.version.get().copied().unwrap_or(NEWEST)
+    }
+
+    /// Asks until there is an answer that will not change by asking again.
+    fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Reply, ReleaseError> {
+        let mut pause = FIRST_PAUSE;
+        let mut attempt = 1;
+        loop {
+            let asked = request().timeout(ANSWER_TIME).bearer_auth(self.token.reveal());
+            let answer = self.connection.ask(asked, MAX_ANSWER_BYTES);
+            let wanted = match &answer {
+                Ok(reply) if !matches!(reply.status, 429 | 502..=504) => return Ok(answer?),
+                Ok(reply) => reply.retry_after,
+                Err(_) => None,
+            };
+            if attempt == ATTEMPTS {
+                return answer
+                    .map_err(ReleaseError::from)
+                    .and_then(|reply| Err(self.refused(&reply)));
+            }
+            let next = wanted.unwrap_or(pause).min(LONGEST_PAUSE);
+            tracing::warn!(seconds = next.as_secs(), "openBalena's API is asked again");
+            sleep(next);
+            (attempt, pause) = (attempt + 1, pause * 2);
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, ReleaseError> {
+        serde_json::from_slice(&reply.body)
+            .map_err(|error| self.nonsense(&format!("what was not asked for ({error})")))
+    }
+
+    fn nonsense(&self, has: &str) -> ReleaseError {
+        self.connection.nonsense(has).into()
+    }
+
+    fn refused(&self, reply: &Reply) -> ReleaseError {
+        let (api, status) = (self.connection.name(), reply.status);
+        ReleaseError::Answer { api, status, reason: reply.reason() }
+    }
+}

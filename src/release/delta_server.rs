@@ -1,0 +1,79 @@
+//! The delta server, asked with the builder credential or with the user's own tokens.
+
+use super::model::ServiceImage;
+use super::{ReleaseError, ReleaseSettings};
+use crate::Dialect;
+use crate::api::{ApiError, Client, Credential, PairStatus, Secret, WantedPair};
+
+/// Pairs asked about in one request; a server takes 5,000.
+const PAIRS_AT_ONCE: usize = 5_000;
+/// HTTP's "unauthorized".
+const UNAUTHORIZED: u16 = 401;
+
+/// A delta that is wanted: the images, and the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted<'a> {
+    pub(super) source: &'a ServiceImage,
+    pub(super) target: &'a ServiceImage,
+    pub(super) format: Dialect,
+}
+
+/// The delta server of an installation.
+#[derive(Debug)]
+pub(super) struct DeltaServer {
+    client: Client,
+}
+
+impl DeltaServer {
+    /// Contacts nobody.
+    pub(super) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
+        let ca_file = settings.ca_file.as_deref();
+        Ok(DeltaServer {
+            client: Client::new(&settings.delta_server, settings.builder.clone(), ca_file)?,
+        })
+    }
+
+    /// From now on shows these tokens for the registry.
+    pub(super) fn show(&mut self, tokens: Vec<Secret>) {
+        self.client.show(Credential::RegistryTokens(tokens));
+    }
+
+    /// How it stands with each pair, in their order.
+    pub(super) fn status(&self, wanted: &[Wanted<'_>]) -> Result<Vec<PairStatus>, ReleaseError> {
+        in_parts(wanted, |pairs| self.client.status(pairs))
+    }
+
+    /// Asks for each pair and says what has become of it, in their order.
+    pub(super) fn prepare(
+        &self,
+        wanted: &[Wanted<'_>],
+        fleet: &str,
+    ) -> Result<Vec<PairStatus>, ReleaseError> {
+        in_parts(wanted, |pairs| self.client.prepare(pairs, Some(fleet)))
+    }
+}
+
+fn in_parts(
+    wanted: &[Wanted<'_>],
+    ask: impl Fn(&[WantedPair]) -> Result<Vec<PairStatus>, ApiError>,
+) -> Result<Vec<PairStatus>, ReleaseError> {
+    let mut statuses = Vec::with_capacity(wanted.len());
+    for part in wanted.chunks(PAIRS_AT_ONCE) {
+        let pairs: Vec<WantedPair> = part.iter().map(Wanted::asked).collect();
+        statuses.extend(ask(&pairs)?);
+    }
+    Ok(statuses)
+}
+
+impl Wanted<'_> {
+    fn asked(&self) -> WantedPair {
+        let mut pair = WantedPair::new(&self.source.reference(), &self.target.reference());
+        pair.format = Some(self.format.name().to_owned());
+        pair
+    }
+}
+
+/// Whether a server refused for want of a token that holds.
+pub(super) fn wants_other_token(error: &ReleaseError) -> bool {
+    matches!(error, ReleaseError::DeltaServer(ApiError::Answer { status: UNAUTHORIZED, .. }))
+}

@@ -1,0 +1,41 @@
+//! Releases of openBalena: what an update costs a fleet, and its deltas made before devices ask.
+//!
+//! [`Installation`] is the way to an openBalena: its API, its registry and its delta server.
+//! [`Installation::update_info`] says what an update from one release to another means, service by
+//! service; [`Installation::prepare`] has its deltas made; [`Installation::fleet`] says what a whole fleet's
+//! devices need. Formats: docs/formats/openbalena-api.md.
+//!
+//! Not here: how deltas are made, and how a person sees all this.
+
+mod account;
+mod api;
+mod data_folder;
+mod delta_server;
+mod document;
+mod error;
+mod fleet;
+mod installation;
+mod model;
+mod name;
+mod odata;
+mod prepare;
+mod query;
+mod registry;
+mod running;
+mod services;
+mod session_token;
+mod settings;
+mod states;
+mod tokens;
+mod update;
+
+pub use document::{
+    DeltaSummary, FleetSummary, ImageSummary, PayloadSource, ReleaseSummary, RemovedService,
+    ServiceUpdate, TargetImage, UpdateInfo, UpdateState,
+};
+pub use error::ReleaseError;
+pub use fleet::{FleetPair, FleetUpdate, RunningRelease};
+pub use installation::Installation;
+pub use name::ReleaseName;
+pub use prepare::{Finalize, PrepareOptions, Prepared};
+pub use settings::ReleaseSettings;
