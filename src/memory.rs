@@ -26,7 +26,7 @@ pub enum MemoryError {
     Limit {
         /// The most that the work takes, in bytes.
         needed: u64,
-        /// What is left, in bytes.
+        /// The rest of the limit, in bytes.
         left: u64,
         /// The limit in bytes.
         limit: u64,

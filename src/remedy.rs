@@ -1,4 +1,4 @@
-//! What to do about a failure, as a value. Whoever talks to a person puts a remedy into words: the
+//! Remedies against failures, as values. Whoever talks to a person puts a remedy into words: the
 //! library does not know what options a program has.
 
 /// The remedy against a failure.

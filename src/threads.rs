@@ -9,6 +9,10 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_millis(2);
 const ROUNDS: u32 = 10;
 
+/// How long a thread that has waited for something blocking stays for the next: as long as the process runs. tokio
+/// panics where it has none and the system gives none.
+pub(crate) const WAITING_THREAD_LIFE: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Checks that the system gives so many more threads, for libraries that panic where it does not.
 ///
 /// # Errors

@@ -1,8 +1,8 @@
-//! What the library says helps, in the words of the command line.
+//! Remedies that the library names, in the words of the command line.
 
 use remora::Remedy;
 
-/// Who was asked to do what failed: they have other options.
+/// The part of the program that was asked for what failed: a command and the server have other options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
     /// A command that ends when it is done.

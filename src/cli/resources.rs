@@ -1,5 +1,5 @@
-//! What the system gives a process, made the most of before any work begins: open files, threads, and
-//! last words for what ends the process at once.
+//! Open files, threads and address space, looked at before any work begins, and last words for what ends the
+//! process at once.
 
 use std::io;
 use std::sync::mpsc::{self, Sender};
@@ -12,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::exit_code;
 
-/// What is said where the disk has lost a page of a stored layer. The signal that tells of it leaves
+/// The last words where the disk has lost a page of a stored layer. The signal that tells of it leaves
 /// no time for colours or JSON.
 const LOST_PAGE: (&str, &str) = (
     "error: the disk cannot give back a page of ",
@@ -83,7 +83,7 @@ fn start_threads(wanted: usize) -> Vec<Idle> {
     let kept = idle.len().saturating_sub(RESERVE).max(1);
     for (sender, thread) in idle.split_off(kept.min(idle.len())) {
         drop(sender);
-        // It has nothing that could panic.
+        // The thread does nothing that could panic.
         let _ = thread.join();
     }
     idle

@@ -137,7 +137,7 @@ impl<'a> Fine<'a> {
     }
 }
 
-/// What a cell's work needs for a while, left to the next cell's: taking it from the system each
+/// Memory that a cell's work needs for a while, left to the next cell's: taking it from the system each
 /// time would take a third of the encoder's time.
 #[derive(Default)]
 struct Memory {

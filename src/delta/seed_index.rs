@@ -187,9 +187,9 @@ pub(super) struct Samples {
 
 /// So many first bytes of a seed tell whether it is a sample.
 const TELLING: usize = 8;
-/// What their four pairs are multiplied by: odd, otherwise arbitrary.
+/// The factors of their four pairs: odd, otherwise arbitrary.
 const FACTORS: [u16; TELLING / 2] = [0x6255, 0x3f13, 0x9a8d, 0x5bd1];
-/// What a stretch of zeros gives, of which there are too many to be samples.
+/// The sum that a stretch of zeros gives; there are too many of these to be samples.
 const OF_ZEROS: u16 = 0xb529;
 
 impl Default for Samples {
@@ -271,4 +271,15 @@ fn cut<'a>(base: &Base<'a>, stretches: &[Sampled]) -> Vec<(u64, &'a [u8], usize)
         }
     }
     pieces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_that_there_is_no_memory_for_is_an_error() {
+        assert!(empty_buckets(1 << 50).is_err());
+        assert_eq!(empty_buckets(3).map(|buckets| buckets.len()), Ok(3));
+    }
 }

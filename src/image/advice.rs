@@ -1,4 +1,4 @@
-//! What helps against the failures of this room: remedies as values, and hints that name what is at hand.
+//! Help against the failures of this room: remedies as values, and hints that name what is at hand.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What can go wrong in this room.
+//! The failures of this room.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::progress::Cancelled;
 use crate::quote::listed;
 use crate::{Cause, ErrorKind};
 
-/// What is done to a layout before anything is written into it.
+/// The action on a layout before anything is written into it.
 pub(super) const LOCK: &str = "lock";
 
-/// What is done to a folder, to see whether it can be written to.
+/// The action that shows whether a folder can be written to.
 pub(super) const CREATE_IN: &str = "create a file in";
 
-/// What is done to a spooled archive.
+/// The action on a spooled archive.
 pub(super) const WRITE_TEMPORARY: &str = "write a temporary file in";
 
 /// Why an image could not be read or written.

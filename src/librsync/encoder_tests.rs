@@ -1,4 +1,4 @@
-//! What must hold of every encoder: its commands make the target, alike for any number of threads.
+//! Rules that hold for every encoder: its commands make the target, alike for any number of threads.
 
 use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ use super::routes::Service;
 use super::settings::ServerSettings;
 use super::{ServerError, start, tls};
 use crate::end_signals::EndSignals;
-use crate::threads::check_threads;
+use crate::threads::{WAITING_THREAD_LIFE, check_threads};
 
 /// How often the end of the last downloads is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
@@ -47,8 +47,10 @@ pub fn run(settings: ServerSettings) -> Result<Ended, ServerError> {
     // One more, for what has to wait.
     check_threads(workers + 1).map_err(ServerError::System)?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(workers).enable_all().build();
-    let runtime = runtime.map_err(ServerError::System)?;
+    builder.worker_threads(workers).thread_keep_alive(WAITING_THREAD_LIFE).enable_all();
+    let runtime = builder.build().map_err(ServerError::System)?;
+    // Whatever builds take later, this one is there.
+    runtime.spawn_blocking(|| ());
     let result = runtime.block_on(serve(settings));
     // Questions to a silent registry are not waited for.
     runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! What can go wrong with the store.
+//! The failures of the store.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What can be wrong with a v2 delta, and with the images it is to be made of.
+//! The faults of a v2 delta, and of the images it is to be made of.
 
 use std::io;
 

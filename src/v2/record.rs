@@ -23,7 +23,7 @@ const PART: usize = 1 << 20;
 
 /// Shorter middles are not searched for in the old file.
 const MATCHED_MIN: usize = 16;
-/// What a literal byte takes with fixed codes, in bits.
+/// The length of a literal byte with fixed codes, in bits.
 const BYTE_BITS: f64 = 8.4;
 /// Fewer literal bytes say nothing about their entropy.
 const ENTROPY_MIN: f64 = 256.0;
@@ -148,7 +148,7 @@ pub(super) fn push_blocks(out: &mut Vec<u8>, blocks: Blocks) {
     push_int(out, blocks.remainder);
 }
 
-/// What the new file shares with the old one, as commands.
+/// Returns what the new file shares with the old one, as commands.
 fn match_files(
     base: &[u8],
     target: &[u8],
@@ -187,7 +187,7 @@ pub(super) fn matching(options: &CreateOptions) -> Search {
     Search { algorithm: Algorithm::default(), effort, memory: memory / 2 }
 }
 
-/// What a literal byte will take, in bits: the entropy of those that `commands` leave literal.
+/// Returns the length that a literal byte will have, in bits: the entropy of those that `commands` leave literal.
 fn literal_bits(commands: &[Command], target: &[u8]) -> f64 {
     let mut counts = [0u64; 256];
     let mut at = 0;

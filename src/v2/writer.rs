@@ -17,7 +17,7 @@ use crate::delta::{Effort, Search};
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
-/// What a record takes beside: with small files it is more than what they hold.
+/// Bytes that a record takes beside: with small files more than these hold.
 const RECORD_BYTES: u64 = 4 << 10;
 /// The list is written in pieces of about this many bytes.
 const LIST_PIECE: usize = 256 << 10;

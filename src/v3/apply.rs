@@ -129,7 +129,7 @@ pub fn apply(
     Ok(Rebuilt { image: PackedImage::new(contents, blobs, scratch), report })
 }
 
-/// What it takes to rebuild any layer.
+/// Everything that rebuilding a layer takes.
 struct Work<'a> {
     delta: &'a Image,
     base_image: &'a Image,

@@ -36,7 +36,8 @@ pub struct CreateOptions {
 }
 
 impl CreateOptions {
-    /// What is usual at `destination`: a docker archive takes plain tars only, an OCI layout OCI's manifests.
+    /// Returns the options that are usual at `destination`: a docker archive takes plain tars only, an OCI layout
+    /// OCI's manifests.
     pub fn for_destination(destination: &ImageReference) -> Self {
         let usual = CreateOptions::default();
         let plain = destination.holds_plain_layers();

@@ -1,4 +1,4 @@
-//! What a delta would cost, and why, without making one.
+//! The cost of a delta, and the reasons for it, without making one.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What can go wrong with delta images.
+//! The failures of making, reading and applying delta images.
 
 use std::io;
 
@@ -184,7 +184,7 @@ impl V3Error {
         }
     }
 
-    /// What a proof found: a defect of what was made, unless disk or caller kept the proof from being
+    /// Returns the finding of a proof: a defect of what was made, unless disk or caller kept the proof from being
     /// made, or a layer in the store is damaged.
     pub(super) fn of_proof(self, check_layers: impl FnOnce() -> Result<(), StoreError>) -> Self {
         if self.kind() != ErrorKind::Content {

@@ -1,4 +1,4 @@
-//! What no device can apply, and so is not made.
+//! Deltas that no device can apply, or that there is no memory for, and so are not made.
 
 use super::V3Error;
 use crate::delta::Options;

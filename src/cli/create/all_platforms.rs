@@ -151,7 +151,7 @@ fn nothing_in_common(request: &Request, skipped: &[Skipped]) -> Failure {
     )
 }
 
-/// What was made for one platform.
+/// The delta that was made for one platform.
 #[derive(Serialize)]
 struct Made<'a> {
     platform: &'a Platform,
@@ -169,7 +169,7 @@ impl<'a> Made<'a> {
     }
 }
 
-/// What was made.
+/// The answer: all deltas that were made.
 #[derive(Serialize)]
 struct Summary<'a> {
     format: Dialect,

@@ -136,7 +136,7 @@ impl Registries {
         runtime::run(async move { listing::tags(&session).await })
     }
 
-    /// What refers to the manifest `subject` of the image's repository.
+    /// Returns the manifests that refer to the manifest `subject` of the image's repository.
     pub(super) fn referrers(
         &self,
         image: &RegistryReference,

@@ -43,7 +43,7 @@ pub(super) fn push(
         let _ = events.send(Event::Done(result));
     })?;
     let result = watch(&received, progress);
-    // It has ended, unless the push was told to stop.
+    // The task has ended, unless the push was told to stop.
     task.abort();
     result
 }

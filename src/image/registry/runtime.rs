@@ -14,7 +14,7 @@ use super::RegistryError;
 use super::limits::{CHECK_INTERVAL, PIECES_IN_FLIGHT};
 use crate::image::ImageError;
 use crate::progress::{Progress, check};
-use crate::threads::check_threads;
+use crate::threads::{WAITING_THREAD_LIFE, check_threads};
 
 /// Threads for all connections; they only move bytes.
 const THREADS: usize = 2;
@@ -26,11 +26,15 @@ static RUNTIME: OnceLock<io::Result<Runtime>> = OnceLock::new();
 fn runtime() -> Result<&'static Runtime, RegistryError> {
     let build = || {
         check_threads(THREADS + WAITING_THREADS)?;
-        Builder::new_multi_thread()
+        let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("remora-registry")
+            .thread_keep_alive(WAITING_THREAD_LIFE)
             .enable_all()
-            .build()
+            .build()?;
+        // The one that waits is there from now on.
+        runtime.spawn_blocking(|| ());
+        Ok(runtime)
     };
     let cannot_start = |error| RegistryError::Setup(format!("cannot start threads: {error}"));
     RUNTIME.get_or_init(build).as_ref().map_err(cannot_start)

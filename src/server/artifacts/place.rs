@@ -103,7 +103,7 @@ impl Bucket {
         Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(owner))))
     }
 
-    /// What follows the bucket's name.
+    /// Returns the part of the URL that follows the bucket's name.
     fn prefix(&self) -> ObjectPath {
         let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
         ObjectPath::from(rest.split_once('/').map_or("", |(_, prefix)| prefix))

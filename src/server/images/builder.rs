@@ -205,7 +205,7 @@ impl Builder for RegistryBuilder {
     }
 }
 
-/// What a build failed at.
+/// The step that a build failed at.
 enum Failed {
     /// Reading the images, or making the delta.
     Work(WorkError),

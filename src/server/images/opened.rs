@@ -7,7 +7,7 @@ use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::RegistrySettings;
 use crate::{Dialect, v3};
 
-/// What an encoder takes beside its indexes: compressors, buffers, verification. Measured as the
+/// Bytes that an encoder takes beside its indexes: compressors, buffers, verification. Measured as the
 /// peak of `remora create` on small images, rounded up.
 const BUILD_OVERHEAD: u64 = 64 << 20;
 

@@ -128,7 +128,7 @@ impl Jobs {
         let ticket = Ticket::waiting(outcome, waiter);
         self.shared.wake.notify_one();
         if let Some(promise) = promise {
-            // It fails where the server stops, which the ticket tells.
+            // The write fails if the server stops, which the ticket tells.
             let _ = promise.await;
         }
         Ok(ticket)

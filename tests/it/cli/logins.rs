@@ -278,7 +278,7 @@ fn an_output_registry_that_wants_a_login_is_not_taken_for_one_that_holds_an_imag
 #[test]
 fn first_logins_at_once_into_a_new_folder_are_all_kept() {
     let registry = RegistryServer::open();
-    for _ in 0..5 {
+    for _ in 0..10 {
         let sandbox = Sandbox::new();
         let place = |number: usize| format!("{}/team-{number}", registry.address());
         let begin = |number| {

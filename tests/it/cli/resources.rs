@@ -155,6 +155,8 @@ fn too_little_address_space_is_an_error_and_never_an_abort() {
         for mebibytes in LADDER {
             let limit = format!("--as={}", u64::from(mebibytes) << 20);
             let mut limited = sandbox.program("prlimit");
+            // Layers come in too.
+            limited.env("REMORA_STORE", format!("store-{mebibytes}"));
             limited.args([&limit, remora, "--json", "--quiet"]).args(command.split(' '));
             let ran: Ran = limited.output().expect("prlimit runs").into();
             if ran.code == Some(0) {

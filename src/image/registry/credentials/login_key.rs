@@ -1,4 +1,4 @@
-//! What a login is for, as files with credentials name it: a registry, or a namespace in it.
+//! The place that a login is for, as files with credentials name it: a registry, or a namespace in it.
 
 use std::fmt;
 use std::str::FromStr;

@@ -22,10 +22,10 @@ use crate::output::{Output, OutputError};
 use crate::small_file::read_small_file;
 use crate::temporary;
 
-/// Who may read a file with passwords: its owner.
+/// The mode of a file with passwords: its owner alone may read it.
 const FILE_MODE: u32 = 0o600;
 
-/// Who may see the folder of such a file.
+/// The mode of the folder of such a file: its owner alone may look into it.
 const FOLDER_MODE: u32 = 0o700;
 
 /// The logins that are kept for this user.
@@ -217,7 +217,7 @@ impl OpenAuthFile {
         let cannot = |doing| OutputError::io(doing, &self.path);
         create_folder(&self.path)?;
         let mut output = Output::open(&self.path)?;
-        // What is no regular file was refused when it was read.
+        // A path that leads to no regular file was refused when it was read.
         if let Some(file) = output.as_file() {
             let mode = Permissions::from_mode(FILE_MODE);
             file.set_permissions(mode).map_err(cannot("restrict"))?;
