@@ -42,6 +42,7 @@ mod store;
 mod table;
 mod units;
 mod usage;
+mod watched;
 
 use std::process::ExitCode;
 use std::sync::Arc;

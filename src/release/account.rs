@@ -18,12 +18,12 @@ const USER: &str = "user";
 
 impl Account {
     /// Refuses whoever is no user: a device sees hardly more than itself.
-    pub(super) fn checked(self) -> Result<Self, ReleaseError> {
+    pub(super) fn check(&self) -> Result<(), ReleaseError> {
         match &self.actor_type {
             Some(kind) if kind != USER => {
                 Err(ReleaseError::NotAUser { kind: kind.chars().take(40).collect() })
             }
-            _ => Ok(self),
+            _ => Ok(()),
         }
     }
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::account::Account;
-use super::model::{Device, Fleet, Release, Rows, Variable};
+use super::model::{Change, Device, Fleet, Release, Rows, Variable};
 use super::odata::Query;
 use super::{ReleaseError, ReleaseSettings, query};
 use crate::api::{Connection, Reply, Secret};
@@ -29,6 +29,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// Releases asked for in one question, which keeps its URL below 4 KiB.
 const RELEASES_AT_ONCE: usize = 60;
+/// Fleets whose changes are asked for in one question.
+const FLEETS_AT_ONCE: usize = 200;
 /// Devices of one fleet that are read: beyond any fleet known.
 const MAX_DEVICES: usize = 1_000_000;
 
@@ -38,7 +40,8 @@ pub(super) struct Api {
     connection: Connection,
     token: Secret,
     version: OnceCell<&'static str>,
-    account: OnceCell<Account>,
+    /// Set when the API has taken the token.
+    known: OnceCell<()>,
 }
 
 const NEWEST: &str = "v7";
@@ -49,25 +52,30 @@ impl Api {
     pub(super) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
         let connection = Connection::new(&settings.api, settings.ca_file.as_deref())?;
         let token = settings.token.clone();
-        Ok(Api { connection, token, version: OnceCell::new(), account: OnceCell::new() })
+        Ok(Api { connection, token, version: OnceCell::new(), known: OnceCell::new() })
     }
 
-    /// Whose token it is. Asked once.
-    pub(super) fn account(&self) -> Result<&Account, ReleaseError> {
-        if let Some(account) = self.account.get() {
-            return Ok(account);
+    /// Makes sure that the API takes the token, once.
+    pub(super) fn log_in(&self) -> Result<(), ReleaseError> {
+        match self.known.get() {
+            Some(()) => Ok(()),
+            None => self.check_token(),
         }
+    }
+
+    /// Makes sure that the API takes the token now: one that was taken back is answered with empty lists.
+    pub(super) fn check_token(&self) -> Result<(), ReleaseError> {
         let mut reply = self.ask(|| self.connection.get("actor/v1/whoami"))?;
         if reply.status == 404 {
             reply = self.ask(|| self.connection.get("user/v1/whoami"))?;
         }
-        let account: Account = match reply.status {
-            200 => self.read(&reply)?,
+        match reply.status {
+            200 => self.read::<Account>(&reply)?.check()?,
             401 => return Err(ReleaseError::TokenRefused { api: self.connection.name() }),
             _ => return Err(self.refused(&reply)),
-        };
-        let account = account.checked()?;
-        Ok(self.account.get_or_init(|| account))
+        }
+        let _ = self.known.set(());
+        Ok(())
     }
 
     /// The release with this ID.
@@ -109,6 +117,44 @@ impl Api {
             true => self.rows(&query::fleet_by_slug(&name.to_lowercase())),
             false => self.rows(&query::fleets_by_name(name)),
         }
+    }
+
+    /// All fleets that this user sees.
+    pub(super) fn fleets(&self) -> Result<Vec<Fleet>, ReleaseError> {
+        let mut fleets: Vec<Fleet> = Vec::new();
+        loop {
+            let after = fleets.last().map_or(0, |fleet| fleet.id);
+            let page: Vec<Fleet> = self.rows(&query::fleets(after))?;
+            let more = page.len() == query::PAGE && page.last().is_some_and(|last| last.id > after);
+            fleets.extend(page);
+            if !more {
+                return Ok(fleets);
+            }
+        }
+    }
+
+    /// A fleet's last releases, the newest first.
+    pub(super) fn recent(&self, fleet: u64) -> Result<Vec<Change>, ReleaseError> {
+        self.rows(&query::recent(fleet))
+    }
+
+    /// Releases of these fleets that have changed since `time` (RFC 3339).
+    pub(super) fn changed(&self, fleets: &[u64], time: &str) -> Result<Vec<Change>, ReleaseError> {
+        let mut changed: Vec<Change> = Vec::new();
+        for fleets in fleets.chunks(FLEETS_AT_ONCE) {
+            let mut after = 0;
+            loop {
+                let page: Vec<Change> = self.rows(&query::changed(fleets, time, after))?;
+                let last = page.last().map_or(after, |change| change.id);
+                let more = page.len() == query::PAGE && last > after;
+                changed.extend(page);
+                if !more {
+                    break;
+                }
+                after = last;
+            }
+        }
+        Ok(changed)
     }
 
     /// All devices of a fleet.
@@ -169,7 +215,7 @@ impl Api {
 
     /// The rows that a query finds. An API that is older than version 7 answers its path with 404.
     fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, ReleaseError> {
-        self.account()?;
+        self.log_in()?;
         let mut reply = self.query(query)?;
         if reply.status == 404 && self.version.get().is_none() {
             let _ = self.version.set(OLDER);

@@ -18,29 +18,58 @@ pub(super) struct Wanted<'a> {
     pub(super) format: Dialect,
 }
 
+/// Whoever has deltas made: a server elsewhere, or the one that this process is.
+pub(crate) trait DeltaMaker: Send {
+    /// How it stands with each pair, in their order.
+    fn status(&self, pairs: &[WantedPair]) -> Result<Vec<PairStatus>, ApiError>;
+
+    /// Asks for each pair and says what has become of it, in their order.
+    fn prepare(&self, pairs: &[WantedPair], fleet: &str) -> Result<Vec<PairStatus>, ApiError>;
+
+    /// From now on shows these tokens for the registry, if any are needed.
+    fn show(&mut self, tokens: Vec<Secret>);
+}
+
+impl DeltaMaker for Client {
+    fn status(&self, pairs: &[WantedPair]) -> Result<Vec<PairStatus>, ApiError> {
+        Client::status(self, pairs)
+    }
+
+    fn prepare(&self, pairs: &[WantedPair], fleet: &str) -> Result<Vec<PairStatus>, ApiError> {
+        Client::prepare(self, pairs, Some(fleet))
+    }
+
+    fn show(&mut self, tokens: Vec<Secret>) {
+        Client::show(self, Credential::RegistryTokens(tokens));
+    }
+}
+
 /// The delta server of an installation.
-#[derive(Debug)]
 pub(super) struct DeltaServer {
-    client: Client,
+    maker: Box<dyn DeltaMaker>,
 }
 
 impl DeltaServer {
+    /// The server that lets deltas be made by `maker`.
+    pub(super) fn of(maker: Box<dyn DeltaMaker>) -> Self {
+        DeltaServer { maker }
+    }
+
     /// Contacts nobody.
     pub(super) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
         let ca_file = settings.ca_file.as_deref();
-        Ok(DeltaServer {
-            client: Client::new(&settings.delta_server, settings.builder.clone(), ca_file)?,
-        })
+        let client = Client::new(&settings.delta_server, settings.builder.clone(), ca_file)?;
+        Ok(Self::of(Box::new(client)))
     }
 
     /// From now on shows these tokens for the registry.
     pub(super) fn show(&mut self, tokens: Vec<Secret>) {
-        self.client.show(Credential::RegistryTokens(tokens));
+        self.maker.show(tokens);
     }
 
     /// How it stands with each pair, in their order.
     pub(super) fn status(&self, wanted: &[Wanted<'_>]) -> Result<Vec<PairStatus>, ReleaseError> {
-        in_parts(wanted, |pairs| self.client.status(pairs))
+        in_parts(wanted, |pairs| self.maker.status(pairs))
     }
 
     /// Asks for each pair and says what has become of it, in their order.
@@ -49,7 +78,7 @@ impl DeltaServer {
         wanted: &[Wanted<'_>],
         fleet: &str,
     ) -> Result<Vec<PairStatus>, ReleaseError> {
-        in_parts(wanted, |pairs| self.client.prepare(pairs, Some(fleet)))
+        in_parts(wanted, |pairs| self.maker.prepare(pairs, fleet))
     }
 }
 

@@ -95,7 +95,7 @@ pub enum ReleaseError {
     DeltaServer(#[from] ApiError),
     /// An image could not be read.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(Box<ImageError>),
 }
 
 impl ReleaseError {
@@ -172,6 +172,12 @@ impl ReleaseError {
             ReleaseError::DeltaServer(error) => error.may_pass() || error.cause().may_pass(),
             error => error.cause().may_pass(),
         }
+    }
+}
+
+impl From<ImageError> for ReleaseError {
+    fn from(error: ImageError) -> Self {
+        ReleaseError::Image(Box::new(error))
     }
 }
 

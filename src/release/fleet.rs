@@ -92,8 +92,8 @@ pub struct FleetUpdate {
 }
 
 /// What is known of a fleet before anybody asks how its deltas stand.
-struct Outlook {
-    fleet: Fleet,
+pub(super) struct Outlook {
+    pub(super) fleet: Fleet,
     target: Release,
     running: Vec<RunningRelease>,
     groups: Vec<Group>,
@@ -170,6 +170,17 @@ impl Installation {
         if target.fleet != fleet.id {
             return Err(ReleaseError::TwoFleets);
         }
+        self.outlook_of(fleet, target, true)
+    }
+
+    /// The outlook of a fleet whose devices are to get `target`; without sizes the registry is asked for
+    /// nothing but digests that the API does not know.
+    pub(super) fn outlook_of(
+        &mut self,
+        fleet: Fleet,
+        target: Release,
+        with_sizes: bool,
+    ) -> Result<Outlook, ReleaseError> {
         let version = self.api.fleet_delta_version(fleet.id)?;
         let groups = groups(&self.api.devices(fleet.id)?, version.as_deref());
         let mut ids: Vec<u64> = groups.keys().filter_map(|(release, _)| *release).collect();
@@ -190,7 +201,7 @@ impl Installation {
             let needed = devices.following + devices.coming > 0;
             needed.then(|| (from.clone(), format.parse().unwrap_or_default(), devices))
         });
-        let groups = self.looked_at(to_update.collect(), &target)?;
+        let groups = self.looked_at(to_update.collect(), &target, with_sizes)?;
         Ok(Outlook { fleet, target, running, groups })
     }
 
@@ -199,37 +210,56 @@ impl Installation {
         &mut self,
         mut sources: Vec<(Release, Dialect, Devices)>,
         target: &Release,
+        with_sizes: bool,
     ) -> Result<Vec<Group>, ReleaseError> {
         let mut target = target.clone();
         let images = sources.iter().flat_map(|(release, ..)| &release.images);
-        let mut registry = self.registry(images, target.images.iter())?;
-        fill_digests(&registry, &mut target.images);
-        for (release, ..) in &mut sources {
-            fill_digests(&registry, &mut release.images);
+        let known = images.chain(&target.images).all(|image| image.content_hash.is_some());
+        let mut registry = None;
+        if with_sizes || !known {
+            let images = sources.iter().flat_map(|(release, ..)| &release.images);
+            let opened = registry.insert(self.registry(images, target.images.iter())?);
+            fill_digests(opened, &mut target.images);
+            for (release, ..) in &mut sources {
+                fill_digests(opened, &mut release.images);
+            }
+            let images = sources.iter().flat_map(|(release, ..)| &release.images);
+            if with_sizes {
+                opened.read(images.chain(&target.images));
+            }
         }
-        let images = sources.iter().flat_map(|(release, ..)| &release.images);
-        registry.read(images.chain(&target.images));
         // The most devices first: in this order deltas are made.
         sources.sort_by_key(|(release, _, devices)| {
             (std::cmp::Reverse(devices.following + devices.coming), std::cmp::Reverse(release.id))
         });
         let group = |(release, format, devices): (Release, Dialect, Devices)| {
             let changes = Changes::between(&release, &target).changes;
-            let pull_sizes = pull_sizes(&registry, &changes);
+            let pull_sizes = pull_sizes(registry.as_ref(), &changes);
             Group { from: release.id, format, devices, changes, pull_sizes }
         };
         Ok(sources.into_iter().map(group).collect())
     }
 }
 
-fn pull_sizes(registry: &Registry, changes: &[Change]) -> Vec<Option<u64>> {
-    let size = |change: &Change| registry.pull_size(change.source.as_ref(), &change.target);
+fn pull_sizes(registry: Option<&Registry>, changes: &[Change]) -> Vec<Option<u64>> {
+    let size = |change: &Change| registry?.pull_size(change.source.as_ref(), &change.target);
     changes.iter().map(size).collect()
 }
 
 impl Outlook {
+    /// The same without the releases that fewer than `devices` run or are on their way to.
+    pub(super) fn for_at_least(mut self, devices: u64) -> Self {
+        self.groups.retain(|group| group.devices.following + group.devices.coming >= devices);
+        self
+    }
+
+    /// Devices that the deltas serve.
+    pub(super) fn devices(&self) -> u64 {
+        self.groups.iter().map(|group| group.devices.following).sum()
+    }
+
     /// The deltas that serve the fleet, each once.
-    fn wanted(&self) -> Vec<Wanted<'_>> {
+    pub(super) fn wanted(&self) -> Vec<Wanted<'_>> {
         let mut seen = HashSet::new();
         let pairs = self.groups.iter().flat_map(Group::wanted).flatten();
         pairs.filter(|wanted| seen.insert(key(wanted))).collect()

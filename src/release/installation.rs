@@ -1,6 +1,8 @@
 //! An openBalena installation as one user sees it.
 
 use super::api::Api;
+#[cfg(feature = "server")]
+use super::delta_server::DeltaMaker;
 use super::delta_server::{DeltaServer, Wanted, wants_other_token};
 use super::model::{Fleet, Release, ServiceImage};
 use super::registry::Registry;
@@ -21,6 +23,8 @@ pub struct Installation {
     settings: ReleaseSettings,
     server: DeltaServer,
     tokens: Tokens,
+    /// Whether the delta server wants to see the user's own tokens.
+    shows_tokens: bool,
 }
 
 impl Installation {
@@ -29,8 +33,20 @@ impl Installation {
     /// # Errors
     /// If a URL is none, or the file of certificates cannot be read.
     pub fn new(settings: ReleaseSettings) -> Result<Self, ReleaseError> {
-        let (api, server) = (Api::new(&settings)?, DeltaServer::new(&settings)?);
-        Ok(Installation { api, server, settings, tokens: Tokens::default() })
+        let (server, shows_tokens) = (DeltaServer::new(&settings)?, settings.builder.is_none());
+        let (api, tokens) = (Api::new(&settings)?, Tokens::default());
+        Ok(Installation { api, server, settings, tokens, shows_tokens })
+    }
+
+    /// The same, with deltas made by `maker`, which needs to see no credential.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_maker(
+        settings: ReleaseSettings,
+        maker: Box<dyn DeltaMaker>,
+    ) -> Result<Self, ReleaseError> {
+        let (api, server) = (Api::new(&settings)?, DeltaServer::of(maker));
+        let tokens = Tokens::default();
+        Ok(Installation { api, server, settings, tokens, shows_tokens: false })
     }
 
     /// The release of this name, with its images.
@@ -124,7 +140,7 @@ impl Installation {
         }
         self.show_tokens(wanted)?;
         match question(&self.server, wanted) {
-            Err(error) if wants_other_token(&error) && self.settings.builder.is_none() => {
+            Err(error) if wants_other_token(&error) && self.shows_tokens => {
                 self.tokens.forget();
                 self.show_tokens(wanted)?;
                 question(&self.server, wanted)
@@ -134,7 +150,7 @@ impl Installation {
     }
 
     fn show_tokens(&mut self, wanted: &[Wanted<'_>]) -> Result<(), ReleaseError> {
-        if self.settings.builder.is_some() {
+        if !self.shows_tokens {
             return Ok(());
         }
         let sources = wanted.iter().map(|pair| pair.source);

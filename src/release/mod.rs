@@ -28,7 +28,10 @@ mod settings;
 mod states;
 mod tokens;
 mod update;
+pub mod watch;
 
+#[cfg(feature = "server")]
+pub(crate) use delta_server::DeltaMaker;
 pub use document::{
     DeltaSummary, FleetSummary, ImageSummary, PayloadSource, ReleaseSummary, RemovedService,
     ServiceUpdate, TargetImage, UpdateInfo, UpdateState,

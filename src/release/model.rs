@@ -1,5 +1,6 @@
 //! What the API says of releases, fleets and devices, read from its answers (OData JSON).
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 use crate::image::Digest;
@@ -19,6 +20,7 @@ pub(super) struct Release {
     pub(super) version: Option<String>,
     pub(super) status: String,
     pub(super) is_final: bool,
+    pub(super) is_invalidated: bool,
     #[serde(rename = "belongs_to__application", deserialize_with = "known_id")]
     pub(super) fleet: u64,
     #[serde(default, rename = "release_image", deserialize_with = "images")]
@@ -46,6 +48,20 @@ pub(super) struct Fleet {
     /// The release that devices without a pin are to run.
     #[serde(rename = "should_be_running__release", deserialize_with = "id")]
     pub(super) tracked: Option<u64>,
+}
+
+/// A release, as far as somebody watches for changes.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Change {
+    pub(super) id: u64,
+    pub(super) is_final: bool,
+    #[serde(rename = "belongs_to__application", deserialize_with = "known_id")]
+    pub(super) fleet: u64,
+    /// When the release changed last, as the API writes times (RFC 3339).
+    pub(super) update_timestamp: String,
+    /// The tag that lets the release out, if the release has it.
+    #[serde(default, rename = "release_tag")]
+    pub(super) tags: Vec<IgnoredAny>,
 }
 
 /// A device, as far as its updates go.

@@ -119,6 +119,7 @@ impl Installation {
             let found = self.api.release(&release.to_string())?;
             Ok::<_, ReleaseError>(found.is_some_and(|release| release.is_final))
         };
+        self.api.check_token()?;
         if is_final()? {
             return Ok(());
         }
@@ -181,7 +182,11 @@ impl<'a> Waiting<'a> {
 
     /// Looks at those that are not done. A delta that the server does not know, because it had no room or
     /// lost it, is asked for again.
-    fn look(&mut self, installation: &mut Installation, fleet: &str) -> Result<(), ReleaseError> {
+    pub(super) fn look(
+        &mut self,
+        installation: &mut Installation,
+        fleet: &str,
+    ) -> Result<(), ReleaseError> {
         let open = self.open(|status| !status.is_done());
         let pairs: Vec<Wanted<'_>> = open.iter().map(|index| self.wanted[*index]).collect();
         for (index, status) in open.into_iter().zip(installation.status(&pairs)?) {

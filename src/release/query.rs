@@ -82,3 +82,33 @@ pub(super) fn fleet_delta_version(fleet: u64) -> Query {
     let condition = format!("application eq {fleet} and ({DELTA_VERSION})");
     Query::of("application_config_variable").select("name,value").filter(&condition)
 }
+
+/// Releases that a fleet's last changes are looked for among.
+const RECENT: usize = 20;
+const CHANGE: &str = "id,commit,raw_version,status,is_final,is_invalidated,belongs_to__application,\
+    update_timestamp";
+/// The tag by which a draft may be let out.
+const FINALIZE_TAG: &str = "release_tag($select=tag_key;$filter=tag_key eq 'remora-finalize')";
+const GOOD: &str = "status eq 'success' and is_invalidated eq false";
+
+/// A fleet's last releases, the newest first.
+pub(super) fn recent(fleet: u64) -> Query {
+    let condition = format!("belongs_to__application eq {fleet} and {GOOD}");
+    let all = Query::of("release").select(CHANGE).filter(&condition).order_by("id desc");
+    all.top(RECENT).expand(FINALIZE_TAG)
+}
+
+/// Releases of these fleets that have changed since `time` (RFC 3339) and whose IDs are above `after`: a page.
+pub(super) fn changed(fleets: &[u64], time: &str, after: u64) -> Query {
+    let fleets = one_of("belongs_to__application", fleets);
+    let condition =
+        format!("{fleets} and {GOOD} and update_timestamp gt datetime'{time}' and id gt {after}");
+    let all = Query::of("release").select(CHANGE).filter(&condition).order_by("id asc");
+    all.top(PAGE).expand(FINALIZE_TAG)
+}
+
+/// All fleets whose IDs are above `after`: a page.
+pub(super) fn fleets(after: u64) -> Query {
+    let condition = format!("id gt {after} and is_of__class eq 'fleet' and is_archived eq false");
+    of_fleet(Query::of("application")).filter(&condition).order_by("id asc").top(PAGE)
+}

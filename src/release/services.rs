@@ -88,6 +88,7 @@ mod tests {
             version: None,
             status: "success".into(),
             is_final: true,
+            is_invalidated: false,
             fleet: 1,
             images,
         }

@@ -75,10 +75,24 @@ impl ReleaseSettings {
             Some(token) => token,
             None => balena.session()?.ok_or(ReleaseError::NotLoggedIn)?,
         };
-        if session_token::end_of(token.reveal()).is_some_and(|end| end <= SystemTime::now()) {
-            return Err(ReleaseError::SessionOver);
-        }
+        lasting(&token)?;
         Ok(Self::new(&balena.api(), &balena.delta_server(), token))
+    }
+
+    /// The settings of an installation whose API and delta server are at these URLs, with the token in a
+    /// file.
+    ///
+    /// # Errors
+    /// [`ReleaseError::SessionOver`] if the token has ended, [`ReleaseError::File`] or
+    /// [`ReleaseError::Settings`] if the file cannot be read or holds no token.
+    pub fn with_token_file(
+        api: &str,
+        delta_server: &str,
+        token_file: &Path,
+    ) -> Result<Self, ReleaseError> {
+        let token = read_token(token_file)?.ok_or_else(|| no_token_in(token_file))?;
+        lasting(&token)?;
+        Ok(Self::new(api, delta_server, token))
     }
 
     /// The settings after `change`.
@@ -89,8 +103,16 @@ impl ReleaseSettings {
     }
 }
 
+/// Fails if the token says that it has ended.
+fn lasting(token: &Secret) -> Result<(), ReleaseError> {
+    match session_token::end_of(token.reveal()) {
+        Some(end) if end <= SystemTime::now() => Err(ReleaseError::SessionOver),
+        _ => Ok(()),
+    }
+}
+
 fn no_token_in(path: &Path) -> ReleaseError {
-    let reason = "there is no token in it".to_owned();
+    let reason = "there is no such file, or no token in it".to_owned();
     ReleaseError::Settings { path: path.to_owned(), reason }
 }
 
@@ -124,7 +146,7 @@ mod tests {
         let token = |file, set: &[_]| found(file, set).expect("a token").token.reveal().to_owned();
         assert_eq!(token(Some(&*file), &[home.clone(), key.clone()]), "of-file");
         assert_eq!(token(None, &[home.clone(), key]), "of-variable");
-        assert_eq!(token(None, &[home.clone()]), "of-session");
+        assert_eq!(token(None, std::slice::from_ref(&home)), "of-session");
         std::fs::write(path(".balena/token"), "").expect("written");
         assert!(matches!(found(None, &[home]), Err(ReleaseError::NotLoggedIn)));
     }

@@ -21,6 +21,7 @@ use super::connections::ConnectionCounts;
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
 use crate::Dialect;
+use crate::release::watch::Decision;
 
 /// Seconds that answers take: what is ready in milliseconds, the rest as long as polls are held.
 const ANSWER_BUCKETS: [f64; 12] =
@@ -61,6 +62,11 @@ struct CauseLabels {
     cause: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DecisionLabels {
+    decision: &'static str,
+}
+
 type Seconds = Family<FormatLabels, Histogram, fn() -> Histogram>;
 type AnswerSeconds = Family<RouteLabels, Histogram, fn() -> Histogram>;
 
@@ -75,6 +81,7 @@ pub(crate) struct Metrics {
     saved_bytes: Counter,
     download_bytes: Counter,
     closed: Family<ReasonLabels, Counter>,
+    decisions: Family<DecisionLabels, Counter>,
     levels: LevelGauges,
 }
 
@@ -103,6 +110,7 @@ impl Metrics {
             saved_bytes: Counter::default(),
             download_bytes: Counter::default(),
             closed: Family::default(),
+            decisions: Family::default(),
             levels: LevelGauges::default(),
         };
         metrics.register();
@@ -133,6 +141,11 @@ impl Metrics {
         registry.register_with_unit("download", help, Unit::Bytes, self.download_bytes.clone());
         let help = "Connections that were closed before their client did so";
         registry.register("connections_closed", help, self.closed.clone());
+        let help = "Decisions about releases that are watched";
+        registry.register("watch_decisions", help, self.decisions.clone());
+        for decision in Decision::NAMES {
+            drop(self.decisions.get_or_create(&DecisionLabels { decision }));
+        }
     }
 
     /// Counts an answered request. `route` is one of the routes, not a path that a client made up.
@@ -149,6 +162,11 @@ impl Metrics {
         if let (Some(pull), false) = (built.pull_bytes, built.place == BuiltPlace::NotWorth) {
             self.saved_bytes.inc_by(pull.saturating_sub(built.bytes));
         }
+    }
+
+    /// Counts a decision about a release.
+    pub(crate) fn decided(&self, decision: &Decision) {
+        self.decisions.get_or_create(&DecisionLabels { decision: decision.name() }).inc();
     }
 
     /// Counts bytes of a v2 download.

@@ -25,11 +25,12 @@ mod run;
 mod settings;
 mod start;
 mod tls;
+mod watching;
 
 pub use crate::api::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use error::ServerError;
 pub use run::{Ended, run};
 pub use settings::{
     AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
-    ServerSettings, TlsFiles, WorkSettings,
+    ServerSettings, TlsFiles, WatchSettings, WorkSettings,
 };

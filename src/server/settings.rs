@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use crate::api::Secret;
 use crate::delta::{Effort, Goal};
 use crate::image::{Platform, UnpackLimits};
+use crate::release::watch::WatchOptions;
 
 /// The settings that a server gets when it starts.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct ServerSettings {
     pub work: WorkSettings,
     /// The data that it keeps on disk.
     pub data: DataSettings,
+    /// The fleets whose new releases it prepares by itself, if it does.
+    pub watch: Option<WatchSettings>,
 }
 
 /// How the server is reached.
@@ -144,6 +147,17 @@ pub struct WorkSettings {
     pub registry_patience: Duration,
     /// How long a pair that cannot be made is remembered.
     pub failure_expiry: Duration,
+}
+
+/// How releases are watched.
+#[derive(Debug, Clone)]
+pub struct WatchSettings {
+    /// The URL of openBalena's API.
+    pub api: String,
+    /// The file with an API key of a user who has access to the fleets. The builder's password is none.
+    pub key_file: PathBuf,
+    /// What is watched, and what is done with drafts.
+    pub options: WatchOptions,
 }
 
 /// A file with the links of fleets, read at each build: a fleet or repository a line, `*` at the end for

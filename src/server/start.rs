@@ -20,6 +20,7 @@ use super::jobs::{JobSettings, Jobs};
 use super::metrics::Metrics;
 use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, ServerSettings};
+use super::watching;
 use crate::Dialect;
 use crate::output::Output;
 use crate::small_file::read_small_file;
@@ -71,6 +72,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         settings,
     });
     attend(&service);
+    watching::start(&service)?;
     Ok(service)
 }
 

@@ -33,3 +33,4 @@ mod token_server;
 mod tools;
 mod v2;
 mod v3;
+mod watching;

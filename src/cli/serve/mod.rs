@@ -3,6 +3,7 @@
 mod arguments;
 mod layers;
 mod settings;
+mod watch_arguments;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use self::arguments::{
     RegistryArguments, WorkArguments,
 };
 use self::layers::Layered;
+use self::watch_arguments::WatchArguments;
 use super::exit_code;
 use super::failure::Failure;
 use super::log::{self, LogFormat};
@@ -65,6 +67,8 @@ pub(super) struct Serve {
     limits: LimitArguments,
     #[command(flatten)]
     data: DataArguments,
+    #[command(flatten)]
+    watch: WatchArguments,
 }
 
 impl Serve {

@@ -60,6 +60,7 @@ impl Serve {
                 artifacts_plain_http: self.data.artifacts_plain_http,
                 budget: self.data.disk_budget,
             },
+            watch: self.watch.settings(self.registry.tld.as_deref())?,
         })
     }
 

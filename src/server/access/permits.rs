@@ -14,7 +14,7 @@ pub(crate) struct Permits {
 
 impl Permits {
     /// The permits of somebody who needs no token.
-    pub(super) fn of(caller: Caller) -> Self {
+    pub(crate) fn of(caller: Caller) -> Self {
         Permits { caller, claims: Vec::new() }
     }
 

@@ -15,6 +15,7 @@ mod health;
 mod host;
 mod metrics;
 mod openapi;
+mod own_deltas;
 mod pair_list;
 mod pair_status;
 mod prepare;
@@ -26,5 +27,6 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use own_deltas::OwnDeltas;
 pub(crate) use router::{figures, router};
 pub(crate) use service::Service;

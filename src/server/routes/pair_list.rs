@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::asked::Asked;
 use super::service::Service;
 use crate::api::{DeltaQuery, Listed, PairStatus, Pairs, WantedPair};
-use crate::server::access::Permits;
+use crate::server::access::{Caller, Permits};
 use crate::{Dialect, UnknownDialect};
 
 /// Pairs that one request may name: a release of a dozen services from some hundred earlier ones.
@@ -39,6 +39,12 @@ pub(super) struct ReadPair {
 }
 
 impl PairList {
+    /// The list of somebody who may ask for anything.
+    pub(super) fn of_builder(pairs: &[WantedPair], fleet: Option<&str>) -> Self {
+        let (wanted, fleet) = (pairs.to_vec(), fleet.map(str::to_owned));
+        PairList { wanted, fleet, permits: Permits::of(Caller::Builder) }
+    }
+
     /// Reads the list of whoever may ask; nobody else's is read.
     pub(super) async fn read(
         service: &Service,
@@ -66,7 +72,7 @@ impl PairList {
         service: &Service,
         permitted: impl Fn(&Permits, &ReadPair) -> Result<(), Answer>,
         of_pair: impl Fn(ReadPair) -> F,
-    ) -> Result<Json<Listed>, Answer>
+    ) -> Result<Listed, Answer>
     where
         F: Future<Output = Result<PairStatus, Answer>>,
     {
@@ -83,7 +89,7 @@ impl PairList {
             let format = wanted.format.as_deref().unwrap_or(Dialect::default().name());
             status.of(format, &wanted.src, &wanted.dest)
         };
-        Ok(Json(Listed { pairs: states.into_iter().zip(&self.wanted).map(told).collect() }))
+        Ok(Listed { pairs: states.into_iter().zip(&self.wanted).map(told).collect() })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
@@ -37,18 +38,18 @@ pub(super) async fn post(
     asked: Asked,
     request: Request,
 ) -> Response {
-    match prepare(&service, asked, request).await {
-        Ok(answer) => answer.into_response(),
-        Err(answer) => answer.into_response(),
+    let listed = async {
+        let list = PairList::read(&service, asked, request).await?;
+        of_list(&service, list).await
+    };
+    match listed.await {
+        Ok(listed) => Json(listed).into_response(),
+        Err(answer) => Answer::into_response(answer),
     }
 }
 
-async fn prepare(
-    service: &Service,
-    asked: Asked,
-    request: Request,
-) -> Result<impl IntoResponse, Answer> {
-    let mut list = PairList::read(service, asked, request).await?;
+/// Queues each delta of a list.
+pub(super) async fn of_list(service: &Service, mut list: PairList) -> Result<Listed, Answer> {
     // The turn of another's fleet is not a token's to take.
     let fleet = list.fleet.take().filter(|_| list.permits.are_builders());
     let asker = list.permits.caller().limited_as();

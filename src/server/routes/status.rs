@@ -81,18 +81,18 @@ pub(super) async fn post(
     asked: Asked,
     request: Request,
 ) -> Response {
-    match statuses(&service, asked, request).await {
-        Ok(answer) => answer.into_response(),
-        Err(answer) => answer.into_response(),
+    let listed = async {
+        let list = PairList::read(&service, asked, request).await?;
+        of_list(&service, list).await
+    };
+    match listed.await {
+        Ok(listed) => Json(listed).into_response(),
+        Err(answer) => Answer::into_response(answer),
     }
 }
 
-async fn statuses(
-    service: &Service,
-    asked: Asked,
-    request: Request,
-) -> Result<impl IntoResponse, Answer> {
-    let list = PairList::read(service, asked, request).await?;
+/// The state of each delta of a list.
+pub(super) async fn of_list(service: &Service, list: PairList) -> Result<Listed, Answer> {
     let permitted = |permits: &Permits, pair: &ReadPair| {
         let (source, target) = pair.repositories();
         Ok(permits.watch(source, target)?)

@@ -58,6 +58,7 @@ fn settings(folder: &Path) -> ServerSettings {
             artifacts_plain_http: false,
             budget: 1 << 30,
         },
+        watch: None,
     }
 }
 
@@ -92,7 +93,7 @@ fn operations() -> Vec<(Method, String, Vec<String>)> {
 #[tokio::test]
 async fn what_is_described_is_there_and_answers_as_described() {
     let operations = operations();
-    assert_eq!(operations.len(), 10);
+    assert_eq!(operations.len(), 11);
     for (method, path, statuses) in operations {
         let response = ask(&method, &path.replace("{key}", "0")).await;
         let status = response.status().as_str().to_owned();

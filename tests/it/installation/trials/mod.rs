@@ -104,7 +104,7 @@ fn verify_store(installation: &Installation) {
 }
 
 /// The delta tags in a repository.
-fn delta_tags(installation: &Installation, repository: &str) -> Vec<String> {
+pub(crate) fn delta_tags(installation: &Installation, repository: &str) -> Vec<String> {
     let repositories = installation.registry.data().join("docker/registry/v2/repositories");
     let tags = fs::read_dir(repositories.join(repository).join("_manifests/tags"));
     let names = tags.into_iter().flatten().map(|tag| tag.expect("an entry").file_name());
