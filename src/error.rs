@@ -7,7 +7,7 @@
 use crate::api;
 use crate::progress::Cancelled;
 #[cfg(feature = "release")]
-use crate::release::ReleaseError;
+use crate::release::{self, ReleaseError};
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
@@ -143,6 +143,13 @@ impl From<image::DigestError> for Error {
 impl From<image::RegistryError> for Error {
     fn from(error: image::RegistryError) -> Self {
         Error::Image(error.into())
+    }
+}
+
+#[cfg(feature = "release")]
+impl From<release::ReleaseNameError> for Error {
+    fn from(error: release::ReleaseNameError) -> Self {
+        Error::Release(error.into())
     }
 }
 

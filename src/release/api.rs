@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::account::Account;
-use super::model::{Change, Device, Fleet, Release, Rows, Variable};
+use super::model::{Change, Device, Fleet, FleetVariable, Release, Rows, Variable};
 use super::odata::Query;
 use super::{ReleaseError, ReleaseSettings, query};
 use crate::api::{Connection, Reply, Secret};
@@ -129,6 +129,21 @@ impl Api {
             fleets.extend(page);
             if !more {
                 return Ok(fleets);
+            }
+        }
+    }
+
+    /// The link rates that fleets are set to, by the fleets' IDs.
+    pub(super) fn link_rates(&self) -> Result<Vec<FleetVariable>, ReleaseError> {
+        let mut rates: Vec<FleetVariable> = Vec::new();
+        loop {
+            let after = rates.last().map_or(0, |rate| rate.fleet);
+            let page: Vec<FleetVariable> = self.rows(&query::link_rates(after))?;
+            let more =
+                page.len() == query::PAGE && page.last().is_some_and(|last| last.fleet > after);
+            rates.extend(page);
+            if !more {
+                return Ok(rates);
             }
         }
     }

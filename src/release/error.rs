@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::name::ReleaseNameError;
 use crate::api::{ApiError, ConnectionError};
 use crate::image::ImageError;
 use crate::quote::quoted;
@@ -46,6 +47,9 @@ pub enum ReleaseError {
         /// The problem with it.
         reason: String,
     },
+    /// A text names no release.
+    #[error(transparent)]
+    Name(ReleaseNameError),
     /// No such release, or none that this user may see.
     #[error("Release not found: {}", quoted(.0))]
     NoRelease(String),
@@ -107,6 +111,7 @@ impl ReleaseError {
             | ReleaseError::TokenRefused { .. }
             | ReleaseError::NotAUser { .. }
             | ReleaseError::Settings { .. }
+            | ReleaseError::Name(_)
             | ReleaseError::NoRelease(_)
             | ReleaseError::NoFleet(_)
             | ReleaseError::NothingTracked(_)
@@ -172,6 +177,12 @@ impl ReleaseError {
             ReleaseError::DeltaServer(error) => error.may_pass() || error.cause().may_pass(),
             error => error.cause().may_pass(),
         }
+    }
+}
+
+impl From<ReleaseNameError> for ReleaseError {
+    fn from(error: ReleaseNameError) -> Self {
+        ReleaseError::Name(error)
     }
 }
 

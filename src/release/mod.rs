@@ -5,6 +5,35 @@
 //! service; [`Installation::prepare`] has its deltas made; [`Installation::fleet`] says what a whole fleet's
 //! devices need. Formats: docs/formats/openbalena-api.md.
 //!
+//! # Example
+//!
+//! Say what an update costs, have its deltas made, and let the draft out when they are there:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use remora::release::{Finalize, Installation, PrepareOptions, ReleaseSettings};
+//!
+//! fn main() -> Result<(), remora::Error> {
+//!     // As the balena CLI is set and logged in.
+//!     let mut installation = Installation::new(ReleaseSettings::from_surroundings(None)?)?;
+//!     let (running, draft) = ("org/fleet".parse()?, "1234".parse()?);
+//!     let update = installation.update_info(&running, &draft)?;
+//!     println!("{} bytes as it stands", update.payload_now);
+//!
+//!     let options = PrepareOptions::default().changed(|options| {
+//!         options.wait = true;
+//!         options.timeout = Some(Duration::from_secs(30 * 60));
+//!         options.finalize = Finalize::WhenReady;
+//!     });
+//!     let prepared = installation.prepare(&running, &draft, options, &mut |update| {
+//!         println!("{:?}", update.overall_status);
+//!     })?;
+//!     assert!(prepared.finalized || prepared.timed_out);
+//!     Ok(())
+//! }
+//! ```
+//!
 //! Not here: how deltas are made, and how a person sees all this.
 
 mod account;
@@ -39,6 +68,6 @@ pub use document::{
 pub use error::ReleaseError;
 pub use fleet::{FleetPair, FleetUpdate, RunningRelease};
 pub use installation::Installation;
-pub use name::ReleaseName;
+pub use name::{ReleaseName, ReleaseNameError};
 pub use prepare::{Finalize, PrepareOptions, Prepared};
 pub use settings::ReleaseSettings;

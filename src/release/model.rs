@@ -88,6 +88,14 @@ pub(super) struct Variable {
     pub(super) value: String,
 }
 
+/// A variable of a fleet.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct FleetVariable {
+    #[serde(rename = "application", deserialize_with = "known_id")]
+    pub(super) fleet: u64,
+    pub(super) value: String,
+}
+
 /// A reference to another row: its ID, or the row if it was expanded.
 #[derive(Deserialize)]
 #[serde(untagged)]

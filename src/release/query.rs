@@ -107,6 +107,13 @@ pub(super) fn changed(fleets: &[u64], time: &str, after: u64) -> Query {
     all.top(PAGE).expand(FINALIZE_TAG)
 }
 
+/// The link rates that fleets whose IDs are above `after` are set to: a page.
+pub(super) fn link_rates(after: u64) -> Query {
+    let condition = format!("name eq 'REMORA_LINK_RATE' and application gt {after}");
+    let all = Query::of("application_environment_variable").select("application,value");
+    all.filter(&condition).order_by("application asc").top(PAGE)
+}
+
 /// All fleets whose IDs are above `after`: a page.
 pub(super) fn fleets(after: u64) -> Query {
     let condition = format!("id gt {after} and is_of__class eq 'fleet' and is_archived eq false");

@@ -11,6 +11,7 @@ mod artifacts;
 mod build;
 mod connections;
 mod error;
+mod fleet_links;
 mod folder_lock;
 mod housekeeping;
 mod images;

@@ -158,6 +158,8 @@ pub struct WatchSettings {
     pub key_file: PathBuf,
     /// What is watched, and what is done with drafts.
     pub options: WatchOptions,
+    /// Reads a rate, in bits a second, as people write one; the error says how to.
+    pub parse_rate: fn(&str) -> Result<u64, String>,
 }
 
 /// A file with the links of fleets, read at each build: a fleet or repository a line, `*` at the end for

@@ -14,6 +14,7 @@ use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSe
 use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
 use super::connections::Connections;
 use super::error::io_error;
+use super::fleet_links::FleetLinks;
 use super::housekeeping::Housekeeping;
 use super::images::{Images, RegistryBuilder};
 use super::jobs::{JobSettings, Jobs};
@@ -53,8 +54,10 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let url_life = settings.answers.download_expiry;
     let artifacts = Arc::new(Artifacts::open(&artifact_place(data), url_life)?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
+    let links = Arc::new(FleetLinks::default());
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
-    let builder = RegistryBuilder::new(&settings.registry, work, ratio, layers, files)?;
+    let builder =
+        RegistryBuilder::new(&settings.registry, work, ratio, layers, files, Arc::clone(&links))?;
     let rules = JobSettings::new(data.folder.clone(), work);
     let jobs = Jobs::open(rules, Arc::new(builder)).await?;
     let (kept, budget) = (Arc::clone(&artifacts), data.budget);
@@ -72,7 +75,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         settings,
     });
     attend(&service);
-    watching::start(&service)?;
+    watching::start(&service, links)?;
     Ok(service)
 }
 

@@ -9,7 +9,7 @@ use remora::release::watch::WatchOptions;
 use remora::server::WatchSettings;
 
 use crate::cli::failure::Failure;
-use crate::cli::units::parse_time;
+use crate::cli::units::{parse_rate, parse_time};
 use crate::cli::watched::{Rule, fleets};
 
 /// What the server does for releases by itself.
@@ -72,6 +72,6 @@ impl WatchArguments {
             options.patience = self.watch_patience;
             options.interval = self.watch_interval;
         });
-        Ok(Some(WatchSettings { api, key_file, options }))
+        Ok(Some(WatchSettings { api, key_file, options, parse_rate }))
     }
 }

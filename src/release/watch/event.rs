@@ -4,6 +4,17 @@ use std::fmt;
 
 use serde::Serialize;
 
+/// What a watcher has to tell.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum WatchNews<'a> {
+    /// Something was decided about a release.
+    Decided(&'a WatchEvent),
+    /// The link rates that all watched fleets are set to now (the variable `REMORA_LINK_RATE`), by slug,
+    /// as people write rates.
+    Links(&'a [(String, String)]),
+}
+
 /// A decision about a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]

@@ -10,6 +10,6 @@ mod options;
 mod watcher;
 mod work;
 
-pub use event::{Decision, WatchEvent};
+pub use event::{Decision, WatchEvent, WatchNews};
 pub use life::{Pause, watch};
 pub use options::{FinalizeRule, WatchOptions, WatchedFleets};

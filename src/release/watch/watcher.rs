@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::changes::Changes;
 use super::work::{Step, Work, good};
-use super::{Decision, FinalizeRule, WatchEvent, WatchOptions, WatchedFleets};
+use super::{Decision, FinalizeRule, WatchEvent, WatchNews, WatchOptions, WatchedFleets};
 use crate::release::model::{Change, Fleet};
 use crate::release::{Installation, ReleaseError};
 
@@ -33,8 +33,8 @@ pub(super) struct Watcher {
 /// Releases let out that are remembered.
 const MAX_LET_OUT: usize = 1000;
 
-/// Hears of decisions.
-pub(super) type Told<'a> = dyn FnMut(&WatchEvent) + 'a;
+/// Hears of news.
+pub(super) type Told<'a> = dyn FnMut(WatchNews<'_>) + 'a;
 
 impl Watcher {
     pub(super) fn new(options: WatchOptions) -> Self {
@@ -64,7 +64,7 @@ impl Watcher {
         told: &mut Told<'_>,
     ) -> Result<(), ReleaseError> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= self.options.interval) {
-            self.look(installation)?;
+            self.look(installation, told)?;
         }
         let mut trouble = None;
         // The newest first: it is what devices will ask for.
@@ -77,14 +77,22 @@ impl Watcher {
         trouble.map_or(Ok(()), Err)
     }
 
-    fn look(&mut self, installation: &Installation) -> Result<(), ReleaseError> {
+    fn look(
+        &mut self,
+        installation: &Installation,
+        told: &mut Told<'_>,
+    ) -> Result<(), ReleaseError> {
         if self.fleets_read.is_none_or(|read| read.elapsed() >= FLEETS_LIFE) {
             self.read_fleets(installation)?;
         }
         self.read_changes(installation)?;
+        if self.looked.is_none() {
+            self.read_links(installation, told)?;
+        }
         if self.checked.elapsed() >= self.options.interval * ROUNDS {
             installation.api.check_token()?;
             self.read_tags(installation)?;
+            self.read_links(installation, told)?;
             self.checked = Instant::now();
         }
         self.looked = Some(Instant::now());
@@ -146,6 +154,20 @@ impl Watcher {
         Ok(())
     }
 
+    /// Reads what links the fleets' devices have, where that is set.
+    fn read_links(
+        &self,
+        installation: &Installation,
+        told: &mut Told<'_>,
+    ) -> Result<(), ReleaseError> {
+        let set = installation.api.link_rates()?.into_iter();
+        let set: Vec<(String, String)> = set
+            .filter_map(|rate| Some((self.fleets.get(&rate.fleet)?.slug.clone(), rate.value)))
+            .collect();
+        told(WatchNews::Links(&set));
+        Ok(())
+    }
+
     fn consider(&mut self, change: &Change) {
         let tagged = !change.tags.is_empty();
         let known = self.options.drafts_only || self.let_out.contains(&change.id);
@@ -166,7 +188,7 @@ impl Watcher {
         let Some((fleet, work)) = self.works.get_mut(&release) else { return Ok(()) };
         let Some(fleet) = self.fleets.get(fleet) else { return Ok(()) };
         let mut tell = |decision| {
-            told(&WatchEvent { fleet: fleet.slug.clone(), release, decision });
+            told(WatchNews::Decided(&WatchEvent { fleet: fleet.slug.clone(), release, decision }));
         };
         let (min_devices, patience) = (self.options.min_devices, self.options.patience);
         let ended = loop {

@@ -15,6 +15,7 @@ use crate::progress::{Progress, Silent};
 use crate::server::ServerError;
 use crate::server::artifacts::Artifacts;
 use crate::server::build::{BuildError, Builder, Built, BuiltPlace, Estimate};
+use crate::server::fleet_links::FleetLinks;
 use crate::server::link_rates::LinkRates;
 use crate::server::pair::Pair;
 use crate::server::settings::{RegistrySettings, WorkSettings};
@@ -36,6 +37,7 @@ pub(crate) struct RegistryBuilder {
     artifacts: Arc<Artifacts>,
     encoding: Options,
     link_rates: Option<LinkRates>,
+    fleet_links: Arc<FleetLinks>,
     worth_ratio: f64,
 }
 
@@ -47,6 +49,7 @@ impl RegistryBuilder {
         worth_ratio: f64,
         store: Store,
         artifacts: Arc<Artifacts>,
+        fleet_links: Arc<FleetLinks>,
     ) -> Result<Self, ServerError> {
         let encoding = Options {
             goal: work.goal,
@@ -66,6 +69,7 @@ impl RegistryBuilder {
             artifacts,
             encoding,
             link_rates,
+            fleet_links,
             worth_ratio,
         })
     }
@@ -74,6 +78,7 @@ impl RegistryBuilder {
     fn encoding(&self, pair: &Pair, fleet: &str) -> Options {
         let rates = self.link_rates.as_ref();
         let rate = rates.and_then(|rates| rates.of(fleet, &pair.target.repository));
+        let rate = rate.or_else(|| self.fleet_links.of(fleet));
         let goal =
             rate.map_or(self.encoding.goal, |rate| self.encoding.goal.on_link(rate as f64 / 8.0));
         Options { goal, ..self.encoding }

@@ -2,6 +2,7 @@
 //! let out by rule.
 
 mod kills;
+mod links;
 mod rules;
 
 use std::time::{Duration, Instant};
