@@ -80,7 +80,7 @@ fn at_a_time_out_stdout_has_the_update_as_it_stands() {
         (&json!(message), &json!(true))
     );
     let standing = scene.installation.api.openbalena.standing(scene.to);
-    assert_eq!(standing.is_final, false);
+    assert!(!standing.is_final);
 
     scene.add_devices();
     let fleet = format!("prepare --fleet {SLUG} --to {} --timeout 1s", scene.to);
@@ -99,7 +99,7 @@ fn a_delta_that_cannot_be_made_keeps_the_release_back_unless_told_otherwise() {
     assert_fails(&ran, 4, "1 delta cannot be made, of 5 services");
     assert!(ran.stderr.contains("--finalize=always"), "{}", ran.stderr);
     assert!(ran.text().contains("failed: lost: "), "{}", ran.text());
-    assert_eq!(rows.standing(scene.to).is_final, false);
+    assert!(!rows.standing(scene.to).is_final);
 
     assert_eq!(scene.run(&format!("diff {}", scene.releases())).code, Some(0));
     let ran = scene.run(&format!("{prepare} --finalize=always --json"));
@@ -107,5 +107,5 @@ fn a_delta_that_cannot_be_made_keeps_the_release_back_unless_told_otherwise() {
     let answer = ran.json();
     assert_eq!((&answer["overall_status"], &answer["finalized"]), (&json!("failed"), &json!(true)));
     assert_eq!(answer["error"]["kind"], "content");
-    assert_eq!(rows.standing(scene.to).is_final, true);
+    assert!(rows.standing(scene.to).is_final);
 }
