@@ -38,6 +38,8 @@ pub enum Cause {
     Tls,
     /// A registry or server has trouble of its own that passes.
     Passing,
+    /// The work takes longer than the caller wants to wait.
+    Timeout,
     /// A registry or server answers that it does not do this.
     Refused,
     /// A registry's answer makes no sense.
@@ -66,7 +68,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 25] = [
+    pub const ALL: [Cause; 26] = [
         Cause::Usage,
         Cause::Missing,
         Cause::MissingBlob,
@@ -80,6 +82,7 @@ impl Cause {
         Cause::RateLimited,
         Cause::Tls,
         Cause::Passing,
+        Cause::Timeout,
         Cause::Refused,
         Cause::Protocol,
         Cause::DiskFull,
@@ -110,6 +113,7 @@ impl Cause {
             Cause::RateLimited => "rate_limited",
             Cause::Tls => "tls",
             Cause::Passing => "unavailable",
+            Cause::Timeout => "timeout",
             Cause::Refused => "refused",
             Cause::Protocol => "protocol",
             Cause::DiskFull => "disk_full",
@@ -144,6 +148,7 @@ impl Cause {
                 | Cause::Unreachable
                 | Cause::RateLimited
                 | Cause::Passing
+                | Cause::Timeout
                 | Cause::DamagedLayer
         )
     }

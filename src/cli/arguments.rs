@@ -14,6 +14,7 @@ use super::login::{Login, Logout};
 use super::man::Man;
 use super::output_arguments::OutputArguments;
 use super::prepare::Prepare;
+use super::release::Release;
 use super::serve::Serve;
 use super::store::Store;
 
@@ -62,6 +63,7 @@ pub(super) enum Command {
     Store(Store),
     Serve(Box<Serve>),
     Prepare(Box<Prepare>),
+    Release(Box<Release>),
     Completions(Completions),
     Man(Man),
 }
@@ -114,6 +116,7 @@ impl Command {
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
             Command::Prepare(_) => "prepare",
+            Command::Release(release) => release.name(),
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",
         }

@@ -28,7 +28,25 @@ const SHOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("prepare", &["file", "server", "token-file", "format", "fleet", "wait", "ca-file"]),
+    ("release diff", &["token-file", "server", "builder-token-file"]),
+    (
+        "release prepare",
+        &[
+            "fleet",
+            "to",
+            "wait",
+            "timeout",
+            "finalize",
+            "token-file",
+            "server",
+            "builder-token-file",
+        ],
+    ),
+    ("release fleet", &["to", "html", "token-file", "server", "builder-token-file"]),
 ];
+
+/// The program, with which every command begins.
+const PROGRAM: &str = "remora";
 
 /// The options of all commands that `--help` shows.
 const SHOWN_EVERYWHERE: [&str; 4] = ["quiet", "json", "help", "help-all"];
@@ -42,12 +60,13 @@ pub(super) fn arranged(root: Command) -> Command {
         .disable_help_flag(true)
         .arg(help.global(true).help("Print the options that matter most"))
         .arg(all.global(true).help("Print all options, in full"));
-    arrange(root, "remora")
+    arrange(root, PROGRAM)
 }
 
 /// The same command, and those below it, with a short help. It is typed as `path`.
 fn arrange(command: Command, path: &str) -> Command {
-    let shown = SHOWN.iter().find(|(name, _)| *name == command.get_name()).map(|(_, shown)| *shown);
+    let name = path.strip_prefix(PROGRAM).unwrap_or(path).trim_start();
+    let shown = SHOWN.iter().find(|(known, _)| *known == name).map(|(_, shown)| *shown);
     let command = command.mut_args(|arg| {
         let is_shown = is_shown(&arg, shown);
         arg.hide_short_help(!is_shown)
@@ -79,7 +98,9 @@ mod tests {
     fn every_option_that_is_to_be_shown_is_there_and_ten_are_the_most() {
         let commands = Arguments::command();
         for (name, shown) in SHOWN {
-            let command = commands.find_subcommand(name).expect(name);
+            let below = |command: &Command, word: &str| command.find_subcommand(word).cloned();
+            let command = name.split(' ').try_fold(commands.clone(), |it, word| below(&it, word));
+            let command = command.expect(name);
             for option in *shown {
                 let there = command.get_arguments().any(|arg| arg.get_long() == Some(*option));
                 assert!(there, "remora {name} --{option}");

@@ -31,6 +31,7 @@ mod platform_choice;
 mod prepare;
 mod progress;
 mod registry_access;
+mod release;
 mod remedies;
 mod replace;
 mod report;
@@ -95,6 +96,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),
+        Command::Release(release) => release.run(session),
         Command::Completions(completions) => completions.run(Arguments::documented()),
         Command::Man(man) => man.run(Arguments::documented()),
     }

@@ -1,6 +1,7 @@
 //! What an output would replace: a delta is replaced by the next, anything else is somebody's.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
@@ -10,6 +11,9 @@ use remora::image::{
 use remora::{Cause, output, v2, v3};
 
 use super::failure::Failure;
+
+/// Bytes of a page within which it says who wrote it.
+const PAGE_START_BYTES: u64 = 1024;
 
 /// Refuses to put a delta at `output` if something else is there.
 pub(super) fn refuse_for_delta(
@@ -44,6 +48,21 @@ pub(super) fn refuse_for_file(path: &Path) -> Result<(), Failure> {
         .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
     let is_delta = v2::inspect(file, None).is_ok();
     if is_delta { Ok(()) } else { Err(refused(&path.display(), "is no v2 delta")) }
+}
+
+/// Refuses to put a page at `path` if another file is there. Pages hold `mark` near their beginning.
+pub(super) fn refuse_for_page(path: &Path, mark: &str) -> Result<(), Failure> {
+    if !has_content(path)? {
+        return Ok(());
+    }
+    let mut start = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(PAGE_START_BYTES).read_to_end(&mut start));
+    read.map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
+    match String::from_utf8_lossy(&start).contains(mark) {
+        true => Ok(()),
+        false => Err(refused(&path.display(), "is no page that remora wrote")),
+    }
 }
 
 /// The images that writing to `output` replaces.

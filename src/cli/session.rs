@@ -9,7 +9,7 @@ use remora::progress::Progress;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::progress::{Screen, Tally};
+use super::progress::{Gauges, Screen, Tally};
 
 /// The version of the JSON answers' shape. Fields may be added without a new version; none is
 /// renamed, removed or given another meaning.
@@ -45,6 +45,11 @@ impl Session {
     /// Shows how much of `total` units is done.
     pub(super) fn tally(&self, name: &'static str, total: u64) -> Tally {
         self.screen.tally(name, total)
+    }
+
+    /// Shows how far each of several things is, which have these names.
+    pub(super) fn gauges(&self, names: Vec<String>) -> Gauges {
+        self.screen.gauges(names)
     }
 
     /// Whether the answer is to be JSON.

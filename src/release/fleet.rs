@@ -12,7 +12,8 @@ use super::registry::Registry;
 use super::running::{Devices, groups};
 use super::services::{Change, Changes};
 use super::states::Known;
-use super::update::{fill_digests, total};
+use super::totals::{pulled, total};
+use super::update::fill_digests;
 use super::{Installation, PrepareOptions, ReleaseError, ReleaseName};
 use crate::Dialect;
 use crate::api::PairStatus;
@@ -54,6 +55,12 @@ pub struct FleetPair {
     pub unchanged: bool,
     /// Why it stands so, where there is something to say.
     pub reason: Option<String>,
+    /// Deltas before this one in the queue.
+    pub position: Option<u64>,
+    /// The stage of the work, while the delta is made.
+    pub stage: Option<String>,
+    /// How far the work is altogether, 0 to 100.
+    pub percent: Option<u8>,
     /// Bytes of the delta, if it is there.
     pub delta_size: Option<u64>,
     /// Compressed bytes of the layers that the devices lack.
@@ -282,9 +289,6 @@ impl Outlook {
         };
         for group in &self.groups {
             let services = group.services(&states, asked);
-            let pulled = |service: &ServiceUpdate| {
-                service.pull_size.unwrap_or(service.target.image.image_size)
-            };
             let devices = group.devices.following;
             update.pull_total += devices.saturating_mul(total(&services, pulled));
             let paid = |service: &ServiceUpdate| service.payload_size;
@@ -342,6 +346,9 @@ impl Group {
             status: service.status,
             unchanged: service.unchanged,
             reason: service.reason,
+            position: service.position,
+            stage: service.stage,
+            percent: service.percent,
             delta_size: service.target.delta.map(|delta| delta.size),
             pull_size: service.pull_size,
             payload_size: service.payload_size,

@@ -56,6 +56,7 @@ mod session_token;
 mod settings;
 mod states;
 mod tokens;
+mod totals;
 mod update;
 pub mod watch;
 

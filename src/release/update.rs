@@ -1,7 +1,5 @@
 //! The update from one release to another.
 
-use std::collections::HashSet;
-
 use super::delta_server::Wanted;
 use super::document::{
     FleetSummary, ReleaseSummary, RemovedService, ServiceUpdate, UpdateInfo, UpdateState,
@@ -10,6 +8,7 @@ use super::model::{Fleet, Release, ServiceImage};
 use super::registry::Registry;
 use super::services::{Change, Changes};
 use super::states::Known;
+use super::totals::total;
 use super::{Installation, ReleaseError, ReleaseName};
 use crate::Dialect;
 use crate::api::PairStatus;
@@ -108,16 +107,6 @@ impl Update {
             removed_services: self.changes.removed.iter().map(removed).collect(),
         }
     }
-}
-
-/// Bytes of all services together; devices download the same image once.
-pub(super) fn total(services: &[ServiceUpdate], bytes: impl Fn(&ServiceUpdate) -> u64) -> u64 {
-    let mut counted = HashSet::new();
-    let mut once = |service: &ServiceUpdate| {
-        let image = &service.target.image;
-        counted.insert(image.content_hash.clone().unwrap_or_else(|| image.location.clone()))
-    };
-    services.iter().filter(|service| once(service)).map(bytes).sum()
 }
 
 impl Release {

@@ -12,6 +12,11 @@ const REDRAWS_PER_SECOND: u8 = 10;
 const TEMPLATE: &str =
     "{prefix:>7} {wide_bar} {decimal_bytes:>9} of {decimal_total_bytes:<9} {eta:>4} left";
 
+/// The words are as wide as the longest usual ones, so that the bars of several things end together.
+const GAUGE_TEMPLATE: &str = "{prefix} {wide_bar} {msg:24}";
+/// The position of a full gauge.
+const FULL_GAUGE: u64 = 100;
+
 const TALLY_TEMPLATE: &str = "{prefix:>7} {wide_bar} {percent:>3} % {elapsed_precise}";
 
 pub(super) struct Bars {
@@ -58,6 +63,12 @@ impl Bars {
         let style = ProgressStyle::with_template(TALLY_TEMPLATE).expect("the template is valid");
         let style = style.progress_chars("=> ");
         self.all.add(ProgressBar::new(total).with_style(style).with_prefix(name))
+    }
+
+    /// A bar of its own for 100 percent of something.
+    pub(super) fn gauge(&self) -> ProgressBar {
+        let style = ProgressStyle::with_template(GAUGE_TEMPLATE).expect("the template is valid");
+        self.all.add(ProgressBar::new(FULL_GAUGE).with_style(style.progress_chars("=> ")))
     }
 
     pub(super) fn suspend<R>(&self, work: impl FnOnce() -> R) -> R {

@@ -1,6 +1,7 @@
 //! Progress as a person sees it: bars on a terminal, lines in a log, or nothing.
 
 mod bars;
+mod gauges;
 mod lines;
 mod stages;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use remora::progress::{Progress, Stage};
 
 use self::bars::Bars;
+pub(super) use self::gauges::Gauges;
 use self::lines::Lines;
 use super::plain::plain;
 
@@ -70,6 +72,15 @@ impl Screen {
         match &self.drawing {
             Drawing::Bars(bars) => Tally(Some(bars.tally(name, total))),
             Drawing::Lines(_) | Drawing::Off => Tally(None),
+        }
+    }
+
+    /// Shows how far each of several things is, which have these names.
+    pub(super) fn gauges(&self, names: Vec<String>) -> Gauges {
+        match &self.drawing {
+            Drawing::Bars(bars) => Gauges::bars(names, || bars.gauge()),
+            Drawing::Lines(_) => Gauges::lines(names),
+            Drawing::Off => Gauges::nothing(),
         }
     }
 

@@ -23,6 +23,7 @@ fn blame(cause: Cause) -> Blame {
         | Cause::RateLimited
         | Cause::Tls
         | Cause::Passing
+        | Cause::Timeout
         | Cause::Refused
         | Cause::Protocol
         | Cause::DamagedBlob => Blame::Registry,

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 20] = [
     "",
     "create",
     "apply",
@@ -17,6 +17,10 @@ const COMMANDS: [&str; 16] = [
     "store gc",
     "serve",
     "prepare",
+    "release",
+    "release diff",
+    "release prepare",
+    "release fleet",
     "completions",
     "man",
 ];

@@ -11,6 +11,7 @@ mod mistakes;
 mod outputs;
 mod platforms;
 mod progress;
+mod release;
 mod resources;
 mod round_trip;
 mod sandbox;
