@@ -43,6 +43,7 @@ const SHOWN: &[(&str, &[&str])] = &[
         ],
     ),
     ("release fleet", &["to", "html", "token-file", "server", "builder-token-file"]),
+    ("release watch", &["finalize", "patience", "token-file", "server", "builder-token-file"]),
 ];
 
 /// The program, with which every command begins.

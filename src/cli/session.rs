@@ -66,6 +66,17 @@ impl Session {
         }
     }
 
+    /// Gives one of many answers that come over time: a line of text or of JSON.
+    pub(super) fn event<T: fmt::Display + Serialize>(&self, event: &T) {
+        let line = match self.json {
+            true => serde_json::to_string(&self.envelope(event)).expect("answers are plain data"),
+            false => event.to_string(),
+        };
+        self.screen.clear();
+        // Whoever does not read any more is no reason to stop the work.
+        let _ = print(&format!("{line}\n"));
+    }
+
     /// Like [`answer`](Self::answer) for a summary of what was done: nobody asked for it, so quiet
     /// keeps it away, and it goes to stderr while stdout carries an image.
     pub(super) fn summary<T: fmt::Display + Serialize>(
@@ -124,9 +135,13 @@ impl Session {
         ExitCode::from(failure.exit_code())
     }
 
+    fn envelope<'a, T>(&self, answer: &'a T) -> Envelope<'a, T> {
+        Envelope { schema_version: SCHEMA_VERSION, command: self.command, answer }
+    }
+
     fn print_json(&self, answer: &impl Serialize) -> Result<(), Failure> {
-        let envelope = Envelope { schema_version: SCHEMA_VERSION, command: self.command, answer };
-        let text = serde_json::to_string_pretty(&envelope).expect("answers are plain data");
+        let text =
+            serde_json::to_string_pretty(&self.envelope(answer)).expect("answers are plain data");
         print(&format!("{text}\n"))
     }
 }

@@ -40,9 +40,14 @@ pub(super) struct InstallationArguments {
 impl InstallationArguments {
     /// The installation. Nobody is contacted yet.
     pub(super) fn installation(&self) -> Result<Installation, Failure> {
+        Ok(Installation::new(self.settings()?)?)
+    }
+
+    /// The way there, with the token as it is now.
+    pub(super) fn settings(&self) -> Result<ReleaseSettings, Failure> {
         let builder = secret(self.builder_token.as_deref(), self.builder_token_file.as_deref())?;
         let settings = ReleaseSettings::from_surroundings(self.token_file.as_deref())?;
-        let settings = settings.changed(|settings| {
+        Ok(settings.changed(|settings| {
             settings.builder = builder;
             settings.ca_file.clone_from(&self.ca_file);
             settings.plain_http = self.plain_http;
@@ -52,8 +57,7 @@ impl InstallationArguments {
             if let Some(server) = &self.server {
                 settings.delta_server.clone_from(server);
             }
-        });
-        Ok(Installation::new(settings)?)
+        }))
     }
 
     /// The files that are read.

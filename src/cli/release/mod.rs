@@ -12,6 +12,7 @@ mod prepare;
 mod table;
 mod totals;
 mod waiting;
+mod watch;
 mod words;
 
 use clap::{Args, Subcommand};
@@ -19,6 +20,7 @@ use clap::{Args, Subcommand};
 use self::diff::Diff;
 use self::fleet::Fleet;
 use self::prepare::Prepare;
+use self::watch::Watch;
 use super::failure::Failure;
 use super::session::Session;
 
@@ -47,6 +49,7 @@ enum Action {
     Diff(Diff),
     Prepare(Prepare),
     Fleet(Fleet),
+    Watch(Watch),
 }
 
 impl Release {
@@ -56,6 +59,7 @@ impl Release {
             Action::Diff(_) => "release diff",
             Action::Prepare(_) => "release prepare",
             Action::Fleet(_) => "release fleet",
+            Action::Watch(_) => "release watch",
         }
     }
 
@@ -64,6 +68,7 @@ impl Release {
             Action::Diff(diff) => diff.run(session),
             Action::Prepare(prepare) => prepare.run(session),
             Action::Fleet(fleet) => fleet.run(session),
+            Action::Watch(watch) => watch.run(session),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "",
     "create",
     "apply",
@@ -21,6 +21,7 @@ const COMMANDS: [&str; 20] = [
     "release diff",
     "release prepare",
     "release fleet",
+    "release watch",
     "completions",
     "man",
 ];

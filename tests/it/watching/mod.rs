@@ -1,6 +1,7 @@
 //! Watching fleets from inside the server: new releases get their deltas by themselves, and drafts are
 //! let out by rule.
 
+mod command;
 mod kills;
 mod links;
 mod rules;
