@@ -9,6 +9,7 @@
 
 mod account;
 mod api;
+mod asked;
 mod data_folder;
 mod delta_server;
 mod document;
@@ -18,6 +19,7 @@ mod installation;
 mod model;
 mod name;
 mod odata;
+mod options;
 mod prepare;
 mod query;
 mod registry;
@@ -29,6 +31,7 @@ mod states;
 mod tokens;
 mod totals;
 mod update;
+mod waiting;
 pub mod watch;
 
 #[cfg(feature = "server")]
@@ -41,5 +44,6 @@ pub use error::ReleaseError;
 pub use fleet::{FleetPair, FleetUpdate, RunningRelease};
 pub use installation::Installation;
 pub use name::ReleaseName;
-pub use prepare::{Finalize, PrepareOptions, Prepared};
+pub use options::{Finalize, PrepareOptions};
+pub use prepare::Prepared;
 pub use settings::ReleaseSettings;
