@@ -22,6 +22,7 @@ const BUSY: u16 = 503;
 pub struct Client {
     pub(super) connection: Connection,
     credential: Credential,
+    answer_time: Duration,
 }
 
 impl Client {
@@ -37,12 +38,18 @@ impl Client {
         ca_file: Option<&Path>,
     ) -> Result<Self, ApiError> {
         let credential = token.map_or(Credential::None, Credential::Builder);
-        Ok(Client { connection: Connection::new(server, ca_file)?, credential })
+        let connection = Connection::new(server, ca_file)?;
+        Ok(Client { connection, credential, answer_time: ANSWER_TIME })
     }
 
     /// The same client with another credential.
     pub(crate) fn show(&mut self, credential: Credential) {
         self.credential = credential;
+    }
+
+    /// From now on waits for an answer for so long at most, though never for longer than usual.
+    pub(crate) fn answer_within(&mut self, time: Option<Duration>) {
+        self.answer_time = time.unwrap_or(ANSWER_TIME).min(ANSWER_TIME);
     }
 
     /// Asks for deltas and says what has become of each, in their order; on whose turn they are made
@@ -104,7 +111,7 @@ impl Client {
             tokens: self.credential.further_tokens(),
         };
         let body = serde_json::to_string(&body).expect("plain data");
-        self.credential.shown_by(self.connection.post(path, body)).timeout(ANSWER_TIME)
+        self.credential.shown_by(self.connection.post(path, body)).timeout(self.answer_time)
     }
 
     fn statuses(&self, reply: &Reply, pairs: usize) -> Result<Vec<PairStatus>, ApiError> {

@@ -41,6 +41,9 @@ pub(crate) enum ConnectionError {
     Unreachable { server: String, reason: String },
 }
 
+/// A request that is being put together.
+pub(crate) type RequestDraft = RequestBuilder;
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -63,24 +66,24 @@ impl Connection {
     }
 
     /// A `GET` of what lies at `path` below the server's URL.
-    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn get(&self, path: &str) -> RequestDraft {
         self.http.get(self.url(path))
     }
 
     /// A `POST` of a JSON document to `path` below the server's URL.
-    pub(crate) fn post(&self, path: &str, json: String) -> RequestBuilder {
+    pub(crate) fn post(&self, path: &str, json: String) -> RequestDraft {
         self.http.post(self.url(path)).header("content-type", "application/json").body(json)
     }
 
     /// A `PATCH` with a JSON document of what lies at `path` below the server's URL.
-    pub(crate) fn patch(&self, path: &str, json: String) -> RequestBuilder {
+    pub(crate) fn patch(&self, path: &str, json: String) -> RequestDraft {
         self.http.patch(self.url(path)).header("content-type", "application/json").body(json)
     }
 
     /// Sends a request and reads at most `max_bytes` of its answer. Blocks.
     pub(crate) fn ask(
         &self,
-        request: RequestBuilder,
+        request: RequestDraft,
         max_bytes: usize,
     ) -> Result<Reply, ConnectionError> {
         self.runtime.block_on(async {
@@ -93,7 +96,7 @@ impl Connection {
         })
     }
 
-    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Response, ConnectionError> {
+    pub(super) async fn send(&self, request: RequestDraft) -> Result<Response, ConnectionError> {
         request.send().await.map_err(|error| self.unreachable(&error))
     }
 

@@ -22,9 +22,9 @@ pub use secret::Secret;
 pub use watch::Seen;
 pub use wire::{PairState, PairStatus, WantedPair};
 
-#[cfg(feature = "release")]
-pub(crate) use connection::Reply;
 pub(crate) use connection::{Connection, ConnectionError};
+#[cfg(feature = "release")]
+pub(crate) use connection::{Reply, RequestDraft};
 pub(crate) use credential::Credential;
 #[cfg(feature = "server")]
 pub(crate) use wire::{Listed, Pairs};

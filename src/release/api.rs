@@ -7,15 +7,14 @@ use std::cell::OnceCell;
 use std::thread::sleep;
 use std::time::Duration;
 
-use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::account::Account;
 use super::model::{Change, Device, Fleet, FleetVariable, Release, Rows, Variable};
 use super::odata::Query;
-use super::{ReleaseError, ReleaseSettings, query};
-use crate::api::{Connection, Reply, Secret};
+use super::{ReleaseError, ReleaseSettings, query, session_token};
+use crate::api::{Connection, Reply, RequestDraft, Secret};
 
 /// How long one answer may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -254,10 +253,14 @@ impl Api {
     }
 
     /// Asks until there is an answer that will not change by asking again.
-    fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Reply, ReleaseError> {
+    fn ask(&self, request: impl Fn() -> RequestDraft) -> Result<Reply, ReleaseError> {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
+            // To a token that has ended the API answers with empty lists, also in the middle of a long wait.
+            if session_token::is_over(&self.token) {
+                return Err(ReleaseError::SessionOver);
+            }
             let asked = request().timeout(ANSWER_TIME).bearer_auth(self.token.reveal());
             let answer = self.connection.ask(asked, MAX_ANSWER_BYTES);
             let wanted = match &answer {

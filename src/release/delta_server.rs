@@ -1,5 +1,7 @@
 //! The delta server, asked with the builder credential or with the user's own tokens.
 
+use std::time::Duration;
+
 use super::model::ServiceImage;
 use super::{ReleaseError, ReleaseSettings};
 use crate::Dialect;
@@ -28,6 +30,9 @@ pub(crate) trait DeltaMaker: Send {
 
     /// From now on shows these tokens for the registry, if any are needed.
     fn show(&mut self, tokens: Vec<Secret>);
+
+    /// From now on answers within this time, or the usual one, if that may be long.
+    fn answer_within(&mut self, _time: Option<Duration>) {}
 }
 
 impl DeltaMaker for Client {
@@ -41,6 +46,10 @@ impl DeltaMaker for Client {
 
     fn show(&mut self, tokens: Vec<Secret>) {
         Client::show(self, Credential::RegistryTokens(tokens));
+    }
+
+    fn answer_within(&mut self, time: Option<Duration>) {
+        Client::answer_within(self, time);
     }
 }
 
@@ -65,6 +74,11 @@ impl DeltaServer {
     /// From now on shows these tokens for the registry.
     pub(super) fn show(&mut self, tokens: Vec<Secret>) {
         self.maker.show(tokens);
+    }
+
+    /// From now on waits for an answer for so long, or as long as usual.
+    pub(super) fn answer_within(&mut self, time: Option<Duration>) {
+        self.maker.answer_within(time);
     }
 
     /// How it stands with each pair, in their order.

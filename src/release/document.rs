@@ -52,8 +52,10 @@ pub struct ImageSummary {
     /// Registry and repository.
     #[serde(rename = "is_stored_at__image_location")]
     pub location: String,
-    /// The manifest's digest.
+    /// The manifest's digest as openBalena has it; `None` until the image was pushed.
     pub content_hash: Option<String>,
+    /// The manifest's digest, also if the registry alone knows it.
+    pub digest: Option<String>,
     /// Bytes of all layers, uncompressed; 0 where unknown.
     pub image_size: u64,
 }

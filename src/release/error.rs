@@ -171,6 +171,11 @@ impl ReleaseError {
         Some(hint.to_owned())
     }
 
+    /// Whether the delta server is there and says that it cannot answer at the moment.
+    pub(super) fn is_answer_that_may_pass(&self) -> bool {
+        matches!(self, ReleaseError::DeltaServer(ApiError::Answer { .. })) && self.may_pass()
+    }
+
     /// Whether the same may succeed a while later though nobody has changed anything.
     pub(super) fn may_pass(&self) -> bool {
         match self {

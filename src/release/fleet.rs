@@ -7,13 +7,12 @@ use serde::Serialize;
 use super::delta_server::Wanted;
 use super::document::{FleetSummary, PayloadSource, ReleaseSummary, ServiceUpdate, UpdateState};
 use super::model::{Fleet, Release, ServiceImage};
-use super::prepare::Waiting;
 use super::registry::Registry;
 use super::running::{Devices, groups};
 use super::services::{Change, Changes};
 use super::states::Known;
 use super::totals::{pulled, total};
-use super::update::fill_digests;
+use super::waiting::Waiting;
 use super::{Installation, PrepareOptions, ReleaseError, ReleaseName};
 use crate::Dialect;
 use crate::api::PairStatus;
@@ -149,17 +148,13 @@ impl Installation {
     ) -> Result<FleetUpdate, ReleaseError> {
         let outlook = self.outlook(fleet, target)?;
         let wanted = outlook.wanted();
-        let statuses = self.have_made(&wanted, &outlook.fleet.slug)?;
-        seen(&outlook.told(&wanted, &statuses, true));
-        let mut work = Waiting::new(&wanted, statuses, options.timeout);
-        if options.wait {
-            let shown = &mut |statuses: &[PairStatus]| seen(&outlook.told(&wanted, statuses, true));
-            work.wait(self, &outlook.fleet.slug, shown)?;
-        }
-        let mut told = outlook.told(&wanted, &work.statuses, true);
-        told.timed_out = options.wait && !work.is_done();
+        let mut work = Waiting::begin(&wanted, &outlook.fleet.slug, options, self)?;
+        let shown = &mut |statuses: &[PairStatus]| seen(&outlook.told(&wanted, statuses, true));
+        work.wait(self, shown)?;
+        let mut told = outlook.told(&wanted, &work.asked.statuses, true);
+        told.timed_out = work.timed_out();
         let states = told.pairs.iter().map(|pair| pair.status);
-        told.finalized = self.let_out(outlook.target.id, states, options.finalize)?;
+        told.finalized = work.let_out(self, outlook.target.id, states)?;
         told.target.is_final |= told.finalized;
         Ok(told)
     }
@@ -221,15 +216,13 @@ impl Installation {
     ) -> Result<Vec<Group>, ReleaseError> {
         let mut target = target.clone();
         let images = sources.iter().flat_map(|(release, ..)| &release.images);
-        let known = images.chain(&target.images).all(|image| image.content_hash.is_some());
+        let known = images.chain(&target.images).all(|image| image.digest().is_some());
         let mut registry = None;
         if with_sizes || !known {
             let images = sources.iter().flat_map(|(release, ..)| &release.images);
             let opened = registry.insert(self.registry(images, target.images.iter())?);
-            fill_digests(opened, &mut target.images);
-            for (release, ..) in &mut sources {
-                fill_digests(opened, &mut release.images);
-            }
+            let images = sources.iter_mut().flat_map(|(release, ..)| &mut release.images);
+            opened.find_digests(images.chain(&mut target.images));
             let images = sources.iter().flat_map(|(release, ..)| &release.images);
             if with_sizes {
                 opened.read(images.chain(&target.images));
@@ -308,7 +301,7 @@ type Named<'a> = (Option<Digest>, &'a str);
 
 /// An image by its digest alone or, without one, by its place.
 fn named(image: &ServiceImage) -> Named<'_> {
-    match image.content_hash {
+    match image.digest() {
         Some(digest) => (Some(digest), ""),
         None => (None, &image.location),
     }

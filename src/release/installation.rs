@@ -1,5 +1,7 @@
 //! An openBalena installation as one user sees it.
 
+use std::time::Duration;
+
 use super::api::Api;
 #[cfg(feature = "server")]
 use super::delta_server::DeltaMaker;
@@ -110,6 +112,11 @@ impl Installation {
     ) -> Result<Registry, ReleaseError> {
         self.tokens.cover(&self.api, sources, targets)?;
         Registry::new(&self.settings, &self.tokens.by_repository)
+    }
+
+    /// Has the delta server answer within this time, or within the usual one.
+    pub(super) fn answer_within(&mut self, time: Option<Duration>) {
+        self.server.answer_within(time);
     }
 
     /// How it stands with these deltas.

@@ -38,6 +38,7 @@
 
 mod account;
 mod api;
+mod asked;
 mod data_folder;
 mod delta_server;
 mod document;
@@ -47,6 +48,7 @@ mod installation;
 mod model;
 mod name;
 mod odata;
+mod options;
 mod prepare;
 mod query;
 mod registry;
@@ -58,6 +60,7 @@ mod states;
 mod tokens;
 mod totals;
 mod update;
+mod waiting;
 pub mod watch;
 
 #[cfg(feature = "server")]
@@ -70,5 +73,6 @@ pub use error::ReleaseError;
 pub use fleet::{FleetPair, FleetUpdate, RunningRelease};
 pub use installation::Installation;
 pub use name::{ReleaseName, ReleaseNameError};
-pub use prepare::{Finalize, PrepareOptions, Prepared};
+pub use options::{Finalize, PrepareOptions};
+pub use prepare::Prepared;
 pub use settings::ReleaseSettings;

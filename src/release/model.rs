@@ -34,8 +34,10 @@ pub(super) struct ServiceImage {
     pub(super) service: String,
     /// Registry and repository.
     pub(super) location: String,
-    /// The manifest's digest; `None` until the image was pushed.
+    /// The manifest's digest as the API has it; `None` until the image was pushed.
     pub(super) content_hash: Option<Digest>,
+    /// The manifest's digest as the registry has it, where the API has none.
+    pub(super) found: Option<Digest>,
     /// Bytes of all layers, uncompressed; 0 where unknown.
     pub(super) image_size: u64,
 }
@@ -188,6 +190,7 @@ fn image(row: ImageRow) -> Result<ServiceImage, String> {
         service: service.service_name,
         location: row.location,
         content_hash: hash.transpose()?,
+        found: None,
         image_size: row.image_size.and_then(|size| size.bytes()).unwrap_or(0),
     })
 }

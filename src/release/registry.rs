@@ -41,9 +41,17 @@ impl Registry {
         Ok(Registry { transports: Transports::new(transports)?, images: HashMap::new() })
     }
 
-    /// The digest of an image that the API knows none of; `None` if the registry has no such image, or
-    /// cannot be asked.
-    pub(super) fn digest(&self, image: &ServiceImage) -> Option<Digest> {
+    /// Finds out the digests that the API does not know; those stay unknown that the registry does not know
+    /// either, or cannot be asked for.
+    pub(super) fn find_digests<'a>(&self, images: impl Iterator<Item = &'a mut ServiceImage>) {
+        let mut unknown: Vec<_> = images.filter(|image| image.digest().is_none()).collect();
+        let found = side_by_side(&unknown, |image| self.digest(image));
+        for (image, found) in unknown.iter_mut().zip(found) {
+            image.found = found;
+        }
+    }
+
+    fn digest(&self, image: &ServiceImage) -> Option<Digest> {
         let place = reference(image)?;
         match self.transports.find(&place) {
             Ok(found) => found,
@@ -58,23 +66,10 @@ impl Registry {
     pub(super) fn read<'a>(&mut self, images: impl Iterator<Item = &'a ServiceImage>) {
         let mut wanted: Vec<&ServiceImage> = images.collect();
         wanted.retain(|image| !self.images.contains_key(&image.reference()));
-        wanted.sort_by(|a, b| a.location.cmp(&b.location));
+        wanted.sort_by_key(|image| image.reference());
         wanted.dedup_by_key(|image| image.reference());
-        let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        let work = || {
-            while let Some(image) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let read = (image.reference(), self.open(image));
-                found.lock().unwrap_or_else(PoisonError::into_inner).push(read);
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 1..AT_ONCE.min(wanted.len()) {
-                // With fewer threads it only takes longer.
-                let _ = thread::Builder::new().spawn_scoped(scope, work);
-            }
-            work();
-        });
-        self.images.extend(found.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let read = side_by_side(&wanted, |image| self.open(image));
+        self.images.extend(wanted.iter().map(|image| image.reference()).zip(read));
     }
 
     fn open(&self, image: &ServiceImage) -> Option<Image> {
@@ -102,6 +97,29 @@ impl Registry {
             None => (0..target.layer_count()).map(|layer| target.pull_size(layer)).sum(),
         }
     }
+}
+
+/// What `work` makes of each item, in their order: of several at the same time.
+fn side_by_side<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else { return };
+            let result = work(item);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((index, result));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..AT_ONCE.min(items.len()) {
+            // With fewer threads it only takes longer.
+            let _ = thread::Builder::new().spawn_scoped(scope, work);
+        }
+        work();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The image as the registry is asked for it.

@@ -1,6 +1,7 @@
 //! Two releases side by side: what becomes of each service.
 
 use super::model::{Release, ServiceImage};
+use crate::image::Digest;
 
 /// A service of the target release.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +39,7 @@ impl Change {
     /// Whether devices have the target already: the same image, or one with the same digest.
     pub(super) fn is_none(&self) -> bool {
         let Some(source) = &self.source else { return false };
-        let same_digest =
-            source.content_hash.is_some() && source.content_hash == self.target.content_hash;
+        let same_digest = source.digest().is_some() && source.digest() == self.target.digest();
         source.id == self.target.id || same_digest
     }
 
@@ -51,10 +51,15 @@ impl Change {
 }
 
 impl ServiceImage {
+    /// The manifest's digest, as far as API or registry know it.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.content_hash.or(self.found)
+    }
+
     /// The image as the delta server and the registry are asked for it: by its digest, so that a moved tag
     /// cannot change what is compared.
     pub(super) fn reference(&self) -> String {
-        match &self.content_hash {
+        match self.digest() {
             Some(digest) => format!("{}@{digest}", self.location),
             None => format!("{}:latest", self.location),
         }
@@ -69,7 +74,6 @@ impl ServiceImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Digest;
 
     fn image(id: u64, service: &str, content: Option<&[u8]>) -> ServiceImage {
         ServiceImage {
@@ -77,6 +81,7 @@ mod tests {
             service: service.to_owned(),
             location: format!("r.test/v2/{id}"),
             content_hash: content.map(Digest::of),
+            found: None,
             image_size: 0,
         }
     }

@@ -6,13 +6,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
+use crate::api::Secret;
+
 #[derive(Deserialize)]
 struct Claims {
     exp: Option<f64>,
 }
 
+/// Whether a token has ended, by this machine's clock.
+pub(super) fn is_over(token: &Secret) -> bool {
+    end_of(token.reveal()).is_some_and(|end| end <= SystemTime::now())
+}
+
 /// When a token ends; `None` if it does not say so. API keys are no JWTs and do not end.
-pub(super) fn end_of(token: &str) -> Option<SystemTime> {
+fn end_of(token: &str) -> Option<SystemTime> {
     let mut parts = token.split('.');
     let (_, claims, _) = (parts.next()?, parts.next()?, parts.next()?);
     let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;

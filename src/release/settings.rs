@@ -3,7 +3,6 @@
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::ReleaseError;
 use super::data_folder::{BalenaSettings, read_token};
@@ -105,9 +104,9 @@ impl ReleaseSettings {
 
 /// Fails if the token says that it has ended.
 fn lasting(token: &Secret) -> Result<(), ReleaseError> {
-    match session_token::end_of(token.reveal()) {
-        Some(end) if end <= SystemTime::now() => Err(ReleaseError::SessionOver),
-        _ => Ok(()),
+    match session_token::is_over(token) {
+        true => Err(ReleaseError::SessionOver),
+        false => Ok(()),
     }
 }
 

@@ -75,6 +75,7 @@ impl ServiceImage {
             id: self.id,
             location: self.location.clone(),
             content_hash: self.content_hash.map(|digest| digest.to_string()),
+            digest: self.digest().map(|digest| digest.to_string()),
             image_size: self.image_size,
         }
     }
@@ -91,6 +92,7 @@ mod tests {
             service: "web".into(),
             location: format!("r.test/v2/{id}"),
             content_hash: Some(Digest::of(&[id as u8])),
+            found: None,
             image_size: 1000,
         }
     }

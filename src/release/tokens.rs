@@ -9,8 +9,8 @@ use super::model::ServiceImage;
 use crate::api::Secret;
 use crate::image::RepositoryTokens;
 
-/// Repositories of one token: the request for it stays below 8 KiB, which proxies take.
-const REPOSITORIES_AT_ONCE: usize = 80;
+/// Repositories of one token: the header with it stays below 8 KiB, which proxies take.
+const REPOSITORIES_AT_ONCE: usize = 60;
 /// How long tokens are used. The API's hold for four hours.
 const LIFETIME: Duration = Duration::from_secs(3 * 3600);
 

@@ -1,17 +1,19 @@
 //! Bytes of all services together. Pure.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::document::{ServiceUpdate, UpdateInfo};
 
-/// Bytes of all services together; devices download the same image once.
+/// Bytes of all services together; devices download the same image once, if they lack it.
 pub(super) fn total(services: &[ServiceUpdate], bytes: impl Fn(&ServiceUpdate) -> u64) -> u64 {
-    let mut counted = HashSet::new();
-    let mut once = |service: &ServiceUpdate| {
+    let mut images: HashMap<&str, u64> = HashMap::new();
+    for service in services {
         let image = &service.target.image;
-        counted.insert(image.content_hash.clone().unwrap_or_else(|| image.location.clone()))
-    };
-    services.iter().filter(|service| once(service)).map(bytes).sum()
+        let known = images.entry(image.digest.as_deref().unwrap_or(&image.location));
+        let bytes = bytes(service);
+        known.and_modify(|least| *least = bytes.min(*least)).or_insert(bytes);
+    }
+    images.into_values().sum()
 }
 
 /// Bytes that a service costs without any delta; if the registry could not be read, of the uncompressed image.

@@ -51,18 +51,10 @@ impl Installation {
         }
         let fleet = self.fleet_of(&target)?;
         let registry = self.registry(source.images.iter(), target.images.iter())?;
-        fill_digests(&registry, &mut source.images);
-        fill_digests(&registry, &mut target.images);
+        registry.find_digests(source.images.iter_mut().chain(&mut target.images));
         let changes = Changes::between(&source, &target);
         let pull_sizes = pull_sizes(registry, &changes.changes);
         Ok(Update { fleet, source, target, changes, pull_sizes })
-    }
-}
-
-/// Asks the registry for the digests that the API does not know.
-pub(super) fn fill_digests(registry: &Registry, images: &mut [ServiceImage]) {
-    for image in images.iter_mut().filter(|image| image.content_hash.is_none()) {
-        image.content_hash = registry.digest(image);
     }
 }
 

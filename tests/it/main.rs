@@ -23,6 +23,7 @@ mod registry_logins;
 mod registry_server;
 mod registry_tokens;
 mod release;
+mod releases;
 mod sample_image;
 mod scripted_server;
 mod server;

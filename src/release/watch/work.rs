@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::Decision;
 use crate::api::{PairState, PairStatus};
+use crate::release::asked::Asked;
 use crate::release::fleet::Outlook;
 use crate::release::model::{Fleet, Release};
-use crate::release::prepare::Waiting;
 use crate::release::{Installation, ReleaseError};
 
 /// How long what a fleet's devices run is taken for what they run.
@@ -56,12 +56,12 @@ impl Work {
         }
         let Some((_, outlook)) = &self.outlook else { return Ok(Step::Waits) };
         let wanted = outlook.wanted();
-        let mut waiting = Waiting::new(&wanted, std::mem::take(&mut self.statuses), None);
-        let looked = match waiting.is_done() {
+        let mut asked = Asked::new(&wanted, std::mem::take(&mut self.statuses));
+        let looked = match asked.is_done() {
             true => Ok(()),
-            false => waiting.look(installation, &fleet.slug),
+            false => asked.look(installation, &fleet.slug),
         };
-        self.statuses = waiting.statuses;
+        self.statuses = asked.statuses;
         looked?;
         Ok(self.end(patience).map_or(Step::Waits, Step::Ended))
     }

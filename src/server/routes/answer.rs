@@ -35,6 +35,8 @@ pub(super) enum Answer {
     StillBuilding,
     /// 504: the registry cannot be asked at the moment.
     RegistryAway,
+    /// 422: the registry could not be asked for so long that devices pull in full, perhaps from elsewhere.
+    RegistryGone,
     /// 504: the server stops; the next one goes on.
     Stopping,
     /// 500: a defect.
@@ -53,7 +55,7 @@ impl Answer {
             Answer::BadQuery(_) => StatusCode::BAD_REQUEST,
             Answer::Denied(denied) => denied_status(denied),
             Answer::Missing(_) => StatusCode::NOT_FOUND,
-            Answer::Impossible(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Answer::Impossible(_) | Answer::RegistryGone => StatusCode::UNPROCESSABLE_ENTITY,
             Answer::QueueFull => StatusCode::SERVICE_UNAVAILABLE,
             Answer::StillBuilding | Answer::RegistryAway | Answer::Stopping => {
                 StatusCode::GATEWAY_TIMEOUT
@@ -73,6 +75,7 @@ impl Answer {
             Answer::QueueFull => "queue_full",
             Answer::StillBuilding => "still_building",
             Answer::RegistryAway => "registry_away",
+            Answer::RegistryGone => "registry_gone",
             Answer::Stopping => "stopping",
             Answer::Defect => "defect",
         }
@@ -90,6 +93,7 @@ impl Answer {
             Answer::QueueFull => "too many deltas are waiting to be made".to_owned(),
             Answer::StillBuilding => "the delta is being made, ask again".to_owned(),
             Answer::RegistryAway => "the registry cannot be asked, ask again".to_owned(),
+            Answer::RegistryGone => "the registry has not been well for too long".to_owned(),
             Answer::Stopping => "the server is stopping, ask again".to_owned(),
             Answer::Defect => "internal error".to_owned(),
         }
@@ -182,6 +186,7 @@ mod tests {
             (Answer::QueueFull, 503, Some(("retry-after", "30"))),
             (Answer::StillBuilding, 504, None),
             (Answer::RegistryAway, 504, None),
+            (Answer::RegistryGone, 422, None),
             (Answer::Stopping, 504, None),
             (Answer::Defect, 500, None),
         ] {

@@ -264,10 +264,10 @@ async fn forget(service: &Service, pair: &Pair) {
 }
 
 /// Trouble that lasts is no longer waited for: the device pulls in full, perhaps from elsewhere.
-fn away(error: &RegistryAway) -> Answer {
+pub(super) fn away(error: &RegistryAway) -> Answer {
     tracing::debug!(%error, "the registry cannot be asked");
     match error.lasting {
-        true => Answer::Impossible("the registry has not been well for too long".to_owned()),
+        true => Answer::RegistryGone,
         false => Answer::RegistryAway,
     }
 }

@@ -65,23 +65,27 @@ impl PairList {
         Ok(PairList { wanted: list.pairs, fleet: list.fleet, permits })
     }
 
-    /// Answers each pair by itself with what `of_pair` says of it; refuses the whole list if `permitted`
-    /// does not let the caller have a pair.
-    pub(super) async fn answered<F>(
+    /// Answers each pair by itself: with what `look` finds out, of many pairs at the same time, and what `tell`
+    /// makes of that, which begins in the list's order. Refuses the whole list if `permitted` does not let the
+    /// caller have a pair.
+    pub(super) async fn answered<L, T, X>(
         self,
         service: &Service,
         permitted: impl Fn(&Permits, &ReadPair) -> Result<(), Answer>,
-        of_pair: impl Fn(ReadPair) -> F,
+        look: impl Fn(ReadPair) -> L,
+        tell: impl Fn(X) -> T,
     ) -> Result<Listed, Answer>
     where
-        F: Future<Output = Result<PairStatus, Answer>>,
+        L: Future<Output = Result<X, Answer>>,
+        T: Future<Output = Result<PairStatus, Answer>>,
     {
         let registry = service.registry();
         let read = self.wanted.iter().map(|wanted| ReadPair::read(wanted, registry));
         let read: Vec<Result<ReadPair, Answer>> = read.collect();
         read.iter().flatten().try_for_each(|pair| permitted(&self.permits, pair))?;
-        let states = stream::iter(read).map(async |pair| match pair {
-            Ok(pair) => of_pair(pair).await.unwrap_or_else(|answer| PairStatus::refused(&answer)),
+        let seen = stream::iter(read).map(async |pair| look(pair?).await).buffered(AT_ONCE);
+        let states = seen.map(async |seen| match seen {
+            Ok(seen) => tell(seen).await.unwrap_or_else(|answer| PairStatus::refused(&answer)),
             Err(answer) => PairStatus::refused(&answer),
         });
         let states: Vec<PairStatus> = states.buffered(AT_ONCE).collect().await;

@@ -52,9 +52,11 @@ impl PairStatus {
     /// A pair that was not even queued or looked for: it failed, or nobody can say at the moment.
     pub(super) fn refused(answer: &Answer) -> Self {
         let status = match answer {
-            Answer::QueueFull | Answer::RegistryAway | Answer::Stopping | Answer::StillBuilding => {
-                PairState::Unknown
-            }
+            Answer::QueueFull
+            | Answer::RegistryAway
+            | Answer::RegistryGone
+            | Answer::Stopping
+            | Answer::StillBuilding => PairState::Unknown,
             _ => PairState::Failed,
         };
         PairStatus { status, reason: Some(answer.text()), ..Self::default() }

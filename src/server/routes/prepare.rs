@@ -14,6 +14,7 @@ use super::service::Service;
 use crate::api::{Listed, PairStatus, Pairs};
 use crate::server::access::Permits;
 use crate::server::jobs::Origin;
+use crate::server::pair::Pair;
 
 /// Queue deltas ahead of the devices.
 ///
@@ -53,20 +54,21 @@ pub(super) async fn of_list(service: &Service, mut list: PairList) -> Result<Lis
     // The turn of another's fleet is not a token's to take.
     let fleet = list.fleet.take().filter(|_| list.permits.are_builders());
     let asker = list.permits.caller().limited_as();
-    let queued = |pair: ReadPair| {
+    let seen = async |pair: ReadPair| {
         let (_, target) = pair.repositories();
         let fleet = fleet.clone().unwrap_or_else(|| target.to_owned());
-        queue(service, pair, Origin { fleet, asker: asker.clone(), release: true })
+        let origin = Origin { fleet, asker: asker.clone(), release: true };
+        Ok((delta::seen_soon(service, pair.format, &pair.query).await?, origin))
     };
+    let queued = async |(pair, origin)| queue(service, pair, origin).await;
     let permitted = |permits: &Permits, pair: &ReadPair| {
         let (source, target) = pair.repositories();
         Ok(permits.prepare(source, target)?)
     };
-    list.answered(service, permitted, queued).await
+    list.answered(service, permitted, seen, queued).await
 }
 
-async fn queue(service: &Service, wanted: ReadPair, origin: Origin) -> Result<PairStatus, Answer> {
-    let pair = delta::seen_soon(service, wanted.format, &wanted.query).await?;
+async fn queue(service: &Service, pair: Pair, origin: Origin) -> Result<PairStatus, Answer> {
     // Nobody waits: a release's job goes on all the same.
     let ticket = service.jobs.request(pair.clone(), origin).await;
     ticket.map_err(|_| Answer::QueueFull)?;

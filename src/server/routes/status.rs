@@ -97,8 +97,8 @@ pub(super) async fn of_list(service: &Service, list: PairList) -> Result<Listed,
         let (source, target) = pair.repositories();
         Ok(permits.watch(source, target)?)
     };
-    let told = async |pair: ReadPair| known(service, pair.format, &pair.query).await;
-    list.answered(service, permitted, told).await
+    let known = async |pair: ReadPair| known(service, pair.format, &pair.query).await;
+    list.answered(service, permitted, known, async |status| Ok(status)).await
 }
 
 /// The state of a delta: from the jobs, or else from the registry, which may have a delta that was
@@ -111,16 +111,25 @@ async fn known(
     let pair = delta::pin_soon(service, format, query).await?;
     let status = PairStatus::now(service, &pair);
     match status.status {
-        PairState::Unknown => Ok(found(service, &pair).await.unwrap_or(status)),
+        PairState::Unknown => Ok(found(service, &pair, status).await),
         _ => Ok(status),
     }
 }
 
-async fn found(service: &Service, pair: &Pair) -> Option<PairStatus> {
+/// The state of a delta that is `unknown` to the jobs: ready if the registry has it. If the registry cannot
+/// say, the reason is told.
+async fn found(service: &Service, pair: &Pair, unknown: PairStatus) -> PairStatus {
     let found = tokio::time::timeout(LOOK_TIME, service.images.find_delta(pair)).await;
-    let built = found.ok()?.ok()??;
-    let known = PairStatus::told(service, pair, None);
-    Some(PairStatus { status: PairState::Ready, ..known.built(service, pair, &built) })
+    let away = match found {
+        Ok(Ok(Some(built))) => {
+            let status = PairState::Ready;
+            return PairStatus { status, ..unknown.built(service, pair, &built) };
+        }
+        Ok(Ok(None)) => return unknown,
+        Ok(Err(error)) => delta::away(&error),
+        Err(_) => Answer::RegistryAway,
+    };
+    PairStatus { reason: Some(away.text()), ..unknown }
 }
 
 /// The `format` of a query, v3 where there is none.

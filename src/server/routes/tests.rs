@@ -119,6 +119,7 @@ fn every_answer_that_devices_get_is_described() {
         Answer::QueueFull,
         Answer::StillBuilding,
         Answer::RegistryAway,
+        Answer::RegistryGone,
         Answer::Stopping,
         Answer::Defect,
     ];

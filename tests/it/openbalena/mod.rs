@@ -21,6 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use self::access::Access;
 use self::data::Data;
 use self::query::Version;
+pub(crate) use self::rows::ReleaseRow;
 use crate::scripted_server::{Reply, Request};
 
 /// The user that has every fleet unless a test says otherwise.

@@ -60,6 +60,11 @@ impl OpenBalena {
         self.change_fleet(fleet, |fleet| name.clone_into(&mut fleet.app_name));
     }
 
+    /// From now on a user sees nothing of a fleet.
+    pub(crate) fn leave_fleet(&self, fleet: u64, user: &str) {
+        self.change_fleet(fleet, |fleet| fleet.users.retain(|known| known != user));
+    }
+
     pub(crate) fn archive_fleet(&self, fleet: u64) {
         self.change_fleet(fleet, |fleet| fleet.archived = true);
     }

@@ -9,11 +9,13 @@ mod downloads;
 mod faults;
 mod life;
 mod link_rates;
+mod many_pairs;
 mod operations;
 mod prepare;
 mod references;
 mod tags;
 mod trials;
+mod user_tokens;
 
 use std::time::Duration;
 

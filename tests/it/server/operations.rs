@@ -191,6 +191,9 @@ fn the_openapi_document_names_the_routes() {
     ] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
+    for method in ["get", "post"] {
+        assert!(document["paths"]["/api/v3/status"][method].is_object(), "{method}");
+    }
 }
 
 #[test]

@@ -103,3 +103,26 @@ async fn fleets_that_have_as_much_do_not_displace_each_other() {
     assert_eq!(jobs.request(pair(6), release("fleet 6")).await.err(), Some(QueueFull));
     assert_eq!(jobs.counts().queued, 4);
 }
+
+#[tokio::test]
+async fn a_user_has_a_share_of_what_is_made_ahead_and_the_builder_all_it_needs() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::holding());
+    let rules = JobSettings { max_release_queue: 5, ..rules(folder.path(), 200, 100, 1) };
+    let jobs = open(rules, &fake).await;
+    let by = |asker: &str| Origin { release: true, ..origin("a", asker) };
+    for number in 0..5 {
+        assert!(jobs.request(pair(number), by("ann")).await.is_ok());
+    }
+    assert_eq!(jobs.request(pair(5), by("ann")).await.err(), Some(QueueFull));
+    assert!(jobs.request(pair(4), by("ann")).await.is_ok(), "to join takes no room");
+    assert!(jobs.request(pair(5), by("ben")).await.is_ok());
+    // What is asked for a device is counted by itself.
+    assert!(ask(&jobs, 6, "a", "ann").await.is_ok());
+    for number in 10..20 {
+        assert!(jobs.request(pair(number), release("a")).await.is_ok());
+    }
+    fake.let_all_go();
+    let mut last = jobs.request(pair(19), release("a")).await.expect("known");
+    assert!(matches!(last.outcome().await, Outcome::Ready(_)));
+    assert!(jobs.request(pair(30), by("ann")).await.is_ok(), "there is room again");
+}
