@@ -154,8 +154,9 @@ impl Installation {
         let mut told = outlook.told(&wanted, &work.asked.statuses, true);
         told.timed_out = work.timed_out();
         let states = told.pairs.iter().map(|pair| pair.status);
-        told.finalized = work.let_out(self, outlook.target.id, states)?;
-        told.target.is_final |= told.finalized;
+        let release = work.let_out(self, outlook.target.id, states)?;
+        told.finalized = release.is_some();
+        told.target = release.unwrap_or(told.target);
         Ok(told)
     }
 

@@ -1,6 +1,6 @@
 //! Having an update's deltas made before devices ask, and letting the release out.
 
-use super::document::{UpdateInfo, UpdateState};
+use super::document::{ReleaseSummary, UpdateInfo, UpdateState};
 use super::options::{Finalize, PrepareOptions};
 use super::waiting::Waiting;
 use super::{Installation, ReleaseError, ReleaseName};
@@ -40,18 +40,19 @@ impl Installation {
         let mut info = update.info(&work.asked.statuses, true);
         let timed_out = work.timed_out();
         let states = info.services.iter().map(|service| service.status);
-        let finalized = work.let_out(self, update.target.id, states)?;
-        info.target.is_final |= finalized;
+        let release = work.let_out(self, update.target.id, states)?;
+        let finalized = release.is_some();
+        info.target = release.unwrap_or(info.target);
         Ok(Prepared { info, timed_out, finalized })
     }
 
-    /// Makes a release final, if the states of its deltas allow.
+    /// Makes a release final, if the states of its deltas allow. Returns the release as it is then.
     pub(super) fn let_out(
         &self,
         release: u64,
         mut states: impl Iterator<Item = UpdateState>,
         finalize: Finalize,
-    ) -> Result<bool, ReleaseError> {
+    ) -> Result<Option<ReleaseSummary>, ReleaseError> {
         let mut all = |allowed: &[UpdateState]| states.all(|state| allowed.contains(&state));
         let ready = match finalize {
             Finalize::Never => false,
@@ -59,26 +60,24 @@ impl Installation {
             Finalize::Always => all(&[UpdateState::Ready, UpdateState::Failed]),
         };
         match ready {
-            true => self.finalize(release).map(|()| true),
-            false => Ok(false),
+            true => self.finalize(release).map(Some),
+            false => Ok(None),
         }
     }
 
     /// Makes a release final, and makes sure that it is: the API says nothing where it does not let the
-    /// user. Somebody else may have been first.
-    pub(super) fn finalize(&self, release: u64) -> Result<(), ReleaseError> {
-        let is_final = || {
+    /// user. Somebody else may have been first. Returns the release as it is then, with another version.
+    pub(super) fn finalize(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
+        let final_release = || {
             let found = self.api.release(&release.to_string())?;
-            Ok::<_, ReleaseError>(found.is_some_and(|release| release.is_final))
+            let found = found.filter(|release| release.is_final);
+            Ok::<_, ReleaseError>(found.map(|release| release.summary()))
         };
         self.api.check_token()?;
-        if is_final()? {
-            return Ok(());
+        if let Some(release) = final_release()? {
+            return Ok(release);
         }
         self.api.finalize(release)?;
-        match is_final()? {
-            true => Ok(()),
-            false => Err(ReleaseError::NotFinal(release)),
-        }
+        final_release()?.ok_or(ReleaseError::NotFinal(release))
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::asked::Asked;
 use super::delta_server::Wanted;
-use super::document::UpdateState;
+use super::document::{ReleaseSummary, UpdateState};
 use super::options::PrepareOptions;
 use super::{Installation, ReleaseError};
 use crate::api::PairStatus;
@@ -97,14 +97,14 @@ impl<'a> Waiting<'a> {
         Ok(())
     }
 
-    /// Makes a release final, if the states of its deltas allow. An API that is away is waited for as long as
+    /// Makes a release final, if the states of its deltas allow, and returns it as it is then. An API that is away is waited for as long as
     /// deltas are.
     pub(super) fn let_out(
         &self,
         installation: &Installation,
         release: u64,
         states: impl Iterator<Item = UpdateState> + Clone,
-    ) -> Result<bool, ReleaseError> {
+    ) -> Result<Option<ReleaseSummary>, ReleaseError> {
         loop {
             match installation.let_out(release, states.clone(), self.options.finalize) {
                 Err(error) if self.options.wait && error.may_pass() && !self.left().is_zero() => {

@@ -206,7 +206,10 @@ fn read_request(input: &mut impl BufRead) -> io::Result<Request> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
-        input.read_line(&mut line)?;
+        // A client that was killed before it had asked for anything.
+        if input.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         match line.trim_end() {
             "" => break,
             line => lines.push(line.to_owned()),

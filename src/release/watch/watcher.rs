@@ -228,7 +228,7 @@ impl Watcher {
 /// Lets a draft out, unless it is not a good release any more.
 fn let_out(installation: &Installation, release: u64) -> Result<Decision, ReleaseError> {
     match good(installation, release)? {
-        Some(_) => installation.finalize(release).map(|()| Decision::Finalized),
+        Some(_) => installation.finalize(release).map(|_| Decision::Finalized),
         None => Ok(Decision::Dropped),
     }
 }

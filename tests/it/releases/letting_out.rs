@@ -21,6 +21,7 @@ fn a_draft_whose_deltas_are_ready_is_let_out() {
     let standing = scene.rows().standing(pair.target);
     assert!(standing.is_final && standing.is_target, "{standing:?}");
     assert_eq!(standing.raw_version, "1.1.0");
+    assert_eq!(told.info.target.raw_version.as_deref(), Some("1.1.0"));
     let patches =
         |scene: &Scene| scene.asked().iter().filter(|line| line.starts_with("PATCH")).count();
     assert_eq!(patches(&scene), 1);
