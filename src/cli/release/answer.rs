@@ -59,10 +59,10 @@ impl Display for OfFleet {
         }
         totals::write_of_fleet(out, update)?;
         let names = table::names(update);
-        let told = update.pairs.iter().map(|pair| {
-            let name = format!("{} from {}", pair.service_name, table::name(pair, &names));
-            (name, pair.status, pair.reason.as_deref())
-        });
+        let told = update
+            .pairs
+            .iter()
+            .map(|pair| (table::pair(pair, &names), pair.status, pair.reason.as_deref()));
         write_reasons(out, told)?;
         write_finalized(out, update.finalized)
     }

@@ -1,6 +1,6 @@
 //! What a person sees while deltas are made elsewhere: how far each service is.
 
-use remora::release::{FleetUpdate, UpdateInfo};
+use remora::release::{FleetUpdate, UpdateInfo, UpdateState};
 
 use super::words::Standing;
 use crate::cli::progress::Gauges;
@@ -46,7 +46,11 @@ impl<'a> Board<'a> {
             let standings: Vec<Standing<'_>> = of_service.map(Standing::from).collect();
             let done = standings.iter().filter(|standing| standing.is_done()).count();
             let percent: u64 = standings.iter().map(Standing::percent).sum();
-            let words = format!("{done} of {} ready", standings.len());
+            let failed = standings.iter().filter(|it| it.status == UpdateState::Failed).count();
+            let mut words = format!("{done} of {} done", standings.len());
+            if failed > 0 {
+                words += &format!(", {failed} failed");
+            }
             gauges.show(row, percent / standings.len().max(1) as u64, &words, &words);
         }
     }

@@ -98,7 +98,8 @@ fn prepare_fleet(
     let update = installation.prepare_fleet(fleet, target, options, seen)?;
     drop(board);
     let states = update.pairs.iter().map(|pair| pair.status);
-    let failure = outcome::failure(update.timed_out, states, &options, "services of its releases");
+    let failure =
+        outcome::failure(update.timed_out, states, &options, "pairs of service and release");
     let answer = OfFleet(update);
     match failure {
         None => session.answer(&answer),

@@ -105,6 +105,11 @@ pub(super) fn name(pair: &FleetPair, names: &HashMap<u64, String>) -> String {
     names.get(&id).cloned().unwrap_or_else(|| id.to_string())
 }
 
+/// A pair in one line.
+pub(super) fn pair(pair: &FleetPair, names: &HashMap<u64, String>) -> String {
+    format!("{} from {} ({})", pair.service_name, name(pair, names), pair.delta_format)
+}
+
 /// Bytes, or that they are not known.
 pub(super) fn size(bytes: Option<u64>) -> String {
     bytes.map_or_else(|| NOTHING.to_owned(), units::bytes)

@@ -41,6 +41,6 @@ pub(super) fn write(out: &mut Formatter<'_>, rows: &[Row]) -> fmt::Result {
 
 fn bar(out: &mut Formatter<'_>, kind: &str, bytes: u64, largest: u64) -> fmt::Result {
     let percent = 100.0 * bytes as f64 / largest.max(1) as f64;
-    write!(out, "<div class=\"bar {kind}\"><i><i style=\"width:{percent:.2}%\"></i></i>")?;
+    write!(out, "<div class=\"bar {kind}\"><div><div style=\"width:{percent:.2}%\"></div></div>")?;
     writeln!(out, "<span>{}</span></div>", units::bytes(bytes))
 }

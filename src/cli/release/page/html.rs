@@ -202,7 +202,7 @@ fn cost_of(pair: &FleetPair) -> Cost {
 
 fn saved(now: u64, pull: u64) -> String {
     match pull.checked_sub(now) {
-        Some(saved) if pull > 0 => format!("{:.0} %", 100.0 * saved as f64 / pull as f64),
+        Some(saved) if saved > 0 => format!("{:.0} %", 100.0 * saved as f64 / pull as f64),
         _ => "nothing".to_owned(),
     }
 }

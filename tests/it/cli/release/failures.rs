@@ -85,7 +85,7 @@ fn at_a_time_out_stdout_has_the_update_as_it_stands() {
     scene.add_devices();
     let fleet = format!("prepare --fleet {SLUG} --to {} --timeout 1s", scene.to);
     let ran = scene.run(&fleet);
-    assert_fails(&ran, 3, "timeout: not ready after 1 s: 4 of 8 services");
+    assert_fails(&ran, 3, "timeout: not ready after 1 s: 4 of 8 pairs of service and release");
     assert!(ran.text().contains("over the air now:"), "{}", ran.text());
     scene.installation.proxy.set(Fault::None);
 }

@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::assert_snapshot;
+use super::super::sandbox::Ran;
 use super::{SLUG, Scene};
+use crate::installation::BUILDER_TOKEN;
+use crate::tools;
 
 fn service<'a>(answer: &'a Value, name: &str) -> &'a Value {
     let services = answer["is_produced_by__service_update"].as_array().expect("a list");
@@ -105,4 +108,44 @@ fn a_fleet_is_one_document_for_programs() {
     assert!(answer["payload_total"].as_u64() < answer["pull_total"].as_u64());
     let current = scene.succeed(&format!("fleet {SLUG} --json")).json();
     assert_eq!(current["devices_to_update"], 0);
+}
+
+#[test]
+fn the_builder_credential_does_in_the_place_of_tokens_of_the_users_own() {
+    let scene = Scene::new();
+    std::fs::write(scene.sandbox.path("builder"), BUILDER_TOKEN).expect("written");
+    let prepare = format!("prepare {} --wait --builder-token-file builder", scene.releases());
+    assert_eq!(scene.succeed(&format!("{prepare} --json")).json()["overall_status"], "ready");
+}
+
+#[test]
+fn settings_of_the_balena_cli_lead_to_the_installation() {
+    let scene = Scene::new();
+    let api = format!("http://{}", scene.installation.api.server.address());
+    let mut command = scene.sandbox.command(&format!("release diff {}", scene.releases()));
+    let key = std::fs::read_to_string(scene.sandbox.path("key")).expect("a key");
+    command.env("BALENARC_API_URL", api).env("BALENA_API_KEY", key);
+    command.env("BALENARC_DELTA_URL", format!("http://{}", scene.server.address()));
+    // Settings of the current folder are not read.
+    std::fs::write(scene.sandbox.path("balenarc.yml"), "apiUrl: http://127.0.0.1:9\n")
+        .expect("written");
+    let ran: Ran = command.output().expect("remora runs").into();
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+}
+
+#[test]
+fn on_a_terminal_each_service_has_a_bar_that_vanishes() {
+    let scene = Scene::new();
+    let command = scene.command(&format!("prepare {} --wait", scene.releases()));
+    let words = [command.get_program()].into_iter().chain(command.get_args());
+    let line: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut script = scene.sandbox.program("script");
+    script.args(["-qec", &line.join(" "), "/dev/null"]).env("TERM", "xterm");
+    let output = script.output().unwrap_or_else(|error| tools::missing("script", &error));
+    let screen = String::from_utf8(output.stdout).expect("text");
+    let (bars, answer) = screen.split_once("fleet: org/thermostat").expect(&screen);
+    for service in ["api    ", "cache  =", "new    =", "worker "] {
+        assert!(bars.contains(service), "{service}: {bars:?}");
+    }
+    assert!(bars.ends_with("\u{1b}[2K") && !answer.contains('\u{1b}'), "{screen:?}");
 }
