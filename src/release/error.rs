@@ -70,6 +70,9 @@ pub enum ReleaseError {
     /// The releases are of two fleets.
     #[error("Source and target release must be from the same application")]
     TwoFleets,
+    /// A release was invalidated or failed meanwhile.
+    #[error("release {0} has been invalidated, has failed or is gone, and is not let out")]
+    Withdrawn(u64),
     /// A release stays a draft.
     #[error("release {0} stays a draft: the API does not let this user make it final")]
     NotFinal(u64),
@@ -118,6 +121,7 @@ impl ReleaseError {
             | ReleaseError::Ambiguous { .. }
             | ReleaseError::TwoFleets
             | ReleaseError::Url(_) => Cause::Usage,
+            ReleaseError::Withdrawn(_) => Cause::Content,
             ReleaseError::NotFinal(_) => Cause::Denied,
             ReleaseError::File { source, .. } => Cause::of_io(source),
             ReleaseError::Unreachable { .. } => Cause::Unreachable,

@@ -78,6 +78,12 @@ impl Installation {
         }
     }
 
+    /// The release with this ID, if devices may run it: one that failed or was invalidated is none.
+    pub(super) fn good_release(&self, id: u64) -> Result<Option<Release>, ReleaseError> {
+        let found = self.api.releases(&[id])?.into_iter().next();
+        Ok(found.filter(|release| release.status == SUCCESS && !release.is_invalidated))
+    }
+
     /// The release that the fleet's devices are to run.
     pub(super) fn tracked(&self, fleet: &Fleet) -> Result<Release, ReleaseError> {
         let nothing = || ReleaseError::NothingTracked(fleet.slug.clone());

@@ -44,11 +44,13 @@ mod delta_server;
 mod document;
 mod error;
 mod fleet;
+mod fleet_document;
 mod installation;
 mod model;
 mod name;
 mod odata;
 mod options;
+mod outlook;
 mod prepare;
 mod query;
 mod registry;
@@ -70,7 +72,7 @@ pub use document::{
     ServiceUpdate, TargetImage, UpdateInfo, UpdateState,
 };
 pub use error::ReleaseError;
-pub use fleet::{FleetPair, FleetUpdate, RunningRelease};
+pub use fleet_document::{FleetPair, FleetUpdate, RunningRelease};
 pub use installation::Installation;
 pub use name::{ReleaseName, ReleaseNameError};
 pub use options::{Finalize, PrepareOptions};

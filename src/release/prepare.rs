@@ -68,16 +68,17 @@ impl Installation {
     /// Makes a release final, and makes sure that it is: the API says nothing where it does not let the
     /// user. Somebody else may have been first. Returns the release as it is then, with another version.
     pub(super) fn finalize(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
-        let final_release = || {
-            let found = self.api.release(&release.to_string())?;
-            let found = found.filter(|release| release.is_final);
-            Ok::<_, ReleaseError>(found.map(|release| release.summary()))
-        };
+        let good = || self.good_release(release)?.ok_or(ReleaseError::Withdrawn(release));
         self.api.check_token()?;
-        if let Some(release) = final_release()? {
-            return Ok(release);
+        let found = good()?;
+        if found.is_final {
+            return Ok(found.summary());
         }
         self.api.finalize(release)?;
-        final_release()?.ok_or(ReleaseError::NotFinal(release))
+        let found = good()?;
+        match found.is_final {
+            true => Ok(found.summary()),
+            false => Err(ReleaseError::NotFinal(release)),
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::changes::Changes;
-use super::work::{Step, Work, good};
+use super::work::{Step, Work};
 use super::{Decision, FinalizeRule, WatchEvent, WatchNews, WatchOptions, WatchedFleets};
 use crate::release::model::{Change, Fleet};
 use crate::release::{Installation, ReleaseError};
@@ -227,7 +227,7 @@ impl Watcher {
 
 /// Lets a draft out, unless it is not a good release any more.
 fn let_out(installation: &Installation, release: u64) -> Result<Decision, ReleaseError> {
-    match good(installation, release)? {
+    match installation.good_release(release)? {
         Some(_) => installation.finalize(release).map(|_| Decision::Finalized),
         None => Ok(Decision::Dropped),
     }

@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 use super::Decision;
 use crate::api::{PairState, PairStatus};
 use crate::release::asked::Asked;
-use crate::release::fleet::Outlook;
-use crate::release::model::{Fleet, Release};
+use crate::release::model::Fleet;
+use crate::release::outlook::Outlook;
 use crate::release::{Installation, ReleaseError};
 
 /// How long what a fleet's devices run is taken for what they run.
 const OUTLOOK_LIFE: Duration = Duration::from_secs(300);
-/// The state of releases that count.
-const SUCCESS: &str = "success";
 
 /// A release in the works.
 pub(super) struct Work {
@@ -74,7 +72,7 @@ impl Work {
         id: u64,
         min_devices: u64,
     ) -> Result<Step, ReleaseError> {
-        let Some(release) = good(installation, id)? else { return Ok(Step::Gone) };
+        let Some(release) = installation.good_release(id)? else { return Ok(Step::Gone) };
         self.is_final = release.is_final;
         let outlook = installation.outlook_of(fleet.clone(), release, false)?;
         let outlook = outlook.for_at_least(min_devices);
@@ -98,10 +96,4 @@ impl Work {
             _ => None,
         }
     }
-}
-
-/// The release, if it still is a good one.
-pub(super) fn good(installation: &Installation, id: u64) -> Result<Option<Release>, ReleaseError> {
-    let found = installation.api.releases(&[id])?.into_iter().next();
-    Ok(found.filter(|release| release.status == SUCCESS && !release.is_invalidated))
 }

@@ -91,17 +91,14 @@ impl Images {
         Ok(found.is_some())
     }
 
-    /// The delta image of a pair that the registry has, though no job may know of it. Without a tag that
-    /// it could have, nothing but that is looked at.
+    /// The delta image of a pair that the registry has, though no job may know of it. Only if the usual tag
+    /// is taken is anything else looked at: a delta has its other tag where that one is somebody else's.
     pub(crate) async fn find_delta(&self, pair: &Pair) -> Result<Option<Built>, RegistryAway> {
         if pair.format != Dialect::V3 {
             return Ok(None);
         }
-        let mut tagged = false;
-        for (_, place) in tag::places(&self.registry, pair).map_err(RegistryAway::passing)? {
-            tagged |= self.lookup.find_recent(&place).await?.is_some();
-        }
-        if !tagged {
+        let [(_, usual), _] = tag::places(&self.registry, pair).map_err(RegistryAway::passing)?;
+        if self.lookup.find_recent(&usual).await?.is_none() {
             return Ok(None);
         }
         let (registry, pair) = (self.registry.clone(), pair.clone());
