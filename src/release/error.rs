@@ -71,7 +71,7 @@ pub enum ReleaseError {
     #[error("Source and target release must be from the same application")]
     TwoFleets,
     /// A release was invalidated or failed meanwhile.
-    #[error("release {0} has been invalidated, has failed or is gone, and is not let out")]
+    #[error("release {0} has been invalidated or has failed, and is not let out")]
     Withdrawn(u64),
     /// A release stays a draft.
     #[error("release {0} stays a draft: the API does not let this user make it final")]

@@ -12,8 +12,6 @@ use super::tokens::Tokens;
 use super::{ReleaseError, ReleaseName, ReleaseSettings};
 use crate::api::PairStatus;
 
-/// The state of releases that count: their images are there.
-const SUCCESS: &str = "success";
 /// The largest ID that the API can look up; a longer number is the beginning of a commit.
 const MAX_ID: u64 = i32::MAX as u64;
 /// The shortest beginning of a commit that is looked for.
@@ -72,7 +70,7 @@ impl Installation {
         match digits.parse::<u64>() {
             Ok(id) if id <= MAX_ID => {
                 let found = self.api.release(&id.to_string())?;
-                Ok(found.filter(|release| release.status == SUCCESS))
+                Ok(found.filter(Release::is_successful))
             }
             _ => Ok(None),
         }
@@ -80,8 +78,7 @@ impl Installation {
 
     /// The release with this ID, if devices may run it: one that failed or was invalidated is none.
     pub(super) fn good_release(&self, id: u64) -> Result<Option<Release>, ReleaseError> {
-        let found = self.api.releases(&[id])?.into_iter().next();
-        Ok(found.filter(|release| release.status == SUCCESS && !release.is_invalidated))
+        Ok(self.api.releases(&[id])?.into_iter().next().filter(Release::is_good))
     }
 
     /// The release that the fleet's devices are to run.

@@ -27,6 +27,21 @@ pub(super) struct Release {
     pub(super) images: Vec<ServiceImage>,
 }
 
+/// The state of releases that count: their images are there.
+const SUCCESS: &str = "success";
+
+impl Release {
+    /// Whether its images are there.
+    pub(super) fn is_successful(&self) -> bool {
+        self.status == SUCCESS
+    }
+
+    /// Whether devices may run it.
+    pub(super) fn is_good(&self) -> bool {
+        self.is_successful() && !self.is_invalidated
+    }
+}
+
 /// The image of a service in a release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ServiceImage {

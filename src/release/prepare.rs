@@ -68,7 +68,12 @@ impl Installation {
     /// Makes a release final, and makes sure that it is: the API says nothing where it does not let the
     /// user. Somebody else may have been first. Returns the release as it is then, with another version.
     pub(super) fn finalize(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
-        let good = || self.good_release(release)?.ok_or(ReleaseError::Withdrawn(release));
+        let good = || match self.api.releases(&[release])?.into_iter().next() {
+            Some(found) if found.is_good() => Ok(found),
+            Some(_) => Err(ReleaseError::Withdrawn(release)),
+            // Whoever does not see it may not change it.
+            None => Err(ReleaseError::NotFinal(release)),
+        };
         self.api.check_token()?;
         let found = good()?;
         if found.is_final {

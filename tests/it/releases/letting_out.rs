@@ -58,6 +58,20 @@ fn a_draft_that_somebody_else_lets_out_meanwhile_is_out() {
 }
 
 #[test]
+fn a_draft_that_is_invalidated_meanwhile_stays_in() {
+    let scene = Scene::new(&[]);
+    let pair = scene.one_pair(&Pair::similar(1, SIZE));
+    let (source, target) = names(&pair);
+    let told =
+        scene.user().prepare(&source, &target, letting_out(Finalize::WhenReady), &mut |_| {
+            scene.rows().invalidate(pair.target);
+        });
+    let error = told.expect_err("not a good release");
+    assert!(matches!(error, ReleaseError::Withdrawn(id) if id == pair.target), "{error}");
+    assert!(!scene.rows().standing(pair.target).is_final);
+}
+
+#[test]
 fn a_user_who_may_not_let_a_draft_out_is_told_so() {
     let scene = Scene::new(&[]);
     let pair = scene.one_pair(&Pair::similar(1, SIZE));
