@@ -3,8 +3,12 @@
 //! Here live what requests and answers hold, for both ends, and [`Client`], the other end, which asks
 //! for deltas ahead and watches them come about. Not here: the server.
 
+// What the release room alone needs of these is not used without it.
+#[cfg_attr(not(feature = "release"), allow(dead_code))]
 mod client;
+#[cfg_attr(not(feature = "release"), allow(dead_code))]
 mod connection;
+#[cfg_attr(not(feature = "release"), allow(dead_code))]
 mod credential;
 mod error;
 mod events;
@@ -22,6 +26,7 @@ pub use secret::Secret;
 pub use watch::Seen;
 pub use wire::{PairState, PairStatus, WantedPair};
 
+#[cfg(feature = "release")]
 pub(crate) use connection::{Connection, ConnectionError};
 #[cfg(feature = "release")]
 pub(crate) use connection::{Reply, RequestDraft};
