@@ -37,8 +37,10 @@ pub(crate) enum ConnectionError {
     CaFile { path: PathBuf, source: io::Error },
     /// The system refuses what a client needs.
     System(io::Error),
-    /// No answer, or one that ends too early or not at all.
+    /// No answer, or one that ends too early.
     Unreachable { server: String, reason: String },
+    /// An answer that makes no sense, or is too long.
+    Nonsense { server: String, reason: String },
 }
 
 /// A request that is being put together.
@@ -123,7 +125,7 @@ impl Connection {
     /// The error of an answer that makes no sense: it `has` what it should not.
     pub(crate) fn nonsense(&self, has: &str) -> ConnectionError {
         let reason = format!("its answer has {has}; is it the right server?");
-        ConnectionError::Unreachable { server: self.name(), reason }
+        ConnectionError::Nonsense { server: self.name(), reason }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ConnectionError {

@@ -105,7 +105,8 @@ impl From<ConnectionError> for ApiError {
             ConnectionError::Url(text) => ApiError::ServerUrl(text),
             ConnectionError::CaFile { path, source } => ApiError::CaFile { path, source },
             ConnectionError::System(source) => ApiError::System(source),
-            ConnectionError::Unreachable { server, reason } => {
+            ConnectionError::Unreachable { server, reason }
+            | ConnectionError::Nonsense { server, reason } => {
                 ApiError::Unreachable { server, reason }
             }
         }

@@ -3,9 +3,9 @@
 //! Version 7 is spoken, or 6 where the API is older than that. Whoever asks is made sure of first: the API
 //! answers a wrong token with empty lists, which look like "no such release".
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use super::account::Account;
 use super::model::{Change, Device, Fleet, FleetVariable, Release, Rows, Variable};
 use super::odata::Query;
 use super::{ReleaseError, ReleaseSettings, query, session_token};
-use crate::api::{Connection, Reply, RequestDraft, Secret};
+use crate::api::{Connection, ConnectionError, Reply, RequestDraft, Secret};
 
 /// How long one answer may take.
 const ANSWER_TIME: Duration = Duration::from_secs(60);
@@ -39,6 +39,8 @@ pub(super) struct Api {
     connection: Connection,
     token: Secret,
     version: OnceCell<&'static str>,
+    /// When no more is to be asked.
+    end: Cell<Option<Instant>>,
     /// Set when the API has taken the token.
     known: OnceCell<()>,
 }
@@ -51,7 +53,13 @@ impl Api {
     pub(super) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
         let connection = Connection::new(&settings.api, settings.ca_file.as_deref())?;
         let token = settings.token.clone();
-        Ok(Api { connection, token, version: OnceCell::new(), known: OnceCell::new() })
+        Ok(Api {
+            connection,
+            token,
+            version: OnceCell::new(),
+            end: Cell::new(None),
+            known: OnceCell::new(),
+        })
     }
 
     /// Makes sure that the API takes the token, once.
@@ -79,7 +87,11 @@ impl Api {
 
     /// The release with this ID.
     pub(super) fn release(&self, id: &str) -> Result<Option<Release>, ReleaseError> {
-        Ok(self.rows(&query::release(id))?.into_iter().next())
+        let found: Option<Release> = self.rows(&query::release(id))?.into_iter().next();
+        match found {
+            Some(other) if other.id.to_string() != id => Err(self.nonsense("another release")),
+            found => Ok(found),
+        }
     }
 
     /// The releases whose commit begins so.
@@ -252,6 +264,16 @@ impl Api {
         self.version.get().copied().unwrap_or(NEWEST)
     }
 
+    /// From now on asks nothing for longer than until then, apart from a last question.
+    pub(super) fn end_by(&self, end: Option<Instant>) {
+        self.end.set(end);
+    }
+
+    /// The time that is left for questions, if there is an end.
+    fn left(&self) -> Option<Duration> {
+        self.end.get().map(|end| end.saturating_duration_since(Instant::now()))
+    }
+
     /// Asks until there is an answer that will not change by asking again.
     fn ask(&self, request: impl Fn() -> RequestDraft) -> Result<Reply, ReleaseError> {
         let mut pause = FIRST_PAUSE;
@@ -261,20 +283,26 @@ impl Api {
             if session_token::is_over(&self.token) {
                 return Err(ReleaseError::SessionOver);
             }
-            let asked = request().timeout(ANSWER_TIME).bearer_auth(self.token.reveal());
+            let time = self.left().map_or(ANSWER_TIME, |left| left.clamp(FIRST_PAUSE, ANSWER_TIME));
+            let asked = request().timeout(time).bearer_auth(self.token.reveal());
             let answer = self.connection.ask(asked, MAX_ANSWER_BYTES);
-            let wanted = match &answer {
+            let (wanted, reason) = match &answer {
                 Ok(reply) if !matches!(reply.status, 429 | 502..=504) => return Ok(answer?),
-                Ok(reply) => reply.retry_after,
-                Err(_) => None,
+                // An answer that makes no sense makes none the next time.
+                Err(ConnectionError::Nonsense { .. }) => return Ok(answer?),
+                Ok(reply) => (reply.retry_after, format!("it answered {}", reply.status)),
+                Err(ConnectionError::Unreachable { reason, .. }) => (None, reason.clone()),
+                Err(_) => return Ok(answer?),
             };
-            if attempt == ATTEMPTS {
+            let is_over = self.left().is_some_and(|left| left.is_zero());
+            if attempt == ATTEMPTS || is_over {
                 return answer
                     .map_err(ReleaseError::from)
                     .and_then(|reply| Err(self.refused(&reply)));
             }
             let next = wanted.unwrap_or(pause).min(LONGEST_PAUSE);
-            tracing::warn!(seconds = next.as_secs(), "openBalena's API is asked again");
+            let next = self.left().map_or(next, |left| next.min(left));
+            tracing::warn!(reason, seconds = next.as_secs(), "openBalena's API is asked again");
             sleep(next);
             (attempt, pause) = (attempt + 1, pause * 2);
         }

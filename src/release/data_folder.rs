@@ -19,9 +19,6 @@ const SETTINGS_FILE: &str = ".balenarc.yml";
 const DATA_FOLDER: &str = ".balena";
 /// The file with the session's token, in the data folder.
 const TOKEN_FILE: &str = "token";
-/// The domain where nothing else is set.
-const DEFAULT_DOMAIN: &str = "balena-cloud.com";
-
 /// The settings in a file, as far as they matter here.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -52,24 +49,26 @@ impl<'a> BalenaSettings<'a> {
         Ok(BalenaSettings { variable, file, home })
     }
 
-    /// The URL of the API.
+    /// The URL of the API; empty if nobody set any.
     pub(super) fn api(&self) -> String {
         self.url("BALENARC_API_URL", self.file.api_url.as_ref(), "api")
     }
 
-    /// The URL of the delta server.
+    /// The URL of the delta server; empty if nobody set any.
     pub(super) fn delta_server(&self) -> String {
         self.url("BALENARC_DELTA_URL", self.file.delta_url.as_ref(), "delta")
     }
 
     fn url(&self, variable: &str, set: Option<&String>, name: &str) -> String {
         let own = self.text(variable).or_else(|| set.cloned());
-        own.unwrap_or_else(|| format!("https://{name}.{}", self.domain()))
+        let of_domain = || Some(format!("https://{name}.{}", self.domain()?));
+        own.or_else(of_domain).unwrap_or_default()
     }
 
-    fn domain(&self) -> String {
-        let set = self.text("BALENARC_BALENA_URL").or_else(|| self.file.balena_url.clone());
-        set.unwrap_or_else(|| DEFAULT_DOMAIN.to_owned())
+    /// The domain that is set. The balena CLI takes balenaCloud's where none is; that would send a key for
+    /// openBalena, whose domain was forgotten, to somebody else.
+    fn domain(&self) -> Option<String> {
+        self.text("BALENARC_BALENA_URL").or_else(|| self.file.balena_url.clone())
     }
 
     fn text(&self, variable: &str) -> Option<String> {
@@ -136,11 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn variables_win_over_the_file_in_the_home_and_that_over_balenas_own_cloud() {
+    fn variables_win_over_the_file_in_the_home() {
         let home = tempfile::tempdir().expect("a folder");
-        let cloud = settings(home.path(), &[]);
-        assert_eq!(cloud.0, "https://api.balena-cloud.com");
-        assert_eq!(cloud.2, None);
+        let nothing = settings(home.path(), &[]);
+        assert_eq!((nothing.0.as_str(), nothing.1.as_str(), nothing.2), ("", "", None));
         let file = "balenaUrl: one.test\ndeltaUrl: https://d.test # ours\nprojectsDirectory: /p\n";
         fs::write(home.path().join(SETTINGS_FILE), file).expect("written");
         fs::create_dir(home.path().join(DATA_FOLDER)).expect("made");

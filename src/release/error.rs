@@ -76,6 +76,9 @@ pub enum ReleaseError {
     /// A release stays a draft.
     #[error("release {0} stays a draft: the API does not let this user make it final")]
     NotFinal(u64),
+    /// Nobody said where openBalena is.
+    #[error("there is no openBalena to ask: no domain is set")]
+    NoAddress,
     /// The API or another server's URL is none.
     #[error("{} is not the URL of a server", quoted(.0))]
     Url(String),
@@ -120,6 +123,7 @@ impl ReleaseError {
             | ReleaseError::NothingTracked(_)
             | ReleaseError::Ambiguous { .. }
             | ReleaseError::TwoFleets
+            | ReleaseError::NoAddress
             | ReleaseError::Url(_) => Cause::Usage,
             ReleaseError::Withdrawn(_) => Cause::Content,
             ReleaseError::NotFinal(_) => Cause::Denied,
@@ -166,6 +170,9 @@ impl ReleaseError {
             ReleaseError::NoFleet(_) => "write the fleet's slug, ORGANISATION/NAME",
             ReleaseError::NothingTracked(_) => "name a release by its ID, commit or version",
             ReleaseError::TwoFleets => "name two releases of one fleet",
+            ReleaseError::NoAddress => {
+                "set BALENARC_BALENA_URL, balenaUrl in ~/.balenarc.yml, or the API's URL"
+            }
             ReleaseError::Url(_) => "write http://HOST[:PORT] or https://HOST[:PORT]",
             ReleaseError::Unreachable { .. } => "check the domain that is set, and the network",
             ReleaseError::DeltaServer(error) => return error.hint(),
@@ -207,7 +214,8 @@ impl From<ConnectionError> for ReleaseError {
             ConnectionError::Url(text) => ReleaseError::Url(text),
             ConnectionError::CaFile { path, source } => ReleaseError::File { path, source },
             ConnectionError::System(source) => ReleaseError::DeltaServer(ApiError::System(source)),
-            ConnectionError::Unreachable { server, reason } => {
+            ConnectionError::Unreachable { server, reason }
+            | ConnectionError::Nonsense { server, reason } => {
                 ReleaseError::Unreachable { api: server, reason }
             }
         }

@@ -42,6 +42,19 @@ impl Installation {
         options: PrepareOptions,
         seen: &mut dyn FnMut(&FleetUpdate),
     ) -> Result<FleetUpdate, ReleaseError> {
+        self.bound_questions(options);
+        let prepared = self.prepare_fleet_in_time(fleet, target, options, seen);
+        self.api.end_by(None);
+        prepared
+    }
+
+    fn prepare_fleet_in_time(
+        &mut self,
+        fleet: &str,
+        target: Option<&ReleaseName>,
+        options: PrepareOptions,
+        seen: &mut dyn FnMut(&FleetUpdate),
+    ) -> Result<FleetUpdate, ReleaseError> {
         let outlook = self.outlook(fleet, target)?;
         let wanted = outlook.wanted();
         let mut work = Waiting::begin(&wanted, &outlook.fleet.slug, options, self)?;

@@ -33,6 +33,9 @@ impl Installation {
     /// # Errors
     /// If a URL is none, or the file of certificates cannot be read.
     pub fn new(settings: ReleaseSettings) -> Result<Self, ReleaseError> {
+        if settings.api.is_empty() || settings.delta_server.is_empty() {
+            return Err(ReleaseError::NoAddress);
+        }
         let (server, shows_tokens) = (DeltaServer::new(&settings)?, settings.builder.is_none());
         let (api, tokens) = (Api::new(&settings)?, Tokens::default());
         Ok(Installation { api, server, settings, tokens, shows_tokens })

@@ -3,7 +3,8 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
-use crate::image::Digest;
+use crate::image::{Digest, RegistryReference};
+use crate::quote::quoted;
 
 /// An answer: a list, also of one or none.
 #[derive(Debug, Deserialize)]
@@ -200,6 +201,9 @@ fn image(row: ImageRow) -> Result<ServiceImage, String> {
     let hash = row.content_hash.filter(|hash| !hash.is_empty());
     let hash = hash.map(|hash| hash.parse().map_err(|_| format!("the content hash {hash:?}")));
     let service = row.service.into_iter().next().ok_or("an image of no service")?;
+    if !is_place(&row.location) {
+        return Err(format!("the image location {:?}", quoted(&row.location).to_string()));
+    }
     Ok(ServiceImage {
         id: row.id,
         service: service.service_name,
@@ -210,8 +214,30 @@ fn image(row: ImageRow) -> Result<ServiceImage, String> {
     })
 }
 
+/// Whether a text is a registry and a repository in it, and nothing more.
+fn is_place(location: &str) -> bool {
+    let Some((host, repository)) = location.split_once('/') else { return false };
+    let in_host = |letter: char| letter.is_ascii_alphanumeric() || "-.:[]".contains(letter);
+    let named = RegistryReference::in_registry(host, repository);
+    !host.is_empty()
+        && host.chars().all(in_host)
+        && named.is_ok_and(|named| named.repository() == repository)
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn an_image_is_in_a_repository_of_a_registry() {
+        for location in ["r.test/v2/0a", "127.0.0.1:5000/v2/0a", "[::1]:5000/v2/0a"] {
+            assert!(is_place(location), "{location}");
+        }
+        for location in
+            ["", "r.test", "/v2/a", "evil.test/../x", "u:p@evil.test/x", "r.test/v2/a:b", "r/x y"]
+        {
+            assert!(!is_place(location), "{location}");
+        }
+    }
+
     use super::*;
 
     #[test]

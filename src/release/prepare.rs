@@ -1,5 +1,7 @@
 //! Having an update's deltas made before devices ask, and letting the release out.
 
+use std::time::Instant;
+
 use super::document::{ReleaseSummary, UpdateInfo, UpdateState};
 use super::options::{Finalize, PrepareOptions};
 use super::waiting::Waiting;
@@ -26,6 +28,25 @@ impl Installation {
     /// As [`update_info`](Installation::update_info). While deltas are waited for, a delta server or an API
     /// that is away is waited for too; a delta that cannot be made is no error, its state tells.
     pub fn prepare(
+        &mut self,
+        source: &ReleaseName,
+        target: &ReleaseName,
+        options: PrepareOptions,
+        seen: &mut dyn FnMut(&UpdateInfo),
+    ) -> Result<Prepared, ReleaseError> {
+        self.bound_questions(options);
+        let prepared = self.prepare_in_time(source, target, options, seen);
+        self.api.end_by(None);
+        prepared
+    }
+
+    /// Has no question to the API take longer than the wait.
+    pub(super) fn bound_questions(&self, options: PrepareOptions) {
+        let time = options.timeout.filter(|_| options.wait);
+        self.api.end_by(time.and_then(|time| Instant::now().checked_add(time)));
+    }
+
+    fn prepare_in_time(
         &mut self,
         source: &ReleaseName,
         target: &ReleaseName,

@@ -101,7 +101,8 @@ impl fmt::Display for WatchEvent {
             Decision::WaitsForTag => {
                 out.write_str("a draft that waits for the tag remora-finalize")
             }
-            Decision::Dropped => out.write_str("no longer a good release, left alone"),
+            Decision::Dropped => out
+                .write_str("no good release (invalidated, failed, or without images), left alone"),
         }
     }
 }

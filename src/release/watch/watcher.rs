@@ -103,10 +103,7 @@ impl Watcher {
     fn read_fleets(&mut self, installation: &Installation) -> Result<(), ReleaseError> {
         let fleets = match &self.options.fleets {
             WatchedFleets::All => installation.api.fleets()?,
-            WatchedFleets::Named(names) => names
-                .iter()
-                .map(|name| installation.fleet_called(name))
-                .collect::<Result<_, _>>()?,
+            WatchedFleets::Named(names) => named(installation, names)?,
         };
         let fleets: BTreeMap<u64, Fleet> =
             fleets.into_iter().map(|fleet| (fleet.id, fleet)).collect();
@@ -222,6 +219,28 @@ impl Watcher {
         last.map(tell);
         self.works.remove(&release);
         Ok(())
+    }
+}
+
+/// The fleets of these names. One that is not there keeps none of the others back, unless none is.
+fn named(installation: &Installation, names: &[String]) -> Result<Vec<Fleet>, ReleaseError> {
+    let (mut found, mut missing) = (Vec::new(), None);
+    for name in names {
+        match installation.fleet_called(name) {
+            Ok(fleet) => found.push(fleet),
+            Err(error @ (ReleaseError::NoFleet(_) | ReleaseError::Ambiguous { .. })) => {
+                missing.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match missing {
+        Some(error) if found.is_empty() => Err(error),
+        Some(error) => {
+            tracing::warn!(%error, "the other fleets are watched");
+            Ok(found)
+        }
+        None => Ok(found),
     }
 }
 

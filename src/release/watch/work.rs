@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Decision;
 use crate::api::{PairState, PairStatus};
 use crate::release::asked::Asked;
-use crate::release::model::Fleet;
+use crate::release::model::{Fleet, Release};
 use crate::release::outlook::Outlook;
 use crate::release::{Installation, ReleaseError};
 
@@ -72,7 +72,9 @@ impl Work {
         id: u64,
         min_devices: u64,
     ) -> Result<Step, ReleaseError> {
-        let Some(release) = installation.good_release(id)? else { return Ok(Step::Gone) };
+        let Some(release) = installation.good_release(id)?.filter(has_images) else {
+            return Ok(Step::Gone);
+        };
         self.is_final = release.is_final;
         let outlook = installation.outlook_of(fleet.clone(), release, false)?;
         let outlook = outlook.for_at_least(min_devices);
@@ -96,4 +98,9 @@ impl Work {
             _ => None,
         }
     }
+}
+
+/// Whether there is anything in a release: one without images is the work of a build that went wrong.
+fn has_images(release: &Release) -> bool {
+    !release.images.is_empty()
 }

@@ -130,3 +130,15 @@ fn an_older_api_is_asked_in_its_own_version() {
     assert!(scene.prepare(&pair, options).expect("an answer").finalized);
     assert!(scene.rows().standing(pair.target).is_final);
 }
+
+#[test]
+fn an_api_that_wants_long_pauses_takes_no_longer_than_the_wait() {
+    let scene = Scene::new(&[]);
+    let pair = scene.one_pair(&Pair::similar(1, SIZE));
+    let (source, target) = names(&pair);
+    scene.rows().refuse_next(usize::MAX, 99_999);
+    let error = scene.user().prepare(&source, &target, waiting(SHORT), &mut |_| {});
+    let error = error.expect_err("no answer in time");
+    assert_eq!(error.cause(), Cause::RateLimited, "{error}");
+    scene.rows().refuse_next(0, 0);
+}

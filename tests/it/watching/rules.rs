@@ -76,7 +76,7 @@ fn a_release_that_turns_bad_meanwhile_is_left_alone() {
     until("asked", &server, || server.log().contains("asked for 1 delta"));
     scene.installation.api.openbalena.invalidate(draft.release);
     scene.installation.proxy.set(Fault::None);
-    until("dropped", &server, || server.log().contains("no longer a good release"));
+    until("dropped", &server, || server.log().contains("no good release"));
     assert!(!scene.is_final(&draft));
 }
 
@@ -105,4 +105,18 @@ fn a_key_that_the_api_does_not_take_is_told_and_may_be_mended() {
     scene.installation.write("api-key", &key);
     let second = scene.release(true);
     until("the second", &server, || scene.is_final(&second));
+}
+
+#[test]
+fn a_fleet_that_is_not_there_keeps_no_other_back_and_an_empty_release_stays_in() {
+    let mut scene = Scene::new();
+    let api = &scene.installation.api.openbalena;
+    let empty = api.release(scene.fleet, &"e".repeat(40)).draft().add();
+    let draft = scene.release(true);
+    let settings = [("REMORA_WATCH_FINALIZE", "always"), ("REMORA_WATCH", "org/none,org/fleet")];
+    let server = scene.watch(&settings);
+    until("the draft", &server, || scene.is_final(&draft));
+    until("told", &server, || server.log().contains("without images"));
+    assert!(!scene.installation.api.openbalena.standing(empty).is_final);
+    assert!(server.log().contains("org/none"), "{}", server.log());
 }
