@@ -30,8 +30,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 const RELEASES_AT_ONCE: usize = 60;
 /// Fleets whose changes are asked for in one question.
 const FLEETS_AT_ONCE: usize = 200;
-/// Devices of one fleet that are read: beyond any fleet known.
-const MAX_DEVICES: usize = 1_000_000;
+/// Rows of one kind that are read: more than any fleet known has devices.
+const MAX_ROWS: usize = 1_000_000;
 
 /// The API of one installation, asked by one user.
 #[derive(Debug)]
@@ -132,31 +132,12 @@ impl Api {
 
     /// All fleets that this user sees.
     pub(super) fn fleets(&self) -> Result<Vec<Fleet>, ReleaseError> {
-        let mut fleets: Vec<Fleet> = Vec::new();
-        loop {
-            let after = fleets.last().map_or(0, |fleet| fleet.id);
-            let page: Vec<Fleet> = self.rows(&query::fleets(after))?;
-            let more = page.len() == query::PAGE && page.last().is_some_and(|last| last.id > after);
-            fleets.extend(page);
-            if !more {
-                return Ok(fleets);
-            }
-        }
+        self.pages(query::fleets, |fleet: &Fleet| fleet.id)
     }
 
     /// The link rates that fleets are set to, by the fleets' IDs.
     pub(super) fn link_rates(&self) -> Result<Vec<FleetVariable>, ReleaseError> {
-        let mut rates: Vec<FleetVariable> = Vec::new();
-        loop {
-            let after = rates.last().map_or(0, |rate| rate.fleet);
-            let page: Vec<FleetVariable> = self.rows(&query::link_rates(after))?;
-            let more =
-                page.len() == query::PAGE && page.last().is_some_and(|last| last.fleet > after);
-            rates.extend(page);
-            if !more {
-                return Ok(rates);
-            }
-        }
+        self.pages(query::link_rates, |rate: &FleetVariable| rate.fleet)
     }
 
     /// A fleet's last releases, the newest first.
@@ -168,38 +149,21 @@ impl Api {
     pub(super) fn changed(&self, fleets: &[u64], time: &str) -> Result<Vec<Change>, ReleaseError> {
         let mut changed: Vec<Change> = Vec::new();
         for fleets in fleets.chunks(FLEETS_AT_ONCE) {
-            let mut after = 0;
-            loop {
-                let page: Vec<Change> = self.rows(&query::changed(fleets, time, after))?;
-                let last = page.last().map_or(after, |change| change.id);
-                let more = page.len() == query::PAGE && last > after;
-                changed.extend(page);
-                if !more {
-                    break;
-                }
-                after = last;
-            }
+            let query = |after| query::changed(fleets, time, after);
+            changed.extend(self.pages(query, |change: &Change| change.id)?);
         }
         Ok(changed)
     }
 
     /// All devices of a fleet.
     pub(super) fn devices(&self, fleet: u64) -> Result<Vec<Device>, ReleaseError> {
-        let mut devices: Vec<Device> = Vec::new();
-        loop {
-            let after = devices.last().map_or(0, |device| device.id);
-            let with_pins = self.version() == NEWEST;
-            let mut page: Vec<Device> = self.rows(&query::devices(fleet, after, with_pins))?;
-            if !with_pins {
-                // Version 6 calls the pin so, and has no other word for it.
-                page.iter_mut().for_each(|device| device.pinned = device.wanted);
-            }
-            let (rows, grows) = (page.len(), page.first().is_none_or(|next| next.id > after));
-            devices.extend(page);
-            if rows < query::PAGE || !grows || devices.len() > MAX_DEVICES {
-                return Ok(devices);
-            }
+        let query = |after| query::devices(fleet, after, self.version() == NEWEST);
+        let mut devices = self.pages(query, |device: &Device| device.id)?;
+        if self.version() != NEWEST {
+            // Version 6 calls the pin so, and has no other word for it.
+            devices.iter_mut().for_each(|device| device.pinned = device.wanted);
         }
+        Ok(devices)
     }
 
     /// The version of deltas that a fleet's devices ask for, as the fleet is set.
@@ -236,6 +200,25 @@ impl Api {
         match answer["token"].as_str() {
             Some(token) => Ok(Secret::new(token)),
             None => Err(self.nonsense("no token")),
+        }
+    }
+
+    /// The rows of all pages of a query, which is made anew with the `id` of the last row before.
+    fn pages<T: DeserializeOwned>(
+        &self,
+        query: impl Fn(u64) -> Query,
+        id: impl Fn(&T) -> u64,
+    ) -> Result<Vec<T>, ReleaseError> {
+        let mut rows: Vec<T> = Vec::new();
+        loop {
+            let after = rows.last().map_or(0, &id);
+            let page: Vec<T> = self.rows(&query(after))?;
+            let more =
+                page.len() == query::PAGE && page.last().is_some_and(|last| id(last) > after);
+            rows.extend(page);
+            if !more || rows.len() > MAX_ROWS {
+                return Ok(rows);
+            }
         }
     }
 
