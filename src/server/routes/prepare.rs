@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
 use super::asked::Asked;
@@ -38,15 +37,9 @@ pub(super) async fn post(
     State(service): State<Arc<Service>>,
     asked: Asked,
     request: Request,
-) -> Response {
-    let listed = async {
-        let list = PairList::read(&service, asked, request).await?;
-        of_list(&service, list).await
-    };
-    match listed.await {
-        Ok(listed) => Json(listed).into_response(),
-        Err(answer) => Answer::into_response(answer),
-    }
+) -> Result<Json<Listed>, Answer> {
+    let list = PairList::read(&service, asked, request).await?;
+    of_list(&service, list).await.map(Json)
 }
 
 /// Queues each delta of a list.

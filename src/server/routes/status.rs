@@ -80,15 +80,9 @@ pub(super) async fn post(
     State(service): State<Arc<Service>>,
     asked: Asked,
     request: Request,
-) -> Response {
-    let listed = async {
-        let list = PairList::read(&service, asked, request).await?;
-        of_list(&service, list).await
-    };
-    match listed.await {
-        Ok(listed) => Json(listed).into_response(),
-        Err(answer) => Answer::into_response(answer),
-    }
+) -> Result<Json<Listed>, Answer> {
+    let list = PairList::read(&service, asked, request).await?;
+    of_list(&service, list).await.map(Json)
 }
 
 /// The state of each delta of a list.
