@@ -61,6 +61,9 @@
 
 #[cfg(feature = "api")]
 pub mod api;
+#[cfg(feature = "builder")]
+#[allow(dead_code, reason = "put together piece by piece")]
+pub mod builder;
 mod cause;
 pub mod delta;
 mod dialect;
@@ -77,6 +80,9 @@ pub mod output;
 #[doc(hidden)]
 pub mod pack;
 pub mod progress;
+#[cfg(feature = "builder")]
+#[allow(dead_code, reason = "put together piece by piece")]
+mod project;
 mod quote;
 #[cfg(feature = "release")]
 pub mod release;
