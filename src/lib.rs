@@ -81,7 +81,7 @@ pub mod output;
 pub mod pack;
 pub mod progress;
 #[cfg(feature = "builder")]
-#[allow(dead_code, reason = "put together piece by piece")]
+#[allow(dead_code, unused_imports, reason = "put together piece by piece")]
 mod project;
 mod quote;
 #[cfg(feature = "release")]

@@ -4,3 +4,26 @@
 //! contacts anybody.
 //!
 //! Not here: how a project arrives and who may push (the builder room), and how images are built (its engines).
+
+mod buildkit;
+mod context;
+mod dockerfile;
+mod error;
+mod index;
+mod limits;
+mod path;
+mod plan;
+mod read;
+mod registry_secrets;
+mod template;
+
+pub(crate) use context::write_context;
+pub(crate) use error::{EntryProblem, Place, ProjectError, TooLarge};
+pub(crate) use index::ProjectTar;
+pub(crate) use limits::ProjectLimits;
+pub(crate) use path::ContextPath;
+pub(crate) use plan::{
+    BuildPlan, BuildSecret, Circumstances, NeedsBuildKit, Project, Service, Source,
+};
+pub(crate) use read::read_project;
+pub(crate) use registry_secrets::{RegistryLogin, RegistrySecrets};

@@ -1,7 +1,7 @@
 //! The tar room: headers of archives, read and written. Nothing else in the crate reads a header.
 //!
 //! There is one reader of headers, one walk over an archive in memory ([`Entries`]), one over an
-//! archive that is read ([`ReadEntries`]), and one writer. No content is looked at, except for the
+//! archive that is read ([`ReadEntries`]), one writer of plain files and one of trees. No content is looked at, except for the
 //! maps of files with holes.
 //!
 //! Sources: POSIX pax, "ustar Interchange Format" and "pax Extended Header"; the GNU tar manual,
@@ -25,6 +25,7 @@ mod sparse_readers;
 pub(crate) mod test_archives;
 #[cfg(test)]
 mod tests;
+mod tree_writer;
 mod walk;
 mod writer;
 
@@ -37,6 +38,7 @@ pub use read_entries::ReadEntries;
 pub use slice_entries::Entries;
 pub use source::{Forward, Seeking, Source};
 pub use sparse::{SparseMap, SparsePiece, Stretch};
+pub use tree_writer::{NewEntry, NewKind, TreeWriter};
 pub use writer::{HeaderStyle, NewFile, Writer, archive_len};
 
 /// The unit of a tar, in bytes (POSIX pax, "ustar Interchange Format").

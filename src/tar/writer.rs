@@ -9,7 +9,7 @@ use super::header::{checksums, field};
 /// Sizes below this have room in a header in octal, with a NUL after them.
 const OCTAL_SIZES: u64 = 1 << 33;
 /// The end mark (POSIX pax, "ustar Interchange Format").
-const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
+pub(super) const END: [u8; 2 * BLOCK] = [0; 2 * BLOCK];
 
 /// How much a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ fn header(file: &NewFile<'_>) -> io::Result<[u8; BLOCK]> {
 }
 
 /// Writes `number` in octal with zeros in front and a NUL at the end.
-fn put_octal(field: &mut [u8], number: u64) {
+pub(super) fn put_octal(field: &mut [u8], number: u64) {
     let width = field.len() - 1;
     field[..width].copy_from_slice(format!("{number:0width$o}").as_bytes());
 }
@@ -139,7 +139,7 @@ fn put_digits(field: &mut [u8], number: u64) {
     field[..digits.len()].copy_from_slice(digits.as_bytes());
 }
 
-fn put_size(block: &mut [u8; BLOCK], size: u64) {
+pub(super) fn put_size(block: &mut [u8; BLOCK], size: u64) {
     match size < OCTAL_SIZES {
         true => put_octal(&mut block[field::SIZE], size),
         false => put_base_256(&mut block[field::SIZE], size),
@@ -159,6 +159,11 @@ fn put_base_256(field: &mut [u8], number: u64) {
     let start = field.len() - digits.len();
     field[start..].copy_from_slice(&digits);
     field[0] |= 0x80;
+}
+
+/// Gives a ustar header its checksum.
+pub(super) fn seal(block: &mut [u8; BLOCK]) {
+    put_checksum(block, HeaderStyle::Ustar);
 }
 
 fn put_checksum(block: &mut [u8; BLOCK], style: HeaderStyle) {
