@@ -2,4 +2,5 @@
 //!
 //! Not here: what a project says (the project room), and how deltas are made (the delta server does).
 
-mod engine;
+#[doc(hidden)]
+pub mod engine;

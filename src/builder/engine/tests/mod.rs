@@ -1,0 +1,1 @@
+//! Engines that nobody runs: what is held of addresses, places, and output.
