@@ -33,6 +33,44 @@ DELTAS = {
 HOST = "registry.example.com"
 NAMES = ("0123456789abcdef" * 2, "fedcba9876543210" * 2)
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+RELEASES = {
+    "id": "17",
+    "commit": "0123456789abcdef" * 2,
+    "version": "org/fleet:1.2.3+rev4",
+    "latest": "org/fleet:latest",
+    "quotes": "o'rg/fl&eet:'",
+}
+IMAGE = {
+    "id": 4,
+    "is_a_build_of__service": [{"service_name": "web"}],
+    "is_stored_at__image_location": f"{HOST}/v2/{NAMES[0]}",
+    "content_hash": DIGEST,
+    "image_size": "123",
+}
+RELEASE = {
+    "id": 1,
+    "commit": "0123456789abcdef" * 2,
+    "raw_version": "0.0.1",
+    "status": "success",
+    "is_final": True,
+    "is_invalidated": False,
+    "belongs_to__application": {"__id": 2},
+    "release_image": [{"image": [IMAGE]}],
+    "update_timestamp": "2026-01-01T00:00:00.000Z",
+    "release_tag": [{"id": 1}],
+}
+ROWS = {
+    "releases": [RELEASE],
+    "fleets": [{"id": 2, "slug": "org/fleet", "should_be_running__release": [{"id": 1}]}],
+    "devices": [{
+        "id": 3,
+        "is_running__release": {"__id": 1},
+        "should_be_running__release": None,
+        "device_config_variable": [{"value": "3"}],
+    }],
+    "variables": [{"application": {"__id": 2}, "value": "2M"}],
+    "none": [],
+}
 QUERIES = {
     "digests": "src={0}/v2/{1}@{3}&dest={0}/v2/{2}@{3}",
     "tags": "src={0}/v2/{1}:latest&dest={0}/v2/{2}-1:latest&wait=true",
@@ -146,6 +184,10 @@ def main():
     write("round_trip", "some", bytes(range(256)) * 2)
     write("api_answer", "pairs", b'{"pairs":[{"format":"v3","status":"ready","size":1}]}')
     write("api_answer", "events", b'event: job\ndata: {"format":"v3","status":"preparing"}\n\n')
+    for name, text in RELEASES.items():
+        write("release_name", name, text.encode())
+    for name, rows in ROWS.items():
+        write("odata_answer", name, json.dumps({"d": rows}).encode())
     write("docker_archive", "one-layer", docker_archive(config))
 
 

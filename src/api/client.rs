@@ -100,7 +100,7 @@ impl Client {
     ) -> Result<Vec<PairStatus>, ApiError> {
         let response = self.send(self.request("api/v3/prepare", pairs, fleet)).await?;
         let body = response.bytes().await.map_err(|_| self.nonsense("no end"))?;
-        let reply = Reply { status: 200, retry_after: None, body: body.to_vec() };
+        let reply = Reply::new(200, body.to_vec());
         self.statuses(&reply, pairs.len())
     }
 
@@ -135,7 +135,7 @@ impl Client {
             StatusCode::OK => Ok(response),
             status => {
                 let body = response.bytes().await.unwrap_or_default().to_vec();
-                let reply = Reply { status: status.as_u16(), retry_after: None, body };
+                let reply = Reply::new(status.as_u16(), body);
                 let (server, reason) = (self.connection.name(), reply.reason());
                 Err(ApiError::Answer { server, status: reply.status, reason })
             }

@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::RETRY_AFTER;
+use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, Url};
 use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 
+use crate::quote::quoted;
 use crate::small_file::read_small_file;
 use crate::tls::{self, Trust, certificates};
 
@@ -52,6 +53,8 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     /// The pause that the server asks for.
     pub(crate) retry_after: Option<Duration>,
+    /// Where a redirect leads.
+    location: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -91,10 +94,11 @@ impl Connection {
         self.runtime.block_on(async {
             let response = self.send(request).await?;
             let status = response.status().as_u16();
-            let pause = response.headers().get(RETRY_AFTER);
-            let pause = pause.and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok());
+            let pause = text_of(response.headers(), RETRY_AFTER);
+            let pause = pause.and_then(|seconds| seconds.trim().parse().ok());
+            let location = text_of(response.headers(), LOCATION);
             let body = self.read(response, max_bytes).await?;
-            Ok(Reply { status, retry_after: pause.map(Duration::from_secs), body })
+            Ok(Reply { status, retry_after: pause.map(Duration::from_secs), location, body })
         })
     }
 
@@ -119,7 +123,8 @@ impl Connection {
 
     /// The server as errors name it: without credentials that a URL may hold.
     pub(crate) fn name(&self) -> String {
-        self.base.host_str().unwrap_or_default().to_owned()
+        let host = self.base.host_str().unwrap_or_default();
+        self.base.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// The error of an answer that makes no sense: it `has` what it should not.
@@ -139,10 +144,24 @@ impl Connection {
 }
 
 impl Reply {
+    /// An answer of which nothing else counts.
+    pub(super) fn new(status: u16, body: Vec<u8>) -> Self {
+        Reply { status, retry_after: None, location: None, body }
+    }
+
     /// The beginning of the answer as text, for an error message.
     pub(crate) fn reason(&self) -> String {
+        if let (300..400, Some(location)) = (self.status, &self.location) {
+            // What a query says may be secret.
+            let place = location.split('?').next().unwrap_or_default();
+            return format!("a redirect to {}, which is not followed", quoted(place));
+        }
         String::from_utf8_lossy(&self.body).chars().take(MAX_REASON_CHARS).collect()
     }
+}
+
+fn text_of(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
 /// The bottom of an error: all above it says no more than that a request failed.

@@ -28,7 +28,7 @@ pub enum ApiError {
     /// A delta server cannot be reached, or makes no sense.
     #[error("cannot ask the delta server {server}: {reason}")]
     Unreachable {
-        /// The server's host.
+        /// The server's host, with the port if the URL has one.
         server: String,
         /// The reason.
         reason: String,
@@ -36,7 +36,7 @@ pub enum ApiError {
     /// A delta server refuses.
     #[error("the delta server {server} answered {status}: {}", reason.trim())]
     Answer {
-        /// The server's host.
+        /// The server's host, with the port if the URL has one.
         server: String,
         /// The HTTP status.
         status: u16,

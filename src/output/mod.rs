@@ -152,7 +152,7 @@ fn replace(path: PathBuf) -> Result<Sink, OutputError> {
     let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
     temporary::remove_leftovers(&folder);
     let mut file = TemporaryFile::new_in(&folder).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => OutputError::NoFolder(folder.clone()),
+        io::ErrorKind::NotFound if !folder.exists() => OutputError::NoFolder(folder.clone()),
         _ => OutputError::io("create a file in", &folder)(error),
     })?;
     if let Ok(existing) = path.symlink_metadata() {

@@ -22,7 +22,7 @@ pub enum ReleaseError {
     /// The API does not take the token.
     #[error("{api} does not accept the token")]
     TokenRefused {
-        /// The API's host.
+        /// The API's host, with the port if the URL has one.
         api: String,
     },
     /// The token is not a user's.
@@ -85,7 +85,7 @@ pub enum ReleaseError {
     /// The API cannot be reached, or makes no sense.
     #[error("cannot ask openBalena's API at {api}: {reason}")]
     Unreachable {
-        /// The API's host.
+        /// The API's host, with the port if the URL has one.
         api: String,
         /// The reason.
         reason: String,
@@ -93,7 +93,7 @@ pub enum ReleaseError {
     /// The API refuses.
     #[error("openBalena's API at {api} answered {status}: {}", reason.trim())]
     Answer {
-        /// The API's host.
+        /// The API's host, with the port if the URL has one.
         api: String,
         /// The HTTP status.
         status: u16,

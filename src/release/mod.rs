@@ -45,6 +45,8 @@ mod document;
 mod error;
 mod fleet;
 mod fleet_document;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod installation;
 mod model;
 mod name;

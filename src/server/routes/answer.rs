@@ -23,6 +23,8 @@ pub(super) enum Answer {
     Location(String),
     /// 400: what was asked for makes no sense, or is another registry's.
     BadQuery(String),
+    /// 408, 413, 415 or 400: a request's body cannot be taken, and why.
+    BadBody(StatusCode, String),
     /// 401, 403 or 503.
     Denied(Denied),
     /// 404: the registry has no such image.
@@ -53,6 +55,7 @@ impl Answer {
             Answer::Name(_) => StatusCode::OK,
             Answer::Location(_) => StatusCode::FOUND,
             Answer::BadQuery(_) => StatusCode::BAD_REQUEST,
+            Answer::BadBody(status, _) => *status,
             Answer::Denied(denied) => denied_status(denied),
             Answer::Missing(_) => StatusCode::NOT_FOUND,
             Answer::Impossible(_) | Answer::RegistryGone => StatusCode::UNPROCESSABLE_ENTITY,
@@ -69,6 +72,7 @@ impl Answer {
             Answer::Name(_) => "name",
             Answer::Location(_) => "location",
             Answer::BadQuery(_) => "bad_query",
+            Answer::BadBody(..) => "bad_body",
             Answer::Denied(denied) => denied_label(denied),
             Answer::Missing(_) => "missing",
             Answer::Impossible(_) => "impossible",
@@ -86,9 +90,10 @@ impl Answer {
         match self {
             Answer::Name(name) => json!({ "name": name }).to_string(),
             Answer::Location(_) => String::new(),
-            Answer::BadQuery(text) | Answer::Missing(text) | Answer::Impossible(text) => {
-                text.clone()
-            }
+            Answer::BadQuery(text)
+            | Answer::BadBody(_, text)
+            | Answer::Missing(text)
+            | Answer::Impossible(text) => text.clone(),
             Answer::Denied(denied) => denied.to_string(),
             Answer::QueueFull => "too many deltas are waiting to be made".to_owned(),
             Answer::StillBuilding => "the delta is being made, ask again".to_owned(),
@@ -179,6 +184,7 @@ mod tests {
             (Answer::Name("r/a:b".to_owned()), 200, None),
             (Answer::Location("http://a/b".to_owned()), 302, Some(("location", "http://a/b"))),
             (Answer::BadQuery("no".to_owned()), 400, None),
+            (Answer::BadBody(StatusCode::PAYLOAD_TOO_LARGE, "no".to_owned()), 413, None),
             (Answer::Denied(Denied::Forbidden("no".to_owned())), 403, None),
             (Answer::Denied(too_many), 503, Some(("retry-after", "3"))),
             (Answer::Missing("no".to_owned()), 404, None),

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use axum::Json;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest as _, Request};
+use axum::http::StatusCode;
 use futures_util::{StreamExt as _, stream};
 
 use super::answer::Answer;
@@ -54,8 +56,9 @@ impl PairList {
         let mut permits = service.guard.admit(&asked.headers, asked.peer)?;
         let body = Json::<Pairs>::from_request(request, &());
         let body = tokio::time::timeout(BODY_TIME, body).await;
-        let body = body.map_err(|_| bad("the list does not come to an end"))?;
-        let Json(list) = body.map_err(|error| Answer::BadQuery(error.body_text()))?;
+        let endless = "the list does not come to an end".to_owned();
+        let body = body.map_err(|_| Answer::BadBody(StatusCode::REQUEST_TIMEOUT, endless))?;
+        let Json(list) = body.map_err(|error| unreadable(&error))?;
         if list.pairs.len() > MAX_PAIRS || list.tokens.len() > MAX_TOKENS {
             return Err(bad(&format!(
                 "there are more than {MAX_PAIRS} pairs or {MAX_TOKENS} tokens"
@@ -108,6 +111,14 @@ impl ReadPair {
     /// The repositories of both images.
     pub(super) fn repositories(&self) -> (&str, &str) {
         (&self.query.source.repository, &self.query.target.repository)
+    }
+}
+
+/// A device takes 422 for a delta that cannot be made: nothing else may be answered so.
+fn unreadable(error: &JsonRejection) -> Answer {
+    match error.status() {
+        StatusCode::UNPROCESSABLE_ENTITY => Answer::BadQuery(error.body_text()),
+        status => Answer::BadBody(status, error.body_text()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Ctrl-C and kill: the process ends with the shell's code for it and leaves nothing half-written.
 
 use std::io::{Read as _, Write as _};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -10,6 +10,15 @@ use super::Sandbox;
 fn send(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
     kill_process(pid, signal).expect("sent");
+}
+
+/// `remora` with these arguments, to which every signal comes: what starts the tests (`nohup`, a job in the background)
+/// may ignore some, and processes inherit that.
+fn interruptible(sandbox: &Sandbox, arguments: &str) -> Command {
+    let mut command = sandbox.program("env");
+    command.args(["--default-signal=HUP,INT,QUIT,TERM", env!("CARGO_BIN_EXE_remora")]);
+    command.args(arguments.split_whitespace());
+    command
 }
 
 fn assert_ended(sandbox: &Sandbox, child: Child, code: i32) {
@@ -27,7 +36,7 @@ fn ctrl_c_while_an_image_comes_in_leaves_nothing() {
     let sandbox = Sandbox::new();
     sandbox.create_delta();
     let arguments = "apply docker-archive:- oci:delta --output docker-archive:out.tar";
-    let mut child = sandbox.command(arguments).stdin(Stdio::piped()).spawn().expect("runs");
+    let mut child = interruptible(&sandbox, arguments).stdin(Stdio::piped()).spawn().expect("runs");
     let archive = std::fs::read(sandbox.path("thermostat-1.0.tar")).expect("fixture");
     // More than a pipe holds: when it is written, the process is reading. The pipe stays open.
     let mut stdin = child.stdin.take().expect("piped");
@@ -43,7 +52,8 @@ fn a_lost_terminal_and_quit_end_it_as_a_kill_does() {
     for (signal, code) in [(Signal::HUP, 129), (Signal::QUIT, 131)] {
         let sandbox = Sandbox::new();
         let arguments = "create docker-archive:- oci:thermostat:1.1 --output docker-archive:out";
-        let mut child = sandbox.command(arguments).stdin(Stdio::piped()).spawn().expect("runs");
+        let mut child =
+            interruptible(&sandbox, arguments).stdin(Stdio::piped()).spawn().expect("runs");
         let archive = archive(&sandbox).expect("fixture");
         let mut stdin = child.stdin.take().expect("piped");
         stdin.write_all(&archive[..200_000]).expect("read at the other end");
@@ -82,7 +92,7 @@ fn a_kill_while_an_image_goes_out_leaves_nothing() {
     let sandbox = Sandbox::new();
     sandbox.create_delta();
     let arguments = "apply oci:thermostat:1.0 oci:delta --output docker-archive:- --quiet";
-    let mut child = sandbox.command(arguments).spawn().expect("runs");
+    let mut child = interruptible(&sandbox, arguments).spawn().expect("runs");
     // Less than the image: the process goes on writing until the pipe is full. Its layers are
     // temporary files at this moment.
     let mut stdout = child.stdout.take().expect("piped");
@@ -100,7 +110,7 @@ fn ctrl_c_while_a_layout_is_written_leaves_it_as_it_was() {
     let layout = std::fs::File::open(sandbox.path("delta")).expect("folder");
     layout.lock().expect("locked");
     let arguments = "apply oci:thermostat:1.0 oci:delta --output oci:delta:new";
-    let mut child = sandbox.command(arguments).spawn().expect("runs");
+    let mut child = interruptible(&sandbox, arguments).spawn().expect("runs");
     wait_until_blocked_on_lock(&mut child);
     send(&child, Signal::INT);
     assert_ended(&sandbox, child, 130);

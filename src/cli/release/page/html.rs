@@ -202,6 +202,10 @@ fn cost_of(pair: &FleetPair) -> Cost {
 
 fn saved(now: u64, pull: u64) -> String {
     match pull.checked_sub(now) {
+        // Of what is not all, no rounding makes all.
+        Some(saved) if now > 0 && now * 200 < pull => {
+            format!("{} %", (10_000.0 * saved as f64 / pull as f64).min(9_999.0).floor() / 100.0)
+        }
         Some(saved) if saved > 0 => format!("{:.0} %", 100.0 * saved as f64 / pull as f64),
         _ => "nothing".to_owned(),
     }
