@@ -67,7 +67,7 @@ pub mod builder;
 mod cause;
 pub mod delta;
 mod dialect;
-#[cfg(any(feature = "cli", feature = "server"))]
+#[cfg(any(feature = "cli", feature = "serving"))]
 #[doc(hidden)]
 pub mod end_signals;
 mod error;
@@ -90,6 +90,8 @@ mod remedy;
 pub mod rootfs;
 #[cfg(feature = "server")]
 pub mod server;
+#[cfg(feature = "serving")]
+mod serving;
 #[doc(hidden)]
 pub mod small_file;
 mod space;

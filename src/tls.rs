@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-#[cfg(feature = "server")]
+#[cfg(feature = "serving")]
 use rustls::ServerConfig;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
@@ -77,7 +77,7 @@ pub(crate) fn client(trust: Trust<'_>, identity: Option<Identity>) -> Result<Cli
 ///
 /// # Errors
 /// If the identity can't be used.
-#[cfg(feature = "server")]
+#[cfg(feature = "serving")]
 pub(crate) fn server(identity: Identity, protocols: &[&[u8]]) -> Result<ServerConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)

@@ -1,33 +1,22 @@
 //! What can go wrong with the server itself; what can go wrong with one delta is its job's failure.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::access::AccessError;
 use crate::image::ImageError;
 use crate::output::OutputError;
+use crate::serving::{self, ServingError};
 use crate::store::StoreError;
-use crate::temporary::has_no_locks;
 use crate::{Cause, ErrorKind, Remedy};
 
 /// Why the server cannot start, or cannot go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
-    /// Another server works in the data folder.
-    #[error("another server uses the folder {}", .0.display())]
-    InUse(PathBuf),
-    /// A file or folder of the server could not be used.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// The action that failed, as a verb.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    /// The server cannot be one, whatever it serves.
+    #[error(transparent)]
+    Serving(#[from] ServingError),
     /// The database of the jobs could not be used.
     #[error("cannot {action} the database {}: {reason}", path.display())]
     Database {
@@ -49,14 +38,6 @@ pub enum ServerError {
         /// Why not.
         reason: String,
     },
-    /// The address to listen on cannot be had.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address and port.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
     /// The server cannot decide who may use it.
     #[error("{0}")]
     Access(String),
@@ -66,9 +47,6 @@ pub enum ServerError {
     /// The store of layers cannot be used.
     #[error(transparent)]
     Store(Box<StoreError>),
-    /// The system refuses threads, signals or randomness.
-    #[error("the system refuses what a server needs: {0}")]
-    System(io::Error),
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
@@ -78,16 +56,12 @@ impl ServerError {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
-            ServerError::InUse(_) => Cause::InUse,
-            ServerError::Io { source, .. } | ServerError::Listen { source, .. } => {
-                Cause::of_io(source)
-            }
+            ServerError::Serving(error) => error.cause(),
             ServerError::Database { .. } | ServerError::Artifacts { .. } => Cause::Disk,
             ServerError::Access(_) => Cause::Usage,
             ServerError::Image(error) => error.cause(),
             ServerError::Store(error) => error.cause(),
             ServerError::Output(error) => error.cause(),
-            ServerError::System(_) => Cause::Resources,
             ServerError::Stopping => Cause::Passing,
         }
     }
@@ -103,10 +77,7 @@ impl ServerError {
             ServerError::Store(error) => error.remedy(),
             ServerError::Image(error) => error.remedy(),
             ServerError::Access(_) => Some(Remedy::TokenSettings),
-            ServerError::Listen { .. } => Some(Remedy::OtherListenAddress),
-            ServerError::Io { action: "lock", source, .. } if has_no_locks(source) => {
-                Some(Remedy::LocalStore)
-            }
+            ServerError::Serving(error) => error.remedy(),
             _ => None,
         }
     }
@@ -114,11 +85,7 @@ impl ServerError {
     /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            ServerError::InUse(_) => "stop it, or give this one a folder of its own".into(),
-            ServerError::Io { .. } => {
-                "see that the folder is there, that it may be written to, and that the disk has room"
-                    .into()
-            }
+            ServerError::Serving(error) => return error.hint(),
             ServerError::Database { .. } => {
                 "see that the disk has room; a damaged database may be deleted: \
                  what was made is found again by its tag, or made again"
@@ -130,10 +97,7 @@ impl ServerError {
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
             ServerError::Output(error) => return error.hint(),
-            ServerError::Access(_)
-            | ServerError::Listen { .. }
-            | ServerError::System(_)
-            | ServerError::Stopping => return None,
+            ServerError::Access(_) | ServerError::Stopping => return None,
         })
     }
 }
@@ -157,8 +121,13 @@ impl From<StoreError> for ServerError {
     }
 }
 
-/// Makes a [`ServerError::Io`] of an I/O error: `.map_err(io_error("write", path))`.
+/// Makes a [`ServerError`] of an I/O error: `.map_err(io_error("write", path))`.
 pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ServerError {
-    let path = path.to_owned();
-    move |source| ServerError::Io { action, path, source }
+    let error = serving::io_error(action, path);
+    move |source| ServerError::Serving(error(source))
+}
+
+/// The system refuses what a server needs.
+pub(super) fn system_error(error: io::Error) -> ServerError {
+    ServerError::Serving(ServingError::System(error))
 }

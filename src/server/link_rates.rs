@@ -34,7 +34,7 @@ impl LinkRates {
     /// Reads the file for the first time.
     ///
     /// # Errors
-    /// [`ServerError::Io`] if the file can't be read or a line of it is wrong.
+    /// [`ServerError::Serving`] if the file can't be read or a line of it is wrong.
     pub(super) fn open(file: &LinkRateFile) -> Result<Self, ServerError> {
         let rules = read(file).map_err(io_error("read", &file.path))?;
         let known = Mutex::new(Known { rules, trouble: None });

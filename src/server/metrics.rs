@@ -17,11 +17,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::build::{Blame, Built, BuiltPlace};
-use super::connections::ConnectionCounts;
 use super::housekeeping::DiskUse;
 use super::jobs::{JobCounts, JobEvent, JobStatus};
 use crate::Dialect;
 use crate::release::watch::Decision;
+use crate::serving::ConnectionCounts;
 
 /// Seconds that answers take: what is ready in milliseconds, the rest as long as polls are held.
 const ANSWER_BUCKETS: [f64; 12] =

@@ -9,15 +9,12 @@
 mod access;
 mod artifacts;
 mod build;
-mod connections;
 mod error;
 mod fleet_links;
-mod folder_lock;
 mod housekeeping;
 mod images;
 mod jobs;
 mod link_rates;
-mod listen;
 mod memory;
 mod metrics;
 mod pair;
@@ -25,13 +22,13 @@ mod routes;
 mod run;
 mod settings;
 mod start;
-mod tls;
 mod watching;
 
 pub use crate::api::{DeltaQuery, ImageVersion, NamedImage, QueryError};
+pub use crate::serving::{Ended, ListenSettings, ServingError, TlsFiles};
 pub use error::ServerError;
-pub use run::{Ended, run};
+pub use run::run;
 pub use settings::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
-    ServerSettings, TlsFiles, WatchSettings, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, ServerSettings,
+    WatchSettings, WorkSettings,
 };

@@ -7,13 +7,10 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use super::ServerError;
 use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
 use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
-use super::connections::Connections;
-use super::error::io_error;
+use super::error::{io_error, system_error};
 use super::fleet_links::FleetLinks;
 use super::housekeeping::Housekeeping;
 use super::images::{Images, RegistryBuilder};
@@ -24,6 +21,7 @@ use super::settings::{AccessRules, DataSettings, ServerSettings};
 use super::watching;
 use crate::Dialect;
 use crate::output::Output;
+use crate::serving::Door;
 use crate::small_file::read_small_file;
 use crate::store::Store;
 
@@ -70,8 +68,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         artifacts,
         housekeeping: Arc::new(housekeeping),
         metrics: Metrics::new(),
-        connections: Connections::new(&settings.listen),
-        stopping: CancellationToken::new(),
+        door: Door::new(settings.listen.clone()),
         settings,
     });
     attend(&service);
@@ -148,7 +145,7 @@ fn kept_key(data: &DataSettings) -> Result<Vec<u8>, ServerError> {
         Err(error) => return Err(io_error("read", &path)(error)),
     }
     let mut key = vec![0; KEY_BYTES];
-    getrandom::fill(&mut key).map_err(|error| ServerError::System(io::Error::other(error)))?;
+    getrandom::fill(&mut key).map_err(|error| system_error(io::Error::other(error)))?;
     write_key(&path, &key)?;
     Ok(key)
 }

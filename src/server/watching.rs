@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::ServerError;
+use super::error::system_error;
 use super::fleet_links::FleetLinks;
 use super::routes::{OwnDeltas, Service};
 use super::settings::WatchSettings;
@@ -21,7 +22,7 @@ pub(super) fn start(service: &Arc<Service>, links: Arc<FleetLinks>) -> Result<()
     let (service, runtime) = (Arc::clone(service), Handle::current());
     let thread = std::thread::Builder::new().name("watch".into());
     let run = move || while life(&settings, &service, &links, &runtime) {};
-    thread.spawn(run).map(drop).map_err(ServerError::System)
+    thread.spawn(run).map(drop).map_err(system_error)
 }
 
 /// Watches until the server stops; `true`: nothing can come of it at the moment.
@@ -33,7 +34,7 @@ fn life(
 ) -> bool {
     let connect = || connect(settings, service, runtime);
     let mut pause = |time: Duration| {
-        let stopped = async { tokio::time::timeout(time, service.stopping.cancelled()).await };
+        let stopped = async { tokio::time::timeout(time, service.door.stopping.cancelled()).await };
         runtime.block_on(stopped).is_err()
     };
     let mut told = |news: WatchNews<'_>| match news {

@@ -9,10 +9,11 @@ use http::HeaderMap;
 use super::claims::Claims;
 use super::credential::{BuilderSecret, Credential};
 use super::networks::Networks;
-use super::rate::{Asker, RateLimit, network_of};
+use super::rate::{Asker, RateLimit};
 use super::strangers::Strangers;
 use super::token::{TokenError, Verifier};
 use super::{AccessError, AccessSettings, Caller, Denied, Permits};
+use crate::serving::network_of;
 
 /// Decides who may. Cheap enough for an async thread: a signature check for each new token, and once
 /// a second a `stat` of the key files. Notes the caller in the current span, so that all that is

@@ -36,7 +36,6 @@ pub(crate) use denied::Denied;
 pub(crate) use download_url::DownloadSigner;
 pub(crate) use guard::Guard;
 pub(crate) use permits::Permits;
-pub(super) use rate::network_of;
 pub(crate) use settings::{
     AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,
 };

@@ -11,6 +11,7 @@ use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
 
 use super::RateSettings;
+use crate::serving::network_of;
 
 /// Whoever is counted falls into one of this many slots, at about 40 bytes each. Two of ten thousand
 /// active tokens share one with a chance of 1 %, and then their allowance; nobody can choose to share
@@ -76,14 +77,6 @@ impl Asker<'_> {
             Asker::Address(address) => Asker::Address(network_of(address)),
             other @ Asker::Subject(_) => other,
         }
-    }
-}
-
-/// The first address of the network that counts as one.
-pub(in crate::server) fn network_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
-        address @ IpAddr::V4(_) => address,
     }
 }
 

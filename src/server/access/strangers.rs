@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::RateSettings;
-use super::rate::{Asker, RateLimit, network_of};
+use super::rate::{Asker, RateLimit};
+use crate::serving::network_of;
 
 /// How many times more signatures than failures an address may have checked once it failed too
 /// often. A device with a new token may share the address with whoever fails, and is let in; forged

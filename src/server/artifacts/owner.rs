@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::output::Output;
 use crate::server::ServerError;
-use crate::server::error::io_error;
+use crate::server::error::{io_error, system_error};
 use crate::small_file::read_small_file;
 
 /// The file of the scratch folder that keeps the name from one start to the next.
@@ -38,7 +38,7 @@ fn unusable(path: &Path) -> ServerError {
 
 fn make(path: &Path) -> Result<String, ServerError> {
     let mut bytes = [0; NAME_BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| ServerError::System(io::Error::other(error)))?;
+    getrandom::fill(&mut bytes).map_err(|error| system_error(io::Error::other(error)))?;
     let name = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let mut output = Output::open(path).map_err(ServerError::Output)?;
     io::Write::write_all(&mut output, name.as_bytes()).map_err(io_error("write", path))?;

@@ -17,7 +17,7 @@ use super::failure::failure;
 use super::owner::owner;
 use crate::server::ServerError;
 use crate::server::error::io_error;
-use crate::server::folder_lock::FolderLock;
+use crate::serving::FolderLock;
 use crate::temporary::{PREFIX, SUFFIX, TemporaryFile};
 
 /// Pieces of an upload: S3 takes 10,000 of at least 5 MiB.

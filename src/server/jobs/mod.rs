@@ -63,8 +63,9 @@ use self::ticket::Waiter;
 use self::writer::Writer;
 use super::ServerError;
 use super::build::Builder;
-use super::folder_lock::FolderLock;
+use super::error::system_error;
 use super::pair::Pair;
+use crate::serving::FolderLock;
 
 /// Kept from the time that [`Jobs::stop`] has, for builds that were told to stop to do so.
 const STOP_TIME: Duration = Duration::from_secs(2);
@@ -102,7 +103,7 @@ impl Jobs {
         lock: FolderLock,
     ) -> Result<Arc<Self>, ServerError> {
         let records = ledger.load().await?;
-        priority::start_computing_threads().map_err(ServerError::System)?;
+        priority::start_computing_threads().map_err(system_error)?;
         let (writer, write) = Writer::new(ledger);
         let mut table = Table::new(settings, writer);
         table.restore(records);

@@ -106,7 +106,7 @@ async fn held(service: &Service, format: Dialect, wanted: Wanted) -> Answer {
     let deliver = timeout_at(Instant::now() + time, deliver(service, format, &wanted));
     tokio::select! {
         answer = deliver => answer.unwrap_or(Answer::StillBuilding),
-        () = service.stopping.cancelled() => Answer::Stopping,
+        () = service.door.stopping.cancelled() => Answer::Stopping,
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
         return refusal(denied);
     }
     let receiver = service.jobs.events();
-    let stopping = service.stopping.clone().cancelled_owned();
+    let stopping = service.door.stopping.clone().cancelled_owned();
     let events = events(service, receiver).take_until(stopping);
     let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
     Sse::new(events).keep_alive(alive).into_response()

@@ -58,7 +58,8 @@ pub(super) async fn readyz(State(service): State<Arc<Service>>) -> Response {
     let Ok((registry, database)) = tokio::time::timeout(CHECK_TIME, checks).await else {
         return unready("the checks take too long\n".to_owned());
     };
-    let stopping = service.stopping.is_cancelled().then(|| "the server is stopping".to_owned());
+    let stopping =
+        service.door.stopping.is_cancelled().then(|| "the server is stopping".to_owned());
     let problems: Vec<String> =
         [registry, database, disk(&service), stopping].into_iter().flatten().collect();
     match problems.is_empty() {

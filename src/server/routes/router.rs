@@ -18,10 +18,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::answer::Answer;
 use super::metrics::Counted;
-use super::request_id::RequestId;
 use super::service::Service;
-use super::{delta, download, events, health, host, metrics, openapi, prepare, status};
+use super::{delta, download, events, health, metrics, openapi, prepare, status};
+use crate::serving::{RequestId, host_problem};
 
 /// Bytes of a request's body: thousands of pairs to prepare.
 const MAX_BODY_BYTES: usize = 1 << 20;
@@ -60,8 +61,8 @@ async fn every_request(
 ) -> Response {
     let (id, counted) = (RequestId::of(&request), Counted::begin(&request));
     let span = id.span(&request);
-    let answer = match host::refused(&request) {
-        Some(refused) => future::ready(Ok(refused.into_response())).left_future(),
+    let answer = match host_problem(&request) {
+        Some(problem) => future::ready(Ok(unclear(problem))).left_future(),
         None => span.in_scope(|| next.call(request)).right_future(),
     };
     let ended = async {
@@ -91,13 +92,17 @@ fn work() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(health::readyz))
 }
 
+fn unclear(problem: &str) -> Response {
+    Answer::BadQuery(problem.to_owned()).into_response()
+}
+
 async fn nowhere() -> Response {
     (StatusCode::NOT_FOUND, "there is nothing here\n").into_response()
 }
 
 /// The answer where a handler panicked. What it was is in the log already.
 fn defect(_panic: Box<dyn Any + Send + 'static>) -> Response {
-    super::answer::Answer::Defect.into_response()
+    Answer::Defect.into_response()
 }
 
 #[cfg(test)]

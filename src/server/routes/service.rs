@@ -2,16 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::server::access::{DownloadSigner, Guard};
 use crate::server::artifacts::Artifacts;
-use crate::server::connections::Connections;
 use crate::server::housekeeping::Housekeeping;
 use crate::server::images::Images;
 use crate::server::jobs::Jobs;
 use crate::server::metrics::Metrics;
 use crate::server::settings::ServerSettings;
+use crate::serving::Door;
 
 /// The server's parts, shared by all requests.
 pub(crate) struct Service {
@@ -23,9 +21,7 @@ pub(crate) struct Service {
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) housekeeping: Arc<Housekeeping>,
     pub(crate) metrics: Metrics,
-    pub(crate) connections: Arc<Connections>,
-    /// Cancelled when the server stops: whoever waits is answered at once.
-    pub(crate) stopping: CancellationToken,
+    pub(crate) door: Door,
 }
 
 impl Service {

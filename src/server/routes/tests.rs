@@ -16,6 +16,7 @@ use super::router::{documented, router};
 use crate::server::access::Denied;
 use crate::server::settings::*;
 use crate::server::start;
+use crate::serving::ListenSettings;
 
 /// Nobody listens on the first port.
 const REGISTRY: &str = "127.0.0.1:1";

@@ -8,6 +8,7 @@ use std::path::Path;
 use futures_util::TryStreamExt as _;
 
 use super::*;
+use crate::serving::ServingError;
 
 const LONG: Duration = Duration::from_secs(3600);
 
@@ -93,7 +94,7 @@ async fn what_a_killed_server_was_writing_goes_and_what_it_published_stays() {
     assert!(artifacts.get(&key).await.unwrap().is_some());
     assert!(!folder.path().join("v2/.remora-x.tmp").exists());
     let second = Artifacts::open(&ArtifactPlace::Folder(folder.path().join("v2")), Duration::ZERO);
-    assert!(matches!(second, Err(ServerError::InUse(_))));
+    assert!(matches!(second, Err(ServerError::Serving(ServingError::InUse(_)))));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use super::{ask, built, open, pair, release, settings, until};
 use crate::server::ServerError;
 use crate::server::build::{Blame, Built, BuiltPlace};
 use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome};
+use crate::serving::ServingError;
 
 #[tokio::test]
 async fn after_a_kill_every_job_ends_and_none_is_repeated() {
@@ -105,7 +106,7 @@ async fn a_folder_has_one_server() {
     let jobs = open(settings(folder.path()), &fake).await;
     jobs.check().await.expect("writable");
     let second = Jobs::open(settings(folder.path()), fake.clone()).await;
-    assert!(matches!(second, Err(ServerError::InUse(_))));
+    assert!(matches!(second, Err(ServerError::Serving(ServingError::InUse(_)))));
     drop(jobs);
     open(settings(folder.path()), &fake).await;
 }

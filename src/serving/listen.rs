@@ -12,9 +12,10 @@ use axum_server::accept::DefaultAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use tokio_util::sync::CancellationToken;
 
-use super::connections::{Admitting, Plain, Watching};
-use super::routes::{Service, figures, router};
+use super::connections::{Admitting, ConnectionCounts, Connections, Plain, Watching};
+use super::settings::ListenSettings;
 use super::tls;
 
 /// How long a client may take to send the head of a request, and to begin the next one. Devices are on
@@ -27,6 +28,26 @@ const PING_TIME: Duration = Duration::from_secs(20);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 /// Requests that one HTTP/2 connection may have open: a proxy carries those of many devices.
 const MAX_STREAMS: u32 = 4_096;
+
+/// The way into a server.
+pub(crate) struct Door {
+    pub(crate) settings: ListenSettings,
+    /// Cancelled when the server stops: whoever waits is answered at once.
+    pub(crate) stopping: CancellationToken,
+    connections: Arc<Connections>,
+}
+
+impl Door {
+    pub(crate) fn new(settings: ListenSettings) -> Self {
+        let connections = Connections::new(&settings);
+        Door { settings, stopping: CancellationToken::new(), connections }
+    }
+
+    /// What happened to connections so far.
+    pub(crate) fn counts(&self) -> ConnectionCounts {
+        self.connections.counts()
+    }
+}
 
 /// The handles that end what listens.
 #[derive(Clone)]
@@ -54,20 +75,21 @@ pub(super) struct NoListener {
     pub(super) source: io::Error,
 }
 
-/// Answers requests until the handles are told to stop.
+/// Answers requests with `app`, and what is asked on the figures' own address with `figures`, until the handles are told
+/// to stop.
 pub(super) async fn answer(
-    service: &Arc<Service>,
+    door: &Door,
+    app: Router,
+    figures: Router,
     certificate: Option<RustlsConfig>,
     handles: Handles,
 ) -> Result<(), NoListener> {
-    let listen = &service.settings.listen;
-    let requests = answer_requests(service, certificate, handles.requests);
-    let requests = failing_at(listen.address, requests);
-    match listen.metrics {
+    let requests = answer_requests(door, app, certificate, handles.requests);
+    let requests = failing_at(door.settings.address, requests);
+    match door.settings.metrics {
         None => requests.await,
         Some(address) => {
-            let app = figures(Arc::clone(service));
-            let figures = failing_at(address, plain(service, address, app, handles.figures));
+            let figures = failing_at(address, plain(door, address, figures, handles.figures));
             tokio::try_join!(requests, figures).map(drop)
         }
     }
@@ -81,42 +103,42 @@ async fn failing_at(
 }
 
 async fn answer_requests(
-    service: &Arc<Service>,
+    door: &Door,
+    app: Router,
     certificate: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let app = router(Arc::clone(service));
     tokio::spawn(announce(handle.clone(), certificate.is_some()));
-    let listen = &service.settings.listen;
+    let listen = &door.settings;
     let Some((certificate, files)) = certificate.zip(listen.tls.clone()) else {
-        return plain(service, listen.address, app, handle).await;
+        return plain(door, listen.address, app, handle).await;
     };
-    let fresh = tls::keep_fresh(certificate.clone(), files, service.stopping.clone());
+    let fresh = tls::keep_fresh(certificate.clone(), files, door.stopping.clone());
     tokio::spawn(fresh);
     let acceptor = RustlsAcceptor::new(certificate).acceptor(DefaultAcceptor::new());
     let mut server = axum_server::bind(listen.address).acceptor(Watching(acceptor));
     limit(server.http_builder());
-    server.handle(handle).serve(admitting(service, app)).await
+    server.handle(handle).serve(admitting(door, app)).await
 }
 
 async fn plain(
-    service: &Service,
+    door: &Door,
     address: SocketAddr,
     app: Router,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
     let mut server = axum_server::bind(address).acceptor(Watching(Plain));
     limit(server.http_builder());
-    server.handle(handle).serve(admitting(service, app)).await
+    server.handle(handle).serve(admitting(door, app)).await
 }
 
 /// The app for as many clients as there may be.
 fn admitting(
-    service: &Service,
+    door: &Door,
     app: Router,
 ) -> Admitting<IntoMakeServiceWithConnectInfo<Router, SocketAddr>> {
     let make = app.into_make_service_with_connect_info();
-    Admitting::new(Arc::clone(&service.connections), make)
+    Admitting::new(Arc::clone(&door.connections), make)
 }
 
 /// Sets what a connection may cost.

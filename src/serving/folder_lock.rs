@@ -4,21 +4,20 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use super::ServerError;
-use super::error::io_error;
+use super::error::{ServingError, io_error};
 
 /// The file that is locked.
 const NAME: &str = "lock";
 
 /// Keeps other servers away from a folder. The lock goes with the process, however it ends.
 #[derive(Debug)]
-pub(super) struct FolderLock {
+pub(crate) struct FolderLock {
     _file: File,
 }
 
 impl FolderLock {
     /// Takes the folder, which is created (mode 0700) where it does not exist.
-    pub(super) fn take(folder: &Path) -> Result<Self, ServerError> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, ServingError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700).create(folder).map_err(io_error("create", folder))?;
         let path = folder.join(NAME);
@@ -26,7 +25,7 @@ impl FolderLock {
         let file = file.map_err(io_error("open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(FolderLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(ServerError::InUse(folder.to_owned())),
+            Err(TryLockError::WouldBlock) => Err(ServingError::InUse(folder.to_owned())),
             Err(TryLockError::Error(error)) => Err(io_error("lock", &path)(error)),
         }
     }
@@ -44,7 +43,7 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let folder = parent.path().join("new/data");
         let lock = FolderLock::take(&folder).expect("free");
-        assert!(matches!(FolderLock::take(&folder), Err(ServerError::InUse(_))));
+        assert!(matches!(FolderLock::take(&folder), Err(ServingError::InUse(_))));
         drop(lock);
         FolderLock::take(&folder).expect("free again");
     }

@@ -5,13 +5,10 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Version};
 
-use super::answer::Answer;
-
-/// The answer to a request that names no host, or several: 400 (RFC 9112, section 3.2). A proxy and the
+/// The fault of a request that names no host, or several; 400 is the answer (RFC 9112, section 3.2). A proxy and the
 /// server may not take the same one for the right one.
-pub(super) fn refused(request: &Request) -> Option<Answer> {
-    let problem = problem(request.version(), request.headers());
-    problem.map(|problem| Answer::BadQuery(problem.to_owned()))
+pub(crate) fn host_problem(request: &Request) -> Option<&'static str> {
+    problem(request.version(), request.headers())
 }
 
 fn problem(version: Version, headers: &HeaderMap) -> Option<&'static str> {

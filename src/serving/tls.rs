@@ -9,8 +9,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use rustls::ServerConfig;
 use tokio_util::sync::CancellationToken;
 
-use super::ServerError;
-use super::error::io_error;
+use super::error::{ServingError, io_error};
 use super::settings::TlsFiles;
 use crate::small_file::read_small_file;
 use crate::tls::{self, Identity};
@@ -25,11 +24,11 @@ const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Reads the certificate and its key.
-pub(super) fn load(files: &TlsFiles) -> Result<RustlsConfig, ServerError> {
+pub(super) fn load(files: &TlsFiles) -> Result<RustlsConfig, ServingError> {
     Ok(RustlsConfig::from_config(read(files)?))
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServerError> {
+fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, ServingError> {
     let read = |path: &Path| read_small_file(path, MAX_FILE_BYTES).map_err(io_error("read", path));
     let (chain, key) = (read(&files.certificate)?, read(&files.key)?);
     let unusable = |error: rustls::Error| {

@@ -16,11 +16,11 @@ const MAX_SHOWN: usize = 200;
 
 /// The name of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct RequestId(String);
+pub(crate) struct RequestId(String);
 
 impl RequestId {
     /// The client's own, if it is one that can stand in a log; otherwise a new one.
-    pub(super) fn of(request: &Request) -> Self {
+    pub(crate) fn of(request: &Request) -> Self {
         let given = request.headers().get(HEADER).and_then(|value| value.to_str().ok());
         let harmless = |text: &&str| {
             !text.is_empty()
@@ -43,13 +43,13 @@ fn shown(path: &str) -> &str {
 
 impl RequestId {
     /// What is logged meanwhile stands under this name.
-    pub(super) fn span(&self, request: &Request) -> Span {
+    pub(crate) fn span(&self, request: &Request) -> Span {
         let (method, path) = (request.method(), shown(request.uri().path()));
         tracing::info_span!("request", id = self.0, %method, path, caller = field::Empty)
     }
 
     /// Repeats the name in the answer.
-    pub(super) fn name(&self, answer: &mut Response) {
+    pub(crate) fn name(&self, answer: &mut Response) {
         if let Ok(value) = HeaderValue::from_str(&self.0) {
             answer.headers_mut().insert(HEADER, value);
         }

@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::time::Instant;
 
-use crate::server::access::network_of;
-use crate::server::settings::ListenSettings;
+use crate::serving::network::network_of;
+use crate::serving::settings::ListenSettings;
 
 /// Beyond the limit so many more connections are let in, to be told that there are too many; of few an
 /// eighth.

@@ -15,5 +15,6 @@ mod service;
 mod stream;
 
 pub(super) use self::accept::{Admitting, Watching};
-pub(super) use self::admission::{ConnectionCounts, Connections};
+pub(crate) use self::admission::ConnectionCounts;
+pub(super) use self::admission::Connections;
 pub(super) use self::plain::Plain;
