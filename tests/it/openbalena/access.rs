@@ -6,6 +6,9 @@ use serde_json::json;
 use super::OpenBalena;
 use crate::scripted_server::Reply;
 
+/// Whose a device's key is: no user's name.
+const OF_A_DEVICE: &str = "";
+
 #[derive(Default)]
 pub(super) struct Access {
     users: Vec<User>,
@@ -56,6 +59,14 @@ impl OpenBalena {
         text
     }
 
+    /// A device's key: it is somebody, but no user.
+    pub(crate) fn device_key(&self) -> String {
+        let tokens = &mut self.lock().access.tokens;
+        let text = format!("{:0>32}", format!("device{}", tokens.len()));
+        tokens.push(Token { text: text.clone(), user: OF_A_DEVICE.to_owned(), expires: None });
+        text
+    }
+
     /// From now on a token is nobody's.
     pub(crate) fn revoke(&self, token: &str) {
         self.lock().access.tokens.retain(|known| known.text != token);
@@ -64,12 +75,20 @@ impl OpenBalena {
 
 impl Access {
     pub(super) fn user(&self, authorization: &str) -> Option<&User> {
+        let token = self.token(authorization)?;
+        self.users.iter().find(|user| user.name == token.user)
+    }
+
+    pub(super) fn is_device(&self, authorization: &str) -> bool {
+        self.token(authorization).is_some_and(|token| token.user == OF_A_DEVICE)
+    }
+
+    fn token(&self, authorization: &str) -> Option<&Token> {
         let given = authorization.strip_prefix("Bearer ")?;
         let now = now();
-        let token = self.tokens.iter().find(|token| {
-            token.text == given && token.expires.is_none_or(|expires| expires > now)
-        })?;
-        self.users.iter().find(|user| user.name == token.user)
+        self.tokens
+            .iter()
+            .find(|token| token.text == given && token.expires.is_none_or(|expires| expires > now))
     }
 }
 
@@ -81,6 +100,10 @@ pub(super) fn whoami(user: Option<&User>) -> Reply {
         })
     };
     answered(user.map(answer))
+}
+
+pub(super) fn device_whoami() -> Reply {
+    Reply::ok(json!({ "id": 1, "actorType": "device", "actorTypeId": 1 }).to_string())
 }
 
 pub(super) fn old_whoami(user: Option<&User>) -> Reply {

@@ -128,10 +128,10 @@ fn image(data: &Data, version: Version, id: u64) -> Value {
 }
 
 fn watched_release(release: &Release) -> Value {
-    let tags = release.tags.iter().filter(|key| *key == "remora-finalize");
+    let tags = release.tags.iter().filter(|tag| tag.key == "remora-finalize");
     let mut shown = plain(release);
     shown["update_timestamp"] = json!(release.updated);
-    shown["release_tag"] = tags.map(|key| json!({ "tag_key": key })).collect();
+    shown["release_tag"] = tags.map(|tag| json!({ "tag_key": tag.key })).collect();
     shown
 }
 

@@ -40,7 +40,7 @@ impl OpenBalena {
 
     /// Tags have times of their own: the release's does not move.
     pub(crate) fn tag(&self, release: u64, key: &str) {
-        self.lock().data.release_mut(release).tags.push(key.to_owned());
+        self.lock().data.add_tag(release, key, "");
     }
 
     /// A device reports another release.
@@ -68,7 +68,7 @@ pub(super) fn finalise(data: &mut Data, user: Option<&str>, release: u64, is_fin
 }
 
 /// A draft gets its version's next revision. The time moves also if it was final already.
-fn make_final(data: &mut Data, release: u64) {
+pub(super) fn make_final(data: &mut Data, release: u64) {
     let row = data.release(release).clone();
     if !row.is_final() {
         let revision = data.next_revision(row.fleet, &row.semver);

@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use serde_json::{Map, Value};
+
 use super::timestamp;
 
 #[derive(Debug, Default, Clone)]
@@ -11,6 +13,10 @@ pub(super) struct Data {
     pub(super) releases: Vec<Release>,
     pub(super) images: Vec<Image>,
     pub(super) release_images: Vec<ReleaseImage>,
+    /// Of images in releases.
+    pub(super) labels: Vec<Named>,
+    /// Of images in releases.
+    pub(super) variables: Vec<Named>,
     pub(super) devices: Vec<Device>,
     /// Of fleets.
     pub(super) config_variables: Vec<Variable>,
@@ -28,6 +34,9 @@ pub(super) struct Fleet {
     pub(super) tracks_latest: bool,
     pub(super) target: Option<u64>,
     pub(super) users: Vec<String>,
+    pub(super) device_type: String,
+    pub(super) architecture: String,
+    pub(super) multicontainer: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -52,7 +61,16 @@ pub(super) struct Release {
     /// In milliseconds since 1970; drafts have it in their version.
     pub(super) created: u128,
     pub(super) updated: String,
-    pub(super) tags: Vec<String>,
+    pub(super) tags: Vec<Tag>,
+    /// The columns that the API keeps as they are: composition, source, times, note.
+    pub(super) columns: Map<String, Value>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Tag {
+    pub(super) id: u64,
+    pub(super) key: String,
+    pub(super) value: String,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +81,17 @@ pub(super) struct Image {
     pub(super) content_hash: Option<String>,
     pub(super) size: Option<u64>,
     pub(super) status: String,
+    /// The columns that the API keeps as they are: times, log, Dockerfile.
+    pub(super) columns: Map<String, Value>,
+}
+
+/// A label or an environment variable of an image in a release.
+#[derive(Debug, Clone)]
+pub(super) struct Named {
+    pub(super) id: u64,
+    pub(super) release_image: u64,
+    pub(super) name: String,
+    pub(super) value: String,
 }
 
 #[derive(Debug, Clone)]
@@ -140,6 +169,18 @@ impl Data {
         self.services.iter().find(|service| service.id == id).expect("a service of this API")
     }
 
+    pub(super) fn release_image(&self, id: u64) -> &ReleaseImage {
+        self.release_images.iter().find(|row| row.id == id).expect("a row of this API")
+    }
+
+    pub(super) fn add_tag(&mut self, release: u64, key: &str, value: &str) -> u64 {
+        let all = self.releases.iter().flat_map(|release| &release.tags);
+        let id = next(all.map(|tag| tag.id));
+        let (key, value) = (key.to_owned(), value.to_owned());
+        self.release_mut(release).tags.push(Tag { id, key, value });
+        id
+    }
+
     /// The service of this name in a fleet, made if it is not there.
     pub(super) fn service_named(&mut self, fleet: u64, name: &str) -> u64 {
         let known = self.services.iter().find(|known| known.fleet == fleet && known.name == name);
@@ -201,6 +242,10 @@ impl Data {
         seen.releases.retain(|release| own(release.fleet));
         seen.images.retain(|image| own(self.service(image.service).fleet));
         seen.release_images.retain(|row| own(self.release(row.release).fleet));
+        let in_own =
+            |row: &Named| own(self.release(self.release_image(row.release_image).release).fleet);
+        seen.labels.retain(in_own);
+        seen.variables.retain(in_own);
         seen.devices.retain(|device| own(device.fleet));
         seen.config_variables.retain(|variable| own(variable.fleet));
         seen.environment_variables.retain(|variable| own(variable.fleet));

@@ -1,5 +1,7 @@
 //! Text of a query, read from left to right: words that must be there, and values between them.
 
+use serde_json::{Value, json};
+
 /// The rest of a text; every step gives none if something else stands there.
 pub(super) struct Text<'a>(&'a str);
 
@@ -11,6 +13,29 @@ impl<'a> Text<'a> {
     pub(super) fn word(&mut self, word: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(word)?;
         Some(())
+    }
+
+    /// A column's name.
+    pub(super) fn name(&mut self) -> Option<&'a str> {
+        let other = |letter: char| !letter.is_ascii_lowercase() && letter != '_';
+        let (name, rest) = self.0.split_at(self.0.find(other).unwrap_or(self.0.len()));
+        self.0 = rest;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// A number, a string or a word.
+    pub(super) fn literal(&mut self) -> Option<Value> {
+        for (word, value) in [("true", json!(true)), ("false", json!(false)), ("null", Value::Null)]
+        {
+            if self.word(word).is_some() {
+                return Some(value);
+            }
+        }
+        match self.0.starts_with('\'') {
+            true => self.string().map(Value::String),
+            false if self.0.starts_with("datetime") => self.time().map(Value::String),
+            false => self.number().map(Value::from),
+        }
     }
 
     pub(super) fn number(&mut self) -> Option<u64> {
@@ -71,6 +96,24 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Parts of a list, parted where no bracket is open.
+pub(super) fn parts(list: &str, separator: char) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0i32);
+    for (at, letter) in list.char_indices() {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            letter if letter == separator && depth == 0 => {
+                parts.push(&list[start..at]);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(&list[start..]);
+    parts
+}
+
 /// The text that a part of a URL stands for. What must be escaped and is not makes it none: a space, `+` (which
 /// forms read as a space), controls, and whatever is not ASCII.
 pub(super) fn decode(part: &str) -> Option<String> {
@@ -92,6 +135,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// What stands behind the question mark: every name once.
+#[derive(Default)]
 pub(super) struct Options(Vec<(String, String)>);
 
 impl Options {

@@ -6,14 +6,21 @@ mod answers;
 mod changes;
 mod changes_trials;
 mod cloud;
+mod conditions;
 mod data;
 mod filters;
+mod limits;
 mod query;
 mod recorded;
 mod release_query;
 pub(crate) mod release_update;
 mod rows;
+mod table_query;
+mod tables;
 mod trials;
+mod writes;
+mod writes_trials;
+mod written;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +29,9 @@ use self::access::Access;
 use self::data::Data;
 use self::query::Version;
 pub(crate) use self::rows::ReleaseRow;
+use self::table_query::TableQuery;
+pub(crate) use self::written::WriteFault;
+use self::written::{FailingWrites, fault, refusal};
 use crate::scripted_server::{Reply, Request};
 
 /// The user that has every fleet unless a test says otherwise.
@@ -45,6 +55,10 @@ struct State {
     mood: Mood,
     answered: usize,
     refused: Vec<String>,
+    /// Where the API says that images are.
+    registry: String,
+    failing: Vec<FailingWrites>,
+    writes: usize,
 }
 
 /// What tests can make it do to everybody.
@@ -62,6 +76,7 @@ impl OpenBalena {
     pub(crate) fn new() -> Self {
         let openbalena = OpenBalena { state: Arc::default() };
         openbalena.user(USER);
+        openbalena.set_registry("registry.example.com");
         openbalena
     }
 
@@ -162,7 +177,7 @@ impl Answering {
 impl State {
     fn answer(&mut self, request: &Request) -> Option<Reply> {
         let Some((version, asked)) = query::read(request) else {
-            return self.cloud_answer(request);
+            return self.cloud_answer(request).or_else(|| self.build_answer(request));
         };
         let gone = match version {
             Some(Version::V7) => self.mood.without_v7,
@@ -174,17 +189,68 @@ impl State {
         }
         let user = request.header("authorization").and_then(|given| self.access.user(given));
         match asked {
+            query::Query::WhoAmI if self.is_device(request) => Some(access::device_whoami()),
             query::Query::WhoAmI => Some(access::whoami(user)),
             query::Query::OldWhoAmI => Some(access::old_whoami(user)),
             query::Query::Finalise { release, is_final } => {
                 let user = user.map(|user| user.name.clone());
-                Some(changes::finalise(&mut self.data, user.as_deref(), release, is_final))
+                Some(self.written(request, |state| {
+                    changes::finalise(&mut state.data, user.as_deref(), release, is_final)
+                }))
             }
             // Strangers may read fleets and releases, of which they see none, and nothing else.
             asked if user.is_none() && !asked.is_public() => Some(Reply::status(401)),
             asked => {
                 let visible = self.data.visible_to(user.map(|user| user.name.as_str()));
                 Some(answers::answer(&visible, version?, &asked))
+            }
+        }
+    }
+
+    fn is_device(&self, request: &Request) -> bool {
+        request.header("authorization").is_some_and(|given| self.access.is_device(given))
+    }
+
+    /// Rows as a build reads and writes them.
+    fn build_answer(&mut self, request: &Request) -> Option<Reply> {
+        if request.path.starts_with("/v7/") && self.mood.without_v7 {
+            return Some(Reply::status(404));
+        }
+        let user = request.header("authorization").and_then(|given| self.access.user(given));
+        let user = user.map(|user| user.name.clone());
+        if request.method == "GET" {
+            let query = TableQuery::read(&request.path)?;
+            if query.needs_user() && user.is_none() {
+                return Some(Reply::status(401));
+            }
+            let rows = query.answer(&self.data.visible_to(user.as_deref()))?;
+            return Some(answers::answered(&rows));
+        }
+        let Some(user) = user else { return Some(Reply::status(401)) };
+        let mut understood = true;
+        let reply = self.written(request, |state| {
+            let writer = writes::Writer { user: &user, registry: &state.registry };
+            let reply = writes::answer(&mut state.data, &writer, request);
+            understood = reply.is_some();
+            reply.unwrap_or_else(|| Reply::status(400))
+        });
+        understood.then_some(reply)
+    }
+
+    /// A write, unless a test wants it to fail.
+    fn written(&mut self, request: &Request, write: impl FnOnce(&mut Self) -> Reply) -> Reply {
+        self.writes += 1;
+        let path = request.path.split('?').next().unwrap_or_default();
+        match fault(&mut self.failing, &format!("{} {path}", request.method)) {
+            None => write(self),
+            Some(WriteFault::Status(status)) => refusal(status),
+            Some(WriteFault::AnswerLost) => {
+                write(self);
+                Reply::hang_up()
+            }
+            Some(WriteFault::Gone) => {
+                self.mood.gone = true;
+                Reply::hang_up()
             }
         }
     }

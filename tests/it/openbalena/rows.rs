@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Map;
+
 use super::data::{Device, Fleet, Image, Release, ReleaseImage, Variable, next};
 use super::{OpenBalena, USER, timestamp};
 
@@ -12,6 +14,7 @@ pub(crate) struct ReleaseRow<'a> {
     row: Release,
     draft: bool,
     images: Vec<ImageRow>,
+    tags: Vec<String>,
 }
 
 enum ImageRow {
@@ -51,6 +54,9 @@ impl OpenBalena {
             tracks_latest: true,
             target: None,
             users: users.iter().map(|&user| user.to_owned()).collect(),
+            device_type: "intel-nuc".to_owned(),
+            architecture: "amd64".to_owned(),
+            multicontainer: true,
         });
         id
     }
@@ -63,6 +69,19 @@ impl OpenBalena {
     /// From now on a user sees nothing of a fleet.
     pub(crate) fn leave_fleet(&self, fleet: u64, user: &str) {
         self.change_fleet(fleet, |fleet| fleet.users.retain(|known| known != user));
+    }
+
+    /// What a fleet's devices are. Otherwise they are `intel-nuc`, `amd64`.
+    pub(crate) fn set_device_type(&self, fleet: u64, device_type: &str, architecture: &str) {
+        self.change_fleet(fleet, |fleet| {
+            device_type.clone_into(&mut fleet.device_type);
+            architecture.clone_into(&mut fleet.architecture);
+        });
+    }
+
+    /// A fleet whose releases may have one service only.
+    pub(crate) fn single_container(&self, fleet: u64) {
+        self.change_fleet(fleet, |fleet| fleet.multicontainer = false);
     }
 
     pub(crate) fn archive_fleet(&self, fleet: u64) {
@@ -92,8 +111,9 @@ impl OpenBalena {
             created,
             updated: timestamp(SystemTime::now()),
             tags: Vec::new(),
+            columns: Map::new(),
         };
-        ReleaseRow { api: self, row, draft: false, images: Vec::new() }
+        ReleaseRow { api: self, row, draft: false, images: Vec::new(), tags: Vec::new() }
     }
 
     /// A device that has never reported what it runs, and follows its fleet.
@@ -170,7 +190,7 @@ impl ReleaseRow<'_> {
     }
 
     pub(crate) fn tag(mut self, key: &str) -> Self {
-        self.row.tags.push(key.to_owned());
+        self.tags.push(key.to_owned());
         self
     }
 
@@ -216,6 +236,9 @@ impl ReleaseRow<'_> {
         }
         let fleet = self.row.fleet;
         data.releases.push(self.row);
+        for key in &self.tags {
+            data.add_tag(id, key, "");
+        }
         for image in self.images {
             let image = match image {
                 ImageRow::Same(image) => image,
@@ -223,7 +246,10 @@ impl ReleaseRow<'_> {
                     let service = data.service_named(fleet, &service);
                     let id = next(data.images.iter().map(|image| image.id));
                     let status = "success".to_owned();
-                    data.images.push(Image { id, service, location, content_hash, size, status });
+                    let columns = Map::new();
+                    let image =
+                        Image { id, service, location, content_hash, size, status, columns };
+                    data.images.push(image);
                     id
                 }
             };

@@ -184,15 +184,17 @@ fn an_api_can_be_gone_too_busy_and_older() {
     api.openbalena.without_v7();
     assert_eq!(send(&api, &token, "GET", &path, "").0, 404);
     api.openbalena.set_gone(true);
-    assert!(hung_up(&api, &path));
+    assert!(hung_up(&api, &token, "GET", &path, ""));
     api.openbalena.set_gone(false);
     assert_eq!(send(&api, &token, "GET", &path.replace("v7", "v6"), "").0, 200);
     assert_eq!(api.openbalena.count(), 8);
 }
 
 /// Whether the connection ends without a byte of an answer.
-fn hung_up(api: &Api, path: &str) -> bool {
-    let exchange = Exchange::send(&api.server.address(), "GET", path, &[], b"");
+pub(super) fn hung_up(api: &Api, token: &str, method: &str, path: &str, body: &str) -> bool {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    let exchange = Exchange::send(&api.server.address(), method, path, &headers, body.as_bytes());
     let mut answer = Vec::new();
     // A server that hangs up before it has read everything resets the connection.
     let _ = exchange.expect("connected").into_stream().read_to_end(&mut answer);
