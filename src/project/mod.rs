@@ -6,16 +6,22 @@
 //! Not here: how a project arrives and who may push (the builder room), and how images are built (its engines).
 
 mod buildkit;
+mod compose;
 mod context;
+mod contract;
 mod dockerfile;
+mod dotenv;
 mod error;
 mod index;
+mod interpolate;
 mod limits;
+mod metadata;
 mod path;
 mod plan;
 mod read;
 mod registry_secrets;
 mod template;
+mod yaml;
 
 pub(crate) use context::write_context;
 pub(crate) use error::{EntryProblem, Place, ProjectError, TooLarge};
