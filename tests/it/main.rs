@@ -3,6 +3,7 @@
 mod architecture;
 mod authority;
 mod bombs;
+mod builder;
 mod cli;
 mod file_systems;
 mod image_places;
