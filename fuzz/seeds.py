@@ -84,6 +84,27 @@ REFERENCES = {
     "archive": "docker-archive:file.tar:app:1", "number": "oci-archive:file.tar:@1", "address": "[::1]:5000/app",
 }
 
+COMPOSE = """x-c: &c {restart: always}
+services:
+  a:
+    <<: *c
+    build: {context: ., args: [A=1], shm_size: 64m}
+    environment: {A: "${A:-b}"}
+    env_file: [.env]
+    ports: [80, {target: 1, published: 2, protocol: udp}]
+    volumes: [data:/data, /sys:/sys]
+    depends_on: {b: {condition: service_started}}
+  b: {image: "x:1", labels: {io.balena.features.requires.arch.sw: aarch64}}
+volumes: {data: {}}
+"""
+PROJECT_TEXTS = {
+    "compose": COMPOSE,
+    "dockerfile": "# escape=`\nFROM %%BALENA_ARCH%% AS a\nRUN --mount=type=cache x `\n y\nCOPY <<EOF /x\na\nEOF\n",
+    "env": "# c\nexport A=1 # c\nB='x\ny'\nC=\"$A\\n${D:-${A}}\"\nE\n",
+    "contract": "type: sw.application\nversion: 1.2.3\n",
+    "settings": "build-variables: {global: [A=1], services: {a: {B: '2'}}}\n",
+}
+
 
 def blob(digest):
     with open(f"{LAYOUT}/blobs/sha256/{digest[7:]}", "rb") as file:
@@ -188,6 +209,12 @@ def main():
         write("release_name", name, text.encode())
     for name, rows in ROWS.items():
         write("odata_answer", name, json.dumps({"d": rows}).encode())
+    for name, text in PROJECT_TEXTS.items():
+        write("project_texts", name, text.encode())
+    write("project_tar", "compose", layer([("docker-compose.yml", tarfile.REGTYPE, COMPOSE.encode()),
+                                           ("Dockerfile.template", tarfile.REGTYPE, b"FROM %%BALENA_ARCH%%"),
+                                           (".env", tarfile.REGTYPE, b"A=1"), ("l", tarfile.LNKTYPE, ".env"),
+                                           ("s", tarfile.SYMTYPE, "/etc"), ("d", tarfile.DIRTYPE, "")]))
     write("docker_archive", "one-layer", docker_archive(config))
 
 

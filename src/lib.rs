@@ -112,4 +112,6 @@ pub use dialect::{Dialect, UnknownDialect};
 pub use error::Error;
 pub use kind::ErrorKind;
 pub use memory::{MemoryError, check_memory};
+#[cfg(all(fuzzing, feature = "builder"))]
+pub use project::fuzzing as project_fuzzing;
 pub use remedy::Remedy;

@@ -160,7 +160,8 @@ impl Place {
 
 impl Display for Place {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let plain = |text: &str| text.chars().all(|c| c.is_ascii_graphic()) && text.len() < 200;
+        let plain =
+            |text: &str| text.chars().all(|c| c.is_ascii_graphic() || c == ' ') && text.len() < 200;
         match plain(&self.file) {
             true => out.write_str(&self.file)?,
             false => write!(out, "{}", quoted(&self.file))?,

@@ -12,6 +12,8 @@ mod contract;
 mod dockerfile;
 mod dotenv;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod index;
 mod interpolate;
 mod limits;
@@ -21,6 +23,8 @@ mod plan;
 mod read;
 mod registry_secrets;
 mod template;
+#[cfg(test)]
+mod test_projects;
 mod yaml;
 
 pub(crate) use context::write_context;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::index::ProjectTar;
 use super::path::ContextPath;
 use super::registry_secrets::RegistrySecrets;
 
@@ -101,6 +102,13 @@ pub(crate) struct BuildSecret {
     pub(crate) id: String,
     /// The path of its content within the project.
     pub(super) path: String,
+}
+
+impl BuildSecret {
+    /// The content. `tar` is the tar that the project was read from.
+    pub(crate) fn content<'a>(&self, tar: &ProjectTar<'a>) -> &'a [u8] {
+        tar.file(&self.path).ok().flatten().unwrap_or_default()
+    }
 }
 
 /// What of a Dockerfile the classic builder does not know.

@@ -34,6 +34,8 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Value, ProjectError> {
         budget: limits,
         alias_limits: aliases,
         strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        underscored_numbers_as_strings: true,
         with_snippet: false,
     };
     let left = Left { values: Cell::new(MAX_VALUES), bytes: Cell::new(MAX_BYTES) };

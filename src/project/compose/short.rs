@@ -81,11 +81,15 @@ pub(super) fn depends_on(value: &Value, place: &Place) -> Result<Vec<String>, Pr
                 }
                 "required" if boolean(value, &inner)? => {}
                 "required" => {
-                    return Err(inner.wrong("has to be true: devices run all services of a release"));
+                    return Err(
+                        inner.wrong("has to be true: devices run all services of a release")
+                    );
                 }
                 "restart" => {}
                 _ => {
-                    return Err(inner.wrong("is not a key that is known here: correct or remove it"));
+                    return Err(
+                        inner.wrong("is not a key that is known here: correct or remove it")
+                    );
                 }
             }
         }
@@ -114,7 +118,9 @@ fn device(value: &Value, place: &Place) -> Result<String, ProjectError> {
                 "permissions" => permissions = text(value, &inner)?,
                 key if key.starts_with("x-") => {}
                 _ => {
-                    return Err(inner.wrong("is not a key that is known here: correct or remove it"));
+                    return Err(
+                        inner.wrong("is not a key that is known here: correct or remove it")
+                    );
                 }
             }
         }
