@@ -1,5 +1,7 @@
 //! What in a Dockerfile only BuildKit understands.
 
+use std::collections::HashMap;
+
 use super::plan::NeedsBuildKit;
 
 /// Flags of instructions that the classic builder knows (Docker 20.10).
@@ -19,12 +21,11 @@ pub(super) fn needs_buildkit(dockerfile: &str) -> Option<NeedsBuildKit> {
     if let Some(line) = syntax {
         return Some(NeedsBuildKit { line: line + 1, what: cut(lines[line]) });
     }
+    let ends = Ends::new(&lines);
     let mut next = 0;
     while next < lines.len() {
         let (instruction, end) = instruction(&lines, next, escape);
-        if let Some(what) =
-            newer_flag(&instruction).or_else(|| heredoc(&instruction, &lines[end..]))
-        {
+        if let Some(what) = newer_flag(&instruction).or_else(|| heredoc(&instruction, &ends, end)) {
             return Some(NeedsBuildKit { line: next + 1, what });
         }
         next = end;
@@ -93,19 +94,35 @@ fn newer_flag(instruction: &str) -> Option<String> {
     takes_flags.then(|| cut(&format!("{keyword} --{}", name(newer))))
 }
 
-/// A heredoc whose end is among the lines that follow.
-fn heredoc(instruction: &str, following: &[&str]) -> Option<String> {
+/// Where each line stands last, as it is and without tabs before it.
+struct Ends<'t>([HashMap<&'t str, usize>; 2]);
+
+impl<'t> Ends<'t> {
+    fn new(lines: &[&'t str]) -> Self {
+        let last = |plain: fn(&'t str) -> &'t str| {
+            lines
+                .iter()
+                .enumerate()
+                .map(|(number, line)| (plain(line.trim_end_matches('\r')), number))
+                .collect()
+        };
+        Ends([last(|line| line), last(|line| line.trim_start_matches('\t'))])
+    }
+
+    /// Whether a heredoc of this name ends at the line `from` or after it.
+    fn has(&self, name: &str, tabs: bool, from: usize) -> bool {
+        self.0[usize::from(tabs)].get(name).is_some_and(|line| *line >= from)
+    }
+}
+
+/// A heredoc whose end is among the lines from `from` on.
+fn heredoc(instruction: &str, ends: &Ends<'_>, from: usize) -> Option<String> {
     let (keyword, rest) = keyword(instruction);
     if !WITH_HEREDOCS.contains(&keyword.as_str()) || rest.starts_with('[') {
         return None;
     }
-    let words = rest.split_whitespace().filter_map(heredoc_name);
-    let mut ended = words.filter(|(name, tabs)| {
-        let is_end =
-            |line: &&str| *name == if *tabs { line.trim_start_matches('\t') } else { line };
-        following.iter().any(|line| is_end(&line.trim_end_matches('\r')))
-    });
-    let (name, _) = ended.next()?;
+    let mut words = rest.split_whitespace().filter_map(heredoc_name);
+    let (name, _) = words.find(|(name, tabs)| ends.has(name, *tabs, from))?;
     Some(cut(&format!("{keyword} <<{name}")))
 }
 
@@ -169,6 +186,7 @@ mod tests {
 
     #[test]
     fn many_instructions_take_time_for_each_once() {
+        assert_eq!(needs_buildkit(&"RUN a <<A <<B <<C\n".repeat(60_000)), None);
         let text = "RUN a \\\n# b\n\n".repeat(50_000) + "x\nRUN --mount=x y";
         assert_eq!(needs_buildkit(&text).map(|needs| needs.line), Some(150_002));
     }

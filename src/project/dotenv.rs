@@ -5,6 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::error::{Place, ProjectError};
 use super::interpolate::Variables;
 
+/// Bytes of all values of a file, which may repeat each other.
+const MAX_VALUE_BYTES: usize = 4 << 20;
+const TOO_LONG: &str = "is where the file's values become longer than 4 MiB: repeat less";
+
 /// What a file says, in order. A name alone has no value of its own.
 pub(super) type Pairs = Vec<(String, Option<String>)>;
 
@@ -19,10 +23,11 @@ pub(super) fn read(
     unset: &mut BTreeSet<String>,
 ) -> Result<Pairs, ProjectError> {
     let mut reader = Reader { text, line: 1, file, found: BTreeMap::new(), known, unset };
-    let mut pairs = Pairs::new();
+    let (mut pairs, mut left) = (Pairs::new(), MAX_VALUE_BYTES);
     while let Some(start) = reader.next_statement() {
         let (name, value) = reader.statement(start)?;
         if let Some(value) = &value {
+            left = left.checked_sub(value.len()).ok_or_else(|| reader.wrong(TOO_LONG))?;
             reader.found.insert(name.clone(), value.clone());
         }
         pairs.push((name, value));
@@ -202,5 +207,13 @@ mod tests {
             let error = pairs(text).expect_err(text);
             assert!(error.starts_with(start), "{text}: {error}");
         }
+    }
+    #[test]
+    fn values_that_repeat_each_other_stay_bounded() {
+        let doubled: String =
+            (1..30).map(|line| format!("A{line}=$A{}$A{}\n", line - 1, line - 1)).collect();
+        assert!(pairs(&format!("A0={}\n{doubled}", "x".repeat(100))).is_err());
+        let long = format!("A={}\n{}", "x".repeat(900_000), "B=$A\n".repeat(1000));
+        assert!(pairs(&long).expect_err("too long").contains("4 MiB"));
     }
 }

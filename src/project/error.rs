@@ -1,10 +1,14 @@
 //! What can be wrong with a project: one line that names the file, the service and the key, and says what to do.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 use crate::Cause;
 use crate::quote::quoted;
 use crate::tar::TarError;
+
+/// Characters of a key or a service's name that a place keeps. Names that devices take are shorter, labels aside.
+const MAX_KEY_CHARS: usize = 100;
 
 /// Why a pushed project cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -140,21 +144,30 @@ impl Place {
 
     /// A key here; below the key that is named already, if there is one.
     pub(super) fn key(&self, key: &str) -> Self {
+        let key = cut(key);
         let key = match &self.key {
             Some(above) => format!("{above}.{key}"),
-            None => key.to_owned(),
+            None => key.into_owned(),
         };
         Place { key: Some(key), ..self.clone() }
     }
 
     /// A service here.
     pub(super) fn service(&self, service: &str) -> Self {
-        Place { service: Some(service.to_owned()), ..self.clone() }
+        Place { service: Some(cut(service).into_owned()), ..self.clone() }
     }
 
     /// The error that `problem` is wrong here.
     pub(super) fn wrong(&self, problem: impl Into<String>) -> ProjectError {
         ProjectError::Wrong { place: self.clone(), problem: problem.into() }
+    }
+}
+
+/// The beginning of a name. Places are made for every key, so that long names must not be copied each time.
+fn cut(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(MAX_KEY_CHARS) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &name[..end])),
+        None => Cow::Borrowed(name),
     }
 }
 

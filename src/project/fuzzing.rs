@@ -39,7 +39,12 @@ pub fn read_texts(text: &str) -> [Option<usize>; 4] {
     let _ = dotenv::read(text, ".env", &BTreeMap::new(), &mut BTreeSet::new());
     ["docker-compose.yml", ".env", "balena.yml", ".balena/balena.yml"].map(|name| {
         let service = "services: {a: {image: 'x${A:-b}', env_file: .env}}";
-        let files = [("docker-compose.yml", service), ("Dockerfile", "FROM a"), (name, text)];
+        let files = [
+            ("docker-compose.yml", service),
+            ("Dockerfile", "FROM a"),
+            (".env", "A=1"),
+            (name, text),
+        ];
         let mut writer = TreeWriter::new(Vec::new());
         for (name, content) in files {
             let kind = NewKind::File(content.len() as u64);

@@ -13,6 +13,7 @@ mod dockerfile;
 mod dotenv;
 mod error;
 #[cfg(any(fuzzing, test))]
+#[cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "fuzz targets alone reach it"))]
 pub mod fuzzing;
 mod index;
 mod interpolate;

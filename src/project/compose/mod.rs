@@ -3,12 +3,14 @@
 pub(super) mod build;
 mod forms;
 mod keys;
+mod named_files;
 pub(super) mod names;
 mod network;
 mod reading;
 mod requirements;
 pub(super) mod service;
 mod short;
+mod small_keys;
 #[cfg(test)]
 mod tests;
 mod volumes;

@@ -17,6 +17,11 @@ const WITHOUT_EFFECT: [&str; 2] = ["COMPOSE_FILE", "COMPOSE_PROFILES"];
 /// Bytes that all texts may become together.
 const MAX_FILLED_BYTES: usize = 4 << 20;
 
+/// Bytes that are read for all keys that name files, with what is known before each.
+const MAX_FILE_BYTES: usize = 64 << 20;
+/// Warnings that are told. Nobody reads more.
+const MAX_WARNINGS: usize = 50;
+
 /// What is at hand.
 pub(super) struct Reading<'t, 'a> {
     pub(super) tar: &'t ProjectTar<'a>,
@@ -25,13 +30,15 @@ pub(super) struct Reading<'t, 'a> {
     pub(super) warnings: Vec<String>,
     unset: BTreeSet<String>,
     filled_bytes: usize,
+    file_bytes: usize,
 }
 
 impl<'t, 'a> Reading<'t, 'a> {
     /// Reads the project's variables.
     pub(super) fn new(tar: &'t ProjectTar<'a>) -> Result<Self, ProjectError> {
         let (variables, warnings, unset) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
-        let mut reading = Reading { tar, variables, warnings, unset, filled_bytes: 0 };
+        let mut reading =
+            Reading { tar, variables, warnings, unset, filled_bytes: 0, file_bytes: 0 };
         let Some(text) = tar.text(VARIABLES_FILE)? else { return Ok(reading) };
         let pairs = dotenv::read(text, VARIABLES_FILE, &BTreeMap::new(), &mut reading.unset)?;
         reading.variables =
@@ -54,13 +61,19 @@ impl<'t, 'a> Reading<'t, 'a> {
     }
 
     /// All warnings, with one for each variable that has no value.
-    pub(super) fn into_warnings(mut self) -> Vec<String> {
-        for name in self.unset {
-            self.warnings.push(format!(
+    pub(super) fn into_warnings(self) -> Vec<String> {
+        let unset = self.unset.into_iter().map(|name| {
+            format!(
                 "The \"{name}\" variable is not set. Defaulting to a blank string (values come from the project's .env only)"
-            ));
+            )
+        });
+        let mut warnings: Vec<String> = self.warnings.into_iter().chain(unset).collect();
+        let more = warnings.len().saturating_sub(MAX_WARNINGS);
+        if more > 0 {
+            warnings.truncate(MAX_WARNINGS);
+            warnings.push(format!("and {more} more warnings"));
         }
-        self.warnings
+        warnings
     }
 
     /// Replaces variables in all texts of a value.
@@ -103,6 +116,13 @@ impl<'t, 'a> Reading<'t, 'a> {
         };
         let path = resolve("", named).filter(|path| !path.is_empty()).ok_or_else(outside)?;
         let Some(text) = self.tar.text(&path)? else { return Ok(None) };
+        self.file_bytes +=
+            text.len() + known.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        if self.file_bytes > MAX_FILE_BYTES {
+            return Err(place.wrong(format!(
+                "more than {MAX_FILE_BYTES} bytes of variables are read: name fewer files"
+            )));
+        }
         dotenv::read(text, &path, known, &mut self.unset).map(Some)
     }
 }

@@ -5,19 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::build::{self, Build};
-use super::forms::{
-    boolean, full_pairs, in_form, list_value, map, map_value, pairs, rule, text, texts,
-};
-use super::keys::{ATTACHED, Form, HEALTHCHECK, NEWER_ATTACHED, NEWER_SERVICE, Rule, SERVICE};
+use super::forms::{full_pairs, in_form, list_value, map, map_value, pairs, rule, text, texts};
+use super::keys::{ATTACHED, HEALTHCHECK, NEWER_ATTACHED, NEWER_SERVICE, Rule, SERVICE};
+use super::named_files::{files, read_pairs};
 use super::names::{check_labels, check_variables};
 use super::reading::Reading;
+use super::small_keys::{ipc, joined, oom_score, pids_limit, table};
 use super::volumes::volumes;
 use super::{requirements, short};
 use crate::project::error::{Place, ProjectError};
 use crate::quote::quoted;
-
-/// From here down, a device's own processes are ended before the service when memory is short.
-const LOW_OOM_SCORE: i64 = -900;
 
 /// A service, as its keys say.
 #[derive(Debug, Default)]
@@ -282,109 +279,4 @@ impl Described {
         self.contract = requirements::contract(&self.name, &self.labels, self.newer);
         Ok(())
     }
-}
-
-/// Keys that a table has rules for.
-fn table(
-    table: &[(&str, Rule)],
-    value: &Value,
-    place: &Place,
-) -> Result<Map<String, Value>, ProjectError> {
-    let mut composed = Map::new();
-    for (key, value) in map(value, place)?.into_iter().flatten() {
-        let inner = place.key(key);
-        if let Rule::Keep(form) = rule(table, key, &inner)?
-            && !value.is_null()
-        {
-            composed.insert(key.clone(), in_form(form, value, &inner)?);
-        }
-    }
-    Ok(composed)
-}
-
-/// The files that a key names: a path, or a list of paths and of maps with a path and whether it has to be there.
-fn files(value: Option<&Value>, place: &Place) -> Result<Vec<(String, bool)>, ProjectError> {
-    let items = match value {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-    };
-    items.iter().map(|item| file(item, place)).collect()
-}
-
-fn file(item: &Value, place: &Place) -> Result<(String, bool), ProjectError> {
-    if !item.is_object() {
-        return Ok((text(item, place)?, true));
-    }
-    let (mut path, mut required) = (None, true);
-    for (key, value) in map(item, place)?.into_iter().flatten() {
-        let inner = place.key(key);
-        match key.as_str() {
-            "path" => path = Some(text(value, &inner)?),
-            "required" => required = boolean(value, &inner)?,
-            "format" => return Err(inner.wrong("is not supported: remove it")),
-            _ => return Err(inner.wrong("is not a key that is known here: correct or remove it")),
-        }
-    }
-    Ok((path.ok_or_else(|| place.wrong("names no path"))?, required))
-}
-
-fn read_pairs(
-    path: &str,
-    required: bool,
-    known: &BTreeMap<String, String>,
-    place: &Place,
-    reading: &mut Reading<'_, '_>,
-) -> Result<Vec<(String, Option<String>)>, ProjectError> {
-    match reading.file_of_pairs(path, known, place)? {
-        Some(pairs) => Ok(pairs),
-        None if required => {
-            let problem = format!(
-                "{} is not in the project: add it, or see whether .dockerignore names it",
-                quoted(path)
-            );
-            Err(place.wrong(problem))
-        }
-        None => Ok(Vec::new()),
-    }
-}
-
-/// A list with more texts at its end.
-fn joined(list: Option<&Value>, more: Vec<String>) -> Value {
-    let before = list.and_then(Value::as_array).cloned().unwrap_or_default();
-    Value::Array(before.into_iter().chain(more.into_iter().map(Value::String)).collect())
-}
-
-fn ipc(value: &Value, place: &Place) -> Result<Value, ProjectError> {
-    let ipc = text(value, place)?;
-    match ipc.trim().starts_with("service:") {
-        true => {
-            Err(place
-                .wrong("names a service, which is not supported: use shareable, host or private"))
-        }
-        false => Ok(Value::String(ipc)),
-    }
-}
-
-fn pids_limit(value: &Value, place: &Place) -> Result<Value, ProjectError> {
-    let limit = in_form(Form::Number, value, place)?;
-    match limit.as_f64().is_some_and(|limit| limit < 0.0) {
-        true => Err(place.wrong("is negative, which is not supported: remove it for no limit")),
-        false => Ok(limit),
-    }
-}
-
-fn oom_score(
-    value: &Value,
-    place: &Place,
-    reading: &mut Reading<'_, '_>,
-) -> Result<Value, ProjectError> {
-    let score = in_form(Form::Number, value, place)?;
-    if score.as_i64().is_some_and(|score| score <= LOW_OOM_SCORE) {
-        reading.warn(
-            place,
-            "is so low that the device's own processes may be ended before the service",
-        );
-    }
-    Ok(score)
 }
