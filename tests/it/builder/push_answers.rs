@@ -83,8 +83,16 @@ impl Answer {
     }
 }
 
+/// Whatever JavaScript takes for true, in anything but metadata.
 fn is_error(element: &Value) -> bool {
-    element["isError"] == true && element["type"] != "metadata"
+    let said = match &element["isError"] {
+        Value::Null => false,
+        Value::Bool(said) => *said,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(_) | Value::Object(_) => true,
+    };
+    said && element["type"] != "metadata"
 }
 
 /// Takes away what a terminal reads as colours.
@@ -166,6 +174,8 @@ struct Elements {
     /// Not yet understood.
     rest: Vec<u8>,
     opened: bool,
+    /// Whether a value may come: after the bracket, or after a comma.
+    parted: bool,
     /// Values of an object.
     waiting: VecDeque<Value>,
 }
@@ -193,10 +203,10 @@ impl Elements {
             let skipped = self.rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
             self.rest.drain(..skipped);
             match *self.rest.first()? {
-                b'[' if !self.opened => self.opened = true,
-                b',' if self.opened => {}
+                b'[' if !self.opened => (self.opened, self.parted) = (true, true),
+                b',' if self.opened && !self.parted => self.parted = true,
                 b']' if self.opened => (self.opened, answer.closed) = (false, true),
-                _ if self.opened => return self.value(answer),
+                _ if self.opened => return self.parted_value(answer),
                 _ => {
                     if let Value::Object(fields) = self.value(answer)? {
                         self.waiting.extend(fields.into_iter().map(|(_, value)| value));
@@ -207,6 +217,17 @@ impl Elements {
             self.rest.remove(0);
         }
         self.waiting.pop_front()
+    }
+
+    /// Between two values stands a comma, and only one.
+    fn parted_value(&mut self, answer: &mut Answer) -> Option<Value> {
+        if !self.parted {
+            answer.malformed = true;
+            return None;
+        }
+        let value = self.value(answer)?;
+        self.parted = false;
+        Some(value)
     }
 
     /// The value at the beginning, if all of it is there.

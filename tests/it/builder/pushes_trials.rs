@@ -102,6 +102,19 @@ fn the_exit_code_is_the_clis() {
     assert_eq!(exit_code(chunked(&["[{\"message\":\"x\"}"], end)), 0);
     assert_eq!(exit_code(chunked(&["[{\"message\":\"x\"}"], "")), 1);
     assert_eq!(exit_code(chunked(&["[{\"message\":\"x\",\"isError\":true}\n]"], end)), 1);
+    for (body, code) in [
+        ("[{\"message\":\"x\"}][{\"message\":\"y\",\"isError\":true}]", 1),
+        ("[{\"message\":\"x\"}] hello", 1),
+        ("[,{\"message\":\"x\"}]", 1),
+        ("[{\"message\":\"x\"},{\"mess", 0),
+        ("[null,{\"message\":\"x\"}]", 0),
+        ("[{\"isError\":true}]", 1),
+        ("[{\"type\":\"metadata\",\"isError\":true}]", 0),
+        ("[{\"message\":\"x\",\"isError\":\"false\"}]", 1),
+        ("", 0),
+    ] {
+        assert_eq!(exit_code(chunked(&[body], end)), code, "{body}");
+    }
     assert_eq!(exit_code(chunked(&["hello"], end)), 1);
     assert_eq!(exit_code(chunked(&["{\"message\":\"x\"}\n{\"message\":\"y\"}\n"], end)), 0);
     assert_eq!(exit_code(chunked(&["{\"message\":{\"message\":\"x\",\"isError\":true}}"], end)), 1);

@@ -46,7 +46,8 @@ impl TableQuery {
 
     /// Whether strangers get 401 for it, rather than no rows.
     pub(super) fn needs_user(&self) -> bool {
-        self.conditions.iter().any(|condition| matches!(condition, Condition::Own))
+        matches!(self.table, Table::Labels | Table::Variables)
+            || self.conditions.iter().any(|condition| matches!(condition, Condition::Own))
     }
 
     /// The rows that are meant, whole.

@@ -255,6 +255,10 @@ fn only_users_write_and_only_to_their_fleets() {
         let body = release_fields(fleet, "aaac");
         assert_eq!(write(&begun.api, token, "POST", "/v7/release", &body), (401, json!("")));
     }
+    for (table, status) in [("image", 200), ("image_label", 401)] {
+        let path = format!("/v7/{table}?$select=id");
+        assert_eq!(send(&begun.api, "x", "GET", &path, "").0, status, "{table}");
+    }
     begun.api.openbalena.user("ben");
     let ben = begun.api.openbalena.api_key("ben");
     let path = format!("/v7/release({})", begun.release);
