@@ -66,23 +66,24 @@ impl Api {
     pub(super) fn log_in(&self) -> Result<(), ReleaseError> {
         match self.known.get() {
             Some(()) => Ok(()),
-            None => self.check_token(),
+            None => self.check_token().map(drop),
         }
     }
 
-    /// Makes sure that the API takes the token now: one that was taken back is answered with empty lists.
-    pub(super) fn check_token(&self) -> Result<(), ReleaseError> {
+    /// Makes sure that the API takes the token now: one that was taken back is answered with empty lists. Returns the
+    /// user's name, as far as the API says it.
+    pub(super) fn check_token(&self) -> Result<String, ReleaseError> {
         let mut reply = self.ask(|| self.connection.get("actor/v1/whoami"))?;
         if reply.status == 404 {
             reply = self.ask(|| self.connection.get("user/v1/whoami"))?;
         }
-        match reply.status {
+        let account = match reply.status {
             200 => self.read::<Account>(&reply)?.check()?,
             401 => return Err(ReleaseError::TokenRefused { api: self.connection.name() }),
             _ => return Err(self.refused(&reply)),
-        }
+        };
         let _ = self.known.set(());
-        Ok(())
+        Ok(account.name())
     }
 
     /// The release with this ID.
@@ -223,7 +224,7 @@ impl Api {
     }
 
     /// The rows that a query finds. An API that is older than version 7 answers its path with 404.
-    fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, ReleaseError> {
+    pub(super) fn rows<T: DeserializeOwned>(&self, query: &Query) -> Result<Vec<T>, ReleaseError> {
         self.log_in()?;
         let mut reply = self.query(query)?;
         if reply.status == 404 && self.version.get().is_none() {
@@ -243,8 +244,19 @@ impl Api {
     }
 
     /// The version that the API speaks, as far as it is known.
-    fn version(&self) -> &'static str {
+    pub(super) fn version(&self) -> &'static str {
         self.version.get().copied().unwrap_or(NEWEST)
+    }
+
+    /// Whether the API speaks the newest version that is known here.
+    #[cfg(feature = "builder")]
+    pub(super) fn is_newest(&self) -> bool {
+        self.version() == NEWEST
+    }
+
+    #[cfg(feature = "builder")]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// From now on asks nothing for longer than until then, apart from a last question.
@@ -257,6 +269,13 @@ impl Api {
         self.end.get().map(|end| end.saturating_duration_since(Instant::now()))
     }
 
+    /// Sends one request, as this user.
+    pub(super) fn ask_once(&self, request: RequestDraft) -> Result<Reply, ConnectionError> {
+        let time = self.left().map_or(ANSWER_TIME, |left| left.clamp(FIRST_PAUSE, ANSWER_TIME));
+        let request = request.timeout(time).bearer_auth(self.token.reveal());
+        self.connection.ask(request, MAX_ANSWER_BYTES)
+    }
+
     /// Asks until there is an answer that will not change by asking again.
     fn ask(&self, request: impl Fn() -> RequestDraft) -> Result<Reply, ReleaseError> {
         let mut pause = FIRST_PAUSE;
@@ -266,9 +285,7 @@ impl Api {
             if session_token::is_over(&self.token) {
                 return Err(ReleaseError::SessionOver);
             }
-            let time = self.left().map_or(ANSWER_TIME, |left| left.clamp(FIRST_PAUSE, ANSWER_TIME));
-            let asked = request().timeout(time).bearer_auth(self.token.reveal());
-            let answer = self.connection.ask(asked, MAX_ANSWER_BYTES);
+            let answer = self.ask_once(request());
             let (wanted, reason) = match &answer {
                 Ok(reply) if !matches!(reply.status, 429 | 502..=504) => return Ok(answer?),
                 // An answer that makes no sense makes none the next time.
@@ -291,7 +308,7 @@ impl Api {
         }
     }
 
-    fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, ReleaseError> {
+    pub(super) fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, ReleaseError> {
         serde_json::from_slice(&reply.body)
             .map_err(|error| self.nonsense(&format!("what was not asked for ({error})")))
     }
@@ -300,7 +317,7 @@ impl Api {
         self.connection.nonsense(has).into()
     }
 
-    fn refused(&self, reply: &Reply) -> ReleaseError {
+    pub(super) fn refused(&self, reply: &Reply) -> ReleaseError {
         let (api, status) = (self.connection.name(), reply.status);
         ReleaseError::Answer { api, status, reason: reply.reason() }
     }

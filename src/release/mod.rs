@@ -56,6 +56,8 @@ mod outlook;
 mod prepare;
 mod query;
 mod registry;
+#[cfg(feature = "builder")]
+pub(crate) mod rows;
 mod running;
 mod services;
 mod session_token;
@@ -66,6 +68,8 @@ mod totals;
 mod update;
 mod waiting;
 pub mod watch;
+#[cfg(feature = "builder")]
+mod writing;
 
 #[cfg(feature = "server")]
 pub(crate) use delta_server::DeltaMaker;

@@ -1,0 +1,77 @@
+//! The rows that a build writes: a release, its images, and how they end. Blocks.
+//!
+//! Door: [`ReleaseRows`], one user's pen. Nothing here reads a release for updates (the room above does) or knows how
+//! images come to be.
+
+mod close;
+mod create;
+mod fleet;
+mod lookup;
+
+use std::time::SystemTime;
+
+use serde_json::Value;
+
+use super::api::Api;
+use super::{ReleaseError, ReleaseSettings};
+
+pub(crate) use fleet::BuildFleet;
+
+/// A release that begins.
+pub(crate) struct NewRelease<'a> {
+    pub(crate) fleet: u64,
+    pub(crate) commit: &'a str,
+    pub(crate) composition: &'a Value,
+    pub(crate) contract: Option<&'a Value>,
+    pub(crate) semver: Option<&'a str>,
+    pub(crate) started: SystemTime,
+}
+
+/// An image that is to be built: its row, and where the API wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewImage {
+    pub(crate) id: u64,
+    /// Registry and repository.
+    pub(crate) location: String,
+}
+
+/// What became of an image that was built.
+pub(crate) struct BuiltImage<'a> {
+    pub(crate) content_hash: &'a str,
+    /// Bytes on the engine.
+    pub(crate) size: u64,
+    pub(crate) pushed: SystemTime,
+    pub(crate) dockerfile: &'a str,
+    pub(crate) project_type: &'a str,
+    pub(crate) log: &'a str,
+}
+
+/// How a release or image that is not there ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BadEnd {
+    Failed,
+    Cancelled,
+}
+
+/// One user's way to write.
+#[derive(Debug)]
+pub(crate) struct ReleaseRows {
+    api: Api,
+}
+
+impl ReleaseRows {
+    /// Contacts nobody.
+    pub(crate) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
+        Ok(ReleaseRows { api: Api::new(settings)? })
+    }
+
+    /// Makes sure that the API takes the token and that it is a user's. Returns the user's name.
+    pub(crate) fn user(&self) -> Result<String, ReleaseError> {
+        self.api.check_token()
+    }
+}
+
+/// A time as the API takes it.
+fn time(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
