@@ -5,6 +5,8 @@
 
 #[cfg(feature = "api")]
 use crate::api;
+#[cfg(feature = "builder")]
+use crate::builder::BuilderError;
 use crate::progress::Cancelled;
 #[cfg(feature = "release")]
 use crate::release::{self, ReleaseError};
@@ -22,6 +24,10 @@ pub enum Error {
     #[cfg(feature = "api")]
     #[error(transparent)]
     Api(#[from] api::ApiError),
+    /// The builder failed.
+    #[cfg(feature = "builder")]
+    #[error(transparent)]
+    Builder(#[from] BuilderError),
     /// A command stream could not be read or applied.
     #[error(transparent)]
     Patch(#[from] librsync::PatchError),
@@ -69,6 +75,8 @@ impl Error {
             #[cfg(feature = "release")]
             Error::Release(error) => error.cause(),
             Error::Rootfs(error) => error.cause(),
+            #[cfg(feature = "builder")]
+            Error::Builder(error) => error.cause(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.cause(),
             Error::Store(error) => error.cause(),
@@ -93,6 +101,8 @@ impl Error {
             #[cfg(feature = "release")]
             Error::Release(error) => error.remedy(),
             Error::Rootfs(error) => error.remedy(),
+            #[cfg(feature = "builder")]
+            Error::Builder(error) => error.remedy(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),
             Error::Store(error) => error.remedy(),
@@ -112,6 +122,8 @@ impl Error {
             #[cfg(feature = "release")]
             Error::Release(error) => error.hint(),
             Error::Rootfs(error) => error.hint(),
+            #[cfg(feature = "builder")]
+            Error::Builder(error) => error.hint(),
             #[cfg(feature = "server")]
             Error::Server(error) => error.hint(),
             Error::Store(error) => error.hint(),

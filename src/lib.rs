@@ -62,7 +62,6 @@
 #[cfg(feature = "api")]
 pub mod api;
 #[cfg(feature = "builder")]
-#[allow(dead_code, reason = "put together piece by piece")]
 pub mod builder;
 mod cause;
 pub mod delta;
@@ -81,7 +80,6 @@ pub mod output;
 pub mod pack;
 pub mod progress;
 #[cfg(feature = "builder")]
-#[allow(dead_code, unused_imports, reason = "put together piece by piece")]
 mod project;
 mod quote;
 #[cfg(feature = "release")]

@@ -15,6 +15,8 @@ pub struct TransportSettings {
     pub authfile: Option<PathBuf>,
     /// A registry whose credentials are these and no others, wherever else there may be some.
     pub login: Option<RegistryLogin>,
+    /// Whether these credentials are all that there are: none are looked up in files or asked of helpers.
+    pub only_given: bool,
     /// Tokens for single repositories, which go before all other credentials.
     pub tokens: RepositoryTokens,
     /// Plain HTTP may be spoken to every registry that does not answer in TLS, not to those on this
@@ -84,6 +86,7 @@ impl Default for TransportSettings {
         TransportSettings {
             authfile: None,
             login: None,
+            only_given: false,
             tokens: RepositoryTokens::default(),
             plain_http: false,
             ca_file: None,

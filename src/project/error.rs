@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
-use crate::Cause;
 use crate::quote::quoted;
 use crate::tar::TarError;
 
@@ -189,20 +188,6 @@ impl Display for Place {
             Some(key) if plain(key) => write!(out, ": {key}"),
             Some(key) => write!(out, ": {}", quoted(key)),
             None => Ok(()),
-        }
-    }
-}
-
-impl ProjectError {
-    /// Returns what is to blame.
-    pub(crate) fn cause(&self) -> Cause {
-        match self {
-            ProjectError::TooLarge(_) => Cause::TooLarge,
-            ProjectError::DockerfilePath { .. } => Cause::Usage,
-            ProjectError::Tar(_)
-            | ProjectError::Entry { .. }
-            | ProjectError::Wrong { .. }
-            | ProjectError::OneServiceOnly { .. } => Cause::Content,
         }
     }
 }

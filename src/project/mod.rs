@@ -29,12 +29,9 @@ mod test_projects;
 mod yaml;
 
 pub(crate) use context::write_context;
-pub(crate) use error::{EntryProblem, Place, ProjectError, TooLarge};
+pub(crate) use error::ProjectError;
 pub(crate) use index::ProjectTar;
 pub(crate) use limits::ProjectLimits;
-pub(crate) use path::ContextPath;
-pub(crate) use plan::{
-    BuildPlan, BuildSecret, Circumstances, NeedsBuildKit, Project, Service, Source,
-};
+pub(crate) use plan::{BuildPlan, BuildSecret, Circumstances, Project, Service, Source};
 pub(crate) use read::read_project;
-pub(crate) use registry_secrets::{RegistryLogin, RegistrySecrets};
+pub(crate) use registry_secrets::RegistrySecrets;

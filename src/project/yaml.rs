@@ -204,7 +204,7 @@ mod tests {
         }
         let wide =
             format!("a: &a {}\nb: [{}]\n", "x".repeat(500_000), vec!["*a"; 50_000].join(","));
-        let merged = "a: &a {b: 1}\n".to_owned() + &"c: {<<: *a}\n".repeat(1) + "d: &d\n  <<: *d\n";
+        let merged = "a: &a {b: 1}\nc: {<<: *a}\nd: &d\n  <<: *d\n".to_owned();
         let deep = "[".repeat(100_000);
         let blocks = (0..2000).map(|depth| " ".repeat(depth) + "a:\n").collect::<String>();
         let many = "- x\n".repeat(MAX_VALUES + 1);

@@ -4,7 +4,7 @@ use super::fleet_document::{FleetUpdate, RunningRelease};
 use super::model::{Fleet, Release};
 use super::outlook::{Group, Outlook};
 use super::registry::Registry;
-use super::running::{Devices, groups};
+use super::running::{Devices, groups, usual_format};
 use super::services::{Change, Changes};
 use super::waiting::Waiting;
 use super::{Installation, PrepareOptions, ReleaseError, ReleaseName};
@@ -82,19 +82,24 @@ impl Installation {
         if target.fleet != fleet.id {
             return Err(ReleaseError::TwoFleets);
         }
-        self.outlook_of(fleet, target, true)
+        self.outlook_of(fleet, target, true, None)
     }
 
-    /// The outlook of a fleet whose devices are to get `target`; without sizes the registry is asked for
+    /// The outlook of a fleet whose devices are to get `target`; with what leads there from the release `also`, which
+    /// may be run by none of them. Without sizes the registry is asked for
     /// nothing but digests that the API does not know.
     pub(super) fn outlook_of(
         &mut self,
         fleet: Fleet,
         target: Release,
         with_sizes: bool,
+        also: Option<u64>,
     ) -> Result<Outlook, ReleaseError> {
         let version = self.api.fleet_delta_version(fleet.id)?;
-        let groups = groups(&self.api.devices(fleet.id)?, version.as_deref());
+        let mut groups = groups(&self.api.devices(fleet.id)?, version.as_deref());
+        if also.is_some() && !groups.keys().any(|(release, _)| *release == also) {
+            groups.insert((also, usual_format(version.as_deref())), Devices::default());
+        }
         let mut ids: Vec<u64> = groups.keys().filter_map(|(release, _)| *release).collect();
         ids.dedup();
         let releases = self.api.releases(&ids)?;
@@ -110,7 +115,7 @@ impl Installation {
         running.sort_by_key(|group| std::cmp::Reverse(group.devices + group.pinned));
         let to_update = groups.into_iter().filter_map(|((id, format), devices)| {
             let from = of(id).filter(|from| from.id != target.id)?;
-            let needed = devices.following + devices.coming > 0;
+            let needed = devices.following + devices.coming > 0 || id == also;
             needed.then(|| (from.clone(), format.parse().unwrap_or_default(), devices))
         });
         let groups = self.looked_at(to_update.collect(), &target, with_sizes)?;

@@ -48,6 +48,8 @@ mod fleet_document;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod installation;
+#[cfg(feature = "builder")]
+mod letting_out;
 mod model;
 mod name;
 mod odata;

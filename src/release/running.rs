@@ -52,6 +52,11 @@ fn format(device: &Device, fleet_version: Option<&str>) -> Dialect {
     if wants && can { Dialect::V3 } else { Dialect::V2 }
 }
 
+/// The kind of delta that a fleet's devices ask for, if nothing else is known of them.
+pub(super) fn usual_format(fleet_version: Option<&str>) -> &'static str {
+    if fleet_version == Some(VERSION_3) { Dialect::V3.name() } else { Dialect::V2.name() }
+}
+
 /// The version in a text such as `balenaOS 2.50.1+rev1`.
 fn version(text: &str) -> Option<[u64; 3]> {
     let start = text.find(|letter: char| letter.is_ascii_digit())?;

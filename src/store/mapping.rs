@@ -24,6 +24,10 @@ use memmap2::{Advice, Mmap};
 /// without one.
 const SLOTS: usize = 4096;
 
+/// What a file without a name is called.
+#[cfg(feature = "builder")]
+const NAMELESS: &str = "(a file without a name)";
+
 /// How many pages the system is asked for at a time.
 const PAGES_AT_ONCE: usize = 16_384;
 
@@ -36,7 +40,7 @@ const PAGES_AT_ONCE: usize = 16_384;
 /// map of it is gone. Links are not followed. The folder is its owner's alone (mode 0700), so nobody
 /// else can break this.
 #[derive(Debug)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     map: Mmap,
     /// The slot that points to `path`, if there was one.
     slot: Option<&'static Slot>,
@@ -51,6 +55,16 @@ impl Mapping {
         let map = unsafe { Mmap::map(file)? };
         let slot = TABLE.iter().find(|slot| slot.take(&map, &path));
         Ok(Mapping { map, slot, _path: path })
+    }
+
+    /// Maps a file that has no name, and whose last handle is `file`: nothing can write to it any more, which
+    /// fulfils the invariant. Errors about its pages call it by the name of `folder`.
+    #[cfg(feature = "builder")]
+    pub(crate) fn of_nameless(file: File, folder: &Path) -> io::Result<Self> {
+        if rustix::fs::fstat(&file)?.st_nlink != 0 {
+            return Err(io::Error::other("the file has a name"));
+        }
+        Self::of(&file, &folder.join(NAMELESS))
     }
 
     /// Starts reading the file ahead of its use. Only a hint: failure changes nothing.

@@ -33,6 +33,8 @@ pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::Store;
 pub use layer::{Layer, verify_layers};
+#[cfg(feature = "builder")]
+pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};
 pub use trouble::Trouble;
 pub use workspace::Workspace;

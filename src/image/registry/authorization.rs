@@ -146,6 +146,7 @@ impl Authorizer {
         }
         let found = match host.http.login.as_ref().filter(|login| login.host == host.name) {
             Some(login) => Some(Credentials::from(login)),
+            None if host.http.only_given => None,
             None => {
                 let authfile = host.http.authfile.as_deref();
                 credentials::look_up(authfile, &host.name, repository).await?

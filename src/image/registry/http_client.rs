@@ -28,6 +28,7 @@ const USER_AGENT: &str = concat!("remora/", env!("CARGO_PKG_VERSION"));
 pub(super) struct HttpClient {
     pub(super) authfile: Option<PathBuf>,
     pub(super) login: Option<RegistryLogin>,
+    pub(super) only_given: bool,
     pub(super) tokens: RepositoryTokens,
     pub(super) retry: RetryPolicy,
     /// How long a connection may be silent.
@@ -67,6 +68,7 @@ impl HttpClient {
         Ok(HttpClient {
             authfile: settings.authfile.clone(),
             login: settings.login.clone(),
+            only_given: settings.only_given,
             tokens: settings.tokens.clone(),
             retry: RetryPolicy {
                 max_attempts: settings.max_attempts.max(1),

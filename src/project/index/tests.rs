@@ -1,7 +1,7 @@
 //! Which tars are taken, and which are refused.
 
 use super::*;
-use crate::project::TooLarge;
+use crate::project::error::TooLarge;
 use crate::tar::test_archives::{TestHeader, archive, pax, special};
 
 fn index(tar: &[u8]) -> Result<ProjectTar<'_>, String> {

@@ -14,8 +14,12 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::{ReleaseError, ReleaseSettings};
+use crate::api::Secret;
 
 pub(crate) use fleet::BuildFleet;
+
+/// Repositories of one token beside the one that is pushed to: the header with it stays below 8 KiB.
+const MAX_OTHERS: usize = 50;
 
 /// A release that begins.
 pub(crate) struct NewRelease<'a> {
@@ -63,6 +67,27 @@ impl ReleaseRows {
     /// Contacts nobody.
     pub(crate) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
         Ok(ReleaseRows { api: Api::new(settings)? })
+    }
+
+    /// Where the images of a release are: registry and repository.
+    pub(crate) fn locations(&self, release: u64) -> Result<Vec<String>, ReleaseError> {
+        let release = self.api.release(&release.to_string())?;
+        let images = release.map(|release| release.images).unwrap_or_default();
+        Ok(images.into_iter().map(|image| image.location).collect())
+    }
+
+    /// A token that permits to push to `location`, and to pull from `others` of the same registry.
+    pub(crate) fn pushing_token(
+        &self,
+        location: &str,
+        others: &[String],
+    ) -> Result<Secret, ReleaseError> {
+        let (host, repository) = location.split_once('/').unwrap_or((location, ""));
+        let same = |other: &String| other.strip_prefix(host)?.strip_prefix('/').map(str::to_owned);
+        let others = others.iter().filter_map(same).take(MAX_OTHERS);
+        let scopes = others.map(|repository| format!("repository:{repository}:pull"));
+        let own = format!("repository:{repository}:pull,push");
+        self.api.registry_token(host, &std::iter::once(own).chain(scopes).collect::<Vec<_>>())
     }
 
     /// Makes sure that the API takes the token and that it is a user's. Returns the user's name.

@@ -76,7 +76,7 @@ impl Work {
             return Ok(Step::Gone);
         };
         self.is_final = release.is_final;
-        let outlook = installation.outlook_of(fleet.clone(), release, false)?;
+        let outlook = installation.outlook_of(fleet.clone(), release, false, None)?;
         let outlook = outlook.for_at_least(min_devices);
         let wanted = outlook.wanted();
         self.statuses = installation.have_made(&wanted, &fleet.slug)?;

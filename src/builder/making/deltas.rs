@@ -1,0 +1,89 @@
+//! Deltas before the release goes out: devices that update find them there. A delta that cannot be made, or takes too
+//! long, keeps no release back.
+
+use super::failure::Failure;
+use super::work::Work;
+use crate::builder::answer::{Tag, bytes};
+use crate::release::{
+    FleetPair, FleetUpdate, Installation, PrepareOptions, ReleaseError, UpdateState,
+};
+
+/// The delta server of an installation without one: nobody is asked there.
+const NONE: &str = "http://127.0.0.1:9";
+
+impl Work {
+    /// The installation, as whoever pushes uses it.
+    pub(super) fn installation(&self) -> Result<Installation, ReleaseError> {
+        let settings = self.caller.installation.clone().changed(|settings| {
+            if settings.delta_server.is_empty() {
+                settings.delta_server = NONE.to_owned();
+            }
+        });
+        Installation::new(settings)
+    }
+}
+
+/// Has the deltas made that lead to a release, and waits for them.
+pub(super) fn make_deltas(work: &Work, release: u64, before: Option<u64>) -> Result<(), Failure> {
+    if work.service.settings.installation.delta_server.is_none() {
+        return Ok(());
+    }
+    let options = PrepareOptions::default().changed(|options| {
+        options.wait = true;
+        options.timeout = Some(work.service.settings.deltas_within);
+    });
+    let mut shown = None;
+    let mut seen = |update: &FleetUpdate| {
+        let percent = percent(&update.pairs);
+        if percent < 100 && shown.replace(percent) != Some(percent) {
+            work.screen.bar(percent);
+        }
+    };
+    let mut installation = work.installation()?;
+    let prepared = installation.prepare_release(release, before, options, &mut seen);
+    if shown.is_some() {
+        work.screen.erase();
+    }
+    match prepared {
+        Ok(update) => tell(work, &update),
+        Err(error) => {
+            let text = format!("Deltas could not be made, devices may pull in full: {error}");
+            work.screen.line(Tag::Warn, &text);
+        }
+    }
+    Ok(())
+}
+
+/// How far all are together.
+fn percent(pairs: &[FleetPair]) -> u8 {
+    let of = |pair: &FleetPair| match pair.status {
+        UpdateState::Ready | UpdateState::Failed => 100,
+        _ => u64::from(pair.percent.unwrap_or(0)),
+    };
+    let count = pairs.len().max(1) as u64;
+    let sum: u64 = pairs.iter().filter(|pair| !pair.unchanged).map(of).sum();
+    let unchanged = pairs.iter().filter(|pair| pair.unchanged).count() as u64;
+    ((sum + unchanged * 100) / count).min(100) as u8
+}
+
+/// A line for each delta, with its bytes beside those of a pull.
+fn tell(work: &Work, update: &FleetUpdate) {
+    for pair in update.pairs.iter().filter(|pair| !pair.unchanged) {
+        let from = pair.from_release;
+        let pull = pair.pull_size.map_or_else(|| "a pull".to_owned(), bytes);
+        let text = match (pair.status, pair.delta_size) {
+            (UpdateState::Ready, Some(size)) => format!("{} instead of {pull}", bytes(size)),
+            (UpdateState::Ready, None) => format!("none is smaller than a pull ({pull})"),
+            _ => {
+                let reason = pair.reason.as_deref().unwrap_or("not ready in time");
+                format!("none: {reason}")
+            }
+        };
+        let (service, format) = (&pair.service_name, pair.delta_format);
+        let line = format!("{service} from release {from} ({format}): {text}");
+        work.screen.line(Tag::Delta, &line);
+    }
+    if update.timed_out {
+        work.screen.line(Tag::Warn, "Some deltas are still being made: devices may pull in full");
+    }
+}

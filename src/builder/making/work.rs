@@ -1,0 +1,61 @@
+//! What all steps of a build share.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio::runtime::Handle;
+
+use super::failure::Failure;
+use crate::builder::answer::Screen;
+use crate::builder::caller::Caller;
+use crate::builder::push::Push;
+use crate::builder::running::{Ending, RunningBuild};
+use crate::builder::service::Service;
+
+/// Bytes of a commit: as many as git's shorter hashes have, and openBalena's clients make.
+const COMMIT_BYTES: usize = 16;
+
+/// A build that is going on.
+pub(super) struct Work {
+    pub(super) service: Arc<Service>,
+    pub(super) handle: Handle,
+    pub(super) push: Push,
+    pub(super) caller: Caller,
+    pub(super) screen: Screen,
+    pub(super) ending: Ending,
+    pub(super) running: RunningBuild,
+    pub(super) commit: String,
+    pub(super) started: SystemTime,
+}
+
+impl Work {
+    pub(super) fn new(
+        service: Arc<Service>,
+        handle: Handle,
+        push: Push,
+        caller: Caller,
+        screen: Screen,
+        ending: Ending,
+    ) -> Self {
+        let commit = commit();
+        let running = service.running.begin(&commit, ending.clone());
+        let started = SystemTime::now();
+        Work { service, handle, push, caller, screen, ending, running, commit, started }
+    }
+
+    /// Fails if the build is to end.
+    pub(super) fn go_on(&self) -> Result<(), Failure> {
+        match self.ending.reason() {
+            Some(stop) => Err(Failure::Stopped(stop)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A new release's commit.
+fn commit() -> String {
+    let mut bytes = [0; COMMIT_BYTES];
+    // Without randomness from the system there is no TLS either.
+    getrandom::fill(&mut bytes).expect("the system gives random bytes");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
