@@ -4,6 +4,7 @@ use clap::builder::{OsStr, Resettable};
 use clap::{Arg, CommandFactory as _, Parser, Subcommand};
 
 use super::apply::Apply;
+use super::builder::Builder;
 use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
@@ -62,6 +63,7 @@ pub(super) enum Command {
     Logout(Logout),
     Store(Store),
     Serve(Box<Serve>),
+    Builder(Box<Builder>),
     Prepare(Box<Prepare>),
     Release(Box<Release>),
     Completions(Completions),
@@ -115,6 +117,7 @@ impl Command {
             Command::Logout(_) => "logout",
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
+            Command::Builder(_) => "builder",
             Command::Prepare(_) => "prepare",
             Command::Release(release) => release.name(),
             Command::Completions(_) => "completions",

@@ -5,6 +5,7 @@
 mod access;
 mod apply;
 mod arguments;
+mod builder;
 mod completions;
 mod create;
 mod defect;
@@ -19,8 +20,10 @@ mod help;
 mod image_name;
 mod inspect;
 mod interrupt;
+mod layers;
 mod limits;
 mod list;
+mod listen_arguments;
 mod log;
 mod login;
 mod man;
@@ -69,7 +72,7 @@ pub(crate) fn main() -> ExitCode {
     resources::prepare();
     let session = Session::new(command.name(), Arc::clone(&screen), output.json, output.quiet);
     // A server has a log and a way to stop of its own.
-    if !matches!(command, Command::Serve(_)) {
+    if !matches!(command, Command::Serve(_) | Command::Builder(_)) {
         if let Err(failure) = log::install(Arc::clone(&screen), output.verbose, output.quiet) {
             return session.fail(&failure);
         }
@@ -95,6 +98,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Logout(logout) => logout.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
+        Command::Builder(builder) => builder.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),
         Command::Release(release) => release.run(session),
         Command::Completions(completions) => completions.run(Arguments::documented()),

@@ -1,7 +1,6 @@
 //! Every setting of the server. This text is its documentation: `--help`, the manual page and
 //! completions are made from it, and the configuration file uses the same names.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,46 +10,6 @@ use ipnet::IpNet;
 use remora::image::Platform;
 
 use crate::cli::units::{parse_rate, parse_size, parse_time};
-
-/// How the server is reached.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Listening")]
-pub(super) struct ListenArguments {
-    /// Address and port to listen on
-    #[arg(long, env = "REMORA_LISTEN", value_name = "ADDRESS", default_value = "0.0.0.0:80")]
-    pub(super) listen: SocketAddr,
-    /// Address and port for /metrics alone, in plain HTTP [default: with everything else]
-    #[arg(long, env = "REMORA_METRICS_LISTEN", value_name = "ADDRESS")]
-    pub(super) metrics_listen: Option<SocketAddr>,
-    /// Certificate chain (PEM); with it the server speaks TLS. Read again when it changes
-    #[arg(long, env = "REMORA_TLS_CERTIFICATE", value_name = "FILE")]
-    pub(super) tls_certificate: Option<PathBuf>,
-    /// Private key of the certificate (PEM)
-    #[arg(long, env = "REMORA_TLS_KEY", value_name = "FILE")]
-    pub(super) tls_key: Option<PathBuf>,
-    /// What devices reach the server by, for v2 downloads [default: what the request says]
-    #[arg(long, env = "REMORA_PUBLIC_URL", value_name = "URL")]
-    pub(super) public_url: Option<String>,
-    /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed
-    #[arg(long, env = "REMORA_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
-    pub(super) trusted_proxies: Vec<IpNet>,
-    /// Connections that there may be; beyond it 503 [default: what the limit on open files leaves room
-    /// for]
-    #[arg(long, env = "REMORA_MAX_CONNECTIONS", value_name = "N")]
-    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
-    pub(super) max_connections: Option<u32>,
-    // A fleet behind one address connects in bursts, and a connection that says nothing costs little.
-    /// Connections without a request that one address, or IPv6 /64, may have; the oldest make room.
-    /// Trusted proxies may have any number
-    #[arg(long, env = "REMORA_MAX_QUIET_CONNECTIONS", value_name = "N", default_value_t = 1024)]
-    #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
-    pub(super) max_quiet_connections: u32,
-    // docker stop kills after 10 s.
-    /// How long a stop may take; deltas not finished by then are left to the next start
-    #[arg(long, env = "REMORA_STOP_WITHIN", value_name = "TIME", value_parser = parse_time)]
-    #[arg(default_value = "8s")]
-    pub(super) stop_within: Duration,
-}
 
 /// The registry.
 #[derive(Debug, Args)]
@@ -156,6 +115,9 @@ pub(super) struct AnswerArguments {
     #[arg(long, env = "REMORA_DOWNLOAD_EXPIRY", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "24h")]
     pub(super) download_expiry: Duration,
+    /// What devices reach the server by, for v2 downloads [default: what the request says]
+    #[arg(long, env = "REMORA_PUBLIC_URL", value_name = "URL")]
+    pub(super) public_url: Option<String>,
     /// What those URLs are signed with, 32 characters or more [default: a key kept in the data
     /// folder]
     #[arg(long, env = "REMORA_DOWNLOAD_KEY", hide_env_values = true, value_name = "SECRET")]

@@ -1,7 +1,6 @@
 //! `remora serve`: the delta server.
 
 mod arguments;
-mod layers;
 mod settings;
 mod watch_arguments;
 
@@ -13,13 +12,14 @@ use remora::server::{self, Ended};
 use remora::temporary;
 
 use self::arguments::{
-    AccessArguments, AnswerArguments, DataArguments, LimitArguments, ListenArguments,
-    RegistryArguments, WorkArguments,
+    AccessArguments, AnswerArguments, DataArguments, LimitArguments, RegistryArguments,
+    WorkArguments,
 };
-use self::layers::Layered;
 use self::watch_arguments::WatchArguments;
 use super::exit_code;
 use super::failure::Failure;
+use super::layers::{Layered, Layering};
+use super::listen_arguments::ListenArguments;
 use super::log::{self, LogFormat};
 use super::output_arguments::OutputArguments;
 use super::session::print;
@@ -36,6 +36,19 @@ Examples:
     remora serve --registry localhost:5000 --insecure-no-auth --listen 127.0.0.1:8080 --data data
   What is set, and where:
     remora serve --config /etc/remora.toml --print-config";
+
+/// What the settings are, with the variables that installations of open-balena-delta have.
+pub(super) const LAYERING: Layering = Layering {
+    command: "serve",
+    secrets: &["builder-token", "download-key"],
+    existing: &[
+        ("BALENA_TLD", "tld"),
+        ("REGISTRY_HOST", "registry"),
+        ("TOKEN_AUTH_BUILDER_TOKEN", "builder-token"),
+        ("TOKEN_AUTH_BUILDER_TOKEN_FILE", "builder-token-file"),
+        ("JWT_ALGO", "token-algorithm"),
+    ],
+};
 
 /// Run the delta server that devices ask for updates.
 ///
@@ -79,11 +92,11 @@ impl Serve {
         output: &OutputArguments,
         definition: fn() -> Command,
     ) -> Result<(), Failure> {
-        let layered = Layered::read(self.config.as_deref(), definition, Serve::derived)?;
+        let layered = Layered::read(LAYERING, self.config.as_deref(), definition, Serve::derived)?;
         if self.print_config {
             return print(&layered.to_toml());
         }
-        let serve = layered.serve;
+        let serve = layered.settings;
         let mut log = log::install_server(serve.log_format, output.verbose, output.quiet)?;
         let settings = serve.settings();
         let ended = settings.and_then(|settings| Ok(server::run(settings)?));

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, ListenSettings, RegistrySettings,
-    ServerSettings, TlsFiles, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, ServerSettings,
+    WorkSettings,
 };
 
 use super::Serve;
-use super::layers::Derived;
 use crate::cli::failure::Failure;
+use crate::cli::layers::Derived;
 use crate::cli::secret::secret;
 use crate::cli::units::parse_rate;
 
@@ -49,7 +49,7 @@ impl Serve {
     /// The settings of a server.
     pub(super) fn settings(&self) -> Result<ServerSettings, Failure> {
         Ok(ServerSettings {
-            listen: self.listen_settings()?,
+            listen: self.listen.settings(self.answers.public_url.clone())?,
             registry: self.registry_settings()?,
             access: self.access_rules()?,
             answers: self.answer_settings()?,
@@ -61,30 +61,6 @@ impl Serve {
                 budget: self.data.disk_budget,
             },
             watch: self.watch.settings(self.registry.tld.as_deref())?,
-        })
-    }
-
-    fn listen_settings(&self) -> Result<ListenSettings, Failure> {
-        let listen = &self.listen;
-        let tls = match (&listen.tls_certificate, &listen.tls_key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => {
-                Some(TlsFiles { certificate: certificate.clone(), key: key.clone() })
-            }
-            _ => {
-                let what = "TLS takes a certificate and its key, and one of them is missing";
-                return Err(Failure::usage(what, "give both --tls-certificate and --tls-key"));
-            }
-        };
-        Ok(ListenSettings {
-            address: listen.listen,
-            metrics: listen.metrics_listen,
-            max_connections: listen.max_connections.map(|number| number as usize),
-            max_quiet_connections: listen.max_quiet_connections as usize,
-            tls,
-            public_url: listen.public_url.clone(),
-            trusted_proxies: listen.trusted_proxies.clone(),
-            stop_within: listen.stop_within,
         })
     }
 

@@ -18,23 +18,19 @@ use crate::cli::usage;
 /// Bytes of a configuration file, at most.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The command's name.
-const COMMAND: &str = "serve";
-
 /// Options that are about the settings instead of being one.
 const NOT_SETTINGS: [&str; 4] = ["config", "print-config", "help", "help-all"];
 
-/// Options that are never printed.
-const SECRETS: [&str; 2] = ["builder-token", "download-key"];
-
-/// The variables of open-balena-delta, and the options that they are for.
-const EXISTING_VARIABLES: [(&str, &str); 5] = [
-    ("BALENA_TLD", "tld"),
-    ("REGISTRY_HOST", "registry"),
-    ("TOKEN_AUTH_BUILDER_TOKEN", "builder-token"),
-    ("TOKEN_AUTH_BUILDER_TOKEN_FILE", "builder-token-file"),
-    ("JWT_ALGO", "token-algorithm"),
-];
+/// What a server's settings are, beside its options.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layering {
+    /// The command.
+    pub(super) command: &'static str,
+    /// Options that are never printed.
+    pub(super) secrets: &'static [&'static str],
+    /// Variables of what the server takes the place of, and the options that they are for.
+    pub(super) existing: &'static [(&'static str, &'static str)],
+}
 
 /// A value for an option that nobody gave on the command line.
 struct Given {
@@ -48,7 +44,8 @@ pub(super) type Derived = (&'static str, Vec<String>);
 
 /// The settings, and where each is from.
 pub(super) struct Layered<T> {
-    pub(super) serve: T,
+    pub(super) settings: T,
+    layering: Layering,
     definition: fn() -> Command,
     matches: ArgMatches,
     given: Vec<Given>,
@@ -58,18 +55,19 @@ impl<T: FromArgMatches> Layered<T> {
     /// The settings that the command line `definition`, the environment and the file `config` make
     /// together. `derived` returns the defaults that follow from other settings.
     pub(super) fn read(
+        layering: Layering,
         config: Option<&Path>,
         definition: fn() -> Command,
         derived: fn(&T) -> Vec<Derived>,
     ) -> Result<Self, Failure> {
         let mut given = match config {
-            Some(path) => read_file(path, &definition())?,
+            Some(path) => layering.read_file(path, &definition())?,
             None => Vec::new(),
         };
-        given.extend(existing_variables(|name| std::env::var(name).ok()));
-        let layered = Self::parse(definition, given)?;
+        given.extend(layering.existing_variables(|name| std::env::var(name).ok()));
+        let layered = Self::parse(layering, definition, given)?;
         // What other settings decide comes last: it must not be given.
-        let derived = derived(&layered.serve);
+        let derived = derived(&layered.settings);
         let mut given: Vec<Given> = derived
             .into_iter()
             .map(|(option, values)| Given {
@@ -79,25 +77,30 @@ impl<T: FromArgMatches> Layered<T> {
             })
             .collect();
         given.extend(layered.given);
-        Self::parse(definition, given)
+        Self::parse(layering, definition, given)
     }
 
-    fn parse(definition: fn() -> Command, given: Vec<Given>) -> Result<Self, Failure> {
-        let mut command = with_defaults(definition(), &given);
+    fn parse(
+        layering: Layering,
+        definition: fn() -> Command,
+        given: Vec<Given>,
+    ) -> Result<Self, Failure> {
+        let mut command = layering.with_defaults(definition(), &given);
         let matches = command.try_get_matches_from_mut(std::env::args_os());
         let matches = matches.map_err(|error| usage::failure(&error))?;
         let (_, matches) = matches.subcommand().ok_or_else(|| Failure::usage("no command", ""))?;
-        let serve = T::from_arg_matches(matches);
-        let serve = serve.map_err(|error| usage::failure(&error))?;
+        let settings = T::from_arg_matches(matches);
+        let settings = settings.map_err(|error| usage::failure(&error))?;
         let matches = matches.clone();
-        Ok(Layered { serve, definition, matches, given })
+        Ok(Layered { settings, layering, definition, matches, given })
     }
 
     /// All settings as a configuration file.
     pub(super) fn to_toml(&self) -> String {
         // Options that got another default are not where they were among the others.
         let arguments = (self.definition)();
-        let options = serve_of(&arguments).get_arguments().filter(|option| is_setting(option));
+        let options =
+            self.layering.of(&arguments).get_arguments().filter(|option| is_setting(option));
         options.map(|option| self.line(option)).collect()
     }
 
@@ -109,7 +112,7 @@ impl<T: FromArgMatches> Layered<T> {
             return format!("# not set\n# {name} =\n\n");
         };
         let values = values.iter().map(|value| value.to_string_lossy());
-        let values: Vec<Value> = match SECRETS.contains(&name) {
+        let values: Vec<Value> = match self.layering.secrets.contains(&name) {
             true => vec![Value::from("(secret)")],
             false => values.map(|value| to_toml(&value)).collect(),
         };
@@ -134,63 +137,84 @@ impl<T: FromArgMatches> Layered<T> {
     }
 }
 
-/// The command line with other defaults; of several for one option the last counts.
-fn with_defaults(arguments: Command, given: &[Given]) -> Command {
-    arguments.mut_subcommand(COMMAND, |serve| {
-        given.iter().fold(serve, |serve, given| {
-            // Options live as long as the process, and so do their defaults.
-            let values: Vec<&'static str> =
-                given.values.iter().map(|value| &*value.clone().leak()).collect();
-            serve.mut_arg(given.option.replace('-', "_"), |option| option.default_values(values))
+impl Layering {
+    /// The command line with other defaults; of several for one option the last counts.
+    fn with_defaults(self, arguments: Command, given: &[Given]) -> Command {
+        arguments.mut_subcommand(self.command, |serve| {
+            given.iter().fold(serve, |serve, given| {
+                // Options live as long as the process, and so do their defaults.
+                let values: Vec<&'static str> =
+                    given.values.iter().map(|value| &*value.clone().leak()).collect();
+                serve
+                    .mut_arg(given.option.replace('-', "_"), |option| option.default_values(values))
+            })
         })
-    })
-}
+    }
 
-fn existing_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
-    let given = EXISTING_VARIABLES.iter().filter_map(|(name, option)| {
-        let value = variable(name).filter(|value| !value.is_empty())?;
-        Some(Given { option: (*option).to_owned(), values: vec![value], from: (*name).to_owned() })
-    });
-    given.collect()
-}
+    fn existing_variables(self, variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
+        let given = self.existing.iter().filter_map(|(name, option)| {
+            let value = variable(name).filter(|value| !value.is_empty())?;
+            Some(Given {
+                option: (*option).to_owned(),
+                values: vec![value],
+                from: (*name).to_owned(),
+            })
+        });
+        given.collect()
+    }
 
-fn read_file(path: &Path, arguments: &Command) -> Result<Vec<Given>, Failure> {
-    let text = read_small_text(path, MAX_FILE_BYTES)
-        .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let what = format!("{}: {}", path.display(), error.message());
-        Failure::usage(
-            what,
-            "write name = value, with the names that remora serve --help-all shows",
-        )
-    })?;
-    given_by(table, &path.display().to_string(), arguments)
-}
-
-/// What the file `from` says.
-fn given_by(table: Table, from: &str, arguments: &Command) -> Result<Vec<Given>, Failure> {
-    let known: Vec<&str> = serve_of(arguments)
-        .get_arguments()
-        .filter(|it| is_setting(it))
-        .filter_map(Arg::get_long)
-        .collect();
-    let given = table.into_iter().map(|(name, value)| {
-        let option = name.replace('_', "-");
-        if !known.contains(&option.as_str()) {
-            let what = format!("{from}: there is no setting {name}");
-            return Err(Failure::usage(what, "see remora serve --help-all for what there is"));
-        }
-        let values = match value {
-            Value::Array(values) => values.into_iter().map(plain).collect(),
-            value => plain(value).map(|value| vec![value]),
-        };
-        let values = values.ok_or_else(|| {
-            let what = format!("{from}: {name} is neither a text, a number nor a list of those");
-            Failure::usage(what, "write it as it would stand on the command line")
+    fn read_file(self, path: &Path, arguments: &Command) -> Result<Vec<Given>, Failure> {
+        let text = read_small_text(path, MAX_FILE_BYTES)
+            .map_err(|error| Failure::io(format!("cannot read {}", path.display()), &error))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let what = format!("{}: {}", path.display(), error.message());
+            let hint = format!("write name = value, with the names that {} shows", self.help());
+            Failure::usage(what, &hint)
         })?;
-        Ok(Given { option, values, from: from.to_owned() })
-    });
-    given.collect()
+        self.given_by(table, &path.display().to_string(), arguments)
+    }
+
+    /// What the file `from` says.
+    fn given_by(
+        self,
+        table: Table,
+        from: &str,
+        arguments: &Command,
+    ) -> Result<Vec<Given>, Failure> {
+        let known: Vec<&str> = self
+            .of(arguments)
+            .get_arguments()
+            .filter(|it| is_setting(it))
+            .filter_map(Arg::get_long)
+            .collect();
+        let given = table.into_iter().map(|(name, value)| {
+            let option = name.replace('_', "-");
+            if !known.contains(&option.as_str()) {
+                let what = format!("{from}: there is no setting {name}");
+                return Err(Failure::usage(what, format!("see {} for what there is", self.help())));
+            }
+            let values = match value {
+                Value::Array(values) => values.into_iter().map(plain).collect(),
+                value => plain(value).map(|value| vec![value]),
+            };
+            let values = values.ok_or_else(|| {
+                let what =
+                    format!("{from}: {name} is neither a text, a number nor a list of those");
+                Failure::usage(what, "write it as it would stand on the command line")
+            })?;
+            Ok(Given { option, values, from: from.to_owned() })
+        });
+        given.collect()
+    }
+
+    /// Where all options are shown.
+    fn help(self) -> String {
+        format!("remora {} --help-all", self.command)
+    }
+
+    fn of(self, arguments: &Command) -> &Command {
+        arguments.find_subcommand(self.command).expect("it is a command")
+    }
 }
 
 /// A value as it would stand on the command line.
@@ -214,10 +238,6 @@ fn to_toml(text: &str) -> Value {
     }
 }
 
-fn serve_of(arguments: &Command) -> &Command {
-    arguments.find_subcommand(COMMAND).expect("it is a command")
-}
-
 fn is_setting(option: &Arg) -> bool {
     option.get_long().is_some_and(|name| !NOT_SETTINGS.contains(&name)) && !option.is_global_set()
 }
@@ -228,9 +248,11 @@ mod tests {
 
     use super::*;
     use crate::cli::arguments::Arguments;
+    use crate::cli::builder::LAYERING as BUILDER;
+    use crate::cli::serve::LAYERING as SERVE;
 
     fn matches(given: &[Given], line: &str) -> ArgMatches {
-        let command = with_defaults(Arguments::command(), given);
+        let command = SERVE.with_defaults(Arguments::command(), given);
         let matches = command.try_get_matches_from(line.split(' ')).expect(line);
         matches.subcommand().expect("serve").1.clone()
     }
@@ -241,7 +263,7 @@ mod tests {
     }
 
     fn file(text: &str) -> Result<Vec<Given>, Failure> {
-        given_by(text.parse().expect("TOML"), "a file", &Arguments::command())
+        SERVE.given_by(text.parse().expect("TOML"), "a file", &Arguments::command())
     }
 
     #[test]
@@ -250,7 +272,7 @@ mod tests {
                     token-keys = ['/a', '/b']\nworth-ratio = 0.5";
         let mut given = file(text).expect("settings");
         let variable = |name: &str| (name == "REGISTRY_HOST").then(|| "variable".to_owned());
-        given.extend(existing_variables(variable));
+        given.extend(SERVE.existing_variables(variable));
         let matches = matches(&given, "remora serve --max-builds 4");
         assert_eq!(raw(&matches, "registry"), ["variable"]);
         assert_eq!(raw(&matches, "tld"), ["file"]);
@@ -277,12 +299,14 @@ mod tests {
     #[test]
     fn secrets_are_settings_that_are_masked() {
         let arguments = Arguments::command();
-        let options: Vec<&Arg> = serve_of(&arguments).get_arguments().collect();
-        for secret in SECRETS {
-            let option = options.iter().find(|option| option.get_long() == Some(secret));
-            assert!(option.is_some_and(|option| option.is_hide_env_values_set()), "{secret}");
+        for layering in [SERVE, BUILDER] {
+            let options: Vec<&Arg> = layering.of(&arguments).get_arguments().collect();
+            for secret in layering.secrets {
+                let option = options.iter().find(|option| option.get_long() == Some(secret));
+                assert!(option.is_some_and(|option| option.is_hide_env_values_set()), "{secret}");
+            }
+            let hidden = options.iter().filter(|option| option.is_hide_env_values_set());
+            assert_eq!(hidden.count(), layering.secrets.len());
         }
-        let hidden = options.iter().filter(|option| option.is_hide_env_values_set());
-        assert_eq!(hidden.count(), SECRETS.len());
     }
 }
