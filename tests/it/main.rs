@@ -5,6 +5,7 @@ mod authority;
 mod bombs;
 mod builder;
 mod cli;
+mod docker;
 mod file_systems;
 mod image_places;
 mod image_registry;

@@ -7,9 +7,12 @@ use std::process::{Command, Output};
 /// Fails the test with what to do where a program is missing.
 pub(crate) fn missing(program: &str, error: &std::io::Error) -> ! {
     let package = match program {
+        "busybox" => "busybox-static",
+        "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "go" => "golang-go",
         "node" => "nodejs",
+        "podman" => "podman runc",
         other => other,
     };
     match error.kind() {

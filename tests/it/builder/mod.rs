@@ -1,5 +1,12 @@
-//! The builder behind `balena push`, as its clients see it.
+//! The builder behind `balena push`, as its clients see it, and the engines that it builds at.
 
+mod engine_contexts;
+mod engines;
+mod engines_away;
+mod engines_buildkit;
+mod engines_places;
+mod engines_pruning;
+mod engines_push;
 pub(crate) mod push_answers;
 pub(crate) mod pushes;
 mod pushes_trials;

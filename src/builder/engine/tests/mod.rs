@@ -1,1 +1,6 @@
-//! Engines that nobody runs: what is held of addresses, places, and output.
+//! What is held of addresses, places and output without an engine.
+
+mod addresses;
+mod joined_lines;
+mod places;
+mod requests;
