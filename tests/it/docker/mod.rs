@@ -99,7 +99,10 @@ impl Docker {
         arguments(&mut command, self.folder.path(), self.port);
         // The old one takes with it whatever names the folder.
         self.process = None;
-        let _ = fs::remove_file(self.folder.path().join("pid"));
+        // A process that nobody has waited for yet passes for one that runs.
+        for file in ["pid", "exec/containerd/containerd.pid"] {
+            let _ = fs::remove_file(self.folder.path().join(file));
+        }
         self.process =
             Some(Process::start(command, self.folder.path(), self.port, &ready(self.port)));
     }
