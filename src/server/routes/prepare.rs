@@ -26,7 +26,10 @@ use crate::server::pair::Pair;
     request_body = Pairs,
     responses(
         (status = 200, description = "What has become of each pair", body = Listed, content_type = "application/json"),
-        (status = 400, description = "The list cannot be read, or is too long", body = String, content_type = "text/plain"),
+        (status = 400, description = "The list cannot be read, or has too many pairs", body = String, content_type = "text/plain"),
+        (status = 408, description = "The list does not come to an end", body = String, content_type = "text/plain"),
+        (status = 413, description = "The list has too many bytes", body = String, content_type = "text/plain"),
+        (status = 415, description = "The list is not called JSON", body = String, content_type = "text/plain"),
         (status = 401, description = "Neither a token nor the builder credential", body = String, content_type = "text/plain"),
         (status = 403, description = "The tokens do not permit a pair: `pull` on `src` and `push` on `dest`", body = String, content_type = "text/plain"),
         (status = 503, description = "Too many requests; see Retry-After", body = String, content_type = "text/plain"),

@@ -69,7 +69,10 @@ async fn status(service: &Service, asked: Asked) -> Result<PairStatus, Answer> {
     request_body = Pairs,
     responses(
         (status = 200, description = "How it stands with each pair", body = Listed, content_type = "application/json"),
-        (status = 400, description = "The list cannot be read, or is too long", body = String, content_type = "text/plain"),
+        (status = 400, description = "The list cannot be read, or has too many pairs", body = String, content_type = "text/plain"),
+        (status = 408, description = "The list does not come to an end", body = String, content_type = "text/plain"),
+        (status = 413, description = "The list has too many bytes", body = String, content_type = "text/plain"),
+        (status = 415, description = "The list is not called JSON", body = String, content_type = "text/plain"),
         (status = 401, description = "Neither a token nor the builder credential", body = String, content_type = "text/plain"),
         (status = 403, description = "The tokens do not permit `pull` on both repositories of a pair", body = String, content_type = "text/plain"),
         (status = 503, description = "Too many requests; see Retry-After", body = String, content_type = "text/plain"),
