@@ -38,6 +38,7 @@ RELEASES = {
     "commit": "0123456789abcdef" * 2,
     "version": "org/fleet:1.2.3+rev4",
     "latest": "org/fleet:latest",
+    "fleet-like-an-id": "933:latest",
     "quotes": "o'rg/fl&eet:'",
 }
 IMAGE = {

@@ -27,6 +27,20 @@ const SHOWN: &[(&str, &[&str])] = &[
             "data",
         ],
     ),
+    (
+        "builder",
+        &[
+            "config",
+            "listen",
+            "tld",
+            "delta-server",
+            "engines-amd64",
+            "engines-arm64",
+            "engine-certificates",
+            "api-key-file",
+            "data",
+        ],
+    ),
     ("prepare", &["file", "server", "token-file", "format", "fleet", "wait", "ca-file"]),
     ("release diff", &["token-file", "server", "builder-token-file"]),
     (

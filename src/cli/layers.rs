@@ -30,6 +30,8 @@ pub(super) struct Layering {
     pub(super) secrets: &'static [&'static str],
     /// Variables of what the server takes the place of, and the options that they are for.
     pub(super) existing: &'static [(&'static str, &'static str)],
+    /// Those among them that say something if they are empty.
+    pub(super) may_be_empty: &'static [&'static str],
 }
 
 /// A value for an option that nobody gave on the command line.
@@ -153,7 +155,8 @@ impl Layering {
 
     fn existing_variables(self, variable: impl Fn(&str) -> Option<String>) -> Vec<Given> {
         let given = self.existing.iter().filter_map(|(name, option)| {
-            let value = variable(name).filter(|value| !value.is_empty())?;
+            let says = |value: &String| !value.is_empty() || self.may_be_empty.contains(name);
+            let value = variable(name).filter(says)?;
             Some(Given {
                 option: (*option).to_owned(),
                 values: vec![value],

@@ -43,7 +43,7 @@ pub(super) struct ListenArguments {
     #[arg(value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     pub(super) max_quiet_connections: u32,
     // docker stop kills after 10 s.
-    /// How long a stop may take; deltas not finished by then are left to the next start
+    /// How long a stop may take; what is not finished by then is cut off, or left to the next start
     #[arg(long, env = "REMORA_STOP_WITHIN", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "8s")]
     pub(super) stop_within: Duration,

@@ -13,6 +13,8 @@ mod delta_place;
 mod dialect;
 mod diff;
 mod digest_file;
+#[cfg(test)]
+mod documented_settings;
 mod encoding;
 mod exit_code;
 mod failure;

@@ -72,6 +72,10 @@ impl fmt::Display for ReleaseName {
         match self {
             ReleaseName::Digits(text) | ReleaseName::Commit(text) => out.write_str(text),
             ReleaseName::Version { fleet, version } => write!(out, "{fleet}:{version}"),
+            // A fleet may be called like a commit.
+            ReleaseName::Tracked { fleet } if fleet.parse().as_ref() != Ok(self) => {
+                write!(out, "{fleet}:{LATEST}")
+            }
             ReleaseName::Tracked { fleet } => out.write_str(fleet),
         }
     }
@@ -98,6 +102,9 @@ mod tests {
             ("AAAB12", ReleaseName::Tracked { fleet: "AAAB12".into() }),
         ] {
             assert_eq!(text.parse(), Ok(name), "{text}");
+        }
+        for text in ["933:latest", "aaab12:latest", "org/fleet", "17", "org/fleet:1.0.0"] {
+            assert_eq!(text.parse::<ReleaseName>().expect(text).to_string(), text);
         }
         for text in ["", ":1", "a:", "a\nb", &"x".repeat(600)] {
             assert_eq!(text.parse::<ReleaseName>(), Err(ReleaseNameError), "{text}");

@@ -49,6 +49,7 @@ pub(super) enum BuildKit {
     #[default]
     Auto,
     /// All
+    #[value(alias = "1")]
     Always,
     /// None
     #[value(alias = "0")]

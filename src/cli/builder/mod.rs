@@ -45,6 +45,7 @@ pub(super) const LAYERING: Layering = Layering {
         ("DOCKER_TLS_VERIFY", "engine-tls"),
         ("DOCKER_BUILDKIT", "buildkit"),
     ],
+    may_be_empty: &["DELTA_HOST"],
 };
 
 /// Run the builder that `balena push` sends projects to.
@@ -103,3 +104,6 @@ impl Builder {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

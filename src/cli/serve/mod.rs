@@ -48,6 +48,7 @@ pub(super) const LAYERING: Layering = Layering {
         ("TOKEN_AUTH_BUILDER_TOKEN_FILE", "builder-token-file"),
         ("JWT_ALGO", "token-algorithm"),
     ],
+    may_be_empty: &[],
 };
 
 /// Run the delta server that devices ask for updates.
