@@ -37,7 +37,6 @@ const SHOWN: &[(&str, &[&str])] = &[
             "engines-amd64",
             "engines-arm64",
             "engine-certificates",
-            "api-key-file",
             "data",
         ],
     ),

@@ -2,8 +2,8 @@
 
 use tokio::sync::oneshot;
 
+use super::begun::Begun;
 use super::failure::Failure;
-use super::job::Begun;
 use super::rows::Rows;
 use super::work::Work;
 use crate::builder::running::Stop;

@@ -9,6 +9,7 @@ use std::thread;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+use super::begun::Begun;
 use super::ending::end;
 use super::steps::run;
 use super::work::Work;
@@ -27,13 +28,6 @@ pub(in crate::builder) struct Job {
     pub(in crate::builder) ending: Ending,
     /// Told when the release's rows are there, or why they never will be.
     pub(in crate::builder) begun: oneshot::Sender<Begun>,
-}
-
-/// How a build began.
-#[derive(Debug)]
-pub(in crate::builder) enum Begun {
-    Release(u64),
-    Not(String),
 }
 
 /// Begins to make a release.

@@ -5,6 +5,7 @@
 //!
 //! Not here: how it is told (answer), and what is asked of engines (engine).
 
+mod begun;
 mod context;
 mod copy;
 mod deltas;
@@ -19,4 +20,5 @@ mod steps;
 mod upload_bar;
 mod work;
 
-pub(super) use job::{Begun, Job, make};
+pub(super) use begun::Begun;
+pub(super) use job::{Job, make};

@@ -7,10 +7,10 @@ use std::thread;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::begun::Begun;
 use super::deltas::make_deltas;
 use super::failure::{Failure, ImageFailure};
 use super::image::{ImageMaker, Made};
-use super::job::Begun;
 use super::log::{Log, kept_dockerfile};
 use super::rows::Rows;
 use super::upload_bar::UploadBar;

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "",
     "create",
     "apply",
@@ -16,6 +16,7 @@ const COMMANDS: [&str; 21] = [
     "store verify",
     "store gc",
     "serve",
+    "builder",
     "prepare",
     "release",
     "release diff",
