@@ -28,6 +28,9 @@ const MAX_ANSWER: usize = 32 << 20;
 /// The largest refusal that is read.
 const MAX_REFUSAL: usize = 64 << 10;
 
+/// How long the reason is waited for why a connection has ended.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// What is sent along with a call.
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -47,7 +50,15 @@ pub(super) struct Answer {
 }
 
 /// What drives a connection; dropped, the connection is closed.
-pub(super) struct Connection(JoinHandle<()>);
+pub(super) struct Connection(JoinHandle<hyper::Result<()>>);
+
+impl Connection {
+    /// What ended the connection, where its end is all that a call heard of.
+    async fn end(&mut self) -> Option<hyper::Error> {
+        let ended = tokio::time::timeout(ENDING, &mut self.0).await;
+        ended.ok()?.ok()?.err()
+    }
+}
 
 impl Drop for Connection {
     fn drop(&mut self) {
@@ -79,12 +90,14 @@ impl Client {
         let shaken = http1::handshake(TokioIo::new(pipe)).await;
         let (mut sender, driver) = shaken.map_err(|error| self.broken(&error))?;
         let driver = driver.with_upgrades();
-        let connection = Connection(tokio::spawn(async move {
-            // Whoever waits for the answer hears of a failure there.
-            let _ = driver.await;
-        }));
-        let sent = sender.send_request(request).await;
-        let response = sent.map_err(|error| self.broken(&error))?;
+        let mut connection = Connection(tokio::spawn(driver));
+        let response = match sender.send_request(request).await {
+            Ok(response) => response,
+            Err(error) if error.is_canceled() => {
+                return Err(self.broken(&connection.end().await.unwrap_or(error)));
+            }
+            Err(error) => return Err(self.broken(&error)),
+        };
         match response.status().as_u16() {
             101 | 200..300 => Ok(Answer { response, connection }),
             _ => Err(self.refused(Answer { response, connection }).await),
