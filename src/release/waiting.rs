@@ -10,8 +10,11 @@ use super::options::PrepareOptions;
 use super::{Installation, ReleaseError};
 use crate::api::PairStatus;
 
-/// The pause before the second look at what became of the deltas; it doubles from one to the next.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause before the second look at what became of the deltas, as long as a small one takes; it doubles from one to
+/// the next.
+const FIRST_PAUSE: Duration = Duration::from_millis(150);
+/// The least time that an answer is given.
+const LEAST_TIME: Duration = Duration::from_secs(1);
 /// The longest pause between two looks.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 /// The longest wait, where nobody set one.
@@ -63,7 +66,7 @@ impl<'a> Waiting<'a> {
 
     /// Has no answer of the delta server take longer than the wait.
     fn bound_answers(&self, installation: &mut Installation) {
-        installation.answer_within(self.options.wait.then(|| self.left().max(FIRST_PAUSE)));
+        installation.answer_within(self.options.wait.then(|| self.left().max(LEAST_TIME)));
     }
 
     /// Whether the time ended before every delta was there or could not be made.

@@ -72,8 +72,10 @@ fn tell(work: &Work, update: &FleetUpdate) {
         let from = pair.from_release;
         let pull = pair.pull_size.map_or_else(|| "a pull".to_owned(), bytes);
         let text = match (pair.status, pair.delta_size) {
-            (UpdateState::Ready, Some(size)) => format!("{} instead of {pull}", bytes(size)),
-            (UpdateState::Ready, None) => format!("none is smaller than a pull ({pull})"),
+            (UpdateState::Ready, Some(size)) if pair.pull_size.is_none_or(|pull| size < pull) => {
+                format!("{} instead of {pull}", bytes(size))
+            }
+            (UpdateState::Ready, _) => format!("none is smaller than a pull ({pull})"),
             _ => {
                 let reason = pair.reason.as_deref().unwrap_or("not ready in time");
                 format!("none: {reason}")
