@@ -18,6 +18,9 @@ const HALVINGS: u32 = 3;
 /// What is younger stays in any case: it may not be pushed yet.
 const YOUNGEST: Duration = Duration::from_secs(60 * 60);
 
+/// Digits at the end of a place that the API chose.
+const LOCATION_DIGITS: usize = 32;
+
 /// An engine that is to be pruned.
 pub(super) struct Prune<'a> {
     pub(super) client: &'a Client,
@@ -71,20 +74,26 @@ impl Prune<'_> {
     }
 
     async fn untag_older_than(&self, age: Duration) -> Result<(), EngineError> {
-        let Some(registry) = &self.pruning.registry else { return Ok(()) };
         let path = format!("{}/images/json", self.version);
         let listed: Vec<Listed> = self.client.ask(call(Method::GET, &path)).await?;
-        let ours = format!("{registry}/");
         let before = SystemTime::now() - age;
         for image in listed {
             let tags = image.repo_tags.unwrap_or_default();
-            for tag in tags.iter().filter(|tag| tag.starts_with(&ours)) {
+            for tag in tags.iter().filter(|tag| self.is_ours(tag)) {
                 if self.last_needed(tag, image.created).await? <= before {
                     untag(self.client, self.version, tag).await?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a tag is one that builds leave: others on an engine are somebody else's.
+    fn is_ours(&self, tag: &str) -> bool {
+        match &self.pruning.registry {
+            Some(registry) => tag.strip_prefix(registry).is_some_and(|rest| rest.starts_with('/')),
+            None => is_release_image(tag),
+        }
     }
 
     /// When the image got a tag last: an unchanged one is built again without being made anew.
@@ -110,6 +119,13 @@ impl Prune<'_> {
     }
 }
 
+/// Whether a tag has the form that openBalena's API gives to places of images: `HOST/v2/<32 hex digits>:latest`.
+fn is_release_image(tag: &str) -> bool {
+    let Some((_, repository)) = tag.split_once("/v2/") else { return false };
+    let Some(hex) = repository.strip_suffix(":latest") else { return false };
+    hex.len() == LOCATION_DIGITS && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// Reads a time as engines write it (RFC 3339), with any offset from UTC.
 fn moment(text: &str) -> Option<SystemTime> {
     if text.ends_with('Z') {
@@ -124,5 +140,25 @@ fn moment(text: &str) -> Option<SystemTime> {
         local.checked_add(offset_len)
     } else {
         local.checked_sub(offset_len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_places_that_the_api_chose_are_of_releases() {
+        let hex = "0123456789abcdef0123456789abcdef";
+        assert!(is_release_image(&format!("registry.example.com/v2/{hex}:latest")));
+        for other in [
+            format!("registry.example.com/v2/{hex}:1"),
+            format!("registry.example.com/{hex}:latest"),
+            format!("registry.example.com/v2/{hex}0:latest"),
+            "registry.example.com/v2/postgres:latest".to_owned(),
+            "postgres:latest".to_owned(),
+        ] {
+            assert!(!is_release_image(&other), "{other}");
+        }
     }
 }

@@ -53,7 +53,7 @@ pub struct EngineSettings {
 /// What is kept on engines as cache.
 #[derive(Debug, Clone)]
 pub struct Pruning {
-    /// Tags of this registry go when they are old. None go if absent.
+    /// Tags of this registry go when they are old; those of places that openBalena's API chose if absent.
     pub registry: Option<String>,
     /// Images that were last needed before that go.
     pub keep_for: Duration,
