@@ -39,7 +39,7 @@ pub(super) fn context(dockerfile: &str, files: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 /// Debian's busybox that needs no library.
-fn busybox() -> &'static [u8] {
+pub(super) fn busybox() -> &'static [u8] {
     static BUSYBOX: OnceLock<Vec<u8>> = OnceLock::new();
     BUSYBOX.get_or_init(|| {
         let path = tools::run("sh", &["-c", "command -v busybox || :"]);

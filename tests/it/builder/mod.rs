@@ -1,5 +1,7 @@
 //! The builder behind `balena push`, as its clients see it, and the engines that it builds at.
 
+mod away;
+mod cancelling;
 mod engine_contexts;
 mod engines;
 mod engines_away;
@@ -7,6 +9,15 @@ mod engines_buildkit;
 mod engines_places;
 mod engines_pruning;
 mod engines_push;
+mod failing;
+mod hostile;
+mod projects;
 pub(crate) mod push_answers;
 pub(crate) mod pushes;
 mod pushes_trials;
+mod refusing;
+mod released;
+mod says;
+mod scene;
+mod stopped;
+mod together;

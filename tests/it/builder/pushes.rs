@@ -91,12 +91,12 @@ impl Push {
         }
     }
 
-    /// A project of these files, as the CLI packs one: files only, owner 0, gzip.
+    /// A project of these files, all of which may be run, as the CLI packs one: files only, owner 0, gzip.
     pub(crate) fn of(files: &[(&str, &[u8])]) -> Self {
         let mut builder = tar::Builder::new(Vec::new());
         for (name, content) in files {
             let mut header = tar::Header::new_ustar();
-            header.set_mode(0o644);
+            header.set_mode(0o755);
             header.set_size(content.len() as u64);
             builder.append_data(&mut header, name, *content).expect("written");
         }

@@ -1,4 +1,4 @@
-//! `remora serve` as a process of its own, on a free port.
+//! `remora serve` and `remora builder` as processes of their own, on free ports.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,16 +26,25 @@ pub(crate) struct ServerProcess {
 impl ServerProcess {
     /// Starts a server with this environment and waits until it answers.
     pub(crate) fn start(environment: &[(String, String)]) -> Self {
+        Self::start_command("serve", environment)
+    }
+
+    /// The same of a builder.
+    pub(crate) fn start_builder(environment: &[(String, String)]) -> Self {
+        Self::start_command("builder", environment)
+    }
+
+    fn start_command(name: &str, environment: &[(String, String)]) -> Self {
         // Somebody else may take the port between choosing and using it.
         for _ in 0..5 {
-            let mut server = Self::spawn(environment);
+            let mut server = Self::spawn_command(name, environment);
             if server.wait_until_it_answers() {
                 return server;
             }
             let log = server.log();
-            assert!(log.contains("in use"), "remora serve does not start:\n{log}");
+            assert!(log.contains("in use"), "remora {name} does not start:\n{log}");
         }
-        panic!("there is no port for remora serve");
+        panic!("there is no port for remora {name}");
     }
 
     /// Starts a server that may have so many open files, and waits until it answers.
@@ -50,8 +59,12 @@ impl ServerProcess {
 
     /// Starts a server that may or may not come up.
     pub(crate) fn spawn(environment: &[(String, String)]) -> Self {
+        Self::spawn_command("serve", environment)
+    }
+
+    fn spawn_command(name: &str, environment: &[(String, String)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
-        command.arg("serve");
+        command.arg(name);
         Self::run(command, environment)
     }
 
@@ -100,7 +113,7 @@ impl ServerProcess {
             }
             std::thread::sleep(START_PAUSE);
         }
-        panic!("remora serve does not answer:\n{}", self.log());
+        panic!("remora does not answer:\n{}", self.log());
     }
 
     /// `127.0.0.1:PORT`.
