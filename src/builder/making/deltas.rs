@@ -1,6 +1,10 @@
 //! Deltas before the release goes out: devices that update find them there. A delta that cannot be made, or takes too
 //! long, keeps no release back.
 
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
 use super::failure::Failure;
 use super::work::Work;
 use crate::builder::answer::{Tag, bytes};
@@ -10,6 +14,8 @@ use crate::release::{
 
 /// The delta server of an installation without one: nobody is asked there.
 const NONE: &str = "http://127.0.0.1:9";
+/// How often is looked whether the build is to end.
+const LOOK: Duration = Duration::from_millis(100);
 
 impl Work {
     /// The installation, as whoever pushes uses it.
@@ -23,35 +29,65 @@ impl Work {
     }
 }
 
-/// Has the deltas made that lead to a release, and waits for them.
+/// What a thread that has deltas made has to say.
+enum News {
+    Seen(FleetUpdate),
+    Prepared(Result<FleetUpdate, ReleaseError>),
+}
+
+/// Has the deltas made that lead to a release, and waits for them as long as the build is to go on.
 pub(super) fn make_deltas(work: &Work, release: u64, before: Option<u64>) -> Result<(), Failure> {
     if work.service.settings.installation.delta_server.is_none() {
         return Ok(());
     }
-    let options = PrepareOptions::default().changed(|options| {
-        options.wait = true;
-        options.timeout = Some(work.service.settings.deltas_within);
-    });
+    let news = prepare(work, release, before)?;
     let mut shown = None;
-    let mut seen = |update: &FleetUpdate| {
-        let percent = percent(&update.pairs);
-        if percent < 100 && shown.replace(percent) != Some(percent) {
-            work.screen.bar(percent);
+    let prepared = loop {
+        work.go_on()?;
+        match news.recv_timeout(LOOK) {
+            Ok(News::Seen(update)) => {
+                let percent = percent(&update.pairs);
+                if percent < 100 && shown.replace(percent) != Some(percent) {
+                    work.screen.bar(percent);
+                }
+            }
+            Ok(News::Prepared(prepared)) => break Some(prepared),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => break None,
         }
     };
-    let mut installation = work.installation()?;
-    let prepared = installation.prepare_release(release, before, options, &mut seen);
     if shown.is_some() {
         work.screen.erase();
     }
     match prepared {
-        Ok(update) => tell(work, &update),
-        Err(error) => {
-            let text = format!("Deltas could not be made, devices may pull in full: {error}");
-            work.screen.line(Tag::Warn, &text);
-        }
+        Some(Ok(update)) => tell(work, &update),
+        Some(Err(error)) => not_made(work, &error.to_string()),
+        None => not_made(work, "the builder has a defect: see its log"),
     }
     Ok(())
+}
+
+/// Asks for the deltas in a thread of its own: whoever waits for one cannot be woken. If the build ends before, the
+/// thread ends when the delta server has answered, and nobody hears of it.
+fn prepare(work: &Work, release: u64, before: Option<u64>) -> Result<Receiver<News>, Failure> {
+    let options = PrepareOptions::default().changed(|options| {
+        options.wait = true;
+        options.timeout = Some(work.service.settings.deltas_within);
+    });
+    let mut installation = work.installation()?;
+    let (sender, news) = mpsc::channel();
+    let body = move || {
+        let mut seen = |update: &FleetUpdate| drop(sender.send(News::Seen(update.clone())));
+        let prepared = installation.prepare_release(release, before, options, &mut seen);
+        let _ = sender.send(News::Prepared(prepared));
+    };
+    thread::Builder::new().name("deltas".to_owned()).spawn(body)?;
+    Ok(news)
+}
+
+fn not_made(work: &Work, reason: &str) {
+    let text = format!("Deltas could not be made, devices may pull in full: {reason}");
+    work.screen.line(Tag::Warn, &text);
 }
 
 /// How far all are together.
