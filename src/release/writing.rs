@@ -60,15 +60,26 @@ impl Api {
                 Err(error @ ConnectionError::Unreachable { .. }) => (error.into(), None),
                 Err(error) => return Err(error.into()),
             };
-            if let Some(row) = there()? {
-                return Ok(Written::Before(row));
+            loop {
+                let found = there();
+                if let Ok(Some(row)) = found {
+                    return Ok(Written::Before(row));
+                }
+                let is_unknown = matches!(&found, Err(error) if error.may_pass());
+                if !is_unknown {
+                    found?;
+                }
+                if attempt == ATTEMPTS {
+                    return Err(error);
+                }
+                tracing::warn!(%error, "openBalena's API is written to again");
+                sleep(wanted.unwrap_or(pause).min(LONGEST_PAUSE));
+                (attempt, pause) = (attempt + 1, pause * 2);
+                // As long as nobody can say whether the row is there, a second one may be one too many.
+                if !is_unknown {
+                    break;
+                }
             }
-            if attempt == ATTEMPTS {
-                return Err(error);
-            }
-            tracing::warn!(%error, "openBalena's API is written to again");
-            sleep(wanted.unwrap_or(pause).min(LONGEST_PAUSE));
-            (attempt, pause) = (attempt + 1, pause * 2);
         }
     }
 }
