@@ -26,8 +26,14 @@ fn kills() -> usize {
 fn a_builder_that_is_killed_at_any_moment_leaves_no_open_row() {
     let mut scene = Scene::new();
     for number in 0..kills() {
-        let (asked, after) = (scene.rows().count(), any(REQUESTS) as usize);
+        let pushers = || {
+            let requests = scene.installation.api.server.requests();
+            requests.iter().filter(|request| request.path.contains("whoami")).count()
+        };
+        let before = pushers();
         let pending = scene.begin(data(number as u64, "killed"));
+        until("the push is there", || pushers() > before);
+        let (asked, after) = (scene.rows().count(), any(REQUESTS) as usize);
         let ends = || scene.builder.log().matches("a build ended").count() > 0;
         until("the moment comes", || scene.rows().count() >= asked + after || ends());
         scene.builder.kill();
