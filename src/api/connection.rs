@@ -156,6 +156,10 @@ impl Reply {
             let place = location.split('?').next().unwrap_or_default();
             return format!("a redirect to {}, which is not followed", quoted(place));
         }
+        if self.body.trim_ascii_start().first() == Some(&b'<') {
+            // Proxies and frameworks answer with pages of their own.
+            return "with a page in HTML".to_owned();
+        }
         String::from_utf8_lossy(&self.body).chars().take(MAX_REASON_CHARS).collect()
     }
 }

@@ -37,6 +37,9 @@ pub struct InstallationSettings {
     pub ca_file: Option<PathBuf>,
     /// Whether plain HTTP will do for the registry.
     pub plain_http: bool,
+    /// Registries on the builder's own machine, `host[:port]`, that services' images may come from. Others there are
+    /// nobody's who pushes.
+    pub local_registries: Vec<String>,
     /// An API key that closes what a killed builder left open. Without one the next push to the same fleet does.
     pub api_key: Option<Secret>,
 }

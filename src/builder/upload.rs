@@ -11,6 +11,11 @@ use super::settings::ProjectSettings;
 /// How a stream of gzip begins (RFC 1952, section 2.3.1).
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
+/// How much smaller than its files a project may be when it is packed: texts shrink by ten or twenty.
+const RATIO: u64 = 100;
+/// Below this many bytes nobody counts: a file of zeros is no attack.
+const RATIO_FROM: u64 = 256 << 20;
+
 /// Why a project is not taken.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UploadError {
@@ -20,7 +25,9 @@ pub(super) enum UploadError {
     Packed(u64),
     #[error("the project has more than {0} bytes: name what builds do not need in .dockerignore")]
     Unpacked(u64),
-    #[error("the project is packed damagedly: {0}")]
+    #[error("the project unpacks to more than {RATIO} times its size: that is no project")]
+    Ratio,
+    #[error("the project's gzip stream is damaged: {0}")]
     Damaged(io::Error),
     #[error("the project is empty")]
     Empty,
@@ -97,16 +104,23 @@ impl Upload {
             Into::Plain(file) => file.write_all(piece),
             Into::Gzip(decoder) => decoder.write_all(piece),
         };
-        written.map_err(|error| self.problem(error))
+        written.map_err(|error| self.problem(error))?;
+        let unpacked = self.limits.unpacked - self.counted().map_or(0, |counted| counted.left);
+        match unpacked > RATIO_FROM && unpacked / RATIO > self.packed {
+            true => Err(UploadError::Ratio),
+            false => Ok(()),
+        }
+    }
+
+    fn counted(&mut self) -> Option<&mut Counted> {
+        match self.into.as_mut()? {
+            Into::Plain(counted) => Some(counted),
+            Into::Gzip(decoder) => Some(decoder.get_mut()),
+        }
     }
 
     fn problem(&mut self, error: io::Error) -> UploadError {
-        let counted = match self.into.as_mut() {
-            Some(Into::Plain(counted)) => Some(counted),
-            Some(Into::Gzip(decoder)) => Some(decoder.get_mut()),
-            None => None,
-        };
-        match counted.and_then(|counted| counted.problem.take()) {
+        match self.counted().and_then(|counted| counted.problem.take()) {
             Some(Full::Limit) => UploadError::Unpacked(self.limits.unpacked),
             Some(Full::Disk(error)) => UploadError::NoRoom(error),
             None => UploadError::Damaged(error),

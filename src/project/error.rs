@@ -98,6 +98,12 @@ pub(crate) enum EntryProblem {
     /// The path is too long.
     #[error("has a path of more than {0} bytes")]
     TooLong(usize),
+    /// A name within the path is too long.
+    #[error("has a name of more than {0} bytes in its path, which no file system takes")]
+    NameTooLong(usize),
+    /// Something below a link.
+    #[error("lies below a link: pack what the link leads to, or nothing there")]
+    BelowLink,
     /// Too many folders.
     #[error("lies more than {0} folders deep")]
     TooDeep(usize),

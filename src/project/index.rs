@@ -77,12 +77,24 @@ impl<'a> ProjectTar<'a> {
             let is_root = kind == Kind::Folder;
             return is_root.then_some(()).ok_or(EntryProblem::Nameless);
         }
+        if self.is_below_link(&path) {
+            return Err(EntryProblem::BelowLink);
+        }
         let mode =
             entry.mode().ok().and_then(|mode| u32::try_from(mode & 0o7777).ok()).unwrap_or(0o644);
         let mtime = entry.mtime().map_or(0, |mtime| mtime.seconds);
         self.by_path.insert(path.clone(), self.entries.len());
         self.entries.push(Stored { path, kind, mode, mtime });
         Ok(())
+    }
+
+    /// Whether a folder of the path is a link: engines refuse that, or follow it.
+    fn is_below_link(&self, path: &[u8]) -> bool {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        slashes.map(|(at, _)| &path[..at]).any(|folder| {
+            let found = self.by_path.get(folder);
+            found.is_some_and(|number| matches!(self.entries[*number].kind, Kind::Symlink(_)))
+        })
     }
 
     fn kind(

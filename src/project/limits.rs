@@ -25,7 +25,8 @@ pub(super) const MAX_TEXT_BYTES: usize = 1 << 20;
 pub(super) const MAX_SECRET_BYTES: u64 = 512 << 10;
 /// Services of a project. Devices run far fewer; each one costs a build.
 pub(super) const MAX_SERVICES: usize = 100;
-/// Characters of a composition, of a variable's value and of a label's value: what the API takes.
-pub(super) const MAX_COMPOSITION_CHARS: usize = 1_000_000;
+/// Bytes of a composition: the API refuses requests of 512 kB and more.
+pub(super) const MAX_COMPOSITION_BYTES: usize = 450_000;
+/// Characters of a variable's value and of a label's value: what the API takes.
 pub(super) const MAX_VARIABLE_CHARS: usize = 100_000;
 pub(super) const MAX_LABEL_CHARS: usize = 300;

@@ -5,6 +5,9 @@ use std::borrow::Cow;
 use super::error::EntryProblem;
 use super::limits::ProjectLimits;
 
+/// Bytes of a name between slashes: what file systems of Linux take.
+const MAX_NAME: usize = 255;
+
 /// A folder of a project that an image is built from; empty for the project's own folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ContextPath(String);
@@ -70,6 +73,9 @@ pub(super) fn entry_path<'a>(
     let parts = || name.split(|&byte| byte == b'/').filter(|part| !matches!(*part, b"" | b"."));
     if parts().any(|part| part == b"..") {
         return Err(EntryProblem::Upwards);
+    }
+    if parts().any(|part| part.len() > MAX_NAME) {
+        return Err(EntryProblem::NameTooLong(MAX_NAME));
     }
     if parts().count() > limits.depth {
         return Err(EntryProblem::TooDeep(limits.depth));

@@ -45,8 +45,22 @@ pub(super) fn parse(text: &str, place: &Place) -> Result<Value, ProjectError> {
     serde_saphyr::with_deserializer_from_str_with_options(text, options, tree).map_err(|error| {
         let reason = error.to_string();
         let reason = reason.lines().next().unwrap_or_default();
-        place.wrong(format!("cannot be read: {}", reason.trim_start_matches("error: ")))
+        place.wrong(format!("cannot be read: {}", for_people(reason.trim_start_matches("error: "))))
     })
+}
+
+/// A reason of the library's in words for whoever wrote the file, not for who uses the library; with the place, if the
+/// library says it.
+fn for_people(reason: &str) -> String {
+    let words = [
+        ("DuplicateKeyPolicy", "a key stands twice"),
+        ("from_str_multiple", "there is more than one document"),
+        ("recursion", "an alias stands within what it repeats"),
+    ];
+    let found = words.iter().find(|(sign, _)| reason.contains(sign));
+    let Some((_, words)) = found else { return reason.to_owned() };
+    let at = reason.rfind(" line ").map_or("", |at| &reason[at..]);
+    if at.is_empty() { (*words).to_owned() } else { format!("{words}, at{at}") }
 }
 
 /// What may still come.

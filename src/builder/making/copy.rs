@@ -1,15 +1,20 @@
 //! Images that others made: copied from registry to registry as they are, without an engine.
 
+use std::net::IpAddr;
+
 use super::failure::ImageFailure;
-use super::registry::{platform, reference, refused};
+use super::registry::{platform, reference, refused, split};
 use super::work::Work;
+use crate::Cause;
 use crate::api::Secret;
 use crate::builder::engine::Architecture;
 use crate::image::{
-    Digest, Image, ImageContents, ImageReference, RegistryLogin, RegistryReference,
+    Digest, Image, ImageContents, ImageError, ImageReference, RegistryLogin, RegistryReference,
+    Transports,
 };
 use crate::progress::Progress;
 use crate::project::RegistrySecrets;
+use crate::quote::quoted;
 
 /// The compressions that engines on devices read; whether they read zstd is not known.
 const READABLE: [&str; 4] = [
@@ -18,6 +23,8 @@ const READABLE: [&str; 4] = [
     "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.diff.tar.gzip",
 ];
+/// How often a request to somebody else's registry is tried.
+const ATTEMPTS: u32 = 3;
 /// Docker Hub, as engines call it in logins.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 
@@ -39,20 +46,62 @@ impl Copy<'_> {
         work: &Work,
         progress: &dyn Progress,
     ) -> Result<(Digest, u64), ImageFailure> {
-        let from: ImageReference = self.from.parse().map_err(|error| {
-            refused(&format!("{} is no image: {error}", crate::quote::quoted(self.from)))
-        })?;
-        let ImageReference::Registry(source) = &from else {
-            return Err(refused("only images in registries can be services"));
-        };
-        let transports = work.transports(self.to, self.token, |settings| {
-            settings.login = self.login(source.host());
-        })?;
-        let image = transports.open_sole(&from, Some(&platform(self.architecture)?), progress)?;
+        let source = source(self.from)?;
+        let transports = self.reader(work, &source)?;
+        let from = ImageReference::Registry(source.clone());
+        let opened = transports.open_sole(&from, Some(&platform(self.architecture)?), progress);
+        let image = opened.map_err(|error| self.unreadable(&error))?;
         self.fits(&image)?;
-        let contents = contents(&image, source)?;
-        let digest = transports.write(&reference(self.to)?, &contents, progress)?;
+        let contents = contents(&image, &source)?;
+        let writer = work.transports(self.to, self.token, |_| ())?;
+        let written = writer.write(&reference(self.to)?, &contents, progress);
+        // Layers are read while they are written.
+        let digest = written.map_err(|error| match error.cause() {
+            Cause::Content | Cause::Passing => self.unreadable(&error),
+            _ => error.into(),
+        })?;
         Ok((digest, image.stored_bytes()))
+    }
+
+    /// The way to the registry that the image is in. What a project names is nobody's choice but the project's: nothing
+    /// but TLS is spoken there, and nothing on this machine is asked.
+    fn reader(&self, work: &Work, source: &RegistryReference) -> Result<Transports, ImageFailure> {
+        let (own, host) = (split(self.to).0, source.host());
+        let allowed = &work.service.settings.installation.local_registries;
+        let is_known = host == own || allowed.iter().any(|known| known == host);
+        if !is_known && is_near(host) {
+            return Err(refused(&format!(
+                "the image {} is in a registry that this builder is not set to ask: use one that \
+                 others can reach",
+                self.from
+            )));
+        }
+        work.transports(self.to, self.token, |settings| {
+            settings.plain_http &= is_known;
+            settings.login = self.login(host);
+            settings.max_attempts = ATTEMPTS;
+            let repositories = [source.repository().to_owned()];
+            if host == own {
+                settings.tokens.add(own, &repositories, self.token.reveal());
+            }
+        })
+    }
+
+    /// Why the image cannot be read. A foreign server's own words are not for whoever pushes: they could be those of a
+    /// server inside.
+    fn unreadable(&self, error: &ImageError) -> ImageFailure {
+        tracing::info!(image = self.from, %error, "an image cannot be read");
+        let why = match error.cause() {
+            Cause::Missing => "its registry does not have it",
+            Cause::Unauthorized | Cause::Denied => {
+                "its registry refuses: put a login into .balena/registry-secrets.json"
+            }
+            Cause::Unreachable | Cause::Tls => "its registry cannot be reached in TLS",
+            Cause::RateLimited => "its registry has been asked too often: push again later",
+            Cause::TooLarge => "it is too large",
+            _ => "its registry does not answer as registries do, or the image is damaged",
+        };
+        refused(&format!("the image {} cannot be read: {why}", self.from))
     }
 
     /// The login that the project has for a registry.
@@ -85,11 +134,34 @@ impl Copy<'_> {
                     "the image {} has a layer of the kind {}, which engines on devices may not read: \
                      use one with layers packed by gzip",
                     self.from,
-                    crate::quote::quoted(kind)
+                    quoted(kind)
                 )));
             }
         }
         Ok(())
+    }
+}
+
+/// The image that a compose file names.
+fn source(name: &str) -> Result<RegistryReference, ImageFailure> {
+    let parsed: Result<ImageReference, _> = name.parse();
+    match parsed {
+        Ok(ImageReference::Registry(source)) => Ok(source),
+        Ok(_) => Err(refused("only images in registries can be services")),
+        Err(error) => Err(refused(&format!("{} is no image: {error}", quoted(name)))),
+    }
+}
+
+/// Whether a host is this machine, or one that only this machine's link knows, such as a cloud's metadata service.
+fn is_near(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match name.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(it)) => it.is_loopback() || it.is_unspecified() || it.is_link_local(),
+        Ok(IpAddr::V6(it)) => it.is_loopback() || it.is_unspecified() || it.is_unicast_link_local(),
+        Err(_) => name == "localhost" || name.ends_with(".localhost"),
     }
 }
 
@@ -105,4 +177,30 @@ fn contents(image: &Image, source: &RegistryReference) -> Result<ImageContents, 
         layers: layers.ok_or_else(|| refused("the image has no layers that can be copied"))?,
         mount_from: vec![source.clone()],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_near_under_all_of_its_names() {
+        for host in [
+            "localhost",
+            "localhost:5000",
+            "a.localhost",
+            "127.0.0.1:5000",
+            "127.9.9.9",
+            "[::1]:5000",
+            "[::ffff:127.0.0.1]:5000",
+            "0.0.0.0:2375",
+            "169.254.169.254",
+            "[fe80::1]",
+        ] {
+            assert!(is_near(host), "{host}");
+        }
+        for host in ["registry.example.com", "192.0.2.1:5000", "[2001:db8::1]", "docker.io"] {
+            assert!(!is_near(host), "{host}");
+        }
+    }
 }

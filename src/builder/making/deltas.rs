@@ -40,6 +40,7 @@ pub(super) fn make_deltas(work: &Work, release: u64, before: Option<u64>) -> Res
     if work.service.settings.installation.delta_server.is_none() {
         return Ok(());
     }
+    work.screen.line(Tag::Info, "Making deltas from what devices run");
     let news = prepare(work, release, before)?;
     let mut shown = None;
     let prepared = loop {

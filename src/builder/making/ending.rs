@@ -71,7 +71,11 @@ fn close_rows(rows: &Rows, end: BadEnd) -> Result<(), ReleaseError> {
     for row in open {
         rows.api.image_ended(row.image.id, BadEnd::Cancelled)?;
     }
-    rows.api.release_ended(rows.release, end)
+    rows.api.release_ended(rows.release, end)?;
+    match end {
+        BadEnd::Cancelled => rows.api.release_taken_back(rows.release),
+        BadEnd::Failed => Ok(()),
+    }
 }
 
 fn close_unknown(work: &Work, end: BadEnd) -> Result<(), ReleaseError> {

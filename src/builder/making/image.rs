@@ -69,7 +69,7 @@ impl ImageMaker<'_> {
         let text = format!("Copying {from}");
         self.work.screen.line(Tag::Service(&service.name), &text);
         log.add(&text);
-        let token = self.token(to)?;
+        let token = self.token(to, &[from.to_owned()])?;
         let (architecture, secrets) = (self.architecture, self.secrets);
         let copy = Copy { from, to, architecture, token: &token, secrets };
         let (digest, size) = copy.make(self.work, self)?;
@@ -87,11 +87,12 @@ impl ImageMaker<'_> {
         let buildkit = self.uses_buildkit(plan)?;
         let place = self.place(&service.name)?;
         let engine = place.engine();
-        let request = self.request(plan, location, buildkit, self.token(location)?)?;
+        let request =
+            self.request(plan, location, buildkit, self.token(location, &bases(plan, location))?)?;
         let built = self.build_at(engine, service, plan, &request, log);
         let pushed = built.and_then(|built| {
             // A push may begin hours later.
-            let login = Login::Token(self.token(location)?);
+            let login = Login::Token(self.token(location, &[])?);
             self.push(engine, number, location, &login)?;
             Ok(built)
         });
@@ -101,7 +102,7 @@ impl ImageMaker<'_> {
         }
         let built = pushed?;
         drop(place);
-        let transports = self.work.transports(location, &self.token(location)?, |_| ())?;
+        let transports = self.work.transports(location, &self.token(location, &[])?, |_| ())?;
         let (_, digest) = pushed_image(&transports, location, self)?;
         Ok((digest, built.size))
     }
@@ -132,7 +133,11 @@ impl ImageMaker<'_> {
         };
         let screen = &work.screen;
         let waiting = |before: usize| {
-            screen.line(Tag::Info, &format!("Waiting to build {service}, {before} before it"));
+            let before = match before {
+                0 => "it is the next".to_owned(),
+                before => format!("{before} before it"),
+            };
+            screen.line(Tag::Info, &format!("Waiting for a place to build {service}: {before}"));
         };
         let place = self.wait(work.service.engines.place(&wanted, &waiting))??;
         for away in place.away() {
@@ -223,10 +228,12 @@ impl ImageMaker<'_> {
         self.work.push.is_emulated || !is_native
     }
 
-    /// A token for the registry that permits to push there.
-    fn token(&self, location: &str) -> Result<Secret, ImageFailure> {
+    /// A token for the registry that permits to push there, and to pull from `others` and the last release.
+    fn token(&self, location: &str, others: &[String]) -> Result<Secret, ImageFailure> {
         let api = ReleaseRows::new(&self.work.caller.installation)?;
-        Ok(api.pushing_token(location, self.last)?)
+        let others: Vec<String> =
+            others.iter().chain(self.last).map(|name| untagged(name)).collect();
+        Ok(api.pushing_token(location, &others)?)
     }
 
     /// Waits for something, unless the build is to end.
@@ -239,6 +246,20 @@ impl ImageMaker<'_> {
             }
         })
     }
+}
+
+/// The images of the installation's own registry that a Dockerfile names: other releases' images, as bases.
+fn bases(plan: &BuildPlan, location: &str) -> Vec<String> {
+    let own = format!("{}/", split(location).0);
+    let words = plan.dockerfile_text.split(|c: char| c.is_whitespace() || "=,\"'".contains(c));
+    words.filter(|word| word.starts_with(&own)).map(str::to_owned).collect()
+}
+
+/// The name of an image without tag and digest.
+fn untagged(name: &str) -> String {
+    let bare = name.split('@').next().unwrap_or_default();
+    let tag = bare.rfind(':').filter(|colon| !bare[*colon..].contains('/'));
+    bare[..tag.unwrap_or(bare.len())].to_owned()
 }
 
 /// What of the image is in the registry: the digest of its manifest.

@@ -22,7 +22,10 @@ pub(super) async fn admit(
     fleet: &str,
 ) -> Result<Caller, Refusal> {
     let token = bearer(headers).ok_or_else(|| {
-        Refusal::new(StatusCode::UNAUTHORIZED, "Log in first: there is no token with the request")
+        Refusal::new(
+            StatusCode::UNAUTHORIZED,
+            "Log in first: there is no token with the request, or more than one",
+        )
     })?;
     let (installation, fleet) = (service.installation(token), fleet.to_owned());
     let asked = tokio::task::spawn_blocking(move || ask(installation, &fleet)).await;

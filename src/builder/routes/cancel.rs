@@ -13,14 +13,17 @@ use crate::builder::service::Service;
 /// Cancels the build of a release, for whoever may build for its fleet.
 pub(super) async fn delete(
     State(service): State<Arc<Service>>,
-    Path(release): Path<u64>,
+    Path(release): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let none = || {
+        let release = crate::quote::quoted(&release);
         let reason = format!("No build of the release {release} is going on here");
         Refusal::new(StatusCode::NOT_FOUND, reason)
     };
-    let Some((ending, fleet)) = service.running.of_release(release) else {
+    let Some((ending, fleet)) =
+        release.parse().ok().and_then(|release| service.running.of_release(release))
+    else {
         // Strangers learn nothing else.
         return Err(none());
     };

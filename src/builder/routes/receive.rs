@@ -73,7 +73,9 @@ fn keep(mut upload: Upload, mut pieces: mpsc::Receiver<Bytes>) -> Result<File, U
 
 fn status(error: &UploadError) -> StatusCode {
     match error {
-        UploadError::Packed(_) | UploadError::Unpacked(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        UploadError::Packed(_) | UploadError::Unpacked(_) | UploadError::Ratio => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         UploadError::Damaged(_) | UploadError::Empty => StatusCode::BAD_REQUEST,
         UploadError::NoRoom(_) => StatusCode::INSUFFICIENT_STORAGE,
     }

@@ -29,6 +29,10 @@ pub(super) struct InstallationArguments {
     #[arg(long, env = "REMORA_DELTA_WAIT", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "10m")]
     pub(super) delta_wait: Duration,
+    /// Registries on the builder's own machine that images of services (image:) may come from; others on
+    /// the internet or in the network may be any, with TLS
+    #[arg(long, env = "REMORA_LOCAL_REGISTRIES", value_name = "HOSTS", value_delimiter = ',')]
+    pub(super) local_registries: Vec<String>,
     /// File with an API key that closes releases which a killed builder left open. Without one the next
     /// push to the same fleet does
     #[arg(long, env = "REMORA_API_KEY_FILE", value_name = "FILE")]

@@ -63,6 +63,7 @@ impl Builder {
             delta_server: delta_server.map(url),
             ca_file: installation.ca_file.clone(),
             plain_http: installation.plain_http,
+            local_registries: installation.local_registries.clone(),
             api_key: key,
         })
     }

@@ -26,7 +26,7 @@ use self::reading::Reading;
 use self::service::Described;
 use super::error::{Place, ProjectError};
 use super::index::ProjectTar;
-use super::limits::{MAX_COMPOSITION_CHARS, MAX_SERVICES};
+use super::limits::{MAX_COMPOSITION_BYTES, MAX_SERVICES};
 use super::yaml;
 use crate::quote::quoted;
 
@@ -236,9 +236,9 @@ fn compose(
     composition.insert("networks".to_owned(), networks);
     composition.insert("volumes".to_owned(), volumes);
     let composition = Value::Object(composition);
-    match composition.to_string().chars().count() > MAX_COMPOSITION_CHARS {
+    match composition.to_string().len() > MAX_COMPOSITION_BYTES {
         true => Err(place
-            .wrong(format!("the composition has more than {MAX_COMPOSITION_CHARS} characters"))),
+            .wrong(format!("the composition has more than {MAX_COMPOSITION_BYTES} bytes, which openBalena does not take: shorten it"))),
         false => Ok(composition),
     }
 }

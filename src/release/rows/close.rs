@@ -84,6 +84,12 @@ impl ReleaseRows {
         self.api.change(&running("release", release), &ended(end.status()))
     }
 
+    /// Takes back a release whose images are there, unless it is final: devices may not be pinned to it any more.
+    pub(crate) fn release_taken_back(&self, release: u64) -> Result<(), ReleaseError> {
+        let draft = row("release", release).filter("status eq 'success' and is_final eq false");
+        self.api.change(&draft, &ended(BadEnd::Cancelled.status()))
+    }
+
     /// Closes the release of this commit, with its images, as far as they are open. Returns its ID, if it is there.
     pub(crate) fn close_release(
         &self,

@@ -34,8 +34,8 @@ fn beside_an_image(name: &str) -> Push {
 
 #[test]
 fn an_image_that_others_made_is_copied_as_it_is() {
-    let scene = Scene::new();
     let registry = RegistryServer::open();
+    let scene = Scene::with(&[("REMORA_LOCAL_REGISTRIES", &registry.address())]);
     let (name, digest) = foreign(&registry, "library/db:1", native().of_images());
     let release = scene.pushed(beside_an_image(&name));
     let image = scene.image(release, "db");
@@ -49,9 +49,20 @@ fn an_image_that_others_made_is_copied_as_it_is() {
 }
 
 #[test]
-fn an_image_for_other_processors_or_from_nowhere_is_refused() {
+fn nobody_who_pushes_has_the_builder_ask_its_own_machine() {
     let scene = Scene::new();
     let registry = RegistryServer::open();
+    let (name, _) = foreign(&registry, "library/db:1", native().of_images());
+    let asked = registry.count("library/db");
+    let told = scene.failed(beside_an_image(&name));
+    assert!(told.contains("is not set to ask"), "{told}");
+    assert_eq!(registry.count("library/db"), asked, "{told}");
+}
+
+#[test]
+fn an_image_for_other_processors_or_from_nowhere_is_refused() {
+    let registry = RegistryServer::open();
+    let scene = Scene::with(&[("REMORA_LOCAL_REGISTRIES", &registry.address())]);
     let (name, _) = foreign(&registry, "library/db:1", "s390x");
     let told = scene.failed(beside_an_image(&name));
     assert!(told.contains("db: ") && told.contains("s390x"), "{told}");
