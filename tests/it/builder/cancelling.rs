@@ -64,7 +64,7 @@ fn a_build_is_cancelled_by_its_release_by_whoever_may() {
     assert_eq!(delete(&path, "wrong"), 401);
     assert_eq!(scene.builder.ask("DELETE", &path, &[]).status, 401);
     assert_eq!(delete("/v3/build/4711", &scene.key), 404);
-    assert_eq!(delete("/v3/build/x", &scene.key), 400);
+    assert_eq!(delete("/v3/build/x", &scene.key), 404);
     assert_eq!(scene.status(release), "running");
     assert_eq!(delete(&path, &scene.key), 202);
     let answer = pending.answer();

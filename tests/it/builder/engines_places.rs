@@ -26,17 +26,22 @@ fn builds_beyond_the_places_wait_and_are_told_how_many_are_before_them() {
             })
         };
         let (ann, bob) = (waiting("ann"), waiting("bob"));
-        while engines.overview()[0].waiting < 2 {
-            tokio::task::yield_now().await;
+        // Ann has builds already: bob is first, whenever he came.
+        let are_told = || {
+            let told = told.lock().expect("unharmed");
+            told.contains(&("bob", 0)) && told.contains(&("ann", 1))
+        };
+        while !are_told() {
+            assert!(!ann.is_finished() && !bob.is_finished(), "{told:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
+        assert_eq!(engines.overview()[0].waiting, 2);
         assert_eq!(engines.overview()[0].running, 2);
         places.clear();
         for task in [ann, bob] {
             task.await.expect("no panic");
         }
         let told = told.lock().expect("unharmed").clone();
-        // Ann has builds already: bob is first, whenever he came.
-        assert!(told.contains(&("bob", 0)) && told.contains(&("ann", 1)), "{told:?}");
         assert_eq!(told.iter().filter(|(_, before)| *before == 99).count(), 2, "{told:?}");
         assert_eq!((engines.overview()[0].running, engines.overview()[0].waiting), (0, 0));
     });

@@ -70,10 +70,10 @@ fn too_large_and_damaged_projects_are_refused_with_the_reason() {
     assert_refused(&scene.push(bomb), 413, "80000 bytes");
     let packed = gzip(&tar("Dockerfile", &noise(1, 20_000)));
     let cut = Push::of_bytes(packed[..packed.len() - 100].to_vec());
-    assert_refused(&scene.push(cut), 400, "packed damagedly");
+    assert_refused(&scene.push(cut), 400, "gzip stream is damaged");
     let mut flipped = packed.clone();
     flipped[5000] ^= 0x55;
-    assert_refused(&scene.push(Push::of_bytes(flipped)), 400, "packed damagedly");
+    assert_refused(&scene.push(Push::of_bytes(flipped)), 400, "gzip stream is damaged");
     assert_refused(&scene.push(Push::of_bytes(Vec::new())), 400, "empty");
     assert_nothing(&scene);
     let told = scene.failed(Push::of_bytes(gzip(&noise(1, 5000))));

@@ -86,7 +86,8 @@ fn pushes_of_one_fleet_wait_for_places_and_the_last_begun_is_what_it_runs() {
     for answer in &answers {
         assert!(answer.is_complete() && answer.exit_code() == 0, "{answer:?}");
     }
-    let waited = answers.iter().filter(|answer| answer.text().contains("Waiting to build main"));
+    let waited =
+        answers.iter().filter(|answer| answer.text().contains("Waiting for a place to build main"));
     assert!(waited.count() >= 2, "{answers:?}");
     let releases = scene.rows().releases_of(scene.fleet);
     assert_eq!(releases.len(), answers.len());
