@@ -24,7 +24,7 @@ mod service;
 mod settings;
 mod upload;
 
-pub use crate::serving::{Ended, ListenSettings, TlsFiles};
+pub use crate::serving::{Ended, ListenSettings, ServingError, TlsFiles};
 pub use error::BuilderError;
 pub use run::run;
 pub use settings::{BuildKitUse, BuilderSettings, InstallationSettings, ProjectSettings};

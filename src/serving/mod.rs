@@ -19,8 +19,11 @@ pub(crate) use connections::ConnectionCounts;
 pub(crate) use error::io_error;
 pub(crate) use folder_lock::FolderLock;
 pub(crate) use host::host_problem;
-pub(crate) use life::{CLOSE_TIME, Serve, run};
+#[cfg(feature = "server")]
+pub(crate) use life::CLOSE_TIME;
+pub(crate) use life::{Serve, run};
 pub(crate) use listen::Door;
+#[cfg(feature = "server")]
 pub(crate) use network::network_of;
 pub(crate) use request_id::RequestId;
 
