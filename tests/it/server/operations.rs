@@ -59,9 +59,17 @@ fn metrics_count_what_happens() {
         scene.server.delta(3, &scene.base.reference, &scene.target.reference, "x").status,
         401
     );
-    let answer = scene.server.ask("GET", "/metrics", &[]);
-    assert_eq!(answer.status, 200);
-    let text = answer.text();
+    // Builds are counted a moment after whoever waits is answered.
+    const TRIES: usize = 500;
+    let text = (0..TRIES).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        let answer = scene.server.ask("GET", "/metrics", &[]);
+        assert_eq!(answer.status, 200);
+        let text = answer.text();
+        let counts = |format| text.contains(&format!("build_seconds_count{{format=\"{format}\"}}"));
+        (counts("v2") && counts("v3")).then_some(text)
+    });
+    let text = text.expect("builds are counted");
     let counted = |status: &str| {
         let lines = text.lines().filter(|line| line.starts_with("remora_requests_total{"));
         let lines = lines.filter(|line| line.contains(&format!("status=\"{status}\"")));
