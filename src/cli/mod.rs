@@ -43,6 +43,7 @@ mod report;
 mod resources;
 mod secret;
 mod serve;
+mod server_life;
 mod session;
 mod store;
 mod table;

@@ -42,20 +42,19 @@ impl Installation {
         options: PrepareOptions,
         seen: &mut dyn FnMut(&FleetUpdate),
     ) -> Result<FleetUpdate, ReleaseError> {
-        self.bound_questions(options);
-        let prepared = self.prepare_fleet_in_time(fleet, target, options, seen);
-        self.api.end_by(None);
-        prepared
+        self.in_time(options, |installation| {
+            let outlook = installation.outlook(fleet, target)?;
+            installation.prepare_outlook(&outlook, options, seen)
+        })
     }
 
-    fn prepare_fleet_in_time(
+    /// Has the deltas of an outlook made, and lets its release out, as `options` say.
+    pub(super) fn prepare_outlook(
         &mut self,
-        fleet: &str,
-        target: Option<&ReleaseName>,
+        outlook: &Outlook,
         options: PrepareOptions,
         seen: &mut dyn FnMut(&FleetUpdate),
     ) -> Result<FleetUpdate, ReleaseError> {
-        let outlook = self.outlook(fleet, target)?;
         let wanted = outlook.wanted();
         let mut work = Waiting::begin(&wanted, &outlook.fleet.slug, options, self)?;
         let shown = &mut |statuses: &[PairStatus]| seen(&outlook.told(&wanted, statuses, true));

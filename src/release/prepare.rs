@@ -34,16 +34,20 @@ impl Installation {
         options: PrepareOptions,
         seen: &mut dyn FnMut(&UpdateInfo),
     ) -> Result<Prepared, ReleaseError> {
-        self.bound_questions(options);
-        let prepared = self.prepare_in_time(source, target, options, seen);
-        self.api.end_by(None);
-        prepared
+        self.in_time(options, |it| it.prepare_in_time(source, target, options, seen))
     }
 
-    /// Has no question to the API take longer than the wait.
-    pub(super) fn bound_questions(&self, options: PrepareOptions) {
+    /// Has no question to the API take longer than the wait, while `work` goes on.
+    pub(super) fn in_time<T>(
+        &mut self,
+        options: PrepareOptions,
+        work: impl FnOnce(&mut Self) -> T,
+    ) -> T {
         let time = options.timeout.filter(|_| options.wait);
         self.api.end_by(time.and_then(|time| Instant::now().checked_add(time)));
+        let done = work(self);
+        self.api.end_by(None);
+        done
     }
 
     fn prepare_in_time(

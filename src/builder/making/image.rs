@@ -17,6 +17,7 @@ use crate::builder::engine::{
     Architecture, BuildRequest, BuildSecret, Built, Engine, Line, Login, Place, Wanted,
 };
 use crate::builder::settings::BuildKitUse;
+use crate::image::Transports;
 use crate::progress::{Progress, Stage};
 use crate::project::{BuildPlan, ProjectTar, RegistrySecrets, Service, Source, write_context};
 use crate::release::rows::ReleaseRows;
@@ -92,19 +93,18 @@ impl ImageMaker<'_> {
         let built = self.build_at(engine, service, plan, &request, log);
         let pushed = built.and_then(|built| {
             // A push may begin hours later.
-            let login = Login::Token(self.token(location, &[])?);
-            self.push(engine, number, location, &login)?;
-            Ok(built)
+            let token = self.token(location, &[])?;
+            self.push(engine, number, location, &Login::Token(token.clone()))?;
+            Ok((built, token))
         });
         if pushed.is_err() {
             // Layers stay as cache; nothing else is to be told.
             let _ = self.work.handle.block_on(engine.remove_tag(location, TAG));
         }
-        let built = pushed?;
+        let (built, token) = pushed?;
         drop(place);
-        let transports = self.work.transports(location, &self.token(location, &[])?, |_| ())?;
-        let (_, digest) = pushed_image(&transports, location, self)?;
-        Ok((digest, built.size))
+        let transports = self.work.transports(location, &token, |_| ())?;
+        Ok((self.pushed_digest(&transports, location)?, built.size))
     }
 
     fn uses_buildkit(&self, plan: &BuildPlan) -> Result<bool, ImageFailure> {
@@ -222,6 +222,17 @@ impl ImageMaker<'_> {
         Ok(())
     }
 
+    /// The digest of the image's manifest that the registry has now.
+    fn pushed_digest(
+        &self,
+        transports: &Transports,
+        location: &str,
+    ) -> Result<String, ImageFailure> {
+        let (image, digest) = pushed(transports, location, self.architecture, self)?;
+        tracing::info!(location, %digest, size = bytes(image.stored_bytes()), "pushed");
+        Ok(digest.to_string())
+    }
+
     /// Whether base images have to be asked for by platform: an engine takes its own processors' otherwise.
     fn is_foreign(&self) -> bool {
         let is_native = matches!(self.architecture, Architecture::Amd64 | Architecture::Aarch64);
@@ -260,17 +271,6 @@ fn untagged(name: &str) -> String {
     let bare = name.split('@').next().unwrap_or_default();
     let tag = bare.rfind(':').filter(|colon| !bare[*colon..].contains('/'));
     bare[..tag.unwrap_or(bare.len())].to_owned()
-}
-
-/// What of the image is in the registry: the digest of its manifest.
-fn pushed_image(
-    transports: &crate::image::Transports,
-    location: &str,
-    maker: &ImageMaker<'_>,
-) -> Result<(u64, String), ImageFailure> {
-    let (image, digest) = pushed(transports, location, maker.architecture, maker)?;
-    tracing::info!(location, %digest, size = bytes(image.stored_bytes()), "pushed");
-    Ok((image.stored_bytes(), digest.to_string()))
 }
 
 /// Copies stop when the build is to end.

@@ -3,20 +3,18 @@
 mod arguments;
 mod settings;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
-use remora::builder::{self, Ended};
-use remora::temporary;
+use remora::builder;
 
 use self::arguments::{DataArguments, EngineArguments, InstallationArguments, ProjectArguments};
-use super::exit_code;
 use super::failure::Failure;
 use super::layers::{Layered, Layering};
 use super::listen_arguments::ListenArguments;
-use super::log::{self, LogFormat};
+use super::log::LogFormat;
 use super::output_arguments::OutputArguments;
+use super::server_life::run_server;
 use super::session::print;
 
 const EXAMPLES: &str = "\
@@ -90,18 +88,7 @@ impl Builder {
             return print(&layered.to_toml());
         }
         let builder = layered.settings;
-        let mut log = log::install_server(builder.log_format, output.verbose, output.quiet)?;
-        let settings = builder.settings();
-        let ended = settings.and_then(|settings| Ok(builder::run(settings)?));
-        // Last words take the way of the log: nobody may be reading, which must not keep us here.
-        let ended =
-            ended.map_err(|failure| failure.tell(&mut log, std::io::stderr().is_terminal()));
-        log.finish();
-        if let Ended::AtOnce(signal) = ended? {
-            temporary::discard_all();
-            exit_code::end_by_signal(signal);
-        }
-        Ok(())
+        run_server(builder.log_format, output, || builder.settings(), builder::run)
     }
 }
 

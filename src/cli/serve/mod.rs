@@ -4,24 +4,22 @@ mod arguments;
 mod settings;
 mod watch_arguments;
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, Command};
-use remora::server::{self, Ended};
-use remora::temporary;
+use remora::server;
 
 use self::arguments::{
     AccessArguments, AnswerArguments, DataArguments, LimitArguments, RegistryArguments,
     WorkArguments,
 };
 use self::watch_arguments::WatchArguments;
-use super::exit_code;
 use super::failure::Failure;
 use super::layers::{Layered, Layering};
 use super::listen_arguments::ListenArguments;
-use super::log::{self, LogFormat};
+use super::log::LogFormat;
 use super::output_arguments::OutputArguments;
+use super::server_life::run_server;
 use super::session::print;
 
 const EXAMPLES: &str = "\
@@ -98,18 +96,7 @@ impl Serve {
             return print(&layered.to_toml());
         }
         let serve = layered.settings;
-        let mut log = log::install_server(serve.log_format, output.verbose, output.quiet)?;
-        let settings = serve.settings();
-        let ended = settings.and_then(|settings| Ok(server::run(settings)?));
-        // Last words take the way of the log: nobody may be reading, which must not keep us here.
-        let ended =
-            ended.map_err(|failure| failure.tell(&mut log, std::io::stderr().is_terminal()));
-        log.finish();
-        if let Ended::AtOnce(signal) = ended? {
-            temporary::discard_all();
-            exit_code::end_by_signal(signal);
-        }
-        Ok(())
+        run_server(serve.log_format, output, || serve.settings(), server::run)
     }
 }
 
