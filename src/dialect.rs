@@ -6,6 +6,10 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
+/// The annotation of a delta's manifest that holds the image ID of the base, so that whoever lists what refers to an
+/// image need not open each (OCI distribution spec, "Listing Referrers").
+pub(crate) const BASE_ANNOTATION: &str = "vnd.remora.delta.base";
+
 /// A kind of delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dialect {

@@ -7,6 +7,8 @@
 use crate::api;
 #[cfg(feature = "builder")]
 use crate::builder::BuilderError;
+#[cfg(feature = "registry")]
+use crate::fetch;
 use crate::progress::Cancelled;
 #[cfg(feature = "release")]
 use crate::release::{self, ReleaseError};
@@ -28,6 +30,10 @@ pub enum Error {
     #[cfg(feature = "builder")]
     #[error(transparent)]
     Builder(#[from] BuilderError),
+    /// An image could not be fetched.
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Fetch(#[from] fetch::FetchError),
     /// A command stream could not be read or applied.
     #[error(transparent)]
     Patch(#[from] librsync::PatchError),
@@ -68,6 +74,8 @@ impl Error {
         match self {
             #[cfg(feature = "api")]
             Error::Api(error) => error.cause(),
+            #[cfg(feature = "registry")]
+            Error::Fetch(error) => error.cause(),
             Error::Patch(error) => error.cause(),
             Error::Image(error) => error.cause(),
             Error::Memory(error) => error.cause(),
@@ -95,6 +103,8 @@ impl Error {
         match self {
             #[cfg(feature = "api")]
             Error::Api(error) => error.remedy(),
+            #[cfg(feature = "registry")]
+            Error::Fetch(error) => error.remedy(),
             Error::Patch(_) | Error::Output(_) => None,
             Error::Image(error) => error.remedy(),
             Error::Memory(error) => error.remedy(),
@@ -116,6 +126,8 @@ impl Error {
         match self {
             #[cfg(feature = "api")]
             Error::Api(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Error::Fetch(error) => error.hint(),
             Error::Patch(_) | Error::Memory(_) => None,
             Error::Image(error) => error.hint(),
             Error::Output(error) => error.hint(),

@@ -70,6 +70,8 @@ mod dialect;
 #[doc(hidden)]
 pub mod end_signals;
 mod error;
+#[cfg(feature = "registry")]
+pub mod fetch;
 pub mod image;
 mod kind;
 pub mod librsync;

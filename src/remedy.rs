@@ -19,6 +19,10 @@ pub enum Remedy {
     OtherStore,
     /// Check all of the store, which drops what is damaged, and try again.
     VerifyStore,
+    /// Pull the image that the delta applies to first, or name where it is.
+    PullBase,
+    /// Pull the image again, or remove its name.
+    PullAgain,
     /// Move away what stands where a file of the store belongs.
     ClearStore,
     /// Allow the process more open files.

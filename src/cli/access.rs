@@ -101,7 +101,7 @@ impl AccessArguments {
     }
 
     /// The platform whose image is meant.
-    fn platform(&self) -> Result<Platform, Failure> {
+    pub(super) fn platform(&self) -> Result<Platform, Failure> {
         match &self.platform {
             None => Ok(Platform::host()),
             Some(PlatformChoice::One(platform)) => Ok(platform.clone()),

@@ -9,12 +9,14 @@ use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
 use super::help;
+use super::images::{Images, Rmi};
 use super::inspect::Inspect;
 use super::list::List;
 use super::login::{Login, Logout};
 use super::man::Man;
 use super::output_arguments::OutputArguments;
 use super::prepare::Prepare;
+use super::pull::Pull;
 use super::release::Release;
 use super::serve::Serve;
 use super::store::Store;
@@ -61,6 +63,9 @@ pub(super) enum Command {
     List(List),
     Login(Login),
     Logout(Logout),
+    Pull(Pull),
+    Images(Images),
+    Rmi(Rmi),
     Store(Store),
     Serve(Box<Serve>),
     Builder(Box<Builder>),
@@ -115,6 +120,9 @@ impl Command {
             Command::List(_) => "list",
             Command::Login(_) => "login",
             Command::Logout(_) => "logout",
+            Command::Pull(_) => "pull",
+            Command::Images(_) => "images",
+            Command::Rmi(_) => "rmi",
             Command::Store(store) => store.name(),
             Command::Serve(_) => "serve",
             Command::Builder(_) => "builder",

@@ -20,6 +20,7 @@ mod exit_code;
 mod failure;
 mod help;
 mod image_name;
+mod images;
 mod inspect;
 mod interrupt;
 mod layers;
@@ -35,6 +36,7 @@ mod plain;
 mod platform_choice;
 mod prepare;
 mod progress;
+mod pull;
 mod registry_access;
 mod release;
 mod remedies;
@@ -99,6 +101,9 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::List(list) => list.run(session),
         Command::Login(login) => login.run(session),
         Command::Logout(logout) => logout.run(session),
+        Command::Pull(pull) => pull.run(session),
+        Command::Images(images) => images.run(session),
+        Command::Rmi(rmi) => rmi.run(session),
         Command::Store(store) => store.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Builder(builder) => builder.run(output, Arguments::definition),

@@ -48,6 +48,8 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "run remora store verify with --store naming the folder store of --data, which drops \
              damaged layers, and try again; check the disk"
         }
+        (Remedy::PullBase, _) => "pull that image first, or say where it is with --from",
+        (Remedy::PullAgain, _) => "pull the image again, or take its name away with remora rmi",
         (Remedy::ClearStore, _) => "move it away and try again",
         (Remedy::MoreOpenFiles, _) => "allow more open files, for instance with ulimit -n 4096",
         (Remedy::RebuildImage, _) => {

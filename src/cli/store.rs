@@ -39,7 +39,7 @@ enum Action {
     Info,
     /// Read every layer, compare it with its digest, and drop those that are damaged
     Verify,
-    /// Drop layers that are too much or too old, and what killed processes left behind
+    /// Drop layers that are too much or too old and that no image needs, and what killed processes left behind
     Gc(Gc),
 }
 
@@ -82,7 +82,7 @@ fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
         0 => trouble(&report.troubles, "checked"),
         damaged => Some(Failure::new(
             Cause::Content,
-            format!("{} in the store did not match their digests", layers(damaged as u64)),
+            format!("{} in the store did not match their digests", units::layers(damaged as u64)),
             "they have been dropped and will be fetched again; check the disk",
         )),
     };
@@ -146,10 +146,17 @@ impl Display for Info {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let info = &self.0;
         writeln!(out, "store:  {}", info.path.display())?;
-        writeln!(out, "holds:  {}, {}", layers(info.layers), units::bytes(info.bytes))?;
+        writeln!(out, "holds:  {}, {}", units::layers(info.layers), units::bytes(info.bytes))?;
+        if info.images > 0 {
+            writeln!(out, "images: {}, see remora images", units::count(info.images))?;
+        }
         if info.incoming_layers > 0 {
             let bytes = units::bytes(info.incoming_bytes);
-            writeln!(out, "on its way in: {}, {bytes} so far", layers(info.incoming_layers))?;
+            writeln!(
+                out,
+                "on its way in: {}, {bytes} so far",
+                units::layers(info.incoming_layers)
+            )?;
         }
         Ok(())
     }
@@ -158,7 +165,7 @@ impl Display for Info {
 impl Display for Verified {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = &self.0;
-        writeln!(out, "checked: {}, {}", layers(report.layers), units::bytes(report.bytes))?;
+        writeln!(out, "checked: {}, {}", units::layers(report.layers), units::bytes(report.bytes))?;
         report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
         report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))
     }
@@ -171,23 +178,20 @@ impl Display for Collected {
         if self.dry_run {
             writeln!(out, "a dry run: nothing was dropped; this is what would be")?;
         }
-        writeln!(out, "dropped: {}, {freed}", layers(report.removed_layers))?;
+        writeln!(out, "dropped: {}, {freed}", units::layers(report.removed_layers))?;
         writeln!(
             out,
             "kept:    {}, {}",
-            layers(report.kept_layers),
+            units::layers(report.kept_layers),
             units::bytes(report.kept_bytes)
         )?;
         if report.in_use_layers > 0 {
-            writeln!(out, "kept because in use: {}", layers(report.in_use_layers))?;
+            writeln!(out, "kept because in use: {}", units::layers(report.in_use_layers))?;
+        }
+        if report.named_layers > 0 {
+            let named = units::layers(report.named_layers);
+            writeln!(out, "kept because an image needs them, see remora images: {named}")?;
         }
         report.troubles.iter().try_for_each(|trouble| writeln!(out, "not removed: {trouble}"))
-    }
-}
-
-fn layers(count: u64) -> String {
-    match count {
-        1 => "1 layer".to_owned(),
-        _ => format!("{} layers", units::count(count)),
     }
 }

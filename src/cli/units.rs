@@ -140,6 +140,14 @@ pub(super) fn seconds(seconds: f64) -> String {
     }
 }
 
+/// So many layers.
+pub(super) fn layers(number: u64) -> String {
+    match number {
+        1 => "1 layer".to_owned(),
+        _ => format!("{} layers", count(number)),
+    }
+}
+
 /// A count for a person, with a comma every three digits: `351,084`.
 pub(super) fn count(count: u64) -> String {
     let digits = count.to_string();

@@ -24,6 +24,14 @@ pub(super) trait BlobSource: Send + Sync {
     }
     /// A blob's bytes, unchecked.
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
+    /// A blob's bytes from `start` on, unchecked. `None` where blobs come from near by, and begin at the beginning.
+    fn open_rest(
+        &self,
+        _descriptor: &Descriptor,
+        _start: u64,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        Ok(None)
+    }
 }
 
 /// Reads the manifest or index that `descriptor` names.

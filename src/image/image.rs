@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::blob_reader::BlobReader;
 use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
     Blob, BlobData, Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
@@ -18,6 +19,16 @@ pub struct Image {
 }
 
 impl Image {
+    /// An image that is known already, and whose layers are wherever `layers` has them.
+    pub(crate) fn known(
+        reference: ImageReference,
+        manifest: Option<Manifest>,
+        config: ImageConfig,
+        layers: Arc<dyn LayerSource>,
+    ) -> Self {
+        Image { reference, manifest, config, layers }
+    }
+
     /// The reference it was opened by.
     pub fn reference(&self) -> &ImageReference {
         &self.reference
@@ -109,6 +120,24 @@ impl Image {
     /// If the image has no layer of that number.
     pub fn open_layer(&self, layer: usize) -> Result<Box<dyn Read + Send>, ImageError> {
         self.layers.open(layer)
+    }
+
+    /// The same bytes, of which the first `known` are read from `start` and only the rest is fetched. `None` where
+    /// the image lives near by: read all of it there.
+    ///
+    /// # Errors
+    /// As [`open_layer`](Self::open_layer).
+    pub(crate) fn open_layer_after(
+        &self,
+        layer: usize,
+        start: Box<dyn Read + Send>,
+        known: u64,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        let Some(descriptor) = self.layers.descriptor(layer) else { return Ok(None) };
+        let Some(rest) = self.layers.open_rest(layer, known)? else { return Ok(None) };
+        let (digest, size) = (descriptor.digest, descriptor.size);
+        let all = start.take(known).chain(rest);
+        Ok(Some(Box::new(BlobReader::new(all, digest, size, self.reference.to_string()))))
     }
 }
 

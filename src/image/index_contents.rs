@@ -66,6 +66,7 @@ impl IndexContents {
             size: self.index.len() as u64,
             urls: Vec::new(),
             annotations: None,
+            artifact_type: None,
             platform: None,
         }
     }

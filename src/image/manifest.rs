@@ -57,6 +57,9 @@ pub struct Descriptor {
     /// Free-form notes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
+    /// In a list of referrers: the type of the artifact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// In an index: the platform of the manifest.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "platform")]
     pub platform: Option<Platform>,
@@ -119,6 +122,7 @@ impl Manifest {
             size: self.bytes.len() as u64,
             urls: Vec::new(),
             annotations: None,
+            artifact_type: None,
             platform: None,
         }
     }

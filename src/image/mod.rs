@@ -80,6 +80,7 @@ pub use registry::{
 };
 pub use registry_reference::RegistryReference;
 pub use repository_tokens::RepositoryTokens;
+pub(crate) use stored_layer::LayerSource;
 pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
 pub use transport_settings::{RegistryLogin, TransportSettings};

@@ -82,16 +82,9 @@ struct BlobLayers {
     blobs: Vec<Descriptor>,
 }
 
-impl LayerSource for BlobLayers {
-    fn count(&self) -> usize {
-        self.blobs.len()
-    }
-
-    fn descriptor(&self, index: usize) -> Option<&Descriptor> {
-        self.blobs.get(index)
-    }
-
-    fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
+impl BlobLayers {
+    /// The blob of a layer that is not encrypted.
+    fn readable(&self, index: usize) -> Result<&Descriptor, ImageError> {
         let descriptor = &self.blobs[index];
         if descriptor.media_type.ends_with(ENCRYPTED) {
             return Err(ImageError::Malformed {
@@ -103,7 +96,30 @@ impl LayerSource for BlobLayers {
                 ),
             });
         }
+        Ok(descriptor)
+    }
+}
+
+impl LayerSource for BlobLayers {
+    fn count(&self) -> usize {
+        self.blobs.len()
+    }
+
+    fn descriptor(&self, index: usize) -> Option<&Descriptor> {
+        self.blobs.get(index)
+    }
+
+    fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
+        let descriptor = self.readable(index)?;
         let blob = self.source.open_blob(descriptor)?;
         Ok(Box::new(BlobReader::new(blob, descriptor.digest, descriptor.size, &*self.place)))
+    }
+
+    fn open_rest(
+        &self,
+        index: usize,
+        start: u64,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        self.source.open_rest(self.readable(index)?, start)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Descriptor, ImageError};
 
 /// Where an opened image's layers are.
-pub(super) trait LayerSource: Send + Sync {
+pub(crate) trait LayerSource: Send + Sync {
     /// How many there are.
     fn count(&self) -> usize;
     /// The blob's descriptor, where the place keeps one.
@@ -17,6 +17,14 @@ pub(super) trait LayerSource: Send + Sync {
     }
     /// The stored bytes, checked at their end against the descriptor.
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError>;
+    /// The stored bytes from `start` on, unchecked. `None` where the place can only begin at the beginning.
+    fn open_rest(
+        &self,
+        _index: usize,
+        _start: u64,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        Ok(None)
+    }
 }
 
 /// A layer where an opened image has it.

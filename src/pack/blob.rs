@@ -27,6 +27,7 @@ impl BlobId {
             size: self.size,
             urls: Vec::new(),
             annotations: None,
+            artifact_type: None,
             platform: None,
         }
     }

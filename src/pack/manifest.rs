@@ -1,5 +1,7 @@
 //! Manifests of the images that are made.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::blob::BlobId;
@@ -88,6 +90,18 @@ struct Document {
     layers: Vec<Descriptor>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<Descriptor>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    annotations: Option<BTreeMap<&'static str, String>>,
+}
+
+/// What an artifact about an image says of itself, in a manifest that has room for it.
+pub(crate) struct About<'a> {
+    /// The type of the artifact.
+    pub(crate) artifact_type: &'static str,
+    /// The manifest of the image that it is about.
+    pub(crate) subject: Option<&'a Manifest>,
+    /// What lists of referrers show beside.
+    pub(crate) annotations: BTreeMap<&'static str, String>,
 }
 
 /// The manifest of an image of `config` and `layers`.
@@ -100,22 +114,22 @@ pub(crate) fn image_manifest(
 }
 
 /// Like [`image_manifest`] of `layers` that are gzip, or else said to be plain tars: no media type exists
-/// for others, and engines look at the content. An OCI manifest says of the image that it is an artifact of
-/// `artifact_type` about the image whose manifest is `target`.
+/// for others, and engines look at the content. An OCI manifest says what the artifact is `about`.
 pub(crate) fn artifact_manifest(
     kind: ManifestKind,
     config: BlobId,
     layers: &[BlobId],
     gzip: bool,
-    artifact_type: &'static str,
-    target: Option<&Manifest>,
+    about: About<'_>,
 ) -> Vec<u8> {
     let layers = layers.iter().map(|layer| kind.layer(*layer, gzip)).collect();
     let mut document = document(kind, config, layers);
     if kind == ManifestKind::Oci {
-        document.artifact_type = Some(artifact_type);
-        document.subject =
-            target.map(|manifest| BlobId::of(manifest.bytes()).descriptor(manifest.media_type()));
+        document.artifact_type = Some(about.artifact_type);
+        document.subject = about
+            .subject
+            .map(|manifest| BlobId::of(manifest.bytes()).descriptor(manifest.media_type()));
+        document.annotations = Some(about.annotations).filter(|noted| !noted.is_empty());
     }
     write(&document)
 }
@@ -128,6 +142,7 @@ fn document(kind: ManifestKind, config: BlobId, layers: Vec<Descriptor>) -> Docu
         config: config.descriptor(kind.config_type()),
         layers,
         subject: None,
+        annotations: None,
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::error::io_error;
 use super::error::lock_error;
 use super::files::{file_names, gone, open_layer, remove_obstacle};
+use super::names::Hold;
 use super::trouble::Trouble;
 use super::workspace::{self, Leftovers};
 use super::{Store, StoreError};
@@ -40,6 +41,8 @@ pub struct GcReport {
     pub kept_bytes: u64,
     /// Layers among the kept ones that the limits would have deleted, but a process uses them.
     pub in_use_layers: u64,
+    /// Layers among the kept ones that the limits would have deleted, but an image that is known by name needs them.
+    pub named_layers: u64,
     /// Bytes freed that killed processes had left half-done.
     pub leftover_bytes: u64,
     /// The files and folders that could not be opened or removed, and why.
@@ -60,6 +63,8 @@ pub struct StoreInfo {
     pub incoming_layers: u64,
     /// Their size so far in bytes.
     pub incoming_bytes: u64,
+    /// Images that are known by name.
+    pub images: u64,
 }
 
 /// How large a stored layer is and when it was last used.
@@ -96,6 +101,7 @@ impl Store {
                 .iter()
                 .map(|name| workspace::size_of_files(&self.incoming().join(name)))
                 .sum(),
+            images: self.kept_images()?.0.len() as u64,
         })
     }
 
@@ -109,14 +115,17 @@ impl Store {
         Ok(self.entries()?.into_iter().map(layer_use).collect())
     }
 
-    /// Deletes what `limits` says, but never a layer that a process uses, and what killed
+    /// Deletes what `limits` says, but never a layer that a process uses or a named image needs, and what killed
     /// processes left half-done.
     ///
     /// # Errors
     /// If the store cannot be listed, or the state of a layer's file cannot be read. A layer that cannot be
     /// removed is told in the report instead.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
-        self.collect(limits, self.remove_leftovers(), true)
+        let mut leftovers = self.remove_leftovers();
+        self.remove_partials(&mut leftovers);
+        let _lock = self.lock_names(Hold::Alone)?;
+        self.collect(limits, leftovers, true)
     }
 
     /// Returns what [`gc`](Self::gc) would delete at this moment; nothing is deleted. Leftovers of
@@ -136,6 +145,7 @@ impl Store {
     ) -> Result<GcReport, StoreError> {
         let Leftovers { bytes: leftover_bytes, troubles } = leftovers;
         let mut report = GcReport { leftover_bytes, troubles, ..GcReport::default() };
+        let needed = self.needed_layers(&mut report.troubles)?;
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
         let now = SystemTime::now();
@@ -144,6 +154,7 @@ impl Store {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
             let too_much = limits.max_bytes.is_some_and(|max| left > max);
             let removal = match too_old || too_much {
+                true if needed.contains(&entry.diff_id) => Ok(Removal::Named),
                 true => self.remove_unless_in_use(entry.diff_id, really),
                 false => Ok(Removal::Kept),
             };
@@ -170,7 +181,11 @@ impl Store {
     }
 
     /// Deletes a layer, unless somebody uses it; if not `really`, says only what would become of it.
-    fn remove_unless_in_use(&self, diff_id: DiffId, really: bool) -> Result<Removal, StoreError> {
+    pub(super) fn remove_unless_in_use(
+        &self,
+        diff_id: DiffId,
+        really: bool,
+    ) -> Result<Removal, StoreError> {
         let path = self.layer_path(&diff_id);
         let file = match open_layer(&path) {
             Ok(Some(file)) => file,
@@ -199,11 +214,13 @@ impl Store {
 }
 
 /// What came of a layer that was to be collected.
-enum Removal {
+pub(super) enum Removal {
     Removed,
     /// Somebody else had removed it.
     Gone,
     InUse,
+    /// An image that is known by name needs it.
+    Named,
     /// Nothing asked for its removal.
     Kept,
 }
@@ -218,6 +235,7 @@ impl GcReport {
             }
             Ok(Removal::Gone) => return,
             Ok(Removal::InUse) => self.in_use_layers += 1,
+            Ok(Removal::Named) => self.named_layers += 1,
             Ok(Removal::Kept) => {}
             Err(error) => self.troubles.push(Trouble::at(path, error)),
         }

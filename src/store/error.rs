@@ -86,6 +86,14 @@ pub enum StoreError {
         /// The layer.
         diff_id: DiffId,
     },
+    /// What the store has written down of an image is damaged.
+    #[error("the record {} of an image is damaged: {problem}", path.display())]
+    DamagedName {
+        /// The record's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A layer, or an image with it, unpacks to more than the limits allow.
     #[error("layer {diff_id} unpacks to {excess}")]
     TooLarge {
@@ -120,6 +128,7 @@ impl StoreError {
             StoreError::NotAStore { .. }
             | StoreError::UnknownFormat { .. }
             | StoreError::Obstacle { .. } => Cause::Obstacle,
+            StoreError::DamagedName { .. } => Cause::Disk,
             StoreError::Damaged { .. } => Cause::DamagedLayer,
             StoreError::Source { source, .. } | StoreError::Image(source) => source_cause(source),
             StoreError::WrongDiffId { .. } => Cause::Content,
@@ -140,6 +149,7 @@ impl StoreError {
             StoreError::NoLocks { .. } => Remedy::LocalStore,
             StoreError::NotAStore { .. } | StoreError::UnknownFormat { .. } => Remedy::OtherStore,
             StoreError::Obstacle { .. } => Remedy::ClearStore,
+            StoreError::DamagedName { .. } => Remedy::PullAgain,
             StoreError::Damaged { .. } => Remedy::VerifyStore,
             StoreError::Source { source, .. } | StoreError::Image(source) => {
                 return source.remedy();

@@ -104,6 +104,14 @@ impl Store {
         self.root.join("incoming")
     }
 
+    pub(super) fn names_folder(&self) -> PathBuf {
+        self.root.join("names")
+    }
+
+    pub(super) fn partials(&self) -> PathBuf {
+        self.root.join("partial")
+    }
+
     fn scratch_parent(&self) -> PathBuf {
         self.root.join("scratch")
     }

@@ -8,15 +8,17 @@ use super::error::io_error;
 use super::files::open_layer;
 use super::{Store, StoreError};
 
-/// The format that this version writes. It reads all up to it; a store without the file has format 1,
-/// from before there was one.
-const FORMAT: u32 = 1;
+/// The newest format that this version knows; all up to it are read. Format 2 knows images by name: a version that
+/// knows only layers would collect those that a name needs.
+const FORMAT: u32 = 2;
+/// The format of a store of layers alone, and of one without the file, from before there was one.
+const LAYERS_ALONE: u32 = 1;
 /// The name of the file that holds the format's number.
 const FILE: &str = "format";
 /// More than any number takes.
 const MAX_BYTES: u64 = 32;
 /// Everything that stands in the folder of a store. `lost+found` is the file system's own.
-const NAMES: [&str; 5] = ["layers", "incoming", "scratch", FILE, "lost+found"];
+const NAMES: [&str; 7] = ["layers", "incoming", "scratch", "names", "partial", FILE, "lost+found"];
 
 impl Store {
     /// Refuses a folder that is no store or has a newer format. What is in such a folder is not to be
@@ -65,16 +67,24 @@ impl Store {
         if path.exists() {
             return;
         }
-        if let Err(error) = self.write_format(&path) {
+        if let Err(error) = self.write_format(&path, LAYERS_ALONE) {
             tracing::debug!("the store's format is not noted: {error}");
         }
     }
 
-    fn write_format(&self, path: &Path) -> Result<(), StoreError> {
+    /// Gives the store the newest format, before something is kept in it that older versions don't know.
+    pub(super) fn raise_format(&self) -> Result<(), StoreError> {
+        match self.read_format()? {
+            Some(found) if found == FORMAT.to_string() => Ok(()),
+            _ => self.write_format(&self.path().join(FILE), FORMAT),
+        }
+    }
+
+    fn write_format(&self, path: &Path, format: u32) -> Result<(), StoreError> {
         // In a folder that is collected if the process is killed now.
         let scratch = self.scratch()?;
         let mut file = scratch.new_file()?;
-        writeln!(file, "{FORMAT}").map_err(io_error("write", path))?;
+        writeln!(file, "{format}").map_err(io_error("write", path))?;
         file.publish(path).map_err(io_error("write", path))
     }
 }

@@ -6,15 +6,13 @@
 
 use std::collections::HashMap;
 use std::fs::Permissions;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread::Builder;
 
 use sha2::{Digest as _, Sha256};
 
 use super::error::io_error;
+use super::side_by_side::in_threads;
 use super::workspace::Workspace;
 use super::{Layer, Store, StoreError};
 use crate::image::{
@@ -26,10 +24,6 @@ use crate::temporary::TemporaryFile;
 
 /// How much is read, hashed and written at a time.
 const CHUNK: usize = 128 << 10;
-/// How many layers are brought in at once: enough to keep a link busy while one layer's answer is
-/// awaited, few enough for any registry.
-const FETCHES: usize = 4;
-
 impl Store {
     /// Returns the layers of several images, bottom first, one list for each image. Layers that the
     /// store does not have are fetched, several at a time. Reports to the stage
@@ -185,6 +179,49 @@ impl Store {
         bounds: &Bounds<'_>,
         mut open: impl FnMut() -> io::Result<Box<dyn Read + Send + 'a>>,
     ) -> Result<Layer, StoreError> {
+        self.make_once(diff_id, bounds, |incoming| {
+            let mut bytes = open().map_err(source_error(diff_id))?;
+            copy(diff_id, &mut bytes, incoming)
+        })
+    }
+
+    /// The same, of a layer whose blob has `stored` bytes and whose image may unpack to what is `budget`'s.
+    ///
+    /// # Errors
+    /// As [`ensure`](Self::ensure).
+    pub(crate) fn ensure_unpacked<'a>(
+        &self,
+        diff_id: DiffId,
+        stored: u64,
+        budget: &ImageBudget,
+        open: impl FnMut() -> io::Result<Box<dyn Read + Send + 'a>>,
+    ) -> Result<Layer, StoreError> {
+        self.bring_in_once(diff_id, &Bounds::of_layer(self.limits(), stored, budget), open)
+    }
+
+    /// The layer `diff_id`: mapped if the store has it, otherwise as `make` writes it, which returns the digest of
+    /// what it wrote. `make` is not called if another thread or process brings the same layer in meanwhile. What an
+    /// image with the layer may unpack to is `budget`'s.
+    ///
+    /// # Errors
+    /// Those of `make`; [`StoreError::WrongDiffId`] if what it made is not the layer; also if the layer cannot be
+    /// stored.
+    pub(crate) fn ensure_made<E: From<StoreError>>(
+        &self,
+        diff_id: DiffId,
+        budget: &ImageBudget,
+        make: impl FnMut(&mut Incoming<'_>) -> Result<DiffId, E>,
+    ) -> Result<Layer, E> {
+        let bounds = Bounds { limits: self.limits(), stored: None, image: Some(budget) };
+        self.make_once(diff_id, &bounds, make)
+    }
+
+    fn make_once<E: From<StoreError>>(
+        &self,
+        diff_id: DiffId,
+        bounds: &Bounds<'_>,
+        mut make: impl FnMut(&mut Incoming<'_>) -> Result<DiffId, E>,
+    ) -> Result<Layer, E> {
         loop {
             if let Some(layer) = self.layer(diff_id)? {
                 return Ok(layer);
@@ -194,20 +231,23 @@ impl Store {
             if let Some(layer) = self.layer(diff_id)? {
                 return Ok(layer);
             }
-            let mut bytes = open().map_err(source_error(diff_id))?;
-            self.bring_in(diff_id, bounds, &mut bytes, &workspace)?;
+            let mut incoming = Incoming {
+                file: workspace.new_file()?,
+                bounds,
+                space: SpaceWatch::new(self.path()),
+                total: 0,
+            };
+            let actual = make(&mut incoming)?;
+            self.bring_in(diff_id, actual, incoming.file)?;
         }
     }
 
     fn bring_in(
         &self,
         expected: DiffId,
-        bounds: &Bounds<'_>,
-        bytes: &mut dyn Read,
-        workspace: &Workspace,
+        actual: DiffId,
+        file: TemporaryFile,
     ) -> Result<(), StoreError> {
-        let mut file = workspace.new_file()?;
-        let actual = self.copy(expected, bounds, bytes, &mut file)?;
         if actual != expected {
             return Err(StoreError::WrongDiffId { expected, actual });
         }
@@ -216,33 +256,61 @@ impl Store {
         file.as_file().set_permissions(read_only).map_err(io_error("change the mode of", &path))?;
         file.publish(&path).map_err(io_error("write", &path))
     }
+}
 
-    /// Copies `bytes` to `file`, as far as the bounds and the disk allow, and says what they hash to.
-    fn copy(
-        &self,
-        diff_id: DiffId,
-        bounds: &Bounds<'_>,
-        bytes: &mut dyn Read,
-        file: &mut TemporaryFile,
-    ) -> Result<DiffId, StoreError> {
-        let mut space = SpaceWatch::new(self.path());
-        let mut hasher = Sha256::new();
-        let mut chunk = vec![0; CHUNK];
-        let mut total = 0;
-        loop {
-            let len = match bytes.read(&mut chunk) {
-                Ok(0) => return Ok(DiffId(Digest::from_hasher(hasher))),
-                Ok(len) => len,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(source_error(diff_id)(error)),
-            };
-            total += len as u64;
-            let too_large = |excess| StoreError::TooLarge { diff_id, excess };
-            bounds.check(total, len as u64).map_err(too_large)?;
-            space.about_to_write(len as u64).map_err(io_error("write", file.path()))?;
-            hasher.update(&chunk[..len]);
-            file.write_all(&chunk[..len]).map_err(io_error("write", file.path()))?;
-        }
+/// Copies `bytes` to `incoming`, as far as bounds and disk allow, and says what they hash to.
+fn copy(
+    diff_id: DiffId,
+    bytes: &mut dyn Read,
+    incoming: &mut Incoming<'_>,
+) -> Result<DiffId, StoreError> {
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let len = match bytes.read(&mut chunk) {
+            Ok(0) => return Ok(DiffId(Digest::from_hasher(hasher))),
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(source_error(diff_id)(error)),
+        };
+        incoming.check(len).map_err(|excess| StoreError::TooLarge { diff_id, excess })?;
+        hasher.update(&chunk[..len]);
+        let written = incoming.put(&chunk[..len]);
+        written.map_err(io_error("write", incoming.file.path()))?;
+    }
+}
+
+/// A layer on its way in. What is written is held against the limits and the space on the disk; an [`Excess`]
+/// travels inside the I/O error.
+pub(crate) struct Incoming<'a> {
+    file: TemporaryFile,
+    bounds: &'a Bounds<'a>,
+    space: SpaceWatch,
+    total: u64,
+}
+
+impl Incoming<'_> {
+    /// Checks that `len` more bytes are within the limits, and counts them.
+    fn check(&mut self, len: usize) -> Result<(), Excess> {
+        self.total += len as u64;
+        self.bounds.check(self.total, len as u64)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.space.about_to_write(bytes.len() as u64)?;
+        self.file.write_all(bytes)
+    }
+}
+
+impl Write for Incoming<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check(bytes.len()).map_err(io::Error::other)?;
+        self.put(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -286,40 +354,4 @@ impl<'a> Bounds<'a> {
 
 fn source_error(diff_id: DiffId) -> impl FnOnce(io::Error) -> StoreError {
     move |error| StoreError::Source { diff_id, source: Box::new(ImageError::from_read(error)) }
-}
-
-/// Calls `work` for each of `items`, a few at a time, until one fails: threads of our own, because
-/// they wait for the network more than they compute.
-fn in_threads<T: Sync, R: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> Result<R, StoreError> + Sync,
-) -> Result<Vec<R>, StoreError> {
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Ok(Vec::new()));
-    let worker = || {
-        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if results.lock().unwrap_or_else(PoisonError::into_inner).is_err() {
-                return;
-            }
-            let result = work(item);
-            let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-            match (&mut *results, result) {
-                (Err(_), _) => return,
-                (Ok(done), Ok(one)) => done.push(one),
-                (failed, Err(error)) => *failed = Err(error),
-            }
-        }
-    };
-    std::thread::scope(|scope| {
-        // This thread works too: the system may have no other to give.
-        for _ in 1..FETCHES.min(items.len()) {
-            let thread = Builder::new().name("fetch".to_owned());
-            if let Err(error) = thread.spawn_scoped(scope, worker) {
-                tracing::debug!("fetching fewer layers at a time: {error}");
-                break;
-            }
-        }
-        worker();
-    });
-    results.into_inner().unwrap_or_else(PoisonError::into_inner)
 }

@@ -49,6 +49,11 @@ impl Layer {
         self.0.diff_id
     }
 
+    /// The layer's file, which stays there for as long as this or a clone lives.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0.path
+    }
+
     /// Whether the bytes hash to the diff ID, as they did when they came in: disks and people change
     /// files. A layer that is damaged is dropped from the store. Fails if `progress` says that the
     /// work is to stop.
@@ -169,6 +174,11 @@ impl Store {
             let _open = KeptOpen::within_budget(file);
             return Ok(Some(Layer(Arc::new(Stored { diff_id, path, identity, map, _open }))));
         }
+    }
+
+    /// Whether the layer is there, without opening it.
+    pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
+        self.layer_path(diff_id).is_file()
     }
 
     /// Opens a layer's file. What stands there and is no file is not taken for a layer: it gives way

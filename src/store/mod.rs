@@ -10,11 +10,15 @@
 //! ```text
 //! format                             the number of the format that the folder has
 //! layers/<64 hex digits>             an uncompressed layer, mode 0400; its modification time is when it was last used
+//! names/<64 hex digits>              the manifest and config of an image that is known by name, under the name's digest
+//! partial/<64 hex digits>            the first part of a blob, under the blob's digest, for whoever goes on with it
 //! incoming/<64 hex digits>/          a layer on its way in
 //! scratch/<random>/                  temporary files of somebody who makes or applies a delta
 //! ```
 //!
-//! The folders under `incoming/` and `scratch/` are locked while somebody works in them.
+//! The folders under `incoming/` and `scratch/`, and the files under `partial/`, are locked while somebody works
+//! in them. The folder `names` is locked while names are given or taken and while layers are collected: what a name
+//! needs stays.
 
 mod check;
 mod collect;
@@ -23,8 +27,13 @@ mod files;
 mod folder;
 mod format;
 mod ingest;
+mod kept_image;
 mod layer;
 mod mapping;
+mod names;
+mod partial;
+mod record;
+mod side_by_side;
 mod trouble;
 mod workspace;
 
@@ -32,9 +41,14 @@ pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::Store;
+pub(crate) use ingest::Incoming;
+pub use kept_image::KeptImage;
 pub use layer::{Layer, verify_layers};
 #[cfg(feature = "builder")]
 pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};
+pub use names::Forgotten;
+pub(crate) use partial::Partial;
+pub(crate) use side_by_side::in_threads;
 pub use trouble::Trouble;
 pub use workspace::Workspace;

@@ -10,12 +10,13 @@ use super::config::delta_config;
 use super::refuse::load_pair;
 use super::{ARTIFACT_TYPE, DeltaReport, LayerReport, V3Error, verify};
 use crate::delta::{Command, CommandStats, Options};
+use crate::dialect::BASE_ANNOTATION;
 use crate::image::{Digest, Image, ImageContents, ImageReference};
 use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
 use crate::pack::{
-    Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, PackedImage, Pair,
-    Source, Written, artifact_manifest, pull_sizes,
+    About, Allowance, BlobId, Compression, Failures, Growing, Growth, ManifestKind, PackedImage,
+    Pair, Source, Written, artifact_manifest, pull_sizes,
 };
 use crate::progress::{Progress, check};
 use crate::store::{Layer, Store, Workspace, verify_layers};
@@ -231,10 +232,13 @@ fn image_contents(
     let config = delta_config(pair.base.id(), pair.target.config(), &diff_ids)?;
     let blobs: Vec<BlobId> = layers.iter().map(|layer| layer.blob.id).collect();
     let gzip = options.compression == Compression::Gzip;
-    let target = pair.target.manifest();
+    let about = About {
+        artifact_type: ARTIFACT_TYPE,
+        subject: pair.target.manifest(),
+        annotations: [(BASE_ANNOTATION, pair.base.id().to_string())].into(),
+    };
     let config_id = BlobId::of(&config);
-    let manifest =
-        artifact_manifest(options.manifest, config_id, &blobs, gzip, ARTIFACT_TYPE, target);
+    let manifest = artifact_manifest(options.manifest, config_id, &blobs, gzip, about);
     Ok(ImageContents {
         manifest,
         manifest_media_type: options.manifest.media_type().to_owned(),

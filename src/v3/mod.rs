@@ -25,10 +25,14 @@ mod file_costs;
 mod find;
 mod inspect;
 mod labels;
+#[cfg(feature = "registry")]
+mod layer_delta;
 mod links;
 mod rebuild;
 mod refuse;
 mod report;
+#[cfg(feature = "registry")]
+mod tags;
 mod verify;
 
 pub use apply::{ApplyOptions, Rebuilt, apply};
@@ -41,7 +45,11 @@ pub use file_costs::FileCost;
 pub use find::{FoundDelta, find_deltas};
 pub use inspect::inspect;
 pub use labels::{ARTIFACT_TYPE, BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
+#[cfg(feature = "registry")]
+pub(crate) use layer_delta::LayerDeltas;
 pub use links::{LinkEstimate, Links};
 pub use report::{DeltaReport, LayerReport, Total};
+#[cfg(feature = "registry")]
+pub(crate) use tags::delta_tags;
 
 pub use crate::pack::{Compression, ManifestKind};

@@ -206,7 +206,15 @@ mod tests {
     fn entry(bytes: &[u8]) -> Descriptor {
         let media_type = media_type::OCI_MANIFEST.to_owned();
         let (digest, size) = (Digest::of(bytes), bytes.len() as u64);
-        Descriptor { media_type, digest, size, urls: Vec::new(), annotations: None, platform: None }
+        Descriptor {
+            media_type,
+            digest,
+            size,
+            urls: Vec::new(),
+            annotations: None,
+            artifact_type: None,
+            platform: None,
+        }
     }
 
     fn names(index: &[u8]) -> Vec<(String, String)> {

@@ -13,16 +13,20 @@ use super::runtime::{self, PieceReader, PieceSender};
 use super::session::{Call, Session};
 use crate::image::{Descriptor, Digest};
 
-/// The blob's bytes as they come in; nothing is checked here but where they belong. The transfer ends
-/// when the reader is dropped.
-pub(super) fn open(session: Arc<Session>, descriptor: &Descriptor) -> impl Read + Send + use<> {
+/// The blob's bytes from `start` on as they come in; nothing is checked here but where they belong. The transfer
+/// ends when the reader is dropped.
+pub(super) fn open(
+    session: Arc<Session>,
+    descriptor: &Descriptor,
+    start: u64,
+) -> impl Read + Send + use<> {
     let (sender, reader) = PieceReader::new();
     let mut download = Download {
         session,
         digest: descriptor.digest,
         size: descriptor.size,
         foreign: !descriptor.urls.is_empty(),
-        got: 0,
+        got: start,
     };
     let failed = sender.clone();
     let task = async move {
@@ -43,7 +47,7 @@ struct Download {
     digest: Digest,
     size: u64,
     foreign: bool,
-    /// Bytes handed on so far.
+    /// Bytes handed on so far, or had before.
     got: u64,
 }
 

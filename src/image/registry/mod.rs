@@ -240,6 +240,14 @@ impl BlobSource for Repository {
     }
 
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
-        Ok(Box::new(download::open(Arc::clone(&self.session), descriptor)))
+        Ok(Box::new(download::open(Arc::clone(&self.session), descriptor, 0)))
+    }
+
+    fn open_rest(
+        &self,
+        descriptor: &Descriptor,
+        start: u64,
+    ) -> Result<Option<Box<dyn Read + Send>>, ImageError> {
+        Ok(Some(Box::new(download::open(Arc::clone(&self.session), descriptor, start))))
     }
 }

@@ -10,9 +10,6 @@ use crate::server::settings::RegistrySettings;
 use crate::v3;
 use crate::{Cause, ErrorKind};
 
-/// Characters of a repository's name or of a digest that go into a tag.
-const TAG_PART: usize = 16;
-
 /// The tag of a pair's delta.
 pub(super) struct Tag {
     pub(super) name: String,
@@ -74,7 +71,7 @@ pub(super) fn places(
     registry: &RegistrySettings,
     pair: &Pair,
 ) -> Result<[(String, RegistryReference); 2], ImageError> {
-    let [usual, exact] = delta_tags(&pair.source.repository, pair.source.digest);
+    let [usual, exact] = v3::delta_tags(&pair.source.repository, pair.source.digest);
     let repository = &pair.target.repository;
     let named =
         |tag: &str| RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"));
@@ -115,34 +112,5 @@ fn reused(delta: &Image, opened: &Opened, name: &str, digest: Digest) -> Built {
         pull_bytes: opened.pull_bytes(),
         commands: 0,
         seconds: 0.0,
-    }
-}
-
-/// The tags that the delta from `digest` of the repository `source` may have: the name that
-/// open-balena-delta gives it, which the delta of another digest may have, and one with the digest.
-fn delta_tags(source: &str, digest: Digest) -> [String; 2] {
-    let name = source.rsplit('/').next().unwrap_or(source);
-    let part: String = name.chars().filter(char::is_ascii_alphanumeric).take(TAG_PART).collect();
-    let usual = format!("delta-{part}");
-    let exact = format!("{usual}-{}", &digest.hex()[..TAG_PART]);
-    [usual, exact]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_names_the_source_and_if_need_be_its_digest() {
-        let digest = Digest::of(b"");
-        for (source, tags) in [
-            (
-                "v2/0123456789abcdef0123456789abcdef",
-                ["delta-0123456789abcdef", "delta-0123456789abcdef-e3b0c44298fc1c14"],
-            ),
-            ("v2/ab-1", ["delta-ab1", "delta-ab1-e3b0c44298fc1c14"]),
-        ] {
-            assert_eq!(delta_tags(source, digest), tags);
-        }
     }
 }

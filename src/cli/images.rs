@@ -1,0 +1,191 @@
+//! `remora images` and `remora rmi`: the images that the store knows by name.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::{Duration, UNIX_EPOCH};
+
+use clap::Args;
+use remora::Cause;
+use remora::image::{Digest, ImageId, ImageReference, Platform};
+use remora::store::{Forgotten, KeptImage, Store, Trouble};
+use serde::Serialize;
+
+use super::access::StoreArguments;
+use super::failure::Failure;
+use super::image_name;
+use super::session::Session;
+use super::table::{Align, Table};
+use super::units;
+
+const EXAMPLES: &str = "\
+Examples:
+  remora images
+  For a script: the names alone
+    remora images --json | jq -r '.images[].name'";
+
+const RMI_EXAMPLES: &str = "\
+Examples:
+  remora rmi registry.example.com/app:1";
+
+/// List the images that are kept by name.
+///
+/// What remora pull fetched is kept, so that the next pull has something to begin with: remora store gc leaves it
+/// alone, and remora rmi takes it away.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Images {
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+/// Take the names of images away.
+///
+/// Layers that no other name needs are deleted.
+#[derive(Debug, Args)]
+#[command(after_help = RMI_EXAMPLES)]
+pub(super) struct Rmi {
+    /// The images, by the names that remora images lists
+    #[arg(required = true, value_parser = image_name::input)]
+    images: Vec<ImageReference>,
+    #[command(flatten)]
+    store: StoreArguments,
+}
+
+impl Images {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        let store = self.store.open()?;
+        let (images, troubles) = store.kept_images()?;
+        let images = images.iter().map(|image| Row::of(image, &store)).collect();
+        session.answer(&Listed { images, troubles })
+    }
+}
+
+impl Rmi {
+    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+        let store = self.store.open()?;
+        let mut removed = Removed { removed: Vec::new() };
+        for image in &self.images {
+            match store.forget_image(image)? {
+                Some(forgotten) => removed.add(image, forgotten),
+                None => {
+                    let failure = Failure::new(
+                        Cause::Missing,
+                        format!("no image is kept as {image}"),
+                        "see which there are: remora images",
+                    );
+                    return session.summary_with(&removed, failure);
+                }
+            }
+        }
+        session.summary(&removed, false)
+    }
+}
+
+/// An image that is kept.
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    id: ImageId,
+    digest: Option<Digest>,
+    #[serde(serialize_with = "as_text")]
+    platform: Option<Platform>,
+    /// Bytes of its layers that are here, unpacked.
+    bytes: u64,
+    /// Whether all of its layers are here.
+    whole: bool,
+    pulled: String,
+}
+
+fn as_text<S: serde::Serializer>(platform: &Option<Platform>, to: S) -> Result<S::Ok, S::Error> {
+    platform.as_ref().map(Platform::to_string).serialize(to)
+}
+
+impl Row {
+    fn of(image: &KeptImage, store: &Store) -> Self {
+        let (bytes, whole) = store.size_of_kept(image);
+        let pulled = image.pulled().min(UNIX_EPOCH + LATEST);
+        Row {
+            name: image.reference().to_string(),
+            id: image.id(),
+            digest: image.manifest().map(|manifest| manifest.digest()),
+            platform: image.config().platform(),
+            bytes,
+            whole,
+            pulled: humantime::format_rfc3339_seconds(pulled).to_string(),
+        }
+    }
+}
+
+/// The end of the year 9999, after which times have no form: a record may hold any number.
+const LATEST: Duration = Duration::from_secs(253_402_300_799);
+
+#[derive(Serialize)]
+struct Listed {
+    images: Vec<Row>,
+    /// Records that can't be read.
+    troubles: Vec<Trouble>,
+}
+
+impl Display for Listed {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        if self.images.is_empty() {
+            writeln!(out, "no images: remora pull fetches one")?;
+        } else {
+            let mut table = Table::new(&[
+                ("image", Align::Left),
+                ("id", Align::Left),
+                ("platform", Align::Left),
+                ("size", Align::Right),
+                ("pulled", Align::Left),
+            ]);
+            self.images.iter().for_each(|image| table.row(cells(image)));
+            write!(out, "{table}")?;
+        }
+        self.troubles.iter().try_for_each(|trouble| writeln!(out, "cannot be read: {trouble}"))
+    }
+}
+
+fn cells(image: &Row) -> [String; 5] {
+    let platform = image.platform.as_ref().map(Platform::to_string);
+    let size = match image.whole {
+        true => units::bytes(image.bytes),
+        false => "layers missing".to_owned(),
+    };
+    [
+        image.name.clone(),
+        image.id.0.short(),
+        platform.unwrap_or_default(),
+        size,
+        image.pulled.clone(),
+    ]
+}
+
+#[derive(Serialize)]
+struct Removed {
+    removed: Vec<RemovedImage>,
+}
+
+#[derive(Serialize)]
+struct RemovedImage {
+    name: String,
+    #[serde(flatten)]
+    forgotten: Forgotten,
+}
+
+impl Removed {
+    fn add(&mut self, image: &ImageReference, forgotten: Forgotten) {
+        self.removed.push(RemovedImage { name: image.to_string(), forgotten });
+    }
+}
+
+impl Display for Removed {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        for RemovedImage { name, forgotten } in &self.removed {
+            let freed = units::bytes(forgotten.removed_bytes);
+            let went = units::layers(forgotten.removed_layers);
+            writeln!(out, "removed: {name}, {went}, {freed}")?;
+            let troubles = forgotten.troubles.iter();
+            troubles.clone().try_for_each(|it| writeln!(out, "not removed: {it}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,95 @@
+//! The images that are at hand, from which a delta may lead to the target.
+
+use super::FetchError;
+use crate::image::{Image, ImageId, ImageReference, Platform, Transports};
+use crate::progress::Progress;
+use crate::store::Store;
+
+/// Bases that are looked at, newest first: each may cost a question to the registry.
+const MAX_BASES: usize = 64;
+
+/// An image that a delta may apply to.
+#[derive(Debug)]
+pub(super) struct BaseImage {
+    pub(super) image: Image,
+    /// Bytes over the network before all of its layers are here.
+    pub(super) missing_bytes: u64,
+}
+
+impl BaseImage {
+    pub(super) fn id(&self) -> ImageId {
+        self.image.id()
+    }
+}
+
+/// The images `named`, and those that the store has whole; none twice.
+pub(super) fn bases(
+    named: &[ImageReference],
+    transports: &Transports,
+    store: &Store,
+    platform: &Platform,
+    progress: &dyn Progress,
+) -> Result<Vec<BaseImage>, FetchError> {
+    let mut bases = Bases { found: Vec::new() };
+    for reference in named {
+        bases.add(open_named(reference, transports, store, platform, progress)?);
+    }
+    let (mut kept, troubles) = store.kept_images()?;
+    troubles.iter().for_each(|trouble| tracing::warn!("{trouble}"));
+    kept.sort_by_key(|image| std::cmp::Reverse(image.pulled()));
+    for image in kept {
+        if bases.found.len() == MAX_BASES {
+            break;
+        }
+        if bases.lacks(image.id())
+            && let Some(image) = store.open_kept(&image)?
+        {
+            bases.add(BaseImage { image, missing_bytes: 0 });
+        }
+    }
+    Ok(bases.found)
+}
+
+struct Bases {
+    found: Vec<BaseImage>,
+}
+
+impl Bases {
+    fn lacks(&self, id: ImageId) -> bool {
+        self.found.iter().all(|base| base.id() != id)
+    }
+
+    fn add(&mut self, base: BaseImage) {
+        if self.lacks(base.id()) && base.image.layer_count() > 0 {
+            self.found.push(base);
+        }
+    }
+}
+
+/// A base by its name: from the store if it is whole there, or else from where it is.
+fn open_named(
+    reference: &ImageReference,
+    transports: &Transports,
+    store: &Store,
+    platform: &Platform,
+    progress: &dyn Progress,
+) -> Result<BaseImage, FetchError> {
+    if let Some(kept) = store.kept_image(reference)?
+        && let Some(image) = store.open_kept(&kept)?
+    {
+        return Ok(BaseImage { image, missing_bytes: 0 });
+    }
+    let image = transports.open_watched(reference, platform, progress)?;
+    let missing_bytes = match reference {
+        ImageReference::Registry(_) => missing_bytes(&image, store)?,
+        _ => 0,
+    };
+    Ok(BaseImage { image, missing_bytes })
+}
+
+/// Bytes of the layers' blobs that the store lacks.
+pub(super) fn missing_bytes(image: &Image, store: &Store) -> Result<u64, FetchError> {
+    let layers = image.diff_ids()?.iter().enumerate();
+    let missing = layers.filter(|(_, diff_id)| !store.has_layer(diff_id));
+    Ok(missing.map(|(index, _)| image.stored_size(index)).fold(0, u64::saturating_add))
+}

@@ -1,0 +1,96 @@
+//! The failures of fetching an image.
+
+use crate::image::{ImageError, ImageId};
+use crate::progress::Cancelled;
+use crate::store::StoreError;
+use crate::v3::V3Error;
+use crate::{Cause, ErrorKind, MemoryError, Remedy};
+
+/// Why an image could not be fetched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// An image could not be read or written.
+    #[error(transparent)]
+    Image(Box<ImageError>),
+    /// The store failed.
+    #[error(transparent)]
+    Store(Box<StoreError>),
+    /// A delta could not be applied.
+    #[error(transparent)]
+    Delta(Box<V3Error>),
+    /// The system does not give the memory that the work takes.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// A delta was named as the target, and the image that it applies to is not at hand.
+    #[error("{delta} is a delta from the image {base}, which is not at hand")]
+    NoBase {
+        /// The delta.
+        delta: String,
+        /// The image that it applies to.
+        base: ImageId,
+    },
+}
+
+impl From<ImageError> for FetchError {
+    fn from(error: ImageError) -> Self {
+        FetchError::Image(Box::new(error))
+    }
+}
+
+impl From<StoreError> for FetchError {
+    fn from(error: StoreError) -> Self {
+        FetchError::Store(Box::new(error))
+    }
+}
+
+impl From<V3Error> for FetchError {
+    fn from(error: V3Error) -> Self {
+        FetchError::Delta(Box::new(error))
+    }
+}
+
+impl From<Cancelled> for FetchError {
+    fn from(error: Cancelled) -> Self {
+        ImageError::from(error).into()
+    }
+}
+
+impl FetchError {
+    /// Returns what is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            FetchError::Image(error) => error.cause(),
+            FetchError::Store(error) => error.cause(),
+            FetchError::Delta(error) => error.cause(),
+            FetchError::Memory(error) => error.cause(),
+            FetchError::NoBase { .. } => Cause::Missing,
+        }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause().kind()
+    }
+
+    /// Returns the remedy, if one is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            FetchError::Image(error) => error.remedy(),
+            FetchError::Store(error) => error.remedy(),
+            FetchError::Delta(error) => error.remedy(),
+            FetchError::Memory(error) => error.remedy(),
+            FetchError::NoBase { .. } => Some(Remedy::PullBase),
+        }
+    }
+
+    /// Returns one line that says what to do about the error, if there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            FetchError::Image(error) => error.hint(),
+            FetchError::Store(error) => error.hint(),
+            FetchError::Delta(error) => error.hint(),
+            FetchError::Memory(_) | FetchError::NoBase { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Finding the deltas that lead from a base at hand to the target: among what refers to the target, and behind the
+//! tags that deltas of these bases have.
+
+use super::FetchError;
+use super::bases::BaseImage;
+use crate::ErrorKind;
+use crate::dialect::BASE_ANNOTATION;
+use crate::image::{
+    Descriptor, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
+};
+use crate::progress::Progress;
+use crate::v3::{ARTIFACT_TYPE, LayerDeltas, V3Error, delta_tags};
+
+/// Deltas that are opened at most: each takes two questions.
+const MAX_OPENED: usize = 16;
+/// What tags of deltas begin with.
+const TAG_PREFIX: &str = "delta-";
+
+/// A delta, and the base that it applies to.
+#[derive(Debug)]
+pub(super) struct FoundDelta {
+    pub(super) delta: LayerDeltas,
+    /// Number of the base.
+    pub(super) base: usize,
+}
+
+/// The deltas in the repository of `target` that make `image` from one of `bases`.
+pub(super) fn find(
+    target: &RegistryReference,
+    image: &Image,
+    bases: &[BaseImage],
+    transports: &Transports,
+    progress: &dyn Progress,
+) -> Result<Vec<FoundDelta>, FetchError> {
+    let platform = image.platform().unwrap_or_else(Platform::host);
+    let search = Search { target, image: image.id(), platform, bases, transports, progress };
+    if bases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = search.open_all(search.referrers(image)?)?;
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    search.open_all(search.tags()?)
+}
+
+struct Search<'a> {
+    target: &'a RegistryReference,
+    image: ImageId,
+    platform: Platform,
+    bases: &'a [BaseImage],
+    transports: &'a Transports,
+    progress: &'a dyn Progress,
+}
+
+impl Search<'_> {
+    /// What refers to the target and may be a delta from a base at hand, those first that say so.
+    fn referrers(&self, image: &Image) -> Result<Vec<RegistryReference>, FetchError> {
+        let Some(manifest) = image.manifest() else { return Ok(Vec::new()) };
+        let mut referrers = self.transports.referrers(self.target, manifest.digest())?;
+        referrers.retain(|referrer| self.may_fit(referrer));
+        referrers.sort_by_key(|referrer| referrer.annotation(BASE_ANNOTATION).is_none());
+        let named = referrers.iter().map(|referrer| self.named(&format!("@{}", referrer.digest)));
+        Ok(named.collect::<Result<_, _>>()?)
+    }
+
+    fn may_fit(&self, referrer: &Descriptor) -> bool {
+        let of_type = referrer.artifact_type.as_deref().is_none_or(|known| known == ARTIFACT_TYPE);
+        of_type
+            && referrer
+                .annotation(BASE_ANNOTATION)
+                .is_none_or(|base| self.bases.iter().any(|known| known.id().to_string() == base))
+    }
+
+    /// The tags that begin as those of deltas do. Of many, only those that deltas from the bases have.
+    fn tags(&self) -> Result<Vec<RegistryReference>, FetchError> {
+        let mut tags = self.transports.tags(self.target)?;
+        tags.retain(|tag| tag.starts_with(TAG_PREFIX));
+        if tags.len() > MAX_OPENED {
+            let expected = self.expected_tags();
+            tags.retain(|tag| expected.contains(tag));
+        }
+        // A tag that breaks the rules for tags can't be asked for.
+        Ok(tags.iter().filter_map(|tag| self.named(&format!(":{tag}")).ok()).collect())
+    }
+
+    fn expected_tags(&self) -> Vec<String> {
+        let in_registries = self.bases.iter().filter_map(|base| {
+            let ImageReference::Registry(reference) = base.image.reference() else { return None };
+            Some((reference.repository(), base.image.manifest()?.digest()))
+        });
+        in_registries.flat_map(|(repository, digest)| delta_tags(repository, digest)).collect()
+    }
+
+    fn named(&self, name: &str) -> Result<RegistryReference, ImageError> {
+        let name = format!("{}{name}", self.target.repository());
+        Ok(RegistryReference::in_registry(self.target.host(), &name)?)
+    }
+
+    fn open_all(&self, named: Vec<RegistryReference>) -> Result<Vec<FoundDelta>, FetchError> {
+        let mut found = Vec::new();
+        for reference in named.into_iter().take(MAX_OPENED) {
+            found.extend(self.open(ImageReference::Registry(reference))?);
+        }
+        Ok(found)
+    }
+
+    /// Opens what may be a delta. What is none, is another's or has gone is passed over.
+    fn open(&self, reference: ImageReference) -> Result<Option<FoundDelta>, FetchError> {
+        let opened = self.transports.open_watched(&reference, &self.platform, self.progress);
+        let delta = match opened.map_err(V3Error::from).and_then(LayerDeltas::of) {
+            Ok(delta) => delta,
+            Err(V3Error::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
+                return Ok(None);
+            }
+            Err(error) if error.kind() == ErrorKind::Content => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let base = self.bases.iter().position(|base| base.id() == delta.base());
+        let makes_target = delta.target().id() == self.image;
+        Ok(base.filter(|_| makes_target).map(|base| FoundDelta { delta, base }))
+    }
+}

@@ -1,0 +1,52 @@
+//! What was asked for, opened: an image, or a delta that makes one.
+
+use super::FetchError;
+use crate::image::{Image, ImageConfig, ImageId, ImageReference, Platform, Transports};
+use crate::progress::Progress;
+use crate::v3::{LayerDeltas, V3Error, delta_images};
+
+/// The target as it was named.
+#[derive(Debug)]
+pub(super) enum Opened {
+    /// An image, with blobs of its own.
+    Image(Box<Image>),
+    /// A delta: the image that it makes is not to be had otherwise.
+    Delta(Box<LayerDeltas>),
+}
+
+impl Opened {
+    pub(super) fn open(
+        reference: &ImageReference,
+        transports: &Transports,
+        platform: &Platform,
+        progress: &dyn Progress,
+    ) -> Result<Self, FetchError> {
+        let image = transports.open_watched(reference, platform, progress)?;
+        match delta_images(&image) {
+            Err(V3Error::NotADelta { .. }) => Ok(Opened::Image(Box::new(image))),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok(Opened::Delta(Box::new(LayerDeltas::of(image)?))),
+        }
+    }
+
+    /// The config of the image that is to be had in the end.
+    pub(super) fn config(&self) -> &ImageConfig {
+        match self {
+            Opened::Image(image) => image.config(),
+            Opened::Delta(delta) => delta.target(),
+        }
+    }
+
+    /// The image's ID.
+    pub(super) fn id(&self) -> ImageId {
+        self.config().id()
+    }
+
+    /// The image, if it was named itself.
+    pub(super) fn image(&self) -> Option<&Image> {
+        match self {
+            Opened::Image(image) => Some(image),
+            Opened::Delta(_) => None,
+        }
+    }
+}

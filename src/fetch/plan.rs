@@ -1,0 +1,202 @@
+//! Which way each layer of the target comes.
+
+use super::FetchError;
+use super::bases::{self, BaseImage};
+use super::cost::{Cost, Link};
+use super::find::{self, FoundDelta};
+use super::opened::Opened;
+use super::pull::PullOptions;
+use crate::image::{Image, ImageId, ImageReference, Transports};
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::v3::LayerDeltas;
+
+/// The way to an image: the cheapest that was found.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) reference: ImageReference,
+    pub(super) opened: Opened,
+    pub(super) delta: Option<ChosenDelta>,
+    /// One for each layer, bottom first.
+    pub(super) steps: Vec<Step>,
+    pub(super) cost: Cost,
+    pub(super) link: Link,
+}
+
+/// The delta that some of the layers come by.
+#[derive(Debug)]
+pub(super) struct ChosenDelta {
+    /// `None` if the target was named by this delta.
+    found: Option<LayerDeltas>,
+    pub(super) base: BaseImage,
+}
+
+/// How one layer comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// The store has it.
+    AtHand,
+    /// Its delta, of so many bytes, is applied.
+    Delta(u64),
+    /// Its blob, of so many bytes, is unpacked.
+    Blob(u64),
+}
+
+impl Step {
+    /// Bytes over the network.
+    pub(super) fn bytes(self) -> u64 {
+        match self {
+            Step::AtHand => 0,
+            Step::Delta(bytes) | Step::Blob(bytes) => bytes,
+        }
+    }
+
+    fn cost(self) -> Cost {
+        match self {
+            Step::AtHand => Cost::default(),
+            Step::Delta(deltas) => Cost { blobs: 0, deltas },
+            Step::Blob(blobs) => Cost { blobs, deltas: 0 },
+        }
+    }
+}
+
+impl Plan {
+    /// Finds the cheapest way from what the store has, and the bases that `options` name, to `reference`.
+    pub(super) fn make(
+        reference: &ImageReference,
+        options: &PullOptions,
+        transports: &Transports,
+        store: &Store,
+        progress: &dyn Progress,
+    ) -> Result<Self, FetchError> {
+        let platform = &options.platform;
+        let opened = Opened::open(reference, transports, platform, progress)?;
+        let missing: Vec<bool> =
+            opened.config().diff_ids().iter().map(|diff_id| !store.has_layer(diff_id)).collect();
+        if !missing.contains(&true) {
+            let steps = vec![Step::AtHand; missing.len()];
+            let way = Way { steps, cost: Cost::default(), delta: None };
+            return Ok(assemble(reference, opened, way, options.link));
+        }
+        let bases = match options.plain {
+            true => Vec::new(),
+            false => bases::bases(&options.bases, transports, store, platform, progress)?,
+        };
+        let way = match &opened {
+            Opened::Image(image) => {
+                image.diff_ids()?;
+                let found = match (reference, options.plain) {
+                    (ImageReference::Registry(target), false) => {
+                        find::find(target, image, &bases, transports, progress)?
+                    }
+                    _ => Vec::new(),
+                };
+                cheapest(image, &missing, found, bases, options.link)
+            }
+            Opened::Delta(delta) => by_named_delta(delta, &missing, bases)?,
+        };
+        Ok(assemble(reference, opened, way, options.link))
+    }
+
+    /// The image that is to be had in the end.
+    pub fn id(&self) -> ImageId {
+        self.opened.id()
+    }
+
+    /// Bytes of blobs over the network.
+    pub fn bytes(&self) -> u64 {
+        self.cost.bytes()
+    }
+
+    /// The delta that layers come by.
+    pub(super) fn deltas(&self) -> Option<(&LayerDeltas, &BaseImage)> {
+        let chosen = self.delta.as_ref()?;
+        match (&chosen.found, &self.opened) {
+            (Some(found), _) => Some((found, &chosen.base)),
+            (None, Opened::Delta(named)) => Some((named, &chosen.base)),
+            (None, Opened::Image(_)) => None,
+        }
+    }
+}
+
+/// A way that layers may come.
+struct Way {
+    steps: Vec<Step>,
+    cost: Cost,
+    delta: Option<ChosenDelta>,
+}
+
+fn assemble(reference: &ImageReference, opened: Opened, way: Way, link: Link) -> Plan {
+    let Way { steps, cost, delta } = way;
+    Plan { reference: reference.clone(), opened, delta, steps, cost, link }
+}
+
+/// The way that takes the least time, of these the one with the fewest bytes: plain layers, or one of the deltas
+/// found, with plain layers where these are smaller.
+fn cheapest(
+    image: &Image,
+    missing: &[bool],
+    found: Vec<FoundDelta>,
+    bases: Vec<BaseImage>,
+    link: Link,
+) -> Way {
+    let plain = steps(image, missing, None);
+    let mut best = (plain.1, plain.0, None);
+    for (number, FoundDelta { delta, base }) in found.iter().enumerate() {
+        let (steps, mut cost) = steps(image, missing, Some(delta));
+        cost.blobs = cost.blobs.saturating_add(bases[*base].missing_bytes);
+        let key = |cost: Cost| (cost.seconds(link), cost.bytes() as f64);
+        if key(cost) < key(best.0) {
+            best = (cost, steps, Some(number));
+        }
+    }
+    let (cost, steps, chosen) = best;
+    let delta = chosen.and_then(|number| {
+        let FoundDelta { delta, base } = found.into_iter().nth(number)?;
+        let base = bases.into_iter().nth(base)?;
+        Some(ChosenDelta { found: Some(delta), base })
+    });
+    Way { steps, cost, delta }
+}
+
+/// Each layer by whichever is smaller, its blob or its delta.
+fn steps(image: &Image, missing: &[bool], delta: Option<&LayerDeltas>) -> (Vec<Step>, Cost) {
+    let step = |(index, missing): (usize, &bool)| {
+        let blob = image.stored_size(index);
+        let delta = delta.map(|delta| delta.image().stored_size(index));
+        match (missing, delta) {
+            (false, _) => Step::AtHand,
+            (true, Some(delta)) if delta < blob => Step::Delta(delta),
+            (true, _) => Step::Blob(blob),
+        }
+    };
+    with_cost(missing.iter().enumerate().map(step).collect())
+}
+
+fn with_cost(steps: Vec<Step>) -> (Vec<Step>, Cost) {
+    let sum = |sum: Cost, step: &Step| {
+        let cost = step.cost();
+        let blobs = sum.blobs.saturating_add(cost.blobs);
+        Cost { blobs, deltas: sum.deltas.saturating_add(cost.deltas) }
+    };
+    let cost = steps.iter().fold(Cost::default(), sum);
+    (steps, cost)
+}
+
+/// All missing layers by the delta that was named.
+fn by_named_delta(
+    delta: &LayerDeltas,
+    missing: &[bool],
+    bases: Vec<BaseImage>,
+) -> Result<Way, FetchError> {
+    let Some(base) = bases.into_iter().find(|base| base.id() == delta.base()) else {
+        let (delta, base) = (delta.image().reference().to_string(), delta.base());
+        return Err(FetchError::NoBase { delta, base });
+    };
+    let step = |(index, missing): (usize, &bool)| match missing {
+        false => Step::AtHand,
+        true => Step::Delta(delta.image().stored_size(index)),
+    };
+    let (steps, cost) = with_cost(missing.iter().enumerate().map(step).collect());
+    Ok(Way { steps, cost, delta: Some(ChosenDelta { found: None, base }) })
+}

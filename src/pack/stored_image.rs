@@ -1,0 +1,80 @@
+//! An image whose layers are in the store, made ready to be written elsewhere.
+
+use std::io::{self, Write as _};
+
+use rayon::prelude::*;
+
+use super::blob::BlobId;
+use super::layer_file::LayerFile;
+use super::manifest::{ManifestKind, image_manifest};
+use super::packed_image::PackedImage;
+use crate::image::{Blob, BlobData, Descriptor, Image, ImageContents};
+use crate::space::check_space;
+use crate::store::{Layer, Store, StoreError, Workspace};
+use crate::temporary::TemporaryPath;
+
+/// Makes the image `image`, whose layers are `layers`, ready to be written: as plain tars, for as long as `layers`
+/// live, or compressed into temporary files. The image's own compressed layers have gone, and its manifest with them;
+/// its config, and so its ID, are the same.
+///
+/// # Errors
+/// If the files cannot be written.
+pub(crate) fn pack_stored(
+    image: &Image,
+    layers: &[Layer],
+    kind: ManifestKind,
+    plain: bool,
+    store: &Store,
+) -> Result<PackedImage, StoreError> {
+    let scratch = store.scratch()?;
+    let written =
+        |source| StoreError::Io { action: "write into", path: store.path().to_owned(), source };
+    let packed: Vec<Packed> = match plain {
+        true => layers.iter().map(|layer| as_it_is(layer, kind)).collect(),
+        false => {
+            let bytes = layers.iter().map(|layer| layer.len() as u64 / LEAST_GAIN).sum();
+            check_space(store.path(), bytes).map_err(written)?;
+            let packed = layers.par_iter().map(|layer| compressed(layer, kind, &scratch));
+            packed.collect::<io::Result<_>>().map_err(written)?
+        }
+    };
+    let config = image.config().bytes().to_vec();
+    let descriptors = packed.iter().map(|layer| layer.descriptor.clone()).collect();
+    let contents = ImageContents {
+        manifest: image_manifest(kind, BlobId::of(&config), descriptors),
+        manifest_media_type: kind.media_type().to_owned(),
+        config,
+        layers: packed.iter().map(|layer| layer.blob.clone()).collect(),
+        mount_from: Vec::new(),
+    };
+    let files = packed.into_iter().filter_map(|layer| layer.file).collect();
+    Ok(PackedImage::new(contents, files, scratch))
+}
+
+/// How many times smaller layers get at most, as a rule: what is checked before is a lower bound.
+const LEAST_GAIN: u64 = 4;
+
+/// A layer that is ready to be written.
+struct Packed {
+    blob: Blob,
+    descriptor: Descriptor,
+    file: Option<TemporaryPath>,
+}
+
+fn as_it_is(layer: &Layer, kind: ManifestKind) -> Packed {
+    let id = BlobId { digest: layer.diff_id().0, size: layer.len() as u64 };
+    let data = BlobData::File(layer.path().to_owned());
+    let blob = Blob { digest: id.digest, size: id.size, data };
+    Packed { blob, descriptor: kind.layer(id, false), file: None }
+}
+
+fn compressed(layer: &Layer, kind: ManifestKind, scratch: &Workspace) -> io::Result<Packed> {
+    let file = scratch.new_file().map_err(io::Error::other)?;
+    let mut out = LayerFile::new(file, false);
+    out.write_all(layer)?;
+    let Some((file, id)) = out.finish()? else { unreachable!("it is written to a file") };
+    let file = file.close();
+    let data = BlobData::File(file.path().to_owned());
+    let blob = Blob { digest: id.digest, size: id.size, data };
+    Ok(Packed { blob, descriptor: kind.layer(id, true), file: Some(file) })
+}

@@ -1,0 +1,187 @@
+//! The names of images: given, looked up, taken away.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::collect::Removal;
+use super::error::{io_error, lock_error};
+use super::files::{file_names, gone, open_folder, open_layer};
+use super::kept_image::stored_image;
+use super::record::{MAX_RECORD_BYTES, Record};
+use super::trouble::Trouble;
+use super::{KeptImage, Layer, Store, StoreError};
+use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};
+use crate::temporary::create_folders;
+
+/// What went with a name that was taken away.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Forgotten {
+    /// Layers deleted: no other name needs them.
+    pub removed_layers: u64,
+    /// Their size in bytes.
+    pub removed_bytes: u64,
+    /// Layers that stay because another name needs them or a process uses them.
+    pub kept_layers: u64,
+    /// The layers that could not be removed, and why.
+    pub troubles: Vec<Trouble>,
+}
+
+impl Store {
+    /// Keeps the image of `manifest` and `config` under `name`, in place of what had the name, and returns it;
+    /// `layers` are all of its layers. From now on collection leaves them alone.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    ///
+    /// # Panics
+    /// If `layers` are not the image's.
+    pub fn keep_image(
+        &self,
+        name: &ImageReference,
+        manifest: Option<&Manifest>,
+        config: &ImageConfig,
+        layers: &[Layer],
+    ) -> Result<Image, StoreError> {
+        let there = layers.iter().map(Layer::diff_id);
+        assert!(there.eq(config.diff_ids().iter().copied()), "the layers of the image");
+        self.raise_format()?;
+        let _lock = self.lock_names(Hold::Shared)?;
+        let path = self.name_path(name);
+        let record = Record::of(name.to_string(), manifest, config);
+        let scratch = self.scratch()?;
+        let mut file = scratch.new_file()?;
+        let text = serde_json::to_vec(&record).expect("plain data");
+        file.write_all(&text).map_err(io_error("write", &path))?;
+        file.publish(&path).map_err(io_error("write", &path))?;
+        Ok(stored_image(name.clone(), manifest.cloned(), config.clone(), layers.to_vec()))
+    }
+
+    /// Returns the image that is known as `name`.
+    ///
+    /// # Errors
+    /// If its record cannot be read, or is damaged.
+    pub fn kept_image(&self, name: &ImageReference) -> Result<Option<KeptImage>, StoreError> {
+        self.read_record(&self.name_path(name))
+    }
+
+    /// Returns the images that are known by name, in the order of their names, and the records that can't be read.
+    ///
+    /// # Errors
+    /// If the names cannot be listed.
+    pub fn kept_images(&self) -> Result<(Vec<KeptImage>, Vec<Trouble>), StoreError> {
+        let folder = self.names_folder();
+        let (mut images, mut troubles) = (Vec::new(), Vec::new());
+        if !folder.exists() {
+            return Ok((images, troubles));
+        }
+        for name in file_names(&folder).map_err(io_error("list", &folder))? {
+            let path = folder.join(&name);
+            if !is_record_name(&name) {
+                continue;
+            }
+            match self.read_record(&path) {
+                Ok(image) => images.extend(image),
+                Err(error) => troubles.push(Trouble::at(&path, error)),
+            }
+        }
+        images.sort_by_cached_key(|image| image.reference.to_string());
+        Ok((images, troubles))
+    }
+
+    /// Takes the name `name` away, and deletes the layers that no other name needs. A damaged record goes too.
+    /// Returns `None` if there is no such name.
+    ///
+    /// # Errors
+    /// If the name cannot be removed.
+    pub fn forget_image(&self, name: &ImageReference) -> Result<Option<Forgotten>, StoreError> {
+        let path = self.name_path(name);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let _lock = self.lock_names(Hold::Alone)?;
+        let image = self.read_record(&path).ok().flatten();
+        gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
+        let mut forgotten = Forgotten::default();
+        let needed = self.needed_layers(&mut forgotten.troubles)?;
+        let its = image.iter().flat_map(|image| image.config.diff_ids().iter().copied());
+        for diff_id in its.collect::<BTreeSet<DiffId>>() {
+            match needed.contains(&diff_id) {
+                true => forgotten.kept_layers += 1,
+                false => self.drop_layer(diff_id, &mut forgotten),
+            }
+        }
+        Ok(Some(forgotten))
+    }
+
+    fn drop_layer(&self, diff_id: DiffId, forgotten: &mut Forgotten) {
+        let path = self.layer_path(&diff_id);
+        let bytes = fs::symlink_metadata(&path).map_or(0, |file| file.len());
+        match self.remove_unless_in_use(diff_id, true) {
+            Ok(Removal::Removed) => {
+                forgotten.removed_layers += 1;
+                forgotten.removed_bytes += bytes;
+            }
+            Ok(Removal::Gone) => {}
+            Ok(Removal::InUse | Removal::Named | Removal::Kept) => forgotten.kept_layers += 1,
+            Err(error) => forgotten.troubles.push(Trouble::at(&path, error)),
+        }
+    }
+
+    /// The layers that names need. The names that can't be read are told in `troubles`.
+    pub(super) fn needed_layers(
+        &self,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<BTreeSet<DiffId>, StoreError> {
+        let (images, unreadable) = self.kept_images()?;
+        troubles.extend(unreadable);
+        Ok(images.iter().flat_map(|image| image.config.diff_ids().iter().copied()).collect())
+    }
+
+    /// Keeps others from giving and taking names, or from collecting, for as long as what is returned lives.
+    pub(super) fn lock_names(&self, hold: Hold) -> Result<File, StoreError> {
+        let folder = self.names_folder();
+        create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
+        let lock = open_folder(&folder)?.ok_or_else(|| StoreError::Io {
+            action: "open",
+            path: folder.clone(),
+            source: std::io::ErrorKind::NotFound.into(),
+        })?;
+        let locked = match hold {
+            Hold::Shared => lock.lock_shared(),
+            Hold::Alone => lock.lock(),
+        };
+        locked.map_err(lock_error(&folder))?;
+        Ok(lock)
+    }
+
+    fn read_record(&self, path: &std::path::Path) -> Result<Option<KeptImage>, StoreError> {
+        let Some(file) = open_layer(path)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let damaged = |problem| StoreError::DamagedName { path: path.to_owned(), problem };
+        Record::read(&bytes, &name).map(Some).map_err(damaged)
+    }
+
+    fn name_path(&self, name: &ImageReference) -> PathBuf {
+        self.names_folder().join(Digest::of(name.to_string().as_bytes()).hex())
+    }
+}
+
+/// Who else may hold the lock of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// Others that give names.
+    Shared,
+    /// Nobody.
+    Alone,
+}
+
+fn is_record_name(name: &str) -> bool {
+    format!("sha256:{name}").parse::<Digest>().is_ok()
+}

@@ -1,0 +1,60 @@
+//! One delta for each layer: rebuilding those that are wanted, each by itself.
+
+use std::io::{Read, Write};
+
+use super::V3Error;
+use super::labels::DeltaLabels;
+use super::rebuild::rebuild;
+use crate::delta::Base;
+use crate::image::{DiffId, Image, ImageConfig, ImageId};
+
+/// A delta image whose layers are applied one by one.
+#[derive(Debug)]
+pub(crate) struct LayerDeltas {
+    delta: Image,
+    labels: DeltaLabels,
+}
+
+impl LayerDeltas {
+    /// The layers of `delta`.
+    ///
+    /// # Errors
+    /// If it is no delta.
+    pub(crate) fn of(delta: Image) -> Result<Self, V3Error> {
+        let labels = DeltaLabels::of(&delta)?;
+        Ok(LayerDeltas { delta, labels })
+    }
+
+    /// The delta itself.
+    pub(crate) fn image(&self) -> &Image {
+        &self.delta
+    }
+
+    /// The image that it applies to.
+    pub(crate) fn base(&self) -> ImageId {
+        self.labels.base
+    }
+
+    /// The config of the image that it makes.
+    pub(crate) fn target(&self) -> &ImageConfig {
+        &self.labels.target
+    }
+
+    /// Rebuilds layer number `index` of the target from its `blob` into `out`: at most `limit` bytes. `base` are all
+    /// layers of the base, `shared` is the layer itself if the base has it at the same place. Returns what was made.
+    ///
+    /// # Errors
+    /// If the blob is no delta, or does not fit the base; nothing is said of the diff ID.
+    pub(crate) fn rebuild<'a>(
+        &self,
+        index: usize,
+        blob: impl Read + Send + 'a,
+        base: &Base<'_>,
+        shared: Option<&[u8]>,
+        out: impl Write,
+        limit: u64,
+    ) -> Result<DiffId, V3Error> {
+        let rebuilt = rebuild(blob, base, shared, out, limit).map_err(V3Error::layer(index))?;
+        Ok(rebuilt.diff_id)
+    }
+}
