@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response, StatusCode};
+use serde::Deserialize;
 
 use super::connection::{Connection, Reply};
 use super::wire::{Listed, Pairs};
@@ -14,8 +15,19 @@ const ANSWER_TIME: Duration = Duration::from_secs(300);
 /// Bytes of an answer: five thousand pairs of a kilobyte each, twice over.
 const MAX_ANSWER_BYTES: usize = 10 << 20;
 
+/// How long the answer to a device's request may take: a server holds it for 25 s.
+const DELTA_TIME: Duration = Duration::from_secs(60);
+/// Bytes of an answer that names an image.
+const MAX_NAME_BYTES: usize = 64 << 10;
+
 /// HTTP's "service unavailable".
 const BUSY: u16 = 503;
+
+/// The answer to a device.
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
 
 /// A server's client.
 #[derive(Debug)]
@@ -50,6 +62,36 @@ impl Client {
     /// From now on waits for an answer for so long at most, though never for longer than usual.
     pub(crate) fn answer_within(&mut self, time: Option<Duration>) {
         self.answer_time = time.unwrap_or(ANSWER_TIME).min(ANSWER_TIME);
+    }
+
+    /// The same client with a token that permits pulling, as devices show it.
+    pub fn with_pull_token(mut self, token: Secret) -> Self {
+        self.credential = Credential::RegistryTokens(vec![token]);
+        self
+    }
+
+    /// Asks once, as a device does, for the delta from `source` to `target`; the server holds the request for a while
+    /// if it has yet to be made. Returns the name of the image to pull, which is `target`'s where a delta is not worth
+    /// it; `None` if there is none in time, or there can be none.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn delta(&self, source: &str, target: &str) -> Result<Option<String>, ApiError> {
+        let path = format!("api/v3/delta?src={source}&dest={target}");
+        let request = self.credential.shown_by(self.connection.get(&path)).timeout(DELTA_TIME);
+        let reply = self.connection.ask(request, MAX_NAME_BYTES)?;
+        match reply.status {
+            200 => match serde_json::from_slice(&reply.body) {
+                Ok(Named { name }) => Ok(Some(name)),
+                Err(_) => Err(self.nonsense("no name of an image")),
+            },
+            401 | 403 => Err(ApiError::Answer {
+                server: self.connection.name(),
+                status: reply.status,
+                reason: reply.reason(),
+            }),
+            _ => Ok(None),
+        }
     }
 
     /// Asks for deltas and says what has become of each, in their order; on whose turn they are made

@@ -52,6 +52,11 @@ impl AccessArguments {
         Ok(Transports::new(settings)?)
     }
 
+    /// The file of certificates to trust beside the system's.
+    pub(super) fn ca_file(&self) -> Option<&Path> {
+        self.registry.ca_file()
+    }
+
     /// Opens an image, which must be for the platform that was named, if one was.
     pub(super) fn open(
         &self,

@@ -1,9 +1,11 @@
 //! `remora pull`: an image into the store, by the cheapest way, and on to whatever runs it.
 
 use std::fmt::{self, Display, Formatter};
+use std::path::PathBuf;
 
 use clap::Args;
-use remora::fetch::{self, LayerWay, Link, PullOptions, PullReport, Pulled, Way};
+use remora::api::Client;
+use remora::fetch::{self, DeltaServer, LayerWay, Link, PullOptions, PullReport, Pulled, Way};
 use remora::image::{Destination, Digest, ImageReference, Transports};
 use serde::Serialize;
 
@@ -12,6 +14,7 @@ use super::failure::Failure;
 use super::image_name;
 use super::replace;
 use super::report;
+use super::secret::secret;
 use super::session::Session;
 use super::units;
 
@@ -51,6 +54,12 @@ pub(super) struct Pull {
     /// Take no delta: fetch the layers as they are
     #[arg(long)]
     no_delta: bool,
+    /// Ask this delta server first, as devices do
+    #[arg(long, value_name = "URL", conflicts_with = "no_delta")]
+    delta_server: Option<String>,
+    /// File with the token for the delta server that permits pulling both images
+    #[arg(long, value_name = "FILE", requires = "delta_server")]
+    delta_server_token_file: Option<PathBuf>,
     /// The link, in bits a second, that ways are compared for
     #[arg(long, value_parser = units::parse_rate, default_value = "100M", value_name = "RATE")]
     link_rate: u64,
@@ -96,7 +105,19 @@ impl Pull {
         options.plain = self.no_delta;
         options.link = Link::of(self.link_rate as f64);
         options.name = self.name.clone();
+        options.delta_server = self.delta_server()?;
         Ok(options)
+    }
+
+    fn delta_server(&self) -> Result<Option<DeltaServer>, Failure> {
+        let Some(url) = &self.delta_server else { return Ok(None) };
+        let token = secret(None, self.delta_server_token_file.as_deref())?;
+        let client = Client::new(url, None, self.access.ca_file())?;
+        let client = match token {
+            Some(token) => client.with_pull_token(token),
+            None => client,
+        };
+        Ok(Some(DeltaServer::new(client)))
     }
 
     /// Whether an image goes to stdout, which has room for one.

@@ -1,6 +1,6 @@
 //! How registries are reached: the options of every command that talks to one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
@@ -67,6 +67,11 @@ impl std::fmt::Debug for Credentials {
 }
 
 impl RegistryArguments {
+    /// The file of certificates to trust beside the system's.
+    pub(super) fn ca_file(&self) -> Option<&Path> {
+        self.ca_file.as_deref()
+    }
+
     /// The settings that follow.
     pub(super) fn settings(&self) -> TransportSettings {
         let mut settings = TransportSettings::default();

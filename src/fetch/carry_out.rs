@@ -100,6 +100,9 @@ impl Work<'_> {
     fn bring_in(&self, index: usize) -> Result<Layer, FetchError> {
         check(self.progress)?;
         let diff_id = self.plan.opened.config().diff_ids()[index];
+        if let (Step::AtHand, Some(layer)) = (self.plan.steps[index], self.store.layer(diff_id)?) {
+            return Ok(layer);
+        }
         match (self.plan.steps[index], self.plan.deltas(), self.plan.opened.image()) {
             (Step::Delta(_), Some((deltas, _)), _) => {
                 let blobs_image = deltas.image();

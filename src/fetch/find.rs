@@ -3,6 +3,9 @@
 
 use super::FetchError;
 use super::bases::BaseImage;
+use super::options::PullOptions;
+#[cfg(feature = "api")]
+use super::server;
 use crate::ErrorKind;
 use crate::dialect::BASE_ANNOTATION;
 use crate::image::{
@@ -29,6 +32,7 @@ pub(super) fn find(
     target: &RegistryReference,
     image: &Image,
     bases: &[BaseImage],
+    options: &PullOptions,
     transports: &Transports,
     progress: &dyn Progress,
 ) -> Result<Vec<FoundDelta>, FetchError> {
@@ -37,11 +41,37 @@ pub(super) fn find(
     if bases.is_empty() {
         return Ok(Vec::new());
     }
-    let found = search.open_all(search.referrers(image)?)?;
-    if !found.is_empty() {
-        return Ok(found);
+    let mut found = search.open_all(named_by_server(target, image, bases, options, progress))?;
+    if found.is_empty() {
+        found = search.open_all(search.referrers(image)?)?;
     }
-    search.open_all(search.tags()?)
+    if found.is_empty() {
+        found = search.open_all(search.tags()?)?;
+    }
+    Ok(found)
+}
+
+#[cfg(feature = "api")]
+fn named_by_server(
+    target: &RegistryReference,
+    image: &Image,
+    bases: &[BaseImage],
+    options: &PullOptions,
+    progress: &dyn Progress,
+) -> Vec<RegistryReference> {
+    let asked = options.delta_server.as_ref();
+    asked.map(|it| server::ask(it, target, image, bases, progress)).unwrap_or_default()
+}
+
+#[cfg(not(feature = "api"))]
+fn named_by_server(
+    _target: &RegistryReference,
+    _image: &Image,
+    _bases: &[BaseImage],
+    _options: &PullOptions,
+    _progress: &dyn Progress,
+) -> Vec<RegistryReference> {
+    Vec::new()
 }
 
 struct Search<'a> {

@@ -16,12 +16,18 @@ mod cost;
 mod error;
 mod find;
 mod opened;
+mod options;
 mod plan;
 mod pull;
 mod report;
+#[cfg(feature = "api")]
+mod server;
 
 pub use cost::Link;
 pub use error::FetchError;
+#[cfg(feature = "api")]
+pub use options::DeltaServer;
+pub use options::PullOptions;
 pub use plan::Plan;
-pub use pull::{PullOptions, Pulled, plan, pull};
+pub use pull::{Pulled, plan, pull};
 pub use report::{LayerWay, PullReport, Way};

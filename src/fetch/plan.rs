@@ -5,7 +5,7 @@ use super::bases::{self, BaseImage};
 use super::cost::{Cost, Link};
 use super::find::{self, FoundDelta};
 use super::opened::Opened;
-use super::pull::PullOptions;
+use super::options::PullOptions;
 use crate::image::{Image, ImageId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -87,7 +87,7 @@ impl Plan {
                 image.diff_ids()?;
                 let found = match (reference, options.plain) {
                     (ImageReference::Registry(target), false) => {
-                        find::find(target, image, &bases, transports, progress)?
+                        find::find(target, image, &bases, options, transports, progress)?
                     }
                     _ => Vec::new(),
                 };

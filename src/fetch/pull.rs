@@ -3,11 +3,11 @@
 use super::FetchError;
 use super::blob::Traffic;
 use super::carry_out::carry_out;
-use super::cost::Link;
+use super::options::PullOptions;
 use super::plan::Plan;
 use super::report::PullReport;
 use crate::Cause;
-use crate::image::{Destination, Digest, Image, ImageReference, Platform, Transports};
+use crate::image::{Destination, Digest, Image, ImageReference, Transports};
 use crate::measure::Measure;
 use crate::pack::{ManifestKind, pack_stored};
 use crate::progress::Progress;
@@ -15,34 +15,6 @@ use crate::store::{Layer, Store};
 
 /// How often a plan is made anew because a layer that it counted on was damaged, and has been dropped.
 const MAX_PLANS: usize = 3;
-
-/// How an image is pulled.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct PullOptions {
-    /// The platform, where there are images for several.
-    pub platform: Platform,
-    /// Images that deltas may apply to, beside those that the store knows.
-    pub bases: Vec<ImageReference>,
-    /// Take no delta.
-    pub plain: bool,
-    /// The link that time is modelled for.
-    pub link: Link,
-    /// The name that the image gets in the store, if not the one that it was asked for by.
-    pub name: Option<ImageReference>,
-}
-
-impl Default for PullOptions {
-    fn default() -> Self {
-        PullOptions {
-            platform: Platform::host(),
-            bases: Vec::new(),
-            plain: false,
-            link: Link::default(),
-            name: None,
-        }
-    }
-}
 
 /// An image that was pulled: its layers are in the store for as long as this lives.
 #[derive(Debug)]

@@ -33,6 +33,7 @@ mod mapping;
 mod names;
 mod partial;
 mod record;
+mod removal;
 mod side_by_side;
 mod trouble;
 mod workspace;

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::collect::Removal;
 use super::error::{io_error, lock_error};
 use super::files::{file_names, gone, open_folder, open_layer};
 use super::kept_image::stored_image;
 use super::record::{MAX_RECORD_BYTES, Record};
+use super::removal::Removal;
 use super::trouble::Trouble;
 use super::{KeptImage, Layer, Store, StoreError};
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};

@@ -17,6 +17,7 @@ mod odd_tars;
 mod openbalena;
 mod outputs;
 mod progress_totals;
+mod pulling;
 mod registry_answers;
 mod registry_certificates;
 mod registry_client;

@@ -13,7 +13,7 @@ use self::graph::{Graph, Module, circles};
 
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
-const LEVELS: [&[&str]; 14] = [
+const LEVELS: [&[&str]; 15] = [
     &[
         "kind",
         "remedy",
@@ -34,6 +34,7 @@ const LEVELS: [&[&str]; 14] = [
     &["dialect"],
     &["v2", "v3"],
     &["api", "end_signals"],
+    &["fetch"],
     &["release"],
     &["project", "serving"],
     &["builder", "server"],

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 25] = [
     "",
     "create",
     "apply",
@@ -11,6 +11,9 @@ const COMMANDS: [&str; 22] = [
     "list",
     "login",
     "logout",
+    "pull",
+    "images",
+    "rmi",
     "store",
     "store info",
     "store verify",

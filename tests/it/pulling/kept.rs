@@ -1,0 +1,124 @@
+//! The images that the store knows by name.
+
+use std::fs;
+
+use super::{Bench, id, names, release_1, release_2};
+
+fn listed(bench: &Bench) -> Vec<(String, bool)> {
+    let answer = bench.succeed("images --json").json();
+    let images = answer["images"].as_array().expect("an array").clone();
+    let row = |image: &serde_json::Value| {
+        (image["name"].as_str().expect("text").to_owned(), image["whole"] == true)
+    };
+    images.iter().map(row).collect()
+}
+
+#[test]
+fn what_was_pulled_is_listed_and_goes_with_its_name() {
+    let bench = Bench::with_delta();
+    assert!(String::from_utf8_lossy(&bench.succeed("images").stdout).contains("no images"));
+    bench.pull("1", "");
+    bench.pull("2", "");
+    let (one, two) = (bench.app("1"), bench.app("2"));
+    assert_eq!(listed(&bench), [(one.clone(), true), (two.clone(), true)]);
+    let answer = bench.succeed("images --json").json();
+    assert_eq!(answer["images"][1]["id"], id(&release_2().build()).as_str());
+    assert_eq!(answer["images"][1]["platform"], "linux/amd64");
+
+    assert_eq!(bench.layers().len(), 3);
+    let removed = bench.succeed(&format!("rmi {one} --json")).json();
+    assert_eq!(removed["removed"][0]["removed_layers"], 1);
+    assert_eq!(removed["removed"][0]["kept_layers"], 1);
+    assert_eq!((bench.layers().len(), listed(&bench)), (2, vec![(two, true)]));
+
+    let ran = bench.run(&format!("rmi {one}"));
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("no image is kept as") && ran.stderr.contains("remora images"));
+}
+
+#[test]
+fn collection_leaves_what_a_name_needs() {
+    let bench = Bench::new();
+    bench.pull("1", "");
+    bench.succeed(&format!("diff {0}:1 {0}:2 --quiet", bench.registry.address() + "/app"));
+    assert_eq!(bench.layers().len(), 3);
+    let answer = bench.succeed("store gc --max-size 0 --json").json();
+    assert_eq!((&answer["removed_layers"], &answer["named_layers"]), (&1.into(), &2.into()));
+    assert_eq!(listed(&bench), [(bench.app("1"), true)]);
+    bench.succeed(&format!("rmi {}", bench.app("1")));
+    assert_eq!(bench.layers(), [""; 0]);
+}
+
+#[test]
+fn a_name_is_given_to_what_was_pulled_last() {
+    let bench = Bench::new();
+    bench.pull("1", "--as app:now");
+    bench.pull("2", "--as app:now");
+    let answer = bench.succeed("images --json").json();
+    assert_eq!(answer["images"].as_array().map(Vec::len), Some(1));
+    assert_eq!(answer["images"][0]["name"], "docker.io/library/app:now");
+    assert_eq!(answer["images"][0]["id"], id(&release_2().build()).as_str());
+}
+
+#[test]
+fn a_store_with_names_is_refused_by_versions_that_would_collect_their_layers() {
+    let bench = Bench::new();
+    let format = || fs::read_to_string(bench.path("store/format")).expect("a format");
+    bench.succeed("store info");
+    assert_eq!(format(), "1\n");
+    bench.pull("1", "");
+    assert_eq!(format(), "2\n");
+    fs::write(bench.path("store/format"), "3\n").expect("written");
+    let ran = bench.run("images");
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("has the format \"3\"; this version knows formats up to 2"));
+}
+
+#[test]
+fn a_damaged_record_is_told_keeps_no_other_from_use_and_can_be_taken_away() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    bench.pull("1", "--as app:other");
+    let record = names(&bench.path("store/names")).into_iter().find(|name| {
+        let text = fs::read_to_string(bench.path("store/names").join(name)).expect("text");
+        text.contains("app:other")
+    });
+    let record = bench.path("store/names").join(record.expect("its record"));
+    let text = fs::read_to_string(&record).expect("text");
+    for damaged in [
+        "",
+        "{",
+        &text[..text.len() / 2],
+        &text.replace("amd64", "arm64"),
+        &text.replace("other", "thing"),
+    ] {
+        fs::write(&record, damaged).expect("written");
+        let answer = bench.succeed("images --json").json();
+        assert_eq!(answer["images"].as_array().map(Vec::len), Some(1), "{damaged}");
+        assert_eq!(answer["troubles"].as_array().map(Vec::len), Some(1), "{damaged}");
+    }
+    bench.pull("2", "");
+    bench.succeed("rmi app:other");
+    assert_eq!(listed(&bench).len(), 2);
+}
+
+#[test]
+fn a_base_whose_layer_is_damaged_is_done_without() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let first = release_1();
+    let app = remora::image::Digest::of(&crate::images::tar(&[
+        ("app", &crate::images::noise(2, 2_000_000)),
+        ("version", b"1"),
+    ]));
+    assert!(first.config().contains(&app.hex()));
+    let layer = bench.path("store/layers").join(app.hex());
+    let mut bytes = fs::read(&layer).expect("readable");
+    bytes[100_000] ^= 1;
+    fs::remove_file(&layer).expect("removed");
+    fs::write(&layer, bytes).expect("written");
+    let ran = bench.succeed(&format!("pull {} --json", bench.app("2")));
+    assert_eq!(ran.json()["way"], "layers");
+    assert!(ran.stderr.contains("looking for another way"), "{}", ran.stderr);
+    assert_eq!(listed(&bench), [(bench.app("1"), false), (bench.app("2"), true)]);
+}

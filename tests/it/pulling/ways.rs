@@ -1,0 +1,196 @@
+//! The way that an image comes.
+
+use super::{Bench, NEW_BYTES, TALK_BYTES, id, image, noise, release_1, release_2, tar};
+use crate::registry_server::RegistryServer;
+use crate::scripted_server::{Reply, ScriptedServer};
+
+/// Bytes that a delta between the releases has at most: what is new is noise.
+const DELTA_BYTES: u64 = NEW_BYTES as u64 + 20_000;
+
+fn assert_by_delta(bench: &Bench, options: &str) {
+    let (answer, received) = bench.pull("2", options);
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+    assert_eq!(answer["way"], "delta", "{answer:#}");
+    assert_eq!(answer["base"], bench.app("1").as_str());
+    assert!(received < DELTA_BYTES + TALK_BYTES, "{received} bytes over the link");
+    let fetched = answer["fetched_bytes"].as_u64().expect("a number");
+    assert!(fetched <= received && fetched == answer["bytes"], "{answer:#}");
+}
+
+#[test]
+fn the_first_image_comes_by_its_layers_and_the_next_by_a_delta_that_refers_to_it() {
+    let bench = Bench::with_delta();
+    let (answer, received) = bench.pull("1", "");
+    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &serde_json::Value::Null));
+    assert!(received > 2_400_000 && received < 2_500_000, "{received} bytes over the link");
+    assert_by_delta(&bench, "");
+
+    // Nothing is left to fetch.
+    let (answer, received) = bench.pull("2", "");
+    assert_eq!((&answer["way"], &answer["fetched_bytes"]), (&"at_hand".into(), &0.into()));
+    assert!(received < TALK_BYTES);
+}
+
+#[test]
+fn a_delta_is_found_by_its_tag_also_among_many() {
+    let bench = Bench::new();
+    bench.create_delta("1", "2", "delta-app", "--manifest docker");
+    bench.pull("1", "");
+    assert_by_delta(&bench, "");
+
+    let bench = Bench::new();
+    let small = image().layer(&tar(&[("x", b"x")])).build();
+    (0..30).for_each(|number| bench.push(&format!("delta-{number}"), &small));
+    bench.create_delta("1", "2", "delta-app", "--manifest docker");
+    bench.pull("1", "");
+    assert_by_delta(&bench, "");
+}
+
+#[test]
+fn a_base_may_be_named_where_it_is() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "--to oci:images:1 --as app:here");
+    bench.succeed("rmi app:here");
+    assert_eq!(bench.layers(), [""; 0]);
+    let (answer, received) = bench.pull("2", "--from oci:images:1");
+    assert_eq!((&answer["way"], &answer["base"]), (&"delta".into(), &"oci:images:1".into()));
+    assert!(received < DELTA_BYTES + TALK_BYTES, "{received} bytes over the link");
+}
+
+#[test]
+fn a_base_that_would_cost_more_than_it_saves_is_not_fetched() {
+    let bench = Bench::with_delta();
+    let (answer, received) = bench.pull("2", &format!("--from {}", bench.app("1")));
+    assert_eq!(answer["way"], "layers", "{answer:#}");
+    assert!(received < 2_500_000, "{received} bytes over the link");
+}
+
+#[test]
+fn a_layer_that_is_smaller_than_its_delta_comes_as_it_is() {
+    let bench = Bench::new();
+    // The second layer changes much, the third is new and tiny.
+    let three = || release_2().layer(&tar(&[("note", b"hello")]));
+    bench.push("3", &three().build());
+    bench.create_delta("1", "3", "from-1", "--manifest oci --effort 1");
+    bench.pull("1", "");
+    let (answer, _) = bench.pull("3", "");
+    let layers = answer["layers"].as_array().expect("an array");
+    let ways: Vec<&str> = layers.iter().filter_map(|layer| layer["way"].as_str()).collect();
+    assert_eq!(ways[..2], ["at_hand", "delta"], "{answer:#}");
+    assert_eq!(answer["id"], id(&three().build()).as_str());
+}
+
+#[test]
+fn without_deltas_only_new_layers_are_fetched() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let (answer, received) = bench.pull("2", "--no-delta");
+    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &serde_json::Value::Null));
+    assert!(received > 2_000_000 && received < 2_100_000, "{received} bytes over the link");
+}
+
+#[test]
+fn a_dry_run_says_the_way_and_fetches_no_blob() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let (answer, received) = bench.pull("2", "--dry-run");
+    assert_eq!((&answer["way"], &answer["fetched_bytes"]), (&"delta".into(), &0.into()));
+    assert!(received < TALK_BYTES);
+    let planned = answer["bytes"].clone();
+    let (answer, _) = bench.pull("2", "");
+    assert_eq!(answer["fetched_bytes"], planned);
+}
+
+#[test]
+fn a_delta_itself_makes_its_image_from_what_is_here() {
+    let bench = Bench::with_delta();
+    let line = format!("pull {} --as app:2", bench.app("from-1"));
+    let ran = bench.run(&line);
+    assert_eq!(ran.code, Some(3));
+    assert!(ran.stderr.contains("which is not at hand"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("pull that image first"), "{}", ran.stderr);
+
+    bench.pull("1", "");
+    let answer = bench.succeed(&format!("{line} --json")).json();
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+    assert_eq!(
+        (&answer["digest"], &answer["image_bytes"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+}
+
+#[test]
+fn a_stick_carries_a_delta_to_a_machine_without_a_network() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let app = format!("{}/app", bench.registry.address());
+    bench.succeed(&format!("create {app}:1 {app}:2 --output oci-archive:stick.tar --store making"));
+    bench.link.take_received();
+    let answer = bench.succeed("pull oci-archive:stick.tar --as app:2 --json").json();
+    assert_eq!((bench.link.take_received(), &answer["way"]), (0, &"delta".into()));
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+}
+
+#[test]
+fn a_delta_server_is_asked_as_devices_ask_it() {
+    let bench = Bench::new();
+    bench.create_delta("1", "2", "any-name", "--manifest docker");
+    bench.pull("1", "");
+    let name = bench.app("any-name");
+    let server = ScriptedServer::start(move |request| {
+        let known = request.header("authorization") == Some("Bearer let-me-in");
+        match (request.is("GET", "/api/v3/delta?src="), known) {
+            (true, true) => Reply::ok(serde_json::json!({ "name": name }).to_string()),
+            (true, false) => Reply::status(401),
+            _ => Reply::status(404),
+        }
+    });
+    std::fs::write(bench.path("token"), "let-me-in\n").expect("written");
+    let url = format!("--delta-server http://{}", server.address());
+    assert_by_delta(&bench, &format!("{url} --delta-server-token-file token"));
+    let requests = server.requests();
+    assert!(requests[0].path.contains("/app@sha256:"), "{}", requests[0].path);
+
+    // A server that refuses keeps nobody from the image.
+    bench.succeed(&format!("rmi {}", bench.app("2")));
+    let ran = bench.succeed(&format!("pull {} {url}", bench.app("2")));
+    assert!(ran.stderr.contains("going on without the delta server"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_delta_server_can_send_nobody_to_another_registry() {
+    let (bench, elsewhere) = (Bench::new(), RegistryServer::open());
+    bench.pull("1", "");
+    let name = format!("{}/app:from-1", elsewhere.address());
+    let server =
+        ScriptedServer::start(move |_| Reply::ok(serde_json::json!({ "name": name }).to_string()));
+    let (answer, _) = bench.pull("2", &format!("--delta-server http://{}", server.address()));
+    assert_eq!(answer["way"], "layers");
+}
+
+#[test]
+fn a_delta_that_lies_is_refused_and_the_next_run_can_do_without() {
+    let bench = Bench::new();
+    // It says that it makes release 2, and makes something else.
+    let other = image().layer(&super::bottom()).layer(&tar(&[("app", &noise(9, 1_000))]));
+    bench.push("other", &other.build());
+    bench.create_delta("1", "other", "honest", "--manifest docker");
+    let honest = bench.registry.address() + "/app:honest";
+    let (transports, _settings) = crate::registry_client::client(1, &serde_json::json!({}));
+    let honest = transports.open(&crate::images::parse(&honest), &crate::images::linux());
+    let honest = honest.expect("opens");
+    let (base, config) = (id(&release_1().build()), release_2().config());
+    let mut liar = image().delta(&base, &config);
+    for layer in 0..honest.layer_count() {
+        let tar = crate::images::layer_tar(&honest, layer);
+        liar = liar.layer(&tar);
+    }
+    bench.push("delta-app", &liar.build());
+    bench.pull("1", "");
+    let ran = bench.run(&format!("pull {}", bench.app("2")));
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it is not the layer that the config names"), "{}", ran.stderr);
+    assert_eq!(bench.succeed("images --json").json()["images"].as_array().map(Vec::len), Some(1));
+    let (answer, _) = bench.pull("2", "--no-delta");
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+}
