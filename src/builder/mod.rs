@@ -10,6 +10,7 @@
 mod answer;
 mod caller;
 mod closing;
+mod crowd;
 #[doc(hidden)]
 pub mod engine;
 mod error;

@@ -1,6 +1,8 @@
 //! What a push asks for, as its URL says it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+
+use crate::quote::quoted;
 
 /// Longer than any path that a file system takes.
 const MAX_PATH: usize = 4096;
@@ -23,8 +25,13 @@ pub(super) struct Push {
 
 impl Push {
     /// Reads a URL's parameters; the error says what is wrong with which.
-    pub(super) fn read(parameters: &HashMap<String, String>) -> Result<Self, String> {
-        let text = |name: &str| parameters.get(name).map_or("", String::as_str);
+    pub(super) fn read(parameters: &[(String, String)]) -> Result<Self, String> {
+        let mut seen = HashSet::new();
+        if let Some((name, _)) = parameters.iter().find(|(name, _)| !seen.insert(name.as_str())) {
+            return Err(format!("{} is there more than once", quoted(name)));
+        }
+        let find = |name: &str| parameters.iter().find(|(known, _)| known == name);
+        let text = |name: &str| find(name).map_or("", |(_, value)| value.as_str());
         let flag = |name: &str| match text(name) {
             "true" => Ok(true),
             "false" | "" => Ok(false),
@@ -65,7 +72,7 @@ mod tests {
     fn read(parameters: &[(&str, &str)]) -> Result<Push, String> {
         let owned =
             parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Push::read(&owned.collect())
+        Push::read(&owned.collect::<Vec<_>>())
     }
 
     #[test]
@@ -98,8 +105,14 @@ mod tests {
             ("headless", "1"),
             ("dockerfilePath", "a\nb"),
         ] {
-            let reason = read(&[("slug", "a"), (name, value)]).expect_err(value);
+            let fleet = [("slug", "a")].into_iter().filter(|_| name != "slug");
+            let parameters: Vec<_> = fleet.chain([(name, value)]).collect();
+            let reason = read(&parameters).expect_err(value);
             assert!(reason.starts_with(name), "{reason}");
+        }
+        for name in ["slug", "other"] {
+            let reason = read(&[("slug", "a"), (name, "b"), (name, "c")]).expect_err(name);
+            assert!(reason.contains("more than once") && reason.contains(name), "{reason}");
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::Router;
 use tokio::time::Instant;
 
 use super::closing::close_leftovers;
+use super::crowd::Crowd;
 use super::engine::Engines;
 use super::error::BuilderError;
 use super::journal::Journal;
@@ -44,6 +45,7 @@ async fn start(settings: BuilderSettings) -> Result<Arc<Service>, BuilderError> 
     let service = Arc::new(Service {
         door: Door::new(settings.listen.clone()),
         engines,
+        crowd: Crowd::new(settings.projects.pushes_of_a_user),
         running: Arc::new(Running::default()),
         journal,
         metrics: Metrics::new(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::crowd::Crowd;
 use super::engine::Engines;
 use super::journal::Journal;
 use super::metrics::Metrics;
@@ -16,6 +17,7 @@ pub(super) struct Service {
     pub(super) settings: BuilderSettings,
     pub(super) door: Door,
     pub(super) engines: Engines,
+    pub(super) crowd: Arc<Crowd>,
     pub(super) running: Arc<Running>,
     pub(super) journal: Journal,
     pub(super) metrics: Metrics,

@@ -20,6 +20,8 @@ pub struct BuilderSettings {
     pub buildkit: BuildKitUse,
     /// How large a project may be.
     pub projects: ProjectSettings,
+    /// How long an answer says nothing at most: proxies cut connections that are silent.
+    pub heartbeat: Duration,
     /// How long deltas may keep a release waiting.
     pub deltas_within: Duration,
     /// Where it keeps what it needs: projects while they are built, and which releases are open.
@@ -56,7 +58,7 @@ pub enum BuildKitUse {
     Never,
 }
 
-/// How large a project may be.
+/// How large a project may be, and how many there are.
 #[derive(Debug, Clone, Copy)]
 pub struct ProjectSettings {
     /// Bytes as they are sent.
@@ -67,4 +69,6 @@ pub struct ProjectSettings {
     pub entries: usize,
     /// How long nothing may come.
     pub silence: Duration,
+    /// Pushes of one user at the same time.
+    pub pushes_of_a_user: usize,
 }

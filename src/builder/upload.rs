@@ -182,6 +182,7 @@ mod tests {
         unpacked: 1_000_000,
         entries: 10,
         silence: Duration::from_secs(1),
+        pushes_of_a_user: 1,
     };
 
     fn upload(pieces: &[&[u8]]) -> Result<Vec<u8>, UploadError> {

@@ -9,8 +9,6 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::queue::Queue;
 
-/// How long nothing is written at most: openBalena's proxies cut after 63 s.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// White space between elements: no reader of JSON minds.
 const SIGN_OF_LIFE: &str = "\n";
 
@@ -24,9 +22,14 @@ pub(in crate::builder) struct AnswerBody {
 }
 
 impl AnswerBody {
-    /// What comes through `queue`. If the reader goes before the end, `gone` is cancelled.
-    pub(in crate::builder) fn new(queue: Arc<Queue>, gone: CancellationToken) -> Self {
-        AnswerBody { queue, gone: Some(gone.drop_guard()), heartbeat: HEARTBEAT }
+    /// What comes through `queue`, with a sign of life after each `heartbeat` without anything. If the reader goes before the
+    /// end, `gone` is cancelled.
+    pub(in crate::builder) fn new(
+        queue: Arc<Queue>,
+        gone: CancellationToken,
+        heartbeat: Duration,
+    ) -> Self {
+        AnswerBody { queue, gone: Some(gone.drop_guard()), heartbeat }
     }
 
     pub(in crate::builder) fn into_body(self) -> Body {
@@ -58,8 +61,7 @@ mod tests {
     #[tokio::test]
     async fn silence_is_broken_and_the_end_is_no_going() {
         let (queue, gone) = (Arc::new(Queue::default()), CancellationToken::new());
-        let mut body = AnswerBody::new(Arc::clone(&queue), gone.clone());
-        body.heartbeat = Duration::from_millis(10);
+        let body = AnswerBody::new(Arc::clone(&queue), gone.clone(), Duration::from_millis(10));
         let mut body = body.into_body().into_data_stream();
         for _ in 0..3 {
             assert_eq!(body.next().await.expect("a sign").expect("fine"), SIGN_OF_LIFE);
@@ -74,7 +76,7 @@ mod tests {
     #[tokio::test]
     async fn whoever_goes_before_the_end_is_gone() {
         let (queue, gone) = (Arc::new(Queue::default()), CancellationToken::new());
-        drop(AnswerBody::new(queue, gone.clone()).into_body());
+        drop(AnswerBody::new(queue, gone.clone(), Duration::from_secs(15)).into_body());
         assert!(gone.is_cancelled());
     }
 }

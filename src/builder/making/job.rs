@@ -15,6 +15,7 @@ use super::steps::run;
 use super::work::Work;
 use crate::builder::answer::Screen;
 use crate::builder::caller::Caller;
+use crate::builder::crowd::Turn;
 use crate::builder::push::Push;
 use crate::builder::running::Ending;
 use crate::builder::service::Service;
@@ -23,6 +24,7 @@ use crate::builder::service::Service;
 pub(in crate::builder) struct Job {
     pub(in crate::builder) push: Push,
     pub(in crate::builder) caller: Caller,
+    pub(in crate::builder) turn: Turn,
     pub(in crate::builder) project: File,
     pub(in crate::builder) screen: Screen,
     pub(in crate::builder) ending: Ending,
@@ -36,7 +38,7 @@ pub(in crate::builder) fn make(service: Arc<Service>, job: Job) -> io::Result<()
     let span = tracing::Span::current();
     let body = move || {
         let _entered = span.entered();
-        let (screen, project) = (job.screen.clone(), job.project);
+        let (screen, project, _turn) = (job.screen.clone(), job.project, job.turn);
         let work = Work::new(service, handle, job.push, job.caller, job.screen, job.ending);
         let (mut rows, mut begun) = (None, Some(job.begun));
         let made = catch_unwind(AssertUnwindSafe(|| run(&work, project, &mut rows, &mut begun)));

@@ -37,6 +37,11 @@ pub(super) struct InstallationArguments {
     /// push to the same fleet does
     #[arg(long, env = "REMORA_API_KEY_FILE", value_name = "FILE")]
     pub(super) api_key_file: Option<PathBuf>,
+    // openBalena's proxies cut after 63 s.
+    /// How long an answer says nothing at most: proxies cut connections that are silent
+    #[arg(long, env = "REMORA_HEARTBEAT", value_name = "TIME", value_parser = parse_time)]
+    #[arg(default_value = "15s")]
+    pub(super) heartbeat: Duration,
     /// Trust the certificates in this PEM file beside the system's [default: /certs/ca-bundle.pem
     /// where it is there]
     #[arg(long, env = "REMORA_CA_FILE", value_name = "FILE")]
@@ -147,6 +152,11 @@ pub(super) struct ProjectArguments {
     #[arg(long, env = "REMORA_PROJECT_SILENCE", value_name = "TIME", value_parser = parse_time)]
     #[arg(default_value = "60s")]
     pub(super) project_silence: Duration,
+    // Each may keep its project on disk; a team's pipeline has a handful.
+    /// Pushes of one user at the same time, from upload to end; one more is refused
+    #[arg(long, env = "REMORA_USER_PUSHES", value_name = "N", default_value_t = 16)]
+    #[arg(value_parser = RangedU64ValueParser::<u16>::new().range(1..=4096))]
+    pub(super) user_pushes: u16,
 }
 
 /// What the builder keeps.

@@ -43,7 +43,9 @@ impl Builder {
                 unpacked: projects.project_unpacked,
                 entries: projects.project_files as usize,
                 silence: projects.project_silence,
+                pushes_of_a_user: projects.user_pushes.into(),
             },
+            heartbeat: self.installation.heartbeat,
             deltas_within: self.installation.delta_wait,
             folder: self.data.data.clone(),
         })

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::projects::{DATA, data};
+use super::projects::{DATA, data, steps};
 use super::push_answers::Answer;
 use super::pushes::{Push, gzip};
 use super::scene::Scene;
@@ -48,6 +48,25 @@ fn whoever_may_not_push_is_told_so_before_the_project_is_read() {
     assert_refused(&scene.push(push().without_parameter("slug")), 400, "slug");
     assert_refused(&scene.push(push().parameter("isdraft", "maybe")), 400, "isdraft");
     assert_nothing(&scene);
+}
+
+#[test]
+fn a_user_with_too_many_pushes_is_told_to_wait() {
+    let scene = Scene::with(&[("REMORA_USER_PUSHES", "1")]);
+    let pending = scene.begin(steps("RUN echo step-$((40+2)); sleep 600"));
+    let release = pending.release();
+    pending.until("step-42");
+    assert_refused(&scene.push(data(1, "").stalling_upload_after(10)), 429, "1 pushes going on");
+    scene.rows().user("bob");
+    assert_refused(
+        &data(1, "").send(&scene.builder.address(), &scene.rows().api_key("bob")),
+        404,
+        "",
+    );
+    let (path, key) = (format!("/v3/build/{release}"), format!("Bearer {}", scene.key));
+    assert_eq!(scene.builder.ask("DELETE", &path, &[("Authorization", &key)]).status, 202);
+    assert_eq!(pending.answer().exit_code(), 1);
+    super::scene::until("the place is free", || scene.push(data(1, "")).status == 200);
 }
 
 #[test]
