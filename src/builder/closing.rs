@@ -28,8 +28,8 @@ pub(super) fn close_leftovers_of(service: &Service, fleet: u64, rows: &ReleaseRo
 }
 
 fn close(service: &Service, rows: &ReleaseRows, open: &[OpenRelease]) {
-    for OpenRelease { fleet, slug, commit } in open {
-        match rows.close_release(*fleet, commit, BadEnd::Failed) {
+    for OpenRelease { fleet, slug, commit, started } in open {
+        match rows.close_release(*fleet, commit, *started, BadEnd::Failed) {
             Ok(release) => {
                 service.journal.end(commit);
                 tracing::info!(fleet = slug, commit, release, "closed: the builder was killed");

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,9 @@ pub(super) struct OpenRelease {
     pub(super) fleet: u64,
     pub(super) slug: String,
     pub(super) commit: String,
+    /// When it began, which its images' rows say too.
+    #[serde(default)]
+    pub(super) started: Option<SystemTime>,
 }
 
 /// The folder with all of them.
@@ -92,8 +96,12 @@ mod tests {
     fn what_was_begun_is_known_until_it_ends() {
         let folder = tempfile::tempdir().expect("folder");
         let journal = Journal::open(folder.path()).expect("opened");
-        let release =
-            OpenRelease { fleet: 7, slug: "org/fleet".to_owned(), commit: "ab12".to_owned() };
+        let release = OpenRelease {
+            fleet: 7,
+            slug: "org/fleet".to_owned(),
+            commit: "ab12".to_owned(),
+            started: Some(SystemTime::now()),
+        };
         journal.begin(&release).expect("noted");
         fs::write(folder.path().join("open/other.json"), "{").expect("written");
         let again = Journal::open(folder.path()).expect("opened");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use super::plan::{Circumstances, Source};
-use super::{ProjectLimits, ProjectTar, buildkit, context, dotenv, read_project, template};
+use super::{ProjectLimits, ProjectTar, bases, buildkit, context, dotenv, read_project, template};
 use crate::tar::{NewEntry, NewKind, TreeWriter};
 
 /// Returns a fleet to read projects for.
@@ -35,6 +35,7 @@ pub fn read_tar(bytes: &[u8]) -> Option<usize> {
 /// Reads a text as each of the files that a project may have, and says what the project then comes to.
 pub fn read_texts(text: &str) -> [Option<usize>; 4] {
     let _ = buildkit::needs_buildkit(text);
+    let _ = bases::bases(text, &BTreeMap::new());
     let _ = template::fill(text, "Dockerfile.template", &[("BALENA_ARCH", "aarch64")]);
     let _ = dotenv::read(text, ".env", &BTreeMap::new(), &mut BTreeSet::new());
     ["docker-compose.yml", ".env", "balena.yml", ".balena/balena.yml"].map(|name| {

@@ -5,6 +5,7 @@
 //!
 //! Not here: how a project arrives and who may push (the builder room), and how images are built (its engines).
 
+mod bases;
 mod buildkit;
 mod compose;
 mod context;
@@ -16,6 +17,7 @@ mod error;
 #[cfg_attr(not(fuzzing), allow(unreachable_pub, reason = "fuzz targets alone reach it"))]
 pub mod fuzzing;
 mod index;
+mod instructions;
 mod interpolate;
 mod limits;
 mod metadata;

@@ -93,6 +93,17 @@ pub(crate) struct BuildPlan {
     pub(crate) secrets: Vec<BuildSecret>,
     /// Why only BuildKit can build it.
     pub(crate) needs_buildkit: Option<NeedsBuildKit>,
+    /// What the image is built from.
+    pub(crate) bases: Bases,
+}
+
+/// What the Dockerfile takes files from, beside the context.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bases {
+    /// Names of images, as far as they are known before the build.
+    pub(crate) images: Vec<String>,
+    /// Whether a stage begins with nothing (`FROM scratch`).
+    pub(crate) from_nothing: bool,
 }
 
 /// A file for RUN steps, at `/run/secrets/<id>`.

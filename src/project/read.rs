@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::bases::bases;
 use super::buildkit::needs_buildkit;
 use super::compose::build::Build;
 use super::compose::service::Described;
@@ -157,6 +158,7 @@ impl Reader<'_, '_> {
             context: build.context,
             dockerfile: name,
             needs_buildkit: needs_buildkit(&text),
+            bases: bases(&text, &arguments),
             dockerfile_text: text,
             project_type,
             arguments,

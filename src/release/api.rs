@@ -3,7 +3,7 @@
 //! Version 7 is spoken, or 6 where the API is older than that. Whoever asks is made sure of first: the API
 //! answers a wrong token with empty lists, which look like "no such release".
 
-use std::cell::{Cell, OnceCell};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,11 @@ const MAX_ROWS: usize = 1_000_000;
 pub(super) struct Api {
     connection: Connection,
     token: Secret,
-    version: OnceCell<&'static str>,
+    version: OnceLock<&'static str>,
     /// When no more is to be asked.
-    end: Cell<Option<Instant>>,
+    end: Mutex<Option<Instant>>,
     /// Set when the API has taken the token.
-    known: OnceCell<()>,
+    known: OnceLock<()>,
 }
 
 const NEWEST: &str = "v7";
@@ -56,9 +56,9 @@ impl Api {
         Ok(Api {
             connection,
             token,
-            version: OnceCell::new(),
-            end: Cell::new(None),
-            known: OnceCell::new(),
+            version: OnceLock::new(),
+            end: Mutex::default(),
+            known: OnceLock::new(),
         })
     }
 
@@ -248,6 +248,13 @@ impl Api {
         self.version.get().copied().unwrap_or(NEWEST)
     }
 
+    /// Takes over what another one of the same user has learned: that the token is good, and the version.
+    #[cfg(feature = "builder")]
+    pub(super) fn knows(&self, version: &'static str) {
+        let _ = self.version.set(version);
+        let _ = self.known.set(());
+    }
+
     /// Whether the API speaks the newest version that is known here.
     #[cfg(feature = "builder")]
     pub(super) fn is_newest(&self) -> bool {
@@ -261,12 +268,13 @@ impl Api {
 
     /// From now on asks nothing for longer than until then, apart from a last question.
     pub(super) fn end_by(&self, end: Option<Instant>) {
-        self.end.set(end);
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
     }
 
     /// The time that is left for questions, if there is an end.
     fn left(&self) -> Option<Duration> {
-        self.end.get().map(|end| end.saturating_duration_since(Instant::now()))
+        let end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        end.map(|end| end.saturating_duration_since(Instant::now()))
     }
 
     /// Sends one request, as this user.

@@ -188,7 +188,7 @@ impl ReleaseError {
     }
 
     /// Whether the same may succeed a while later though nobody has changed anything.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(crate) fn may_pass(&self) -> bool {
         match self {
             ReleaseError::DeltaServer(error) => error.may_pass() || error.cause().may_pass(),
             error => error.cause().may_pass(),

@@ -23,8 +23,8 @@ impl Installation {
         })
     }
 
-    /// Makes a release final: devices are told at once.
+    /// Makes a release final whose images are there: devices are told at once.
     pub(crate) fn let_go(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
-        self.finalize(release)
+        self.finalize_good(release)
     }
 }

@@ -10,9 +10,11 @@ use super::options::PrepareOptions;
 use super::{Installation, ReleaseError};
 use crate::api::PairStatus;
 
-/// The pause before the second look at what became of the deltas, as long as a small one takes; it doubles from one to
-/// the next.
-const FIRST_PAUSE: Duration = Duration::from_millis(150);
+/// The pause before each of the first looks at what became of the deltas: shorter than a small one takes. Later it doubles
+/// from one to the next.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// Looks with that pause between them: as long as somebody at a terminal thinks nothing of it.
+const FIRST_LOOKS: u32 = 10;
 /// The least time that an answer is given.
 const LEAST_TIME: Duration = Duration::from_secs(1);
 /// The longest pause between two looks.
@@ -82,10 +84,13 @@ impl<'a> Waiting<'a> {
         seen: &mut dyn FnMut(&[PairStatus]),
     ) -> Result<(), ReleaseError> {
         seen(&self.asked.statuses);
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut looks) = (FIRST_PAUSE, 0);
         while self.options.wait && !self.asked.is_done() && !self.left().is_zero() {
             sleep(pause.min(self.left()));
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            looks += 1;
+            if looks >= FIRST_LOOKS {
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
             self.bound_answers(installation);
             let looked = self.asked.look(installation, self.fleet);
             installation.answer_within(None);

@@ -18,6 +18,7 @@ use super::objects::{Failure, Objects};
 use super::output::Output;
 use super::request::BuildRequest;
 use super::session::Session;
+use super::words::told;
 
 /// How long a line without an end is waited for until it is shown as it is.
 const PARTIAL: Duration = Duration::from_secs(1);
@@ -133,7 +134,7 @@ impl Builder<'_> {
             return EngineError::NoEmulation { engine: self.client.name(), platform };
         }
         let code = failure.code.filter(|code| *code != 0).or_else(|| code_in(&message));
-        EngineError::Failed { message, code }
+        EngineError::Failed { message: told(&message), code }
     }
 }
 

@@ -19,11 +19,20 @@ const FRESH: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// What an engine says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Spoken {
+    /// The version of the API as paths begin with it.
+    pub(super) version: String,
+    /// The processors that it runs on, as images name them.
+    pub(super) architecture: Option<String>,
+}
+
 /// What is known of an engine.
 #[derive(Debug, Clone)]
 enum State {
     Unknown,
-    Present { version: String, seen: Instant },
+    Present { spoken: Spoken, seen: Instant },
     Away { reason: String, tries: u32, again: Instant },
 }
 
@@ -37,21 +46,21 @@ impl Health {
     }
 
     /// Asks the engine unless the last answer is young; one that is away is left alone for a while, unless
-    /// `is_urgent`. Returns the version of the API as paths begin with it.
-    pub(super) async fn look(&self, client: &Client, is_urgent: bool) -> Result<String, String> {
+    /// `is_urgent`.
+    pub(super) async fn look(&self, client: &Client, is_urgent: bool) -> Result<Spoken, String> {
         let known = self.state().clone();
         let tries = match known {
-            State::Present { version, seen } if seen.elapsed() < FRESH => return Ok(version),
+            State::Present { spoken, seen } if seen.elapsed() < FRESH => return Ok(spoken),
             State::Away { reason, again, .. } if !is_urgent && Instant::now() < again => {
                 return Err(reason);
             }
             State::Away { tries, .. } => tries,
             _ => 0,
         };
-        match version(client).await {
-            Ok(version) => {
-                *self.state() = State::Present { version: version.clone(), seen: Instant::now() };
-                Ok(version)
+        match spoken(client).await {
+            Ok(spoken) => {
+                *self.state() = State::Present { spoken: spoken.clone(), seen: Instant::now() };
+                Ok(spoken)
             }
             Err(error) => Err(self.lost(reason(&error), tries)),
         }
@@ -107,12 +116,15 @@ struct Versions {
     api_version: String,
     #[serde(default, rename = "MinAPIVersion")]
     oldest: Option<String>,
+    #[serde(default)]
+    arch: Option<String>,
 }
 
 /// Asks which versions the engine speaks, and takes the newest that both do.
-async fn version(client: &Client) -> Result<String, EngineError> {
+async fn spoken(client: &Client) -> Result<Spoken, EngineError> {
     let versions: Versions = client.ask(call(Method::GET, "/version")).await?;
-    chosen(&versions).map_err(|reason| client.nonsense(&reason))
+    let version = chosen(&versions).map_err(|reason| client.nonsense(&reason))?;
+    Ok(Spoken { version, architecture: versions.arch })
 }
 
 fn chosen(versions: &Versions) -> Result<String, String> {
@@ -139,7 +151,7 @@ mod tests {
     fn the_newest_version_that_both_speak_is_chosen() {
         let versions = |newest: &str, oldest: Option<&str>| {
             let oldest = oldest.map(str::to_owned);
-            chosen(&Versions { api_version: newest.to_owned(), oldest })
+            chosen(&Versions { api_version: newest.to_owned(), oldest, arch: None })
         };
         assert_eq!(versions("1.41", Some("1.12")).as_deref(), Ok("/v1.41"));
         assert_eq!(versions("1.52", Some("1.44")).as_deref(), Ok("/v1.47"));

@@ -12,6 +12,7 @@ mod client;
 mod connection;
 mod engines;
 mod error;
+mod fit;
 mod health;
 mod image;
 mod lines;
@@ -28,6 +29,7 @@ mod settings;
 mod tests;
 mod trace;
 mod trust;
+mod words;
 
 pub use address::EngineAddress;
 pub use architecture::{Architecture, Machine, UnknownArchitecture};

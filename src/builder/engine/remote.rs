@@ -10,7 +10,8 @@ use super::address::EngineAddress;
 use super::build::{Builder, Built};
 use super::client::Client;
 use super::error::{Away, EngineError};
-use super::health::Health;
+use super::fit::Fit;
+use super::health::{Health, Spoken};
 use super::image;
 use super::lines::Sink;
 use super::prune::Prune;
@@ -63,11 +64,13 @@ impl Engine {
         context: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
         sink: Sink<'_>,
     ) -> Result<Built, EngineError> {
-        let version = self.version().await?;
+        let Spoken { version, architecture } = self.spoken().await?;
         let network_mode = self.network_mode.as_deref();
         let builder =
             Builder { client: &self.client, version: &version, network_mode, limit: self.limit };
-        self.noted(builder.build(request, context, sink).await)
+        let fit = Fit { client: &self.client, version: &version, architecture };
+        let fitting = self.noted(fit.of(request).await)?;
+        self.noted(builder.build(&fitting, context, sink).await)
     }
 
     /// Pushes the image `location` with this tag, up to four times. Returns the digest that the engine tells.
@@ -132,6 +135,10 @@ impl Engine {
     }
 
     async fn version(&self) -> Result<String, EngineError> {
+        Ok(self.spoken().await?.version)
+    }
+
+    async fn spoken(&self) -> Result<Spoken, EngineError> {
         let unreachable = |reason| EngineError::Unreachable { engine: self.name(), reason };
         self.health.look(&self.client, true).await.map_err(unreachable)
     }

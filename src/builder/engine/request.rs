@@ -53,8 +53,11 @@ pub struct BuildRequest {
     pub labels: BTreeMap<String, String>,
     /// The devices' architecture, which the image must have.
     pub architecture: Architecture,
-    /// Whether base images are asked for by platform; the engine takes its own platform otherwise.
+    /// Whether base images are asked for by platform; the engine takes its own platform otherwise. An engine on other
+    /// processors is told the platform in any case.
     pub by_platform: bool,
+    /// Images that the Dockerfile takes files from, as far as they are known.
+    pub bases: Vec<String>,
     /// Whether nothing of earlier builds is used.
     pub no_cache: bool,
     /// Whether base images are looked for anew.
@@ -87,6 +90,7 @@ impl BuildRequest {
             labels: BTreeMap::new(),
             architecture,
             by_platform: false,
+            bases: Vec::new(),
             no_cache: false,
             pull: false,
             target: None,

@@ -41,7 +41,13 @@ pub(super) fn make_deltas(work: &Work, release: u64, before: Option<u64>) -> Res
         return Ok(());
     }
     work.screen.line(Tag::Info, "Making deltas from what devices run");
-    let news = prepare(work, release, before)?;
+    let news = match prepare(work, release, before) {
+        Ok(news) => news,
+        Err(reason) => {
+            not_made(work, &reason);
+            return Ok(());
+        }
+    };
     let mut shown = None;
     let prepared = loop {
         work.go_on()?;
@@ -70,20 +76,23 @@ pub(super) fn make_deltas(work: &Work, release: u64, before: Option<u64>) -> Res
 
 /// Asks for the deltas in a thread of its own: whoever waits for one cannot be woken. If the build ends before, the
 /// thread ends when the delta server has answered, and nobody hears of it.
-fn prepare(work: &Work, release: u64, before: Option<u64>) -> Result<Receiver<News>, Failure> {
+fn prepare(work: &Work, release: u64, before: Option<u64>) -> Result<Receiver<News>, String> {
     let options = PrepareOptions::default().changed(|options| {
         options.wait = true;
         options.timeout = Some(work.service.settings.deltas_within);
     });
-    let mut installation = work.installation()?;
+    let mut installation = work.installation().map_err(|error| error.to_string())?;
     let (sender, news) = mpsc::channel();
     let body = move || {
         let mut seen = |update: &FleetUpdate| drop(sender.send(News::Seen(update.clone())));
         let prepared = installation.prepare_release(release, before, options, &mut seen);
         let _ = sender.send(News::Prepared(prepared));
     };
-    thread::Builder::new().name("deltas".to_owned()).spawn(body)?;
-    Ok(news)
+    let started = thread::Builder::new().name("deltas".to_owned()).spawn(body);
+    match started {
+        Ok(_) => Ok(news),
+        Err(error) => Err(format!("the builder has no room for another thread: {error}")),
+    }
 }
 
 fn not_made(work: &Work, reason: &str) {

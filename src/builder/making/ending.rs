@@ -56,7 +56,7 @@ fn text_of(made: &Option<Result<(), Failure>>) -> String {
 /// Closes the rows; says whether they are. What stays open is closed at the next start or push.
 fn close(work: &Work, rows: Option<&Rows>, end: BadEnd) -> bool {
     let closed = match rows {
-        Some(rows) => close_rows(rows, end),
+        Some(rows) => close_rows(work, rows, end),
         // The answer to the first row may be lost.
         None => close_unknown(work, end),
     };
@@ -66,12 +66,13 @@ fn close(work: &Work, rows: Option<&Rows>, end: BadEnd) -> bool {
     closed.is_ok()
 }
 
-fn close_rows(rows: &Rows, end: BadEnd) -> Result<(), ReleaseError> {
+fn close_rows(work: &Work, rows: &Rows, end: BadEnd) -> Result<(), ReleaseError> {
     let open = rows.images.iter().filter(|row| !row.is_closed);
     for row in open {
         rows.api.image_ended(row.image.id, BadEnd::Cancelled)?;
     }
     rows.api.release_ended(rows.release, end)?;
+    rows.api.strays_ended(work.caller.fleet.id, work.started, BadEnd::Cancelled)?;
     match end {
         BadEnd::Cancelled => rows.api.release_taken_back(rows.release),
         BadEnd::Failed => Ok(()),
@@ -82,6 +83,6 @@ fn close_unknown(work: &Work, end: BadEnd) -> Result<(), ReleaseError> {
     if !work.service.journal.has(&work.commit) {
         return Ok(());
     }
-    let api = crate::release::rows::ReleaseRows::new(&work.caller.installation)?;
-    api.close_release(work.caller.fleet.id, &work.commit, end).map(drop)
+    let (api, fleet) = (work.api()?, work.caller.fleet.id);
+    api.close_release(fleet, &work.commit, Some(work.started), end).map(drop)
 }

@@ -17,6 +17,12 @@ pub(super) enum Failure {
     Project(#[from] ProjectError),
     #[error("the project cannot be read: {0}")]
     File(#[from] io::Error),
+    #[error("the builder has no room for another build: {0}; push again later")]
+    NoRoom(io::Error),
+    #[error("the builder cannot note that a release begins: {0}")]
+    NotNoted(io::Error),
+    #[error("the builder has a defect: see its log")]
+    Defect,
     #[error("{0}")]
     NotBuildable(String),
     #[error(transparent)]

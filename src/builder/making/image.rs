@@ -8,23 +8,27 @@ use super::context::channel;
 use super::copy::Copy;
 use super::failure::ImageFailure;
 use super::log::Log;
+use super::patience::patiently;
 use super::registry::{TAG, pushed, split};
 use super::upload_bar::UploadBar;
 use super::work::Work;
 use crate::api::Secret;
 use crate::builder::answer::{Tag, bytes};
 use crate::builder::engine::{
-    Architecture, BuildRequest, BuildSecret, Built, Engine, Line, Login, Place, Wanted,
+    Architecture, BuildRequest, Built, Engine, EngineError, Line, Login, Place, Wanted,
 };
-use crate::builder::settings::BuildKitUse;
 use crate::image::Transports;
 use crate::progress::{Progress, Stage};
 use crate::project::{BuildPlan, ProjectTar, RegistrySecrets, Service, Source, write_context};
 use crate::release::rows::ReleaseRows;
 
+/// How long a token of the registry is used: the API's last for four hours, and a push takes some of them.
+const FRESH: Duration = Duration::from_secs(30 * 60);
+
 /// What all images of a release are made with.
 pub(super) struct ImageMaker<'a> {
     pub(super) work: &'a Work,
+    pub(super) api: &'a ReleaseRows,
     pub(super) tar: &'a ProjectTar<'a>,
     pub(super) secrets: &'a RegistrySecrets,
     pub(super) architecture: Architecture,
@@ -88,12 +92,15 @@ impl ImageMaker<'_> {
         let buildkit = self.uses_buildkit(plan)?;
         let place = self.place(&service.name)?;
         let engine = place.engine();
-        let request =
-            self.request(plan, location, buildkit, self.token(location, &bases(plan, location))?)?;
-        let built = self.build_at(engine, service, plan, &request, log);
+        let token = self.token(location, &bases(plan, location))?;
+        let fetched = Instant::now();
+        let request = self.request(plan, location, buildkit, token.clone())?;
+        let built = self.build_anyhow(engine, service, plan, request, log);
         let pushed = built.and_then(|built| {
-            // A push may begin hours later.
-            let token = self.token(location, &[])?;
+            let token = match fetched.elapsed() < FRESH {
+                true => token,
+                false => self.token(location, &[])?,
+            };
             self.push(engine, number, location, &Login::Token(token.clone()))?;
             Ok((built, token))
         });
@@ -105,21 +112,6 @@ impl ImageMaker<'_> {
         drop(place);
         let transports = self.work.transports(location, &token, |_| ())?;
         Ok((self.pushed_digest(&transports, location)?, built.size))
-    }
-
-    fn uses_buildkit(&self, plan: &BuildPlan) -> Result<bool, ImageFailure> {
-        let settings = &self.work.service.settings;
-        let needs = plan.needs_buildkit.as_ref();
-        let why = needs.map(|needs| format!("line {} has {}", needs.line, needs.what));
-        let why = why.or_else(|| (!plan.secrets.is_empty()).then(|| "it has build secrets".into()));
-        match (settings.buildkit, why) {
-            (BuildKitUse::Always, _) | (BuildKitUse::WhereNeeded, Some(_)) => Ok(true),
-            (BuildKitUse::WhereNeeded | BuildKitUse::Never, None) => Ok(false),
-            (BuildKitUse::Never, Some(why)) => Err(ImageFailure::Refused(format!(
-                "{} needs BuildKit, which this builder is set not to use: {why}",
-                plan.dockerfile
-            ))),
-        }
     }
 
     fn place(&self, service: &str) -> Result<Place, ImageFailure> {
@@ -147,40 +139,27 @@ impl ImageMaker<'_> {
         Ok(place)
     }
 
-    fn request(
+    /// Builds, and once more without the cache if that was for other processors: to the classic builder a layer on nothing
+    /// is the same for all.
+    fn build_anyhow(
         &self,
+        engine: &Engine,
+        service: &Service,
         plan: &BuildPlan,
-        location: &str,
-        buildkit: bool,
-        token: Secret,
-    ) -> Result<BuildRequest, ImageFailure> {
-        let mut registries: std::collections::BTreeMap<String, Login> = self
-            .secrets
-            .iter()
-            .map(|(registry, login)| {
-                let (username, password) = (login.username.clone(), login.password.clone());
-                (registry.to_owned(), Login::Password { username, password })
-            })
-            .collect();
-        registries.entry(split(location).0.to_owned()).or_insert(Login::Token(token));
-        let secret = |secret: &crate::project::BuildSecret| BuildSecret {
-            id: secret.id.clone(),
-            content: secret.content(self.tar).to_vec(),
-        };
-        let mut request = BuildRequest::new(location, &plan.dockerfile, self.architecture);
-        request.by_platform = self.is_foreign();
-        request.arguments = plan.arguments.clone();
-        request.labels = plan.labels.clone();
-        request.no_cache = self.work.push.no_cache;
-        request.pull = self.work.push.no_cache;
-        request.target = plan.target.clone();
-        request.cache_from = plan.cache_from.clone();
-        request.extra_hosts = plan.extra_hosts.clone();
-        request.shm_size = plan.shm_size;
-        request.registries = registries;
-        request.buildkit = buildkit;
-        request.secrets = plan.secrets.iter().map(secret).collect();
-        Ok(request)
+        mut request: BuildRequest,
+        log: &mut Log,
+    ) -> Result<Built, ImageFailure> {
+        let built = self.build_at(engine, service, plan, &request, log);
+        let is_other =
+            matches!(&built, Err(ImageFailure::Engine(EngineError::WrongArchitecture { .. })));
+        if !is_other || !plan.bases.from_nothing || request.no_cache {
+            return built;
+        }
+        let text = "The engine's cache is for other processors: building again without it";
+        self.work.screen.line(Tag::Service(&service.name), text);
+        log.add(text);
+        request.no_cache = true;
+        self.build_at(engine, service, plan, &request, log)
     }
 
     fn build_at(
@@ -233,18 +212,11 @@ impl ImageMaker<'_> {
         Ok(digest.to_string())
     }
 
-    /// Whether base images have to be asked for by platform: an engine takes its own processors' otherwise.
-    fn is_foreign(&self) -> bool {
-        let is_native = matches!(self.architecture, Architecture::Amd64 | Architecture::Aarch64);
-        self.work.push.is_emulated || !is_native
-    }
-
     /// A token for the registry that permits to push there, and to pull from `others` and the last release.
     fn token(&self, location: &str, others: &[String]) -> Result<Secret, ImageFailure> {
-        let api = ReleaseRows::new(&self.work.caller.installation)?;
         let others: Vec<String> =
             others.iter().chain(self.last).map(|name| untagged(name)).collect();
-        Ok(api.pushing_token(location, &others)?)
+        patiently(self.work, || self.api.pushing_token(location, &others))
     }
 
     /// Waits for something, unless the build is to end.

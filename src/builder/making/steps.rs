@@ -1,7 +1,7 @@
 //! The order of everything.
 
 use std::fs::File;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tokio::sync::oneshot;
@@ -12,7 +12,8 @@ use super::deltas::make_deltas;
 use super::failure::{Failure, ImageFailure};
 use super::image::{ImageMaker, Made};
 use super::log::{Log, kept_dockerfile};
-use super::rows::Rows;
+use super::patience::patiently;
+use super::rows::{Rows, details, write_details};
 use super::upload_bar::UploadBar;
 use super::work::Work;
 use crate::builder::answer::{Row, Tag, table, time};
@@ -21,7 +22,7 @@ use crate::builder::engine::Architecture;
 use crate::project::{
     Circumstances, Project, ProjectLimits, ProjectTar, Service, Source, read_project,
 };
-use crate::release::rows::{BuiltImage, ReleaseRows};
+use crate::release::rows::BuiltImage;
 use crate::store::Mapping;
 
 /// What API rows call an image that the project does not build.
@@ -40,7 +41,7 @@ pub(super) fn run(
     let tar = ProjectTar::index(&map, &limits)?;
     let project = read_project(&tar, &circumstances(work))?;
     let architecture = architecture(work)?;
-    let api = ReleaseRows::new(&work.caller.installation)?;
+    let api = Arc::new(work.api()?);
     close_leftovers_of(&work.service, work.caller.fleet.id, &api);
     work.open_rows(api, &project, rows)?;
     let Some(rows) = rows else { return Ok(()) };
@@ -89,10 +90,13 @@ fn make_images(
     project: &Project,
     architecture: Architecture,
 ) -> Result<Vec<Row>, Failure> {
+    let api = Arc::clone(&rows.api);
+    let details = details(rows, &project.services);
     let last = last_locations(work, rows)?;
     let (stop, bar) = (work.ending.token.child_token(), UploadBar::new(work.screen.clone()));
     let maker = ImageMaker {
         work,
+        api: &api,
         tar,
         secrets: &project.registry_secrets,
         architecture,
@@ -100,9 +104,25 @@ fn make_images(
         stop: &stop,
         bar: &bar,
     };
-    let made = side_by_side(&maker, &project.services, rows, &stop);
+    let write = || {
+        let written = write_details(&api, &details, || stop.is_cancelled());
+        if written.is_err() {
+            stop.cancel();
+        }
+        written
+    };
+    let (written, made) = thread::scope(|scope| {
+        // Images need none of it: it is written while engines build.
+        let writing = thread::Builder::new().name("details".to_owned()).spawn_scoped(scope, write);
+        let early = writing.is_err().then(write);
+        let made = side_by_side(&maker, &project.services, rows, &stop);
+        let written = early.or_else(|| writing.ok()?.join().ok());
+        (written.unwrap_or(Err(Failure::Defect)), made)
+    });
     bar.clear();
     work.go_on()?;
+    // What stopped the images for it says nothing.
+    written?;
     made
 }
 
@@ -133,7 +153,7 @@ fn side_by_side(
             };
             let thread = thread::Builder::new().name("image".to_owned());
             if let Err(error) = thread.spawn_scoped(scope, body) {
-                failure = Some(Failure::File(error));
+                failure = Some(Failure::NoRoom(error));
                 stop.cancel();
                 break;
             }
@@ -194,7 +214,7 @@ fn note(rows: &mut Rows, service: &Service, result: Ended) -> Result<Row, Failur
 
 fn last_locations(work: &Work, rows: &Rows) -> Result<Vec<String>, Failure> {
     match work.caller.fleet.tracked {
-        Some(release) => Ok(rows.api.locations(release)?),
+        Some(release) => patiently(work, || rows.api.locations(release)),
         None => Ok(Vec::new()),
     }
 }
@@ -210,7 +230,8 @@ fn finish(work: &Work, rows: &Rows, images: &[Row]) -> Result<(), Failure> {
     work.go_on()?;
     let is_draft = work.push.is_draft;
     if !is_draft {
-        work.installation()?.let_go(release)?;
+        let installation = work.installation()?;
+        patiently::<_, Failure>(work, || installation.let_go(release))?;
         work.screen.line(Tag::Success, "Release is final");
     }
     work.screen.line(Tag::Success, "Release successfully created!");

@@ -34,14 +34,14 @@ pub(super) async fn admit(
 fn ask(installation: ReleaseSettings, name: &str) -> Result<Caller, Refusal> {
     let asked = || -> Result<_, ReleaseError> {
         let rows = ReleaseRows::new(&installation)?;
-        Ok((rows.user()?, rows.fleet(name)?))
+        Ok((rows.user()?, rows.fleet(name)?, rows.version()))
     };
-    let (user, fleet) = asked().map_err(|error| refused(&error))?;
+    let (user, fleet, version) = asked().map_err(|error| refused(&error))?;
     let none = || {
         let reason = format!("There is no fleet {} that you may build for", quote::quoted(name));
         Refusal::new(StatusCode::NOT_FOUND, reason)
     };
-    Ok(Caller { user, fleet: fleet.ok_or_else(none)?, installation })
+    Ok(Caller { user, fleet: fleet.ok_or_else(none)?, installation, version })
 }
 
 /// What becomes of somebody whom the API does not take, or who cannot be asked about.

@@ -90,13 +90,29 @@ impl ReleaseRows {
         self.api.change(&draft, &ended(BadEnd::Cancelled.status()))
     }
 
-    /// Closes the release of this commit, with its images, as far as they are open. Returns its ID, if it is there.
+    /// Closes images of a build that began then which are part of no release: the answer to their making was lost for good.
+    pub(crate) fn strays_ended(
+        &self,
+        fleet: u64,
+        started: SystemTime,
+        end: BadEnd,
+    ) -> Result<(), ReleaseError> {
+        let strays: Vec<Identified> = self.api.rows(&lookup::strays(fleet, started))?;
+        strays.iter().try_for_each(|image| self.image_ended(image.id, end))
+    }
+
+    /// Closes the release of this commit, with its images, as far as they are open. `started` is when its build began, as
+    /// far as that is known. Returns its ID, if it is there.
     pub(crate) fn close_release(
         &self,
         fleet: u64,
         commit: &str,
+        started: Option<SystemTime>,
         end: BadEnd,
     ) -> Result<Option<u64>, ReleaseError> {
+        if let Some(started) = started {
+            self.strays_ended(fleet, started, end)?;
+        }
         let found: Vec<Identified> = self.api.rows(&lookup::release(fleet, commit))?;
         let Some(release) = found.first() else { return Ok(None) };
         let images: Vec<Identified> = self.api.rows(&lookup::unfinished_images(release.id))?;

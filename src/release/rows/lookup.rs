@@ -50,3 +50,13 @@ pub(super) fn unfinished_images(release: u64) -> Query {
     let condition = format!("status eq 'running' and {part}");
     Query::of("image").select("id").filter(&condition)
 }
+
+/// The images of a fleet, of a build that began then, that are not there yet and part of no release.
+pub(super) fn strays(fleet: u64, started: SystemTime) -> Query {
+    let condition = format!(
+        "status eq 'running' and start_timestamp eq datetime'{}' \
+         and is_a_build_of__service/any(s:s/application eq {fleet}) and not(release_image/any(ri:1 eq 1))",
+        time(started)
+    );
+    Query::of("image").select("id").filter(&condition)
+}

@@ -57,7 +57,11 @@ pub(crate) enum BadEnd {
     Cancelled,
 }
 
-/// One user's way to write.
+/// A version of the API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ApiVersion(&'static str);
+
+/// One user's way to write. Several threads may write at the same time.
 #[derive(Debug)]
 pub(crate) struct ReleaseRows {
     api: Api,
@@ -67,6 +71,21 @@ impl ReleaseRows {
     /// Contacts nobody.
     pub(crate) fn new(settings: &ReleaseSettings) -> Result<Self, ReleaseError> {
         Ok(ReleaseRows { api: Api::new(settings)? })
+    }
+
+    /// The same user again, who was asked about just now: what the API said of version and token holds.
+    pub(crate) fn again(
+        settings: &ReleaseSettings,
+        version: ApiVersion,
+    ) -> Result<Self, ReleaseError> {
+        let rows = Self::new(settings)?;
+        rows.api.knows(version.0);
+        Ok(rows)
+    }
+
+    /// The version that the API speaks, as far as it is known.
+    pub(crate) fn version(&self) -> ApiVersion {
+        ApiVersion(self.api.version())
     }
 
     /// Where the images of a release are: registry and repository.

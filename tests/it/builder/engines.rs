@@ -126,9 +126,15 @@ fn an_image_for_other_processors_is_refused() {
     let docker = Docker::shared();
     let ended = wait(async {
         let place = place(&engines(&[&docker.address()])).await;
-        let mut request = request("other-processor");
-        request.architecture = Architecture::Armv7hf;
-        build(place.engine(), &request, context(BASE, &[])).await
+        build(place.engine(), &request("own-processor"), context(BASE, &[])).await.built();
+        let mut other = request("other-processor");
+        other.architecture = Architecture::Armv7hf;
+        build(
+            place.engine(),
+            &other,
+            context(&format!("FROM {}\n", request("own-processor").tag), &[]),
+        )
+        .await
     });
     match ended.error() {
         EngineError::WrongArchitecture { built, wanted } => {

@@ -1,9 +1,12 @@
 //! Projects that cannot be built: an outcome with the reason, and no row that says that it goes on.
 
-use super::engine_contexts::busybox;
-use super::projects::{data, services, steps};
+use super::engine_contexts::{busybox, native};
+use super::projects::{services, steps};
 use super::pushes::Push;
 use super::scene::Scene;
+use super::together::foreign;
+use crate::openbalena::WriteFault;
+use crate::registry_server::RegistryServer;
 
 #[test]
 fn a_step_that_fails_fails_its_image_and_cancels_the_others() {
@@ -31,7 +34,11 @@ fn an_image_for_other_processors_than_the_fleets_is_no_release() {
         false => ("raspberrypi4-64", "aarch64"),
     };
     scene.rows().set_device_type(scene.fleet, device, other);
-    let told = scene.failed(data(1, ""));
+    let registry = RegistryServer::open();
+    let (base, _) = foreign(&registry, "library/base:1", native().of_images());
+    let dockerfile = format!("FROM {base}\nCOPY a /a\n");
+    let push = Push::of(&[("Dockerfile", dockerfile.as_bytes()), ("a", b"a")]);
+    let told = scene.failed(push);
     assert!(told.contains("the fleet's devices are"), "{told}");
     scene.assert_ended(scene.release(), "failed");
 }
@@ -68,4 +75,16 @@ fn several_services_need_a_fleet_that_takes_them() {
     let told = scene.failed(services(&[("a", "RUN true"), ("b", "RUN true")]));
     assert!(told.contains("2 services"), "{told}");
     scene.pushed(Push::of(&[("Dockerfile", b"FROM scratch\nCOPY b /b\n"), ("b", busybox())]));
+}
+
+#[test]
+fn a_label_that_the_api_does_not_take_ends_what_engines_do() {
+    let scene = Scene::new();
+    scene.rows().fail_writes("POST /v7/image_label", 3, 1, WriteFault::Status(400));
+    let told = scene.failed(steps("RUN sleep 600"));
+    assert!(told.contains("400"), "{told}");
+    let release = scene.release();
+    scene.assert_ended(release, "failed");
+    assert_eq!(scene.image(release, "main")["status"], "cancelled");
+    scene.pushed(steps("RUN true"));
 }

@@ -4,6 +4,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::projects::{data, steps};
 use super::scene::{Scene, until};
+use crate::openbalena::WriteFault;
 
 /// How often a builder is killed where nobody says so with `REMORA_BUILDER_KILLS`.
 const KILLS: usize = 6;
@@ -11,7 +12,7 @@ const KILLS: usize = 6;
 const REQUESTS: u64 = 30;
 
 /// A number below `end`.
-fn any(end: u64) -> u64 {
+pub(super) fn any(end: u64) -> u64 {
     let mut bytes = [0; 8];
     SystemRandom::new().fill(&mut bytes).expect("random numbers");
     u64::from_le_bytes(bytes) % end
@@ -48,8 +49,27 @@ fn a_builder_that_is_killed_at_any_moment_leaves_no_open_row() {
             let images = scene.rows().image_statuses(release);
             assert_eq!(images.get("running"), None, "after {after} requests: {answer:?}");
         }
+        until("no image is left", || scene.rows().running_images(scene.fleet) == 0);
         scene.pushed(data(number as u64, "and again"));
     }
+}
+
+#[test]
+fn an_image_that_is_part_of_no_release_yet_is_closed_too() {
+    let mut scene = Scene::new();
+    let part = "POST /v7/image__is_part_of__release";
+    scene.rows().fail_writes(part, 0, 1, WriteFault::Gone);
+    let pending = scene.begin(data(1, ""));
+    let release = pending.release();
+    until("the write is tried again", || scene.builder.log().contains("written to again"));
+    scene.builder.kill();
+    assert_eq!(pending.answer().exit_code(), 1);
+    scene.rows().set_gone(false);
+    assert_eq!(scene.rows().running_images(scene.fleet), 1);
+    assert!(scene.rows().images_of(release).is_empty());
+    scene.start_again();
+    scene.ends(release, "failed");
+    until("no image is left", || scene.rows().running_images(scene.fleet) == 0);
 }
 
 #[test]

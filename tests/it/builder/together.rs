@@ -11,7 +11,11 @@ use crate::registry_server::RegistryServer;
 use crate::sample_image::{SampleImage, Style, noise, tar};
 
 /// Pushes an image for `architecture` into a registry of somebody else.
-fn foreign(registry: &RegistryServer, name: &str, architecture: &str) -> (String, Digest) {
+pub(super) fn foreign(
+    registry: &RegistryServer,
+    name: &str,
+    architecture: &str,
+) -> (String, Digest) {
     let layers = vec![tar("a", &noise(5, 30_000)), tar("b", b"some text")];
     let image = SampleImage::of_tars(Style::Oci, architecture, layers);
     let name = format!("{}/{name}", registry.address());

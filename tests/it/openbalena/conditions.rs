@@ -11,6 +11,8 @@ use super::tables::Table;
 /// Keeps to users what everybody may read.
 const OWN: &str = "is_directly_accessible_by__user/any(dau:1 eq 1)";
 const OF_RELEASE: &str = "release_image/any(ri:ri/is_part_of__release eq ";
+const OF_FLEET: &str = "is_a_build_of__service/any(s:s/application eq ";
+const OF_NO_RELEASE: &str = "not(release_image/any(ri:1 eq 1))";
 
 #[derive(Debug)]
 pub(super) enum Condition {
@@ -18,6 +20,8 @@ pub(super) enum Condition {
     Among { column: String, values: Vec<Value> },
     Own,
     OfRelease(u64),
+    OfFleet(u64),
+    OfNoRelease,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +72,14 @@ fn one(table: Table, text: &mut Text<'_>) -> Option<Condition> {
         text.word(")")?;
         return (table == Table::Images).then_some(Condition::OfRelease(release));
     }
+    if text.word(OF_FLEET).is_some() {
+        let fleet = text.number()?;
+        text.word(")")?;
+        return (table == Table::Images).then_some(Condition::OfFleet(fleet));
+    }
+    if text.word(OF_NO_RELEASE).is_some() {
+        return (table == Table::Images).then_some(Condition::OfNoRelease);
+    }
     let column = text.name().filter(|name| table.columns().contains(name))?.to_owned();
     if text.word(" in ").is_some() {
         let values = text.numbers()?.into_iter().map(Value::from).collect();
@@ -95,6 +107,11 @@ impl Condition {
                 .release_images
                 .iter()
                 .any(|one| one.release == *release && row["id"] == one.image),
+            Condition::OfFleet(fleet) => {
+                let image = row["id"].as_u64().map(|id| data.image(id));
+                image.is_some_and(|image| data.service(image.service).fleet == *fleet)
+            }
+            Condition::OfNoRelease => data.release_images.iter().all(|one| row["id"] != one.image),
         }
     }
 }

@@ -103,6 +103,14 @@ impl OpenBalena {
         counted(own.map(|release| release.status.clone()))
     }
 
+    /// How many images of a fleet's services are being built, parts of releases or not.
+    pub(crate) fn running_images(&self, fleet: u64) -> usize {
+        let data = &self.lock().data;
+        let of_fleet = |service: u64| data.service(service).fleet == fleet;
+        let images = data.images.iter();
+        images.filter(|image| image.status == "running" && of_fleet(image.service)).count()
+    }
+
     /// How many images of a release have which status.
     pub(crate) fn image_statuses(&self, release: u64) -> BTreeMap<String, usize> {
         let data = &self.lock().data;
