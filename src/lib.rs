@@ -69,6 +69,8 @@ mod dialect;
 #[cfg(any(feature = "cli", feature = "serving"))]
 #[doc(hidden)]
 pub mod end_signals;
+#[cfg(feature = "registry")]
+pub mod engine;
 mod error;
 #[cfg(feature = "registry")]
 pub mod fetch;

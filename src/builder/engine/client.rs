@@ -18,10 +18,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 
-use super::address::EngineAddress;
-use super::connection::{self, NoConnection};
 use super::error::EngineError;
 use super::lines::cleaned;
+use crate::engine::{EngineAddress, NoConnection, connect};
 
 /// The largest answer that is kept: lists of images are long.
 const MAX_ANSWER: usize = 32 << 20;
@@ -85,7 +84,7 @@ impl Client {
     pub(super) async fn send(&self, mut request: Request<Body>) -> Result<Answer, EngineError> {
         let host = HeaderValue::from_str(&self.address.authority());
         request.headers_mut().insert(header::HOST, host.map_err(|error| self.nonsense(&error))?);
-        let pipe = connection::connect(&self.address, self.tls.as_ref(), self.connect).await;
+        let pipe = connect(&self.address, self.tls.as_ref(), self.connect).await;
         let pipe = pipe.map_err(|error| self.not_connected(error))?;
         let shaken = http1::handshake(TokioIo::new(pipe)).await;
         let (mut sender, driver) = shaken.map_err(|error| self.broken(&error))?;
@@ -154,7 +153,9 @@ impl Client {
     fn not_connected(&self, error: NoConnection) -> EngineError {
         let engine = self.name();
         match error {
-            NoConnection::Unreachable(reason) => EngineError::Unreachable { engine, reason },
+            NoConnection::Unreachable(error) => {
+                EngineError::Unreachable { engine, reason: error.to_string() }
+            }
             NoConnection::Tls(reason) => EngineError::Tls { engine, reason },
         }
     }

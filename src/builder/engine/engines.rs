@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use super::address::EngineAddress;
 use super::architecture::{Architecture, Machine};
 use super::error::{Away, EngineError};
 use super::queue::Queue;
 use super::remote::Engine;
 use super::settings::{EngineSettings, Pruning};
+use crate::engine::EngineAddress;
 
 /// Fleets whose engine is remembered.
 const MAX_FLEETS: usize = 10_000;

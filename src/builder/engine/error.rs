@@ -1,10 +1,9 @@
 //! What can go wrong with engines.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::quote::quoted;
+use crate::engine::{AddressError, CertificatesError};
 use crate::{Cause, ErrorKind};
 
 /// An engine that can't be used now, and why.
@@ -21,13 +20,8 @@ pub struct Away {
 #[non_exhaustive]
 pub enum EngineError {
     /// A text names no engine.
-    #[error("the address of an engine {} {reason}", quoted(text))]
-    Address {
-        /// The text.
-        text: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// No engine is set.
     #[error("no engine is set: name one for amd64 or arm64")]
     NoEngines,
@@ -35,13 +29,8 @@ pub enum EngineError {
     #[error("{0}")]
     Setting(&'static str),
     /// A certificate or key can't be used.
-    #[error("cannot use the engines' certificates: {}: {reason}", path.display())]
-    Certificates {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        reason: String,
-    },
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
     /// No engine that could build can be reached.
     #[error("no engine can be reached: {}", told(.0))]
     AllAway(Vec<Away>),
@@ -153,10 +142,10 @@ impl EngineError {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
-            EngineError::Address { .. } | EngineError::NoEngines | EngineError::Setting(_) => {
+            EngineError::Address(_) | EngineError::NoEngines | EngineError::Setting(_) => {
                 Cause::Usage
             }
-            EngineError::Certificates { .. } => Cause::Credentials,
+            EngineError::Certificates(_) => Cause::Credentials,
             EngineError::AllAway(_)
             | EngineError::Unreachable { .. }
             | EngineError::Lost { .. } => Cause::Unreachable,

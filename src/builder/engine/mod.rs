@@ -5,11 +5,9 @@
 //!
 //! Not here: what is built (the project room), and what becomes of the image (the builder room).
 
-mod address;
 mod architecture;
 mod build;
 mod client;
-mod connection;
 mod engines;
 mod error;
 mod fit;
@@ -28,10 +26,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 mod trace;
-mod trust;
 mod words;
 
-pub use address::EngineAddress;
 pub use architecture::{Architecture, Machine, UnknownArchitecture};
 pub use build::Built;
 pub use engines::{Engines, Overview, Place, Wanted};
@@ -41,3 +37,5 @@ pub use push::{Progress, ProgressSink};
 pub use remote::Engine;
 pub use request::{BuildRequest, BuildSecret, Login};
 pub use settings::{EngineSettings, Pruning};
+
+pub use crate::engine::EngineAddress;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::address::EngineAddress;
 use super::build::{Builder, Built};
 use super::client::Client;
 use super::error::{Away, EngineError};
@@ -18,7 +17,7 @@ use super::prune::Prune;
 use super::push::{ProgressSink, Push};
 use super::request::{BuildRequest, Login};
 use super::settings::{EngineSettings, Pruning};
-use super::trust;
+use crate::engine::{EngineAddress, certificates_for};
 use crate::image::Digest;
 
 /// An engine somewhere.
@@ -38,7 +37,7 @@ impl Engine {
         Ok(Engine {
             client: Client {
                 address: address.clone(),
-                tls: trust::of(address, settings.certificates.as_deref())?,
+                tls: certificates_for(address, settings.certificates.as_deref())?,
                 connect: settings.connect,
                 silence: settings.silence,
             },

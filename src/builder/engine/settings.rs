@@ -1,9 +1,8 @@
 //! What whoever runs the builder says of its engines.
 
+use crate::engine::EngineAddress;
 use std::path::PathBuf;
 use std::time::Duration;
-
-use super::address::EngineAddress;
 
 /// Builds at once on one engine, unless set otherwise: what a small machine with other work does well.
 const PLACES: usize = 2;

@@ -74,7 +74,7 @@ impl Builder {
         let engines = &self.engines;
         let list = |text: &Option<String>| {
             let addresses = EngineAddress::list(text.as_deref().unwrap_or(""), engines.engine_tls);
-            addresses.map_err(|error| Failure::from(BuilderError::Engines(error)))
+            addresses.map_err(|error| Failure::from(BuilderError::Engines(error.into())))
         };
         let (amd64, arm64) = (list(&engines.engines_amd64)?, list(&engines.engines_arm64)?);
         if amd64.is_empty() && arm64.is_empty() {

@@ -27,7 +27,7 @@ const LEVELS: [&[&str]; 15] = [
         "tls",
     ],
     &["cause"],
-    &["measure", "memory", "output"],
+    &["engine", "measure", "memory", "output"],
     &["image", "delta", "rootfs"],
     &["librsync", "store"],
     &["pack"],
@@ -253,7 +253,7 @@ fn the_library_names_no_option_and_no_command() {
 #[test]
 fn async_code_and_http_are_at_the_edges_only() {
     for source in sources() {
-        let at_edge = ["api", "builder", "end_signals", "serving", "server", "cli"]
+        let at_edge = ["api", "builder", "end_signals", "engine", "serving", "server", "cli"]
             .contains(&source.room.as_str())
             || source.path.starts_with("image/registry");
         let is_async = source.text.contains("async ") && source.text.contains(".await");

@@ -1,10 +1,10 @@
 //! Addresses as installations have them.
 
-use super::super::address::EngineAddress;
 use super::super::architecture::{Architecture, Machine};
 use super::super::engines::Engines;
 use super::super::error::EngineError;
 use super::super::settings::EngineSettings;
+use crate::engine::EngineAddress;
 
 fn shown(text: &str, tls: bool) -> String {
     EngineAddress::parse(text, tls).expect("an address").to_string()

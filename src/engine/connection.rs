@@ -21,28 +21,29 @@ const KEEPALIVE_TRIES: u32 = 6;
 const UNANSWERED: u32 = 120_000;
 
 /// Bytes there and back.
-pub(super) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Pipe: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Pipe for T {}
 
 /// Why there is no connection.
 #[derive(Debug)]
-pub(super) enum NoConnection {
+pub(crate) enum NoConnection {
     /// Nobody answers.
-    Unreachable(String),
+    Unreachable(io::Error),
     /// There is no trust.
     Tls(String),
 }
 
 /// Connects to `address`.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     address: &EngineAddress,
     tls: Option<&Arc<ClientConfig>>,
     limit: Duration,
 ) -> Result<Box<dyn Pipe>, NoConnection> {
     let connected = tokio::time::timeout(limit, open(address, tls)).await;
     connected.unwrap_or_else(|_| {
-        Err(NoConnection::Unreachable(format!("no connection within {} s", limit.as_secs())))
+        let text = format!("no connection within {} s", limit.as_secs());
+        Err(NoConnection::Unreachable(io::Error::new(io::ErrorKind::TimedOut, text)))
     })
 }
 
@@ -50,7 +51,7 @@ async fn open(
     address: &EngineAddress,
     tls: Option<&Arc<ClientConfig>>,
 ) -> Result<Box<dyn Pipe>, NoConnection> {
-    let unreachable = |error: io::Error| NoConnection::Unreachable(error.to_string());
+    let unreachable = NoConnection::Unreachable;
     let (host, port) = match address {
         EngineAddress::Socket(path) => {
             return Ok(Box::new(UnixStream::connect(path).await.map_err(unreachable)?));

@@ -9,18 +9,27 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::address::EngineAddress;
-use super::error::EngineError;
 use crate::small_file::read_small_file;
 use crate::tls;
+
+/// A certificate or key that can't be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot use the engines' certificates: {}: {reason}", path.display())]
+pub struct CertificatesError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why not.
+    pub reason: String,
+}
 
 /// The largest file with certificates or a key that is read.
 const MAX_FILE: u64 = 1 << 20;
 
 /// The settings of TLS for an engine; `None` if the engine speaks none.
-pub(super) fn of(
+pub(crate) fn certificates_for(
     address: &EngineAddress,
     folder: Option<&Path>,
-) -> Result<Option<Arc<ClientConfig>>, EngineError> {
+) -> Result<Option<Arc<ClientConfig>>, CertificatesError> {
     let EngineAddress::Host { host, tls: true, .. } = address else { return Ok(None) };
     let config = match folder {
         Some(folder) => own_authority(&folder_of(folder, host))?,
@@ -37,7 +46,7 @@ fn folder_of(folder: &Path, host: &str) -> PathBuf {
 }
 
 /// Trusts the folder's authority alone: the system's authorities vouch for web sites, not for engines.
-fn own_authority(folder: &Path) -> Result<ClientConfig, EngineError> {
+fn own_authority(folder: &Path) -> Result<ClientConfig, CertificatesError> {
     let mut roots = RootCertStore::empty();
     let authority = folder.join("ca.pem");
     for certificate in certificates(&authority)? {
@@ -58,14 +67,14 @@ fn own_authority(folder: &Path) -> Result<ClientConfig, EngineError> {
     builder.with_client_auth_cert(chain, secret).map_err(|error| failed(&key, &error))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, EngineError> {
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificatesError> {
     tls::certificates(&read(path)?).ok_or_else(|| failed(path, &"holds no certificate"))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, EngineError> {
+fn read(path: &Path) -> Result<Vec<u8>, CertificatesError> {
     read_small_file(path, MAX_FILE).map_err(|error| failed(path, &error))
 }
 
-fn failed(path: &Path, reason: &dyn std::fmt::Display) -> EngineError {
-    EngineError::Certificates { path: path.to_owned(), reason: reason.to_string() }
+fn failed(path: &Path, reason: &dyn std::fmt::Display) -> CertificatesError {
+    CertificatesError { path: path.to_owned(), reason: reason.to_string() }
 }

@@ -1,9 +1,9 @@
-//! Where engines are, as `DOCKER_HOST_AMD64` and its like say it.
+//! Where engines are, as `DOCKER_HOST` and its like say it.
 
 use std::fmt;
 use std::path::PathBuf;
 
-use super::error::EngineError;
+use crate::quote::quoted;
 
 /// The port of an engine that speaks plain HTTP, and of one that speaks TLS (Docker's registration with IANA).
 const PLAIN_PORT: u16 = 2375;
@@ -11,6 +11,16 @@ const TLS_PORT: u16 = 2376;
 
 /// The longest path of a socket that the system takes.
 const MAX_SOCKET_PATH: usize = 107;
+
+/// A text that names no engine, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the address of an engine {} {reason}", quoted(text))]
+pub struct AddressError {
+    /// The text.
+    pub text: String,
+    /// The problem with it.
+    pub reason: &'static str,
+}
 
 /// Where an engine is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,7 +43,7 @@ impl EngineAddress {
     ///
     /// # Errors
     /// If an address is none.
-    pub fn list(text: &str, tls: bool) -> Result<Vec<Self>, EngineError> {
+    pub fn list(text: &str, tls: bool) -> Result<Vec<Self>, AddressError> {
         let addresses = text.split(',').map(str::trim).filter(|address| !address.is_empty());
         let mut found = Vec::new();
         for address in addresses {
@@ -49,8 +59,8 @@ impl EngineAddress {
     ///
     /// # Errors
     /// If `text` is none.
-    pub fn parse(text: &str, tls: bool) -> Result<Self, EngineError> {
-        let no = |reason| EngineError::Address { text: text.to_owned(), reason };
+    pub fn parse(text: &str, tls: bool) -> Result<Self, AddressError> {
+        let no = |reason| AddressError { text: text.to_owned(), reason };
         let Some((scheme, rest)) = text.split_once("://") else {
             return Err(no("does not begin with tcp://, https://, http:// or unix://"));
         };
@@ -69,7 +79,7 @@ impl EngineAddress {
     }
 
     /// Returns what the header `Host` says.
-    pub(super) fn authority(&self) -> String {
+    pub(crate) fn authority(&self) -> String {
         match self {
             EngineAddress::Host { host, port, .. } if host.contains(':') => {
                 format!("[{host}]:{port}")
