@@ -83,6 +83,29 @@ QUERIES = {
 REFERENCES = {
     "registry": f"{HOST}/app:1", "digest": f"{HOST}/app@{DIGEST}", "layout": "oci:folder:tag",
     "archive": "docker-archive:file.tar:app:1", "number": "oci-archive:file.tar:@1", "address": "[::1]:5000/app",
+    "engine": "docker-daemon:team/app:1", "engine-id": f"docker-daemon:{DIGEST}",
+}
+
+IDENTITIES = [
+    {"type": "matchExact"}, {"type": "matchRepoDigestOrExact"}, {"type": "matchRepository"},
+    {"type": "exactReference", "dockerReference": f"{HOST}/app:1"},
+    {"type": "exactRepository", "dockerRepository": f"{HOST}/app"},
+    {"type": "remapIdentity", "prefix": HOST, "signedPrefix": "docker.io/library"},
+]
+POLICIES = {
+    "signed": {
+        "default": [{"type": "reject"}],
+        "transports": {
+            "docker": {HOST: [{"type": "sigstoreSigned", "keyPath": "/k", "signedIdentity": it} for it in IDENTITIES]},
+            "oci": {"/srv/images": [{"type": "insecureAcceptAnything"}], "": [{"type": "reject"}]},
+        },
+    },
+    "keys": {"default": [
+        {"type": "sigstoreSigned", "keyData": "aGVsbG8="}, {"type": "sigstoreSigned", "keyDatas": ["aGVsbG8="]},
+        {"type": "sigstoreSigned", "keyPaths": ["/a", "/b"], "rekorPublicKeyPath": "/r"},
+        {"type": "sigstoreSigned", "fulcio": {"caPath": "/c"}, "rekorPublicKeyData": "aA=="},
+        {"type": "signedBy", "keyType": "GPGKeys", "keyPath": "/k"},
+    ]},
 }
 
 COMPOSE = """x-c: &c {restart: always}
@@ -192,6 +215,8 @@ def main():
     write("tree_to_batch", "two-layers", b"\0" + odd)
     for name, text in REFERENCES.items():
         write("reference", name, text.encode())
+    for name, policy in POLICIES.items():
+        write("policy", name, json.dumps(policy).encode())
     write("layout", "index", index)
     write("credentials", "stored", json.dumps({"auths": {HOST: {"auth": "dXNlcjpwYXNz"}}}).encode())
     write("credentials", "helper", json.dumps({"credHelpers": {HOST: "x"}, "credsStore": "y"}).encode())

@@ -58,6 +58,8 @@ pub enum Cause {
     DamagedBlob,
     /// The content is corrupt, refused, or not what it was said to be.
     Content,
+    /// A policy does not accept the image: no signature by the right key, or a rule against it.
+    Untrusted,
     /// The content takes more than the limits allow.
     TooLarge,
     /// The caller told the work to stop.
@@ -68,7 +70,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 26] = [
+    pub const ALL: [Cause; 27] = [
         Cause::Usage,
         Cause::Missing,
         Cause::MissingBlob,
@@ -92,6 +94,7 @@ impl Cause {
         Cause::DamagedLayer,
         Cause::DamagedBlob,
         Cause::Content,
+        Cause::Untrusted,
         Cause::TooLarge,
         Cause::Cancelled,
         Cause::Defect,
@@ -123,6 +126,7 @@ impl Cause {
             Cause::DamagedLayer => "layer_damaged",
             Cause::DamagedBlob => "blob_damaged",
             Cause::Content => "content",
+            Cause::Untrusted => "untrusted",
             Cause::TooLarge => "too_large",
             Cause::Cancelled => "cancelled",
             Cause::Defect => "defect",
@@ -133,7 +137,9 @@ impl Cause {
     pub fn kind(self) -> ErrorKind {
         match self {
             Cause::Usage => ErrorKind::Usage,
-            Cause::DamagedBlob | Cause::Content | Cause::TooLarge => ErrorKind::Content,
+            Cause::DamagedBlob | Cause::Content | Cause::Untrusted | Cause::TooLarge => {
+                ErrorKind::Content
+            }
             Cause::Cancelled => ErrorKind::Cancelled,
             Cause::Defect => ErrorKind::Internal,
             _ => ErrorKind::Environment,

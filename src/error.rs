@@ -60,6 +60,10 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::StoreError),
+    /// An image is not trusted, or nobody can tell.
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Trust(#[from] crate::trust::TrustError),
     /// A v2 delta could not be made or read.
     #[error(transparent)]
     V2(#[from] v2::V2Error),
@@ -88,6 +92,8 @@ impl Error {
             #[cfg(feature = "server")]
             Error::Server(error) => error.cause(),
             Error::Store(error) => error.cause(),
+            #[cfg(feature = "registry")]
+            Error::Trust(error) => error.cause(),
             Error::V2(error) => error.cause(),
             Error::V3(error) => error.cause(),
         }
@@ -116,6 +122,8 @@ impl Error {
             #[cfg(feature = "server")]
             Error::Server(error) => error.remedy(),
             Error::Store(error) => error.remedy(),
+            #[cfg(feature = "registry")]
+            Error::Trust(error) => error.remedy(),
             Error::V2(error) => error.remedy(),
             Error::V3(error) => error.remedy(),
         }
@@ -139,6 +147,8 @@ impl Error {
             #[cfg(feature = "server")]
             Error::Server(error) => error.hint(),
             Error::Store(error) => error.hint(),
+            #[cfg(feature = "registry")]
+            Error::Trust(error) => error.hint(),
             Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }

@@ -106,6 +106,8 @@ pub mod temporary;
 mod threads;
 #[cfg(any(feature = "api", feature = "registry"))]
 mod tls;
+#[cfg(feature = "registry")]
+pub mod trust;
 pub mod v2;
 pub mod v3;
 

@@ -49,6 +49,8 @@ mod server_life;
 mod session;
 mod store;
 mod table;
+#[allow(dead_code, reason = "of commands that fetch images to be used")]
+mod trust_arguments;
 mod units;
 mod usage;
 mod watched;

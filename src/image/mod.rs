@@ -11,6 +11,8 @@
 mod advice;
 mod archive_file;
 mod archive_output;
+#[cfg(feature = "registry")]
+mod artifact;
 mod blob_problem;
 mod blob_reader;
 mod blob_source;
@@ -53,6 +55,8 @@ mod transports;
 mod unpack_limits;
 mod zstd_frame;
 
+#[cfg(feature = "registry")]
+pub use artifact::Artifact;
 pub use blob_problem::BlobProblem;
 pub use compression::{Compression, decompress};
 pub use config::{ConfigError, ImageConfig, parse_config};

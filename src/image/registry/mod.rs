@@ -124,6 +124,16 @@ impl Registries {
         Ok((Arc::new(Repository { session }), top))
     }
 
+    /// What the reference names, and the place that has its blobs.
+    pub(super) fn manifest(
+        &self,
+        image: &RegistryReference,
+        progress: &dyn Progress,
+    ) -> Result<(Arc<dyn BlobSource>, ManifestDocument), ImageError> {
+        let (repository, top) = self.top(Access::Pull, image, progress)?;
+        Ok((repository, top))
+    }
+
     /// The digest of what the reference names; `None` if there is nothing.
     pub(super) fn find(&self, image: &RegistryReference) -> Result<Option<Digest>, ImageError> {
         let (session, wanted) = (self.session(image, Access::Pull), image.clone());

@@ -35,7 +35,7 @@ fn blame(cause: Cause) -> Blame {
         | Cause::Disk
         | Cause::Resources
         | Cause::DamagedLayer => Blame::Disk,
-        Cause::Usage | Cause::Content | Cause::TooLarge => Blame::Refused,
+        Cause::Usage | Cause::Content | Cause::Untrusted | Cause::TooLarge => Blame::Refused,
         Cause::Cancelled => Blame::Cancelled,
         Cause::Defect => Blame::Defect,
     }

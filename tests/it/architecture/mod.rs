@@ -29,7 +29,7 @@ const LEVELS: [&[&str]; 15] = [
     &["cause"],
     &["engine", "measure", "memory", "output"],
     &["image", "delta", "rootfs"],
-    &["librsync", "store"],
+    &["librsync", "store", "trust"],
     &["pack"],
     &["dialect"],
     &["v2", "v3"],

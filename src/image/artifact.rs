@@ -1,0 +1,79 @@
+//! What lies beside images in their repository and is none itself, such as their signatures: a manifest with small
+//! blobs.
+
+use std::sync::Arc;
+
+use super::blob_reader::read_small;
+use super::blob_source::BlobSource;
+use super::{
+    Descriptor, ImageError, ImageReference, Manifest, ManifestDocument, RegistryReference,
+};
+use super::{Transports, limits::MAX_MANIFEST_BYTES};
+use crate::progress::{Progress, Stoppable};
+
+/// A manifest, and the place that has its blobs.
+pub struct Artifact {
+    place: String,
+    source: Arc<dyn BlobSource>,
+    manifest: Manifest,
+}
+
+impl Artifact {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Reads a small blob, which must have the digest that its descriptor says.
+    ///
+    /// # Errors
+    /// If the registry does not give it, it is damaged or larger than manifests may be, or `progress` stops the
+    /// work.
+    pub fn read(&self, blob: &Descriptor, progress: &dyn Progress) -> Result<Vec<u8>, ImageError> {
+        if blob.size > MAX_MANIFEST_BYTES {
+            return Err(self.malformed(format!("its blob {} is too large to be read", blob.digest)));
+        }
+        read_small(Stoppable::new(self.source.open_blob(blob)?, progress), blob, &self.place)
+    }
+
+    fn malformed(&self, reason: String) -> ImageError {
+        ImageError::Malformed { reference: self.place.clone(), reason }
+    }
+}
+
+impl std::fmt::Debug for Artifact {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { place, manifest, source: _ } = self;
+        formatter
+            .debug_struct("Artifact")
+            .field("place", place)
+            .field("manifest", manifest)
+            .finish()
+    }
+}
+
+impl Transports {
+    /// Reads the manifest that the reference names, whatever it is a manifest of; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the registry does not answer, or refuses; if what it answers is no manifest; if `progress` stops the
+    /// work.
+    pub fn artifact(
+        &self,
+        place: &RegistryReference,
+        progress: &dyn Progress,
+    ) -> Result<Option<Artifact>, ImageError> {
+        let name = ImageReference::Registry(place.clone()).to_string();
+        match self.registries.manifest(place, progress) {
+            Ok((source, ManifestDocument::Image(manifest))) => {
+                Ok(Some(Artifact { place: name, source, manifest: *manifest }))
+            }
+            Ok((_, ManifestDocument::Index(_))) => {
+                let reason = "it is an index, and a manifest with blobs is wanted".to_owned();
+                Err(ImageError::Malformed { reference: name, reason })
+            }
+            Err(ImageError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
