@@ -1,21 +1,21 @@
 #!/usr/bin/env python3
 """Kills, write errors, power cuts and flipped bits, thousands of them, while Remora works.
 
-    benches/faults/run.py [--remora PROGRAM] [--rounds N] [--seed N] [--folder DIR]
+    benches/faults/run.py [--remora PROGRAM] [--rounds N] [--seed N] [--only ACTIONS] [--folder DIR]
 
 Each round begins an action (create a v3 or v2 delta, apply it, collect or verify the store, push to a
-registry on loopback) and has something happen to it at a random moment: SIGKILL, SIGTERM or SIGHUP
+registry on loopback, pull from there by a delta, take a name away) and has something happen to it at a random moment: SIGKILL, SIGTERM or SIGHUP
 after a random time; or the n-th call that writes fails, or all from the n-th on, or the process is
 killed in place of the n-th call, or the power fails there (shim.c, compiled by this script with cc); or
 a bit of a stored layer, a blob or a delta is flipped before. After each round it must be true that
 
   - the exit code is that of success, of the surroundings or of the content, and nobody panicked;
   - the output is what it was, or absent, or whole and the same as without a fault; after success whole;
-  - every layer in the store hashes to its name;
+  - every layer in the store hashes to its name, and no image has a name there without its layers;
   - the same action without a fault succeeds, and its output is right;
   - after `store gc` nothing half-done is in the store, and no temporary file beside the output.
 
-Needs cc; pushes need docker-registry and are left out, with a line that says so, where there is none.
+Needs cc; pushes and pulls need docker-registry and are left out, with a line that says so, where there is none.
 Prints each broken promise as it is found and the counts in the end; exits with 1 if one was broken.
 """
 
@@ -29,7 +29,9 @@ ERRNOS = {5: "EIO", 28: "ENOSPC"}
 # surroundings, the content, killed.
 IN_ORDER = {0, 3, 4, 129, 130, 143, 137, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP}
 FAULTS = ["signal"] * 4 + ["error"] * 4 + ["all"] * 2 + ["kill"] * 3 + ["power", "power-names", "flip"]
-ACTIONS = ["v3", "v3", "v2", "apply", "archive", "gc", "verify", "push"]
+ACTIONS = ["v3", "v3", "v2", "apply", "archive", "gc", "verify", "push", "pull", "pull", "rmi"]
+# Actions that take a registry.
+REMOTE = ["push", "pull", "rmi"]
 
 
 def sha256(path):
@@ -45,6 +47,8 @@ class Campaign:
     def __init__(self, options, folder):
         self.remora, self.folder = os.path.abspath(options.remora), folder
         self.random = random.Random(options.seed)
+        self.actions = options.only.split(",") if options.only else ACTIONS
+        self.flipped = False
         self.counts = collections.Counter()
         self.shim = os.path.join(folder, "shim.so")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.shim, os.path.join(HERE, "shim.c"), "-ldl", "-lpthread"], check=True)
@@ -59,7 +63,7 @@ class Campaign:
     def start_registry(self):
         program = shutil.which("docker-registry")
         if not program:
-            print("docker-registry is missing: no pushes (apt-get install docker-registry)")
+            print("docker-registry is missing: no pushes and pulls (apt-get install docker-registry)")
             return None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -85,8 +89,33 @@ class Campaign:
             "archive": ["apply", old, "oci:given:delta", "-o", "docker-archive:out/image.tar", "-q"],
             "gc": ["store", "gc", "--max-size", str(self.random.choice([0, 100_000, 400_000])), "-q"],
             "verify": ["store", "verify", "-q"],
-            "push": ["create", old, new, "-o", f"127.0.0.1:{getattr(self, 'port', 0)}/app:delta", "-q"],
+            "push": ["create", old, new, "-o", self.named("app:delta"), "-q"],
+            "base": ["pull", self.named("hosts:1.0"), "-q"],
+            "pull": ["pull", self.named("hosts:1.1"), "-q"],
+            "rmi": ["rmi", self.named("hosts:1.1"), "-q"],
         }[action]
+
+    def named(self, image):
+        return f"127.0.0.1:{getattr(self, 'port', 0)}/{image}"
+
+    def fill_registry(self):
+        """Both images and the delta between them, which refers to the second."""
+        for tag in ["1.0", "1.1"]:
+            given = ["create", "oci:images:1.0", "oci:images:1.1", "-o", self.named("hosts:delta"), "-q", "--manifest", "oci"]
+            pushed = ["pull", f"oci:images:{tag}", "--to", self.named(f"hosts:{tag}"), "-q"]
+            for command in [pushed] + [given] * (tag == "1.1"):
+                code, said = self.run([self.remora, *command])
+                if code != 0:
+                    raise SystemExit(f"the registry can't be filled: {said}")
+
+    def before(self, action):
+        """What a host has before it pulls, or before a name is taken away."""
+        if action in ("pull", "rmi"):
+            self.succeed("base")
+        if action == "rmi":
+            self.succeed("pull")
+        elif action == "pull" and self.random.random() < 0.7:
+            self.run(self.command("rmi"))
 
     def run(self, command, environment=None, kill=None):
         """Returns exit code and what was said. `kill`: a signal and the seconds until then."""
@@ -110,9 +139,12 @@ class Campaign:
         self.succeed("v3")
         os.rename(self.path("out"), self.path("given"))
         self.given = self.snapshot("given")
-        for action in ["v3", "v2", "apply", "archive", "gc", "verify"] + ["push"] * bool(self.registry):
+        if self.registry:
+            self.fill_registry()
+        for action in ["v3", "v2", "apply", "archive", "gc", "verify"] + REMOTE * bool(self.registry):
             self.clear_output()
             shutil.rmtree(self.path("store"), ignore_errors=True)
+            self.before(action)
             count = self.path("count")
             begun = time.monotonic()
             self.succeed(action, {"LD_PRELOAD": self.shim, "FAULT_PATH": self.folder, "FAULT_COUNT": count})
@@ -125,6 +157,8 @@ class Campaign:
         code, said = self.run(self.command(action), environment)
         if code == 4 and action == "verify":
             code, said = self.run(self.command(action), environment)
+        if code == 3 and action == "rmi" and "no image is kept" in said:
+            code = 0
         if code != 0:
             raise Broken(f"the next run fails with {code}: {said}")
 
@@ -144,6 +178,8 @@ class Campaign:
         """What is published; a layout's blobs are read. None if nothing is there."""
         if action in ("gc", "verify"):
             return None
+        if action in ("pull", "rmi"):
+            return self.kept("hosts:1.1")
         if action == "push":
             request = urllib.request.Request(f"http://127.0.0.1:{self.port}/v2/app/manifests/delta", headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"})
             try:
@@ -160,6 +196,18 @@ class Campaign:
             path = self.path("out", "delta" if action == "v2" else "image.tar")
             return sha256(path) if os.path.exists(path) else None
         return self.layout("out", "delta" if action == "v3" else "image")
+
+    def kept(self, name):
+        """The ID of the image that the store knows by the name; None if there is none."""
+        code, said = self.run([self.remora, "images", "--json"])
+        answer = json.loads(said)
+        if code or answer["troubles"]:
+            raise Broken(f"the images can't be listed: {said}")
+        for image in answer["images"]:
+            # A layer that was damaged is dropped, whatever needs it.
+            if not image["whole"] and not self.flipped:
+                raise Broken(f"{image['name']} has not all of its layers")
+        return next((image["id"] for image in answer["images"] if image["name"] == self.named(name)), None)
 
     def layout(self, name, tag):
         index = self.path(name, "index.json")
@@ -223,15 +271,18 @@ class Campaign:
         return mend
 
     def round(self):
-        action, fault = self.random.choice(ACTIONS), self.random.choice(FAULTS)
-        if action == "push" and not self.registry:
+        action, fault = self.random.choice(self.actions), self.random.choice(FAULTS)
+        self.flipped = False
+        if action in REMOTE and not self.registry:
             return
         if self.random.random() < 0.5:
             shutil.rmtree(self.path("store"), ignore_errors=True)
         if self.random.random() < 0.5:
             self.clear_output()
         if action == "push":
-            shutil.rmtree(self.path("registry", "docker"), ignore_errors=True)
+            shutil.rmtree(self.path("registry", "docker", "registry", "v2", "repositories", "app"), ignore_errors=True)
+        self.now = f"{action}, before"
+        self.before(action)
         before = self.output(action)
         mend, environment, kill = lambda: None, {}, None
         if fault == "signal":
@@ -239,7 +290,7 @@ class Campaign:
             kill = (chosen, self.random.random() * self.seconds[action])
             what = f"{chosen.name} after {kill[1]:.4f} s"
         elif fault == "flip":
-            mend, what = self.flip(action), "a flipped bit"
+            mend, what, self.flipped = self.flip(action), "a flipped bit", True
         else:
             at = self.random.randint(0 if fault.startswith("power") else 1, self.calls[action])
             errno = self.random.choice(list(ERRNOS))
@@ -259,6 +310,9 @@ class Campaign:
         self.check_output(action, before, must=True)
         self.run([self.remora, "store", "gc", "-q"])
         self.check_leftovers()
+        if self.flipped and action != "pull":
+            # A damaged layer was dropped, and nothing has fetched it again.
+            shutil.rmtree(self.path("store"), ignore_errors=True)
 
     def check_output(self, action, before, must):
         now, expected = self.output(action), self.expected[action]
@@ -272,8 +326,8 @@ class Campaign:
                 raise Broken(f"the stored layer {name} is wrong")
 
     def check_leftovers(self):
-        left = [os.path.join(name, file) for name in ("store/incoming", "store/scratch", "store", "out") if os.path.isdir(self.path(name)) for file in os.listdir(self.path(name))]
-        left = [name for name in left if name.startswith(("store/incoming/", "store/scratch/")) or "/.remora-" in name]
+        left = [os.path.join(name, file) for name in ("store/incoming", "store/scratch", "store/partial", "store", "out") if os.path.isdir(self.path(name)) for file in os.listdir(self.path(name))]
+        left = [name for name in left if name.startswith(("store/incoming/", "store/scratch/", "store/partial/")) or "/.remora-" in name]
         if left:
             raise Broken(f"left behind: {left}")
 
@@ -301,6 +355,7 @@ def main():
     parser.add_argument("--remora", default=os.path.join(ROOT, "target", "debug", "remora"))
     parser.add_argument("--rounds", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", help="actions, with commas between them, instead of all")
     parser.add_argument("--folder", help="where to work; a RAM disk is quickest")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:

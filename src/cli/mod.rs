@@ -54,6 +54,7 @@ mod trust_arguments;
 mod units;
 mod usage;
 mod watched;
+mod way_arguments;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -1,11 +1,9 @@
 //! `remora pull`: an image into the store, by the cheapest way, and on to whatever runs it.
 
 use std::fmt::{self, Display, Formatter};
-use std::path::PathBuf;
 
 use clap::Args;
-use remora::api::Client;
-use remora::fetch::{self, DeltaServer, LayerWay, Link, PullOptions, PullReport, Pulled, Way};
+use remora::fetch::{self, LayerWay, PullOptions, PullReport, Pulled, Way};
 use remora::image::{Destination, Digest, ImageReference, Transports};
 use serde::Serialize;
 
@@ -14,9 +12,10 @@ use super::failure::Failure;
 use super::image_name;
 use super::replace;
 use super::report;
-use super::secret::secret;
 use super::session::Session;
+use super::trust_arguments::TrustArguments;
 use super::units;
+use super::way_arguments::WayArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,33 +41,22 @@ pub(super) struct Pull {
     /// The image; or a delta from an image that is here
     #[arg(value_parser = image_name::input)]
     target: ImageReference,
-    /// An image that a delta may apply to, beside those that were pulled before; may be repeated
-    #[arg(long = "from", value_name = "BASE", value_parser = image_name::input)]
-    bases: Vec<ImageReference>,
     /// Write the image there too; may be repeated
     #[arg(long = "to", value_name = "REFERENCE", value_parser = image_name::output)]
     places: Vec<ImageReference>,
     /// The name that the image is kept by [default: TARGET]
     #[arg(long = "as", value_name = "NAME", value_parser = image_name::input)]
     name: Option<ImageReference>,
-    /// Take no delta: fetch the layers as they are
-    #[arg(long)]
-    no_delta: bool,
-    /// Ask this delta server first, as devices do
-    #[arg(long, value_name = "URL", conflicts_with = "no_delta")]
-    delta_server: Option<String>,
-    /// File with the token for the delta server that permits pulling both images
-    #[arg(long, value_name = "FILE", requires = "delta_server")]
-    delta_server_token_file: Option<PathBuf>,
-    /// The link, in bits a second, that ways are compared for
-    #[arg(long, value_parser = units::parse_rate, default_value = "100M", value_name = "RATE")]
-    link_rate: u64,
     /// Overwrite an archive even if it holds other images, or is none
     #[arg(long)]
     replace: bool,
     /// Say which way the image would come, and fetch nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    way: WayArguments,
+    #[command(flatten)]
+    trust: TrustArguments,
     #[command(flatten)]
     access: AccessArguments,
 }
@@ -95,29 +83,14 @@ impl Pull {
     }
 
     fn named(&self) -> Vec<&ImageReference> {
-        [&self.target].into_iter().chain(&self.bases).chain(&self.places).collect()
+        [&self.target].into_iter().chain(self.way.bases()).chain(&self.places).collect()
     }
 
     fn options(&self) -> Result<PullOptions, Failure> {
-        let mut options = PullOptions::default();
-        options.platform = self.access.platform()?;
-        options.bases = self.bases.clone();
-        options.plain = self.no_delta;
-        options.link = Link::of(self.link_rate as f64);
+        let mut options = self.way.options(&self.access)?;
+        options.policy = self.trust.policy()?;
         options.name = self.name.clone();
-        options.delta_server = self.delta_server()?;
         Ok(options)
-    }
-
-    fn delta_server(&self) -> Result<Option<DeltaServer>, Failure> {
-        let Some(url) = &self.delta_server else { return Ok(None) };
-        let token = secret(None, self.delta_server_token_file.as_deref())?;
-        let client = Client::new(url, None, self.access.ca_file())?;
-        let client = match token {
-            Some(token) => client.with_pull_token(token),
-            None => client,
-        };
-        Ok(Some(DeltaServer::new(client)))
     }
 
     /// Whether an image goes to stdout, which has room for one.
@@ -136,7 +109,7 @@ impl Pull {
 
     fn open_places(&self, transports: &Transports) -> Result<Vec<Destination>, Failure> {
         let open = |place: &ImageReference| {
-            for input in [&self.target].into_iter().chain(&self.bases) {
+            for input in [&self.target].into_iter().chain(self.way.bases()) {
                 access::refuse_input_as_output(place, [input, input])?;
             }
             place.path().map_or(Ok(()), |path| self.access.refuse_in_store(path))?;
@@ -189,6 +162,9 @@ impl Display for Answer {
         if let (Some(delta), Some(base)) = (&report.delta, &report.base) {
             writeln!(out, "delta:   {delta}")?;
             writeln!(out, "base:    {base}")?;
+        }
+        if let Some(trust) = &report.trust {
+            writeln!(out, "trust:   {trust}")?;
         }
         writeln!(out, "layers:  {}", describe(&report.layers))?;
         writeln!(out, "fetch:   {}", self.fetch())?;

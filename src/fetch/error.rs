@@ -3,6 +3,7 @@
 use crate::image::{ImageError, ImageId};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
+use crate::trust::TrustError;
 use crate::v3::V3Error;
 use crate::{Cause, ErrorKind, MemoryError, Remedy};
 
@@ -19,6 +20,9 @@ pub enum FetchError {
     /// A delta could not be applied.
     #[error(transparent)]
     Delta(Box<V3Error>),
+    /// The image may not be used, or that cannot be told.
+    #[error(transparent)]
+    Trust(Box<TrustError>),
     /// The system does not give the memory that the work takes.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -44,6 +48,12 @@ impl From<StoreError> for FetchError {
     }
 }
 
+impl From<TrustError> for FetchError {
+    fn from(error: TrustError) -> Self {
+        FetchError::Trust(Box::new(error))
+    }
+}
+
 impl From<V3Error> for FetchError {
     fn from(error: V3Error) -> Self {
         FetchError::Delta(Box::new(error))
@@ -63,6 +73,7 @@ impl FetchError {
             FetchError::Image(error) => error.cause(),
             FetchError::Store(error) => error.cause(),
             FetchError::Delta(error) => error.cause(),
+            FetchError::Trust(error) => error.cause(),
             FetchError::Memory(error) => error.cause(),
             FetchError::NoBase { .. } => Cause::Missing,
         }
@@ -79,6 +90,7 @@ impl FetchError {
             FetchError::Image(error) => error.remedy(),
             FetchError::Store(error) => error.remedy(),
             FetchError::Delta(error) => error.remedy(),
+            FetchError::Trust(error) => error.remedy(),
             FetchError::Memory(error) => error.remedy(),
             FetchError::NoBase { .. } => Some(Remedy::PullBase),
         }
@@ -90,6 +102,7 @@ impl FetchError {
             FetchError::Image(error) => error.hint(),
             FetchError::Store(error) => error.hint(),
             FetchError::Delta(error) => error.hint(),
+            FetchError::Trust(error) => error.hint(),
             FetchError::Memory(_) | FetchError::NoBase { .. } => None,
         }
     }

@@ -3,6 +3,7 @@
 use super::FetchError;
 use crate::image::{Image, ImageConfig, ImageId, ImageReference, Platform, Transports};
 use crate::progress::Progress;
+use crate::trust::Subject;
 use crate::v3::{LayerDeltas, V3Error, delta_images};
 
 /// The target as it was named.
@@ -40,6 +41,17 @@ impl Opened {
     /// The image's ID.
     pub(super) fn id(&self) -> ImageId {
         self.config().id()
+    }
+
+    /// What signatures are about: the image, or the delta that was named in its place. A delta holds the digest of the
+    /// image that it makes.
+    pub(super) fn subject(&self) -> Subject {
+        let opened = match self {
+            Opened::Image(image) => image,
+            Opened::Delta(delta) => delta.image(),
+        };
+        let manifest = opened.manifest().map_or(opened.id().0, |manifest| manifest.digest());
+        Subject { named: opened.named_digest().unwrap_or(manifest), manifest }
     }
 
     /// The image, if it was named itself.

@@ -7,6 +7,7 @@ use super::cost::Link;
 #[cfg(feature = "api")]
 use crate::api::Client;
 use crate::image::{ImageReference, Platform};
+use crate::trust::Policy;
 
 /// A server that is asked for deltas, as devices ask it.
 #[cfg(feature = "api")]
@@ -29,6 +30,9 @@ pub struct PullOptions {
     pub platform: Platform,
     /// Images that deltas may apply to, beside those that the store knows.
     pub bases: Vec<ImageReference>,
+    /// The rules that the target must meet; without any, nothing is claimed of who made it. Deltas need none: what they
+    /// make is compared with the target's digests.
+    pub policy: Option<Policy>,
     /// Take no delta.
     pub plain: bool,
     /// A server that is asked for deltas first.
@@ -45,6 +49,7 @@ impl Default for PullOptions {
         PullOptions {
             platform: Platform::host(),
             bases: Vec::new(),
+            policy: None,
             plain: false,
             #[cfg(feature = "api")]
             delta_server: None,

@@ -9,6 +9,7 @@ use super::options::PullOptions;
 use crate::image::{Image, ImageId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::Store;
+use crate::trust::Verdict;
 use crate::v3::LayerDeltas;
 
 /// The way to an image: the cheapest that was found.
@@ -16,6 +17,8 @@ use crate::v3::LayerDeltas;
 pub struct Plan {
     pub(super) reference: ImageReference,
     pub(super) opened: Opened,
+    /// What the policy says of the image, if there is one.
+    pub(super) verdict: Option<Verdict>,
     pub(super) delta: Option<ChosenDelta>,
     /// One for each layer, bottom first.
     pub(super) steps: Vec<Step>,
@@ -71,12 +74,18 @@ impl Plan {
     ) -> Result<Self, FetchError> {
         let platform = &options.platform;
         let opened = Opened::open(reference, transports, platform, progress)?;
+        let verdict = match &options.policy {
+            Some(policy) => {
+                Some(policy.verify(transports, reference, opened.subject(), progress)?)
+            }
+            None => None,
+        };
         let missing: Vec<bool> =
             opened.config().diff_ids().iter().map(|diff_id| !store.has_layer(diff_id)).collect();
         if !missing.contains(&true) {
             let steps = vec![Step::AtHand; missing.len()];
             let way = Way { steps, cost: Cost::default(), delta: None };
-            return Ok(assemble(reference, opened, way, options.link));
+            return Ok(assemble(reference, opened, verdict, way, options.link));
         }
         let bases = match options.plain {
             true => Vec::new(),
@@ -95,7 +104,7 @@ impl Plan {
             }
             Opened::Delta(delta) => by_named_delta(delta, &missing, bases)?,
         };
-        Ok(assemble(reference, opened, way, options.link))
+        Ok(assemble(reference, opened, verdict, way, options.link))
     }
 
     /// The image that is to be had in the end.
@@ -126,9 +135,15 @@ struct Way {
     delta: Option<ChosenDelta>,
 }
 
-fn assemble(reference: &ImageReference, opened: Opened, way: Way, link: Link) -> Plan {
+fn assemble(
+    reference: &ImageReference,
+    opened: Opened,
+    verdict: Option<Verdict>,
+    way: Way,
+    link: Link,
+) -> Plan {
     let Way { steps, cost, delta } = way;
-    Plan { reference: reference.clone(), opened, delta, steps, cost, link }
+    Plan { reference: reference.clone(), opened, verdict, delta, steps, cost, link }
 }
 
 /// The way that takes the least time, of these the one with the fewest bytes: plain layers, or one of the deltas

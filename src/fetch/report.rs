@@ -40,6 +40,8 @@ pub struct PullReport {
     pub id: ImageId,
     /// The digest of the manifest that the image has there; none if a delta was named.
     pub digest: Option<Digest>,
+    /// What the policy says of the image, in one line; none without a policy.
+    pub trust: Option<String>,
     /// The way.
     pub way: Way,
     /// The delta, if it came by one.
@@ -81,6 +83,7 @@ impl PullReport {
             reference: plan.reference.to_string(),
             id: plan.id(),
             digest: image.and_then(|image| Some(image.manifest()?.digest())),
+            trust: plan.verdict.as_ref().map(ToString::to_string),
             way,
             delta: deltas.map(|(deltas, _)| deltas.image().reference().to_string()),
             base: deltas.map(|(_, base)| base.image.reference().to_string()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::blob_reader::BlobReader;
 use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
-    Blob, BlobData, Descriptor, DiffId, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
+    Blob, BlobData, Descriptor, DiffId, Digest, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
     Platform,
 };
 
@@ -16,6 +16,8 @@ pub struct Image {
     pub(super) manifest: Option<Manifest>,
     pub(super) config: ImageConfig,
     pub(super) layers: Arc<dyn LayerSource>,
+    /// The digest of what the reference stands for, a manifest or an index that led here.
+    pub(super) named: Option<Digest>,
 }
 
 impl Image {
@@ -26,7 +28,8 @@ impl Image {
         config: ImageConfig,
         layers: Arc<dyn LayerSource>,
     ) -> Self {
-        Image { reference, manifest, config, layers }
+        let named = manifest.as_ref().map(Manifest::digest);
+        Image { reference, manifest, config, layers, named }
     }
 
     /// The reference it was opened by.
@@ -42,6 +45,12 @@ impl Image {
     /// The manifest; a docker archive has none.
     pub fn manifest(&self) -> Option<&Manifest> {
         self.manifest.as_ref()
+    }
+
+    /// The digest of what the reference stood for when it was opened: the manifest, or an index that led to it. `None` if
+    /// nothing there had one.
+    pub fn named_digest(&self) -> Option<Digest> {
+        self.named
     }
 
     /// The config.

@@ -65,6 +65,16 @@ pub struct Descriptor {
     pub platform: Option<Platform>,
 }
 
+impl ManifestDocument {
+    /// The digest of the document's bytes, where it has bytes of its own.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        match self {
+            ManifestDocument::Image(manifest) => Some(manifest.digest),
+            ManifestDocument::Index(index) => index.digest,
+        }
+    }
+}
+
 impl Descriptor {
     /// The annotation named `key`.
     pub fn annotation(&self, key: &str) -> Option<&str> {
@@ -133,6 +143,8 @@ impl Manifest {
 pub struct Index {
     /// The manifests in it.
     pub manifests: Vec<Descriptor>,
+    /// The digest of its bytes; none of an index that was put together from others.
+    pub digest: Option<Digest>,
 }
 
 /// Either of the documents that stand where a reference points.
@@ -208,7 +220,7 @@ pub fn parse_manifest(
     match media_type.as_str() {
         media_type::OCI_INDEX | media_type::DOCKER_LIST => {
             let manifests = document.manifests.ok_or(ManifestError::Shape)?;
-            Ok(ManifestDocument::Index(Index { manifests }))
+            Ok(ManifestDocument::Index(Index { manifests, digest: Some(Digest::of(bytes)) }))
         }
         media_type::OCI_MANIFEST | media_type::DOCKER_MANIFEST => {
             let manifest = image_manifest(bytes, media_type, document)?;

@@ -27,9 +27,11 @@ pub(super) fn open(
     platform: &Platform,
     progress: &dyn Progress,
 ) -> Result<Image, ImageError> {
+    let named = top.digest();
     let manifest = resolve(reference, source.as_ref(), top, platform, progress)?;
     let config = read_config(reference, source.as_ref(), &manifest, progress)?;
-    Ok(image_of(reference, source, manifest, config))
+    let image = image_of(reference, source, manifest, config);
+    Ok(Image { named: named.or(image.named), ..image })
 }
 
 /// The image of `manifest`, whose config has been read.
@@ -41,7 +43,7 @@ pub(super) fn image_of(
 ) -> Image {
     let (place, blobs) = (reference.to_string(), manifest.layers().to_vec());
     let layers = Arc::new(BlobLayers { source, place, blobs });
-    Image { reference: reference.clone(), manifest: Some(manifest), config, layers }
+    Image::known(reference.clone(), Some(manifest), config, layers)
 }
 
 fn resolve(

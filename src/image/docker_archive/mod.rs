@@ -57,7 +57,7 @@ fn open_entry(
     let config = entry.config(&mut contents, &archive.index).map_err(wrong)?;
     let extents = entry.layers(&archive.index).map_err(wrong)?;
     let layers = Arc::new(ArchivedLayers { archive, extents });
-    Ok(Image { reference: reference.clone(), manifest: None, config, layers })
+    Ok(Image::known(reference.clone(), None, config, layers))
 }
 
 fn read_error(reference: &str, error: DockerArchiveError) -> ImageError {

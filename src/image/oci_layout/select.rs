@@ -47,7 +47,7 @@ pub(super) fn one_image(
         [] => Err(ImageError::NotFound { reference: reference.to_string(), names }),
         [only] => read_manifest(reference, source, only, &Silent),
         many => match may_be_one.then(|| platforms(reference, many, source)).transpose()? {
-            Some(Some(manifests)) => Ok(ManifestDocument::Index(Index { manifests })),
+            Some(Some(manifests)) => Ok(ManifestDocument::Index(Index { manifests, digest: None })),
             _ => Err(ImageError::Ambiguous {
                 reference: reference.to_string(),
                 names: if names.is_empty() { digests(many) } else { names },
