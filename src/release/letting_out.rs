@@ -1,8 +1,9 @@
-//! What a builder does with a release whose images are there: its deltas, and letting it out.
+//! What a builder does with a release whose images are there: its deltas.
 
 use super::fleet_document::FleetUpdate;
 use super::options::PrepareOptions;
-use super::{Installation, ReleaseError, ReleaseSummary};
+use super::rows::ApiVersion;
+use super::{Installation, ReleaseError};
 
 impl Installation {
     /// Has the deltas made that lead to `target` from what devices without a pin run, and from `before`. `seen` is
@@ -23,8 +24,9 @@ impl Installation {
         })
     }
 
-    /// Makes a release final whose images are there: devices are told at once.
-    pub(crate) fn let_go(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
-        self.finalize_good(release)
+    /// Takes over what the API has said of version and token to whoever asked just now.
+    pub(crate) fn knowing(self, version: ApiVersion) -> Self {
+        self.api.knows(version.0);
+        self
     }
 }

@@ -43,6 +43,7 @@ mod data_folder;
 mod delta_server;
 mod document;
 mod error;
+mod finality;
 mod fleet;
 mod fleet_document;
 #[cfg(fuzzing)]

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::document::{ReleaseSummary, UpdateInfo, UpdateState};
-use super::model::Release;
 use super::options::{Finalize, PrepareOptions};
 use super::waiting::Waiting;
 use super::{Installation, ReleaseError, ReleaseName};
@@ -95,30 +94,10 @@ impl Installation {
     /// user. Somebody else may have been first. Returns the release as it is then, with another version.
     pub(super) fn finalize(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
         self.api.check_token()?;
-        let found = self.withheld(release)?;
-        match found.is_final {
-            true => Ok(found.summary()),
-            false => self.finalize_good(release),
+        let mut found = self.api.good_release(release)?;
+        if !found.is_final {
+            found = self.api.let_go(release)?;
         }
-    }
-
-    /// The same for a release that is known to be good.
-    pub(super) fn finalize_good(&self, release: u64) -> Result<ReleaseSummary, ReleaseError> {
-        self.api.finalize(release)?;
-        let found = self.withheld(release)?;
-        match found.is_final {
-            true => Ok(found.summary()),
-            false => Err(ReleaseError::NotFinal(release)),
-        }
-    }
-
-    /// A release that devices may run once it is final.
-    fn withheld(&self, release: u64) -> Result<Release, ReleaseError> {
-        match self.api.releases(&[release])?.into_iter().next() {
-            Some(found) if found.is_good() => Ok(found),
-            Some(_) => Err(ReleaseError::Withdrawn(release)),
-            // Whoever does not see it may not change it.
-            None => Err(ReleaseError::NotFinal(release)),
-        }
+        Ok(found.summary())
     }
 }

@@ -39,7 +39,11 @@ impl Fit<'_> {
     /// Whether the engine has a base image that is for other processors than the devices.
     async fn has_other_bases(&self, request: &BuildRequest) -> Result<bool, EngineError> {
         for base in &request.bases {
-            let there = image::inspect(self.client, self.version, base).await?;
+            let there = match image::inspect(self.client, self.version, base).await {
+                // The build says what is wrong with a name.
+                Err(EngineError::Answer { .. }) => None,
+                there => there?,
+            };
             let is_other = |there: image::Inspected| {
                 !there.architecture.is_empty()
                     && there.architecture != request.architecture.of_images()

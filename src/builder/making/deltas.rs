@@ -12,22 +12,8 @@ use crate::release::{
     FleetPair, FleetUpdate, Installation, PrepareOptions, ReleaseError, UpdateState,
 };
 
-/// The delta server of an installation without one: nobody is asked there.
-const NONE: &str = "http://127.0.0.1:9";
 /// How often is looked whether the build is to end.
 const LOOK: Duration = Duration::from_millis(100);
-
-impl Work {
-    /// The installation, as whoever pushes uses it.
-    pub(super) fn installation(&self) -> Result<Installation, ReleaseError> {
-        let settings = self.caller.installation.clone().changed(|settings| {
-            if settings.delta_server.is_empty() {
-                settings.delta_server = NONE.to_owned();
-            }
-        });
-        Installation::new(settings)
-    }
-}
 
 /// What a thread that has deltas made has to say.
 enum News {
@@ -81,7 +67,9 @@ fn prepare(work: &Work, release: u64, before: Option<u64>) -> Result<Receiver<Ne
         options.wait = true;
         options.timeout = Some(work.service.settings.deltas_within);
     });
-    let mut installation = work.installation().map_err(|error| error.to_string())?;
+    let (settings, version) = (work.caller.installation.clone(), work.caller.version);
+    let installation = Installation::new(settings).map_err(|error| error.to_string())?;
+    let mut installation = installation.knowing(version);
     let (sender, news) = mpsc::channel();
     let body = move || {
         let mut seen = |update: &FleetUpdate| drop(sender.send(News::Seen(update.clone())));

@@ -230,8 +230,7 @@ fn finish(work: &Work, rows: &Rows, images: &[Row]) -> Result<(), Failure> {
     work.go_on()?;
     let is_draft = work.push.is_draft;
     if !is_draft {
-        let installation = work.installation()?;
-        patiently::<_, Failure>(work, || installation.let_go(release))?;
+        patiently::<_, Failure>(work, || rows.api.release_is_final(release))?;
         work.screen.line(Tag::Success, "Release is final");
     }
     work.screen.line(Tag::Success, "Release successfully created!");

@@ -79,6 +79,11 @@ impl ReleaseRows {
         self.api.change(&running("release", release), &ended("success"))
     }
 
+    /// Makes a release final whose images are there: devices are told at once.
+    pub(crate) fn release_is_final(&self, release: u64) -> Result<(), ReleaseError> {
+        self.api.let_go(release).map(drop)
+    }
+
     /// Notes that a release will not come, unless it has ended otherwise.
     pub(crate) fn release_ended(&self, release: u64, end: BadEnd) -> Result<(), ReleaseError> {
         self.api.change(&running("release", release), &ended(end.status()))

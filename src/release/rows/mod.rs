@@ -59,7 +59,7 @@ pub(crate) enum BadEnd {
 
 /// A version of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ApiVersion(&'static str);
+pub(crate) struct ApiVersion(pub(super) &'static str);
 
 /// One user's way to write. Several threads may write at the same time.
 #[derive(Debug)]
