@@ -120,6 +120,7 @@ pub(super) fn in_form(form: Form, value: &Value, place: &Place) -> Result<Value,
         Form::Texts if value.is_array() => texts(value, true, place).map(list_value),
         Form::Texts => text(value, place).map(Value::String),
         Form::List => texts(value, false, place).map(list_value),
+        Form::ListOrOne => texts(value, true, place).map(list_value),
         Form::Pairs => full_pairs(value, place).map(|pairs| map_value(&pairs)),
     }
 }

@@ -32,11 +32,13 @@ pub(super) enum Form {
     Pairs,
     /// A list of texts.
     List,
+    /// A list of texts, or one text for a list of one.
+    ListOrOne,
     /// Anything.
     Any,
 }
 
-use Form::{Amount, Any, Bool, List, Number, Pairs, Text, Texts};
+use Form::{Amount, Any, Bool, List, ListOrOne, Number, Pairs, Text, Texts};
 use Rule::{Dropped, Keep, Own, Refused, Silent};
 
 const REMOVE: &str = "remove it";
@@ -89,9 +91,9 @@ pub(super) const SERVICE: &[(&str, Rule)] = &[
     ("develop", Refused(REMOVE)),
     ("device_cgroup_rules", Keep(List)),
     ("devices", Own),
-    ("dns", Keep(Texts)),
+    ("dns", Keep(ListOrOne)),
     ("dns_opt", Keep(List)),
-    ("dns_search", Keep(Texts)),
+    ("dns_search", Keep(ListOrOne)),
     ("domainname", Keep(Text)),
     ("entrypoint", Keep(Texts)),
     ("env_file", Own),

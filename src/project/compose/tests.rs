@@ -262,6 +262,7 @@ fn long_forms_become_short() {
         ("tmpfs: /t\nvolumes: [{type: tmpfs, target: /u}]", json!({"tmpfs": ["/t", "/u"]})),
         ("volumes: [{type: tmpfs, target: /u}]\ntmpfs: [/t]", json!({"tmpfs": ["/u", "/t"]})),
         ("extra_hosts: [a=1.2.3.4, 'b:::1']", json!({"extra_hosts": ["a:1.2.3.4", "b:::1"]})),
+        ("dns: 8.8.8.8\ndns_search: [a, b]", json!({"dns": ["8.8.8.8"], "dns_search": ["a", "b"]})),
         ("extra_hosts: {a: 1.2.3.4}", json!({"extra_hosts": ["a:1.2.3.4"]})),
         (
             "security_opt: ['no-new-privileges:true', 'apparmor:unconfined', seccomp=unconfined]",
