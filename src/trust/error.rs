@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::key::KeyProblem;
+use super::key_problem::KeyProblem;
 use crate::image::ImageError;
 use crate::quote::quoted;
 use crate::{Cause, ErrorKind, Remedy};
@@ -106,8 +106,8 @@ impl TrustError {
                 "if the image is to be used, add a rule for it to the policy"
             }
             TrustError::NotSigned { .. } => {
-                "have the image signed with the key, for instance with cosign sign --key, or check which key and \
-                 name the rule asks for"
+                "have the image signed with the key, for instance by cosign, or check which key and name the \
+                 rule asks for"
             }
             TrustError::File { .. } => return None,
         };

@@ -12,6 +12,7 @@ mod error;
 mod evidence;
 mod identity;
 mod key;
+mod key_problem;
 mod limits;
 mod named;
 mod object;
@@ -25,6 +26,6 @@ mod tests;
 mod verdict;
 
 pub use error::TrustError;
-pub use key::KeyProblem;
+pub use key_problem::KeyProblem;
 pub use policy::{Policy, Subject};
 pub use verdict::{Accepted, Verdict};

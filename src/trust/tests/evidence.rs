@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::super::evidence::Wanted;
 use super::super::identity::SignedIdentity;
-use super::super::key::{Key, KeyProblem, KeySource};
+use super::super::key::{Key, KeySource};
+use super::super::key_problem::KeyProblem;
 use super::super::named::Named;
 use super::super::signatures::Found;
 use crate::image::{Digest, RegistryReference};
