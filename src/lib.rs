@@ -45,7 +45,7 @@
 //!
 //! | feature | on by default | gives |
 //! |---|---|---|
-//! | `registry` | yes | images in registries |
+//! | `registry` | yes | images in registries and engines, and whether they are signed |
 //! | `api` | yes | a client of the delta server |
 //! | `release` | yes | releases of openBalena: what updates cost, and their deltas made ahead |
 //! | `server` | yes | the delta server |

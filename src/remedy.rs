@@ -79,6 +79,10 @@ pub enum Remedy {
     NameRelease,
     /// Mend what the server is told about tokens and their keys.
     TokenSettings,
+    /// Be allowed to talk to the engine: join the group that its socket is for.
+    JoinEngineGroup,
+    /// Start the engine, or say where it is.
+    StartEngine,
     /// Listen at another address.
     OtherListenAddress,
 }

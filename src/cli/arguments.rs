@@ -27,6 +27,7 @@ Images and deltas are named the same way everywhere:
   oci:DIR[:TAG]                     in an OCI image layout (oci:DIR@DIGEST works too)
   oci-archive:FILE[:TAG]            in an OCI image layout packed as a tar
   docker-archive:FILE[:NAME:TAG]    in a tar as 'docker save' writes it; - is stdin or stdout
+  docker-daemon:NAME:TAG            in a Docker Engine (docker-daemon:sha256:ID works too)
 
 Exit codes: 0 done, 1 a defect in Remora, 2 wrong usage, 3 the surroundings failed (network,
 registry, disk), 4 the content was refused (corrupt, wrong base), 130 interrupted.

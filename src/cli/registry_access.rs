@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{ArgAction, Args};
-use remora::image::{ArchiveFile, ImageReference, RegistryLogin, TransportSettings};
+use remora::image::{ArchiveFile, EnginePlace, ImageReference, RegistryLogin, TransportSettings};
 
 use super::failure::Failure;
 use super::password;
@@ -81,11 +81,23 @@ impl RegistryArguments {
         settings.cert_dir.clone_from(&self.cert_dir);
         settings.tls_verify = self.tls_verify;
         settings.silence = self.timeout.unwrap_or(settings.silence);
+        settings.engine = engine();
         if let Some(retries) = self.retries {
             settings.max_attempts = u32::from(retries) + 1;
         }
         settings
     }
+}
+
+/// Where the Docker Engine is, as the environment says for docker itself.
+fn engine() -> EnginePlace {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let host = set("DOCKER_HOST").map(|host| host.to_string_lossy().into_owned());
+    let tls = set("DOCKER_TLS_VERIFY").is_some();
+    let usual = || set("HOME").map(|home| PathBuf::from(home).join(".docker"));
+    let folder = || set("DOCKER_CERT_PATH").map(PathBuf::from).or_else(usual);
+    let certificates = tls.then(folder).flatten();
+    EnginePlace { host, tls, certificates }
 }
 
 impl CredentialArguments {

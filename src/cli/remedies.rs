@@ -134,6 +134,10 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::TokenSettings, _) => {
             "see --token-keys, --token-algorithm and --builder-token, or remora serve --help-all"
         }
+        (Remedy::JoinEngineGroup, _) => {
+            "the engine's socket is for root and the group docker: join that group (which is as good as root), or use sudo"
+        }
+        (Remedy::StartEngine, _) => "start the engine, or say with DOCKER_HOST where it is",
         (Remedy::OtherListenAddress, _) => {
             "choose another with --listen; ports below 1024 may take a privilege"
         }

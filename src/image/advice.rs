@@ -23,6 +23,8 @@ impl ImageError {
             ImageError::MissingPlatform { .. } => Some(Remedy::ChoosePlatform),
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.remedy(),
+            #[cfg(feature = "registry")]
+            ImageError::Engine(error) => error.remedy(),
             ImageError::IndexUnfinished { source, .. } => source.remedy(),
             _ => None,
         }

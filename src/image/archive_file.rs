@@ -44,10 +44,24 @@ impl Archive {
         reference: &str,
         spool: &Spool,
     ) -> Result<Self, ImageError> {
-        let mut file = match archive {
+        let file = match archive {
             ArchiveFile::Stdio => spool.copy(io::stdin(), None, reference)?,
             ArchiveFile::Path(path) => open_seekable(path, reference, spool)?,
         };
+        Self::of_file(file, reference)
+    }
+
+    /// Spools and indexes the archive that `source` gives.
+    #[cfg(feature = "registry")]
+    pub(super) fn of_stream(
+        source: impl Read + Send + 'static,
+        reference: &str,
+        spool: &Spool,
+    ) -> Result<Self, ImageError> {
+        Self::of_file(spool.copy(source, None, reference)?, reference)
+    }
+
+    fn of_file(mut file: File, reference: &str) -> Result<Self, ImageError> {
         let index = TarIndex::read(&mut file).map_err(|error| match error {
             TarIndexError::Io(source) => {
                 ImageError::Stream { doing: format!("read {reference}"), source }

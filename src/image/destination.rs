@@ -3,7 +3,8 @@
 
 use super::{
     Blob, Descriptor, Digest, ImageContents, ImageError, ImageReference, IndexContents, LayoutName,
-    PlatformImage, Transports, archive_output, docker_archive, oci_archive, oci_layout,
+    PlatformImage, Transports, archive_output, docker_archive, docker_daemon, oci_archive,
+    oci_layout,
 };
 use crate::output::Output;
 use crate::progress::Progress;
@@ -20,7 +21,7 @@ impl Transports {
     /// Writes an image so that it is there completely or not at all: blobs first, the manifest or
     /// index last, files under a temporary name until they are whole. Gives the manifest's digest.
     ///
-    /// A layout gets one image more or another of that name; an archive is replaced.
+    /// A layout or an engine gets one image more or another of that name; an archive is replaced.
     /// Reports to the stage [`Push`](crate::progress::Stage::Push).
     ///
     /// # Errors
@@ -51,6 +52,9 @@ impl Transports {
             ImageReference::DockerArchive { image, .. } => {
                 docker_archive::repo_tags(reference, image.as_ref())?;
             }
+            ImageReference::DockerDaemon(image) => {
+                docker_daemon::probe(reference, image, &self.engine)?;
+            }
             ImageReference::OciArchive { .. } => {}
         }
         let file = reference.archive().map(archive_output::open).transpose()?;
@@ -75,6 +79,11 @@ impl Transports {
             docker_archive::write(&reference, file, image.as_ref(), contents, progress)?;
             return Ok(Digest::of(&contents.manifest));
         }
+        if let ImageReference::DockerDaemon(image) = &reference {
+            contents.check_plain_layers()?;
+            docker_daemon::write(&reference, image, &self.engine, contents, progress)?;
+            return Ok(Digest::of(&contents.manifest));
+        }
         let manifest = contents.check_manifest()?;
         match &reference {
             ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
@@ -87,7 +96,7 @@ impl Transports {
             }
             #[cfg(not(feature = "registry"))]
             ImageReference::Registry(image) => return super::transports::no_registries(image),
-            ImageReference::DockerArchive { .. } => {}
+            ImageReference::DockerArchive { .. } | ImageReference::DockerDaemon(_) => {}
         }
         Ok(manifest.digest())
     }
@@ -106,7 +115,7 @@ impl Transports {
     ) -> Result<Digest, ImageError> {
         let Destination { reference, file } = destination;
         match &reference {
-            ImageReference::DockerArchive { .. } => {
+            ImageReference::DockerArchive { .. } | ImageReference::DockerDaemon(_) => {
                 let reason = "a docker archive holds no index of platforms".to_owned();
                 return Err(ImageError::Unsuitable { reference: reference.to_string(), reason });
             }
@@ -145,6 +154,8 @@ impl Transports {
                 let image = docker_archive::open_alone(reference, file, image.as_ref(), spool)?;
                 Ok(vec![image.into()])
             }
+            // What had the name stays in the engine without it.
+            ImageReference::DockerDaemon(_) => Ok(Vec::new()),
             #[cfg(not(feature = "registry"))]
             ImageReference::Registry(image) => super::transports::no_registries(image),
             #[cfg(feature = "registry")]

@@ -145,8 +145,8 @@ pub enum ImageError {
         /// The limit.
         excess: Excess,
     },
-    /// The image is in a registry, and this build of the library reaches none.
-    #[error("{reference} is in a registry, and this build of Remora reads no registries")]
+    /// The image is in a registry or an engine, and this build of the library reaches none.
+    #[error("{reference} is in a registry or an engine, and this build of Remora reads neither")]
     NoRegistries {
         /// The image.
         reference: String,
@@ -155,6 +155,10 @@ pub enum ImageError {
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Registry(#[from] super::RegistryError),
+    /// A Docker Engine did not give or take an image.
+    #[cfg(feature = "registry")]
+    #[error(transparent)]
+    Engine(#[from] super::DaemonError),
     /// Some of several images are in a registry, but not the index that leads to them.
     #[error(
         "{source}; no index {reference} was written, so that nothing leads by that name to what is there \
@@ -215,6 +219,8 @@ impl ImageError {
             }
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => error.cause(),
+            #[cfg(feature = "registry")]
+            ImageError::Engine(error) => error.cause(),
             ImageError::IndexUnfinished { source, .. } => source.cause(),
             ImageError::MissingPlatform { .. }
             | ImageError::OtherPlatform { .. }

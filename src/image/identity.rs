@@ -7,9 +7,10 @@ use crate::output::FileId;
 
 /// Whether an image that is written to `output` takes the place of the one that `input` names.
 pub fn overwrites(output: &ImageReference, input: &ImageReference) -> bool {
-    use ImageReference::{OciLayout, Registry};
+    use ImageReference::{DockerDaemon, OciLayout, Registry};
     match (output, input) {
         (Registry(output), Registry(input)) => same_tag(output, input),
+        (DockerDaemon(output), DockerDaemon(input)) => output == input,
         (OciLayout { dir: output, name: new }, OciLayout { dir: input, name: old }) => {
             let tag = new.as_ref().and_then(LayoutName::tag);
             let is_meant = match old {

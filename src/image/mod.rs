@@ -1,5 +1,5 @@
 //! The image room: what an image is (manifest, config, layers, identifiers) and the places it is
-//! read from and written to (registry, OCI layout, OCI archive, docker archive).
+//! read from and written to (registry, OCI layout, OCI archive, docker archive, engine).
 //!
 //! Door: [`ImageReference`] names an image, [`Transports::open`] gives an [`Image`] whose layers are
 //! streams of stored bytes, [`decompress`] makes plain tars of those, [`Transports::write`] puts an
@@ -22,6 +22,12 @@ mod contents;
 mod destination;
 mod digest;
 mod docker_archive;
+#[cfg(feature = "registry")]
+mod docker_daemon;
+#[cfg(not(feature = "registry"))]
+#[path = "no_engine.rs"]
+mod docker_daemon;
+mod engine_image;
 mod error;
 mod every_platform;
 mod identity;
@@ -64,6 +70,9 @@ pub use contents::{Blob, BlobData, ImageContents};
 pub use destination::Destination;
 pub use digest::{ChainId, DiffId, Digest, DigestError, ImageId};
 pub use docker_archive::DockerArchiveError;
+#[cfg(feature = "registry")]
+pub use docker_daemon::DaemonError;
+pub use engine_image::EngineImage;
 pub use error::ImageError;
 pub use every_platform::PlatformImage;
 pub use identity::{is_part_of, overwrites};
@@ -87,7 +96,7 @@ pub use repository_tokens::RepositoryTokens;
 pub(crate) use stored_layer::LayerSource;
 pub use stored_layer::StoredLayer;
 pub use tar_index::TarIndexError;
-pub use transport_settings::{RegistryLogin, TransportSettings};
+pub use transport_settings::{EnginePlace, RegistryLogin, TransportSettings};
 pub use transports::Transports;
 pub(crate) use unpack_limits::ImageBudget;
 pub use unpack_limits::{Excess, UnpackLimits};

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::Digest;
 use super::reference_error::ReferenceError;
 use super::registry_reference::RegistryReference;
+use super::{Digest, EngineImage};
 
 /// Where an image is, as skopeo and its relatives write it (containers-transports(5)).
 ///
@@ -15,6 +15,7 @@ use super::registry_reference::RegistryReference;
 /// | `oci:DIR[:TAG]`, `oci:DIR@DIGEST` | an OCI image layout |
 /// | `oci-archive:FILE[:TAG]`, `oci-archive:FILE@DIGEST` | a tar of an OCI image layout; `-` is stdin or stdout |
 /// | `docker-archive:FILE[:REFERENCE]` | what `docker save` writes; `-` is stdin or stdout |
+/// | `docker-daemon:NAME:TAG`, `docker-daemon:sha256:…` | an image of a Docker Engine, the second by its ID |
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ImageReference {
     /// A repository of a registry.
@@ -40,6 +41,8 @@ pub enum ImageReference {
         /// The image in it that is meant; needed if there are several.
         image: Option<ArchivedImage>,
     },
+    /// An image of a Docker Engine.
+    DockerDaemon(EngineImage),
 }
 
 /// The file of a `docker-archive:` or `oci-archive:` reference.
@@ -95,6 +98,9 @@ impl ImageReference {
             | ImageReference::OciArchive { name: Some(LayoutName::Digest(_)), .. } => {
                 Err(ReferenceError::DigestForOutput(text.to_owned()))
             }
+            ImageReference::DockerDaemon(EngineImage::Id(_)) => {
+                Err(ReferenceError::DigestForOutput(text.to_owned()))
+            }
             _ => Ok(reference),
         }
     }
@@ -104,11 +110,13 @@ impl ImageReference {
         match self {
             ImageReference::OciArchive { file, .. }
             | ImageReference::DockerArchive { file, .. } => Some(file),
-            ImageReference::Registry(_) | ImageReference::OciLayout { .. } => None,
+            ImageReference::Registry(_)
+            | ImageReference::OciLayout { .. }
+            | ImageReference::DockerDaemon(_) => None,
         }
     }
 
-    /// The file or folder that the image is in; none for a registry, standard input or output.
+    /// The file or folder that the image is in; none for a registry, an engine, standard input or output.
     pub fn path(&self) -> Option<&Path> {
         match (self, self.archive()) {
             (ImageReference::OciLayout { dir, .. }, _) => Some(dir),
@@ -117,9 +125,10 @@ impl ImageReference {
         }
     }
 
-    /// Whether what is written here must be plain tars: a docker archive holds no compressed layers.
+    /// Whether what is written here must be plain tars: a docker archive holds no compressed layers, and engines take
+    /// such archives.
     pub fn holds_plain_layers(&self) -> bool {
-        matches!(self, ImageReference::DockerArchive { .. })
+        matches!(self, ImageReference::DockerArchive { .. } | ImageReference::DockerDaemon(_))
     }
 }
 

@@ -43,8 +43,8 @@ impl ReferenceError {
             return Some("name the new image by a tag, for instance oci:DIR:TAG".to_owned());
         }
         if let ReferenceError::Transport(_) = self {
-            let hint = "docker://, oci:, oci-archive: and docker-archive: are; an engine's image comes \
-                        through a pipe, docker save NAME at one end and docker-archive:- at the other";
+            let hint = "docker://, oci:, oci-archive:, docker-archive: and docker-daemon: are; another engine's image \
+                        comes through a pipe, podman save NAME at one end and docker-archive:- at the other";
             return Some(hint.to_owned());
         }
         if let ReferenceError::Registry { text, .. } = self {
@@ -57,7 +57,7 @@ impl ReferenceError {
         }
         Some(
             "write host[:port]/repository[:tag][@digest], docker://…, oci:DIR[:TAG], \
-             oci-archive:FILE[:TAG] or docker-archive:FILE[:REFERENCE]"
+             oci-archive:FILE[:TAG], docker-archive:FILE[:REFERENCE] or docker-daemon:NAME:TAG"
                 .to_owned(),
         )
     }

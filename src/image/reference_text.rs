@@ -9,8 +9,8 @@ use super::reference_error::ReferenceError;
 
 /// Other tools' transports that Remora has none of. Without this list `dir:x` would be taken for the
 /// Docker Hub image `dir` with the tag `x`.
-const OTHER_TRANSPORTS: [&str; 7] =
-    ["containers-storage:", "dir:", "docker-daemon:", "ostree:", "sif:", "tarball:", "oci-dir:"];
+const OTHER_TRANSPORTS: [&str; 6] =
+    ["containers-storage:", "dir:", "ostree:", "sif:", "tarball:", "oci-dir:"];
 
 /// How digests begin, also those that are refused.
 const DIGESTS: [&str; 2] = ["sha256:", "sha512:"];
@@ -36,6 +36,9 @@ impl FromStr for ImageReference {
                 file: archive_file(file),
                 image: name.map(archived_image),
             });
+        }
+        if let Some(rest) = text.strip_prefix("docker-daemon:") {
+            return rest.parse().map(ImageReference::DockerDaemon);
         }
         if let Some(other) = OTHER_TRANSPORTS.iter().find(|other| text.starts_with(**other)) {
             return Err(ReferenceError::Transport((*other).to_owned()));
@@ -93,6 +96,9 @@ impl fmt::Display for ImageReference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (place, name) = match self {
             ImageReference::Registry(reference) => return reference.fmt(formatter),
+            ImageReference::DockerDaemon(image) => {
+                return write!(formatter, "docker-daemon:{image}");
+            }
             ImageReference::OciLayout { dir, name } => {
                 return write_in_layout(
                     formatter,
@@ -204,6 +210,27 @@ mod tests {
     }
 
     #[test]
+    fn images_of_an_engine_are_named_as_skopeo_names_them() {
+        let id = Digest::of(b"");
+        for (text, shown) in [
+            ("docker-daemon:app:1", "docker-daemon:app:1"),
+            ("docker-daemon:docker.io/library/app:1", "docker-daemon:app:1"),
+            ("docker-daemon:docker.io/team/app:1", "docker-daemon:team/app:1"),
+            ("docker-daemon:r.example:5000/app:1", "docker-daemon:r.example:5000/app:1"),
+            (&format!("docker-daemon:{id}"), &format!("docker-daemon:{id}")),
+            (&format!("docker-daemon:app@{id}"), &format!("docker-daemon:app@{id}")),
+        ] {
+            let reference: ImageReference = text.parse().expect(text);
+            assert_eq!(reference.to_string(), shown);
+            assert_eq!(shown.parse(), Ok(reference), "{text}");
+        }
+        let by_id = format!("docker-daemon:{id}");
+        assert!(by_id.parse::<ImageReference>().is_ok());
+        let error = ImageReference::for_output(&by_id).expect_err("nothing new");
+        assert!(error.to_string().contains("nothing new can be put there"), "{error}");
+    }
+
+    #[test]
     fn what_names_no_image_is_refused_with_the_reason() {
         for (text, reason) in [
             ("", "must have at least one component"),
@@ -215,7 +242,10 @@ mod tests {
             ),
             ("docker-archive::x", "has no path"),
             ("dir:app", "\"dir:\" is not supported"),
-            ("docker-daemon:app:1", "is not supported"),
+            ("docker-daemon:app", "is named with a tag, by a digest or by its ID"),
+            ("docker-daemon:", "must have at least one component"),
+            ("docker-daemon:sha256:00", "neither an ID nor a name"),
+            ("docker-daemon:App:1", "has a capital letter"),
             ("https://example.com/app", "it is a URL"),
             ("Registry.example/App", "has a capital letter"),
             ("teamOne/app:1", "has a capital letter"),

@@ -43,6 +43,20 @@ pub struct TransportSettings {
     pub spool_dir: PathBuf,
     /// How large those may be.
     pub limits: UnpackLimits,
+    /// Where the Docker Engine is.
+    pub engine: EnginePlace,
+}
+
+/// Where the Docker Engine is that images are read from and put into.
+#[derive(Debug, Clone, Default)]
+pub struct EnginePlace {
+    /// Its address, as `DOCKER_HOST` has it; that of the system's engine on this machine if there is none.
+    pub host: Option<String>,
+    /// Whether `tcp://` means TLS.
+    pub tls: bool,
+    /// A folder with `ca.pem`, whom alone to trust, and `cert.pem` and `key.pem` to show. Without one the system's
+    /// authorities are trusted.
+    pub certificates: Option<PathBuf>,
 }
 
 impl TransportSettings {
@@ -98,6 +112,7 @@ impl Default for TransportSettings {
             longest_pause: MAX_RETRY_AFTER,
             spool_dir: std::env::temp_dir(),
             limits: UnpackLimits::default(),
+            engine: EnginePlace::default(),
         }
     }
 }

@@ -6,8 +6,8 @@ use super::archive_file::Spool;
 #[cfg(feature = "registry")]
 use super::registry::Registries;
 use super::{
-    ArchiveFile, Image, ImageError, ImageReference, Platform, PlatformImage, RegistryReference,
-    TransportSettings, docker_archive, oci_archive, oci_layout,
+    ArchiveFile, EnginePlace, Image, ImageError, ImageReference, Platform, PlatformImage,
+    RegistryReference, TransportSettings, docker_archive, docker_daemon, oci_archive, oci_layout,
 };
 use crate::progress::{Progress, Silent};
 
@@ -17,6 +17,7 @@ use crate::progress::{Progress, Silent};
 #[derive(Debug)]
 pub struct Transports {
     pub(super) spool: Spool,
+    pub(super) engine: EnginePlace,
     #[cfg(feature = "registry")]
     pub(super) registries: Registries,
     stdin_taken: AtomicBool,
@@ -32,6 +33,7 @@ impl Transports {
             #[cfg(feature = "registry")]
             registries: Registries::new(&settings)?,
             spool: Spool { folder: settings.spool_dir, limits: settings.limits },
+            engine: settings.engine,
             stdin_taken: AtomicBool::new(false),
         })
     }
@@ -68,10 +70,7 @@ impl Transports {
                 self.registries.open(reference, image, platform, progress)
             }
             #[cfg(not(feature = "registry"))]
-            ImageReference::Registry(image) => {
-                let _ = progress;
-                no_registries(image)
-            }
+            ImageReference::Registry(image) => no_registries(image),
             ImageReference::OciLayout { dir, name } => {
                 oci_layout::open(reference, dir, name.as_ref(), platform)
             }
@@ -82,6 +81,9 @@ impl Transports {
             ImageReference::DockerArchive { file, image } => {
                 self.take_stdin(reference, file)?;
                 docker_archive::open(reference, file, image.as_ref(), spool)
+            }
+            ImageReference::DockerDaemon(image) => {
+                docker_daemon::open(reference, image, &self.engine, spool, progress)
             }
         }
     }
@@ -101,10 +103,7 @@ impl Transports {
             #[cfg(feature = "registry")]
             ImageReference::Registry(image) => self.registries.open_all(reference, image, progress),
             #[cfg(not(feature = "registry"))]
-            ImageReference::Registry(image) => {
-                let _ = progress;
-                no_registries(image)
-            }
+            ImageReference::Registry(image) => no_registries(image),
             ImageReference::OciLayout { dir, name } => {
                 oci_layout::open_all(reference, dir, name.as_ref())
             }
@@ -115,6 +114,10 @@ impl Transports {
             ImageReference::DockerArchive { file, image } => {
                 self.take_stdin(reference, file)?;
                 let image = docker_archive::open(reference, file, image.as_ref(), spool)?;
+                Ok(vec![image.into()])
+            }
+            ImageReference::DockerDaemon(image) => {
+                let image = docker_daemon::open(reference, image, &self.engine, spool, progress)?;
                 Ok(vec![image.into()])
             }
         }

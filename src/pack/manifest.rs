@@ -26,9 +26,9 @@ impl ManifestKind {
             ImageReference::OciLayout { .. } | ImageReference::OciArchive { .. } => {
                 ManifestKind::Oci
             }
-            ImageReference::Registry(_) | ImageReference::DockerArchive { .. } => {
-                ManifestKind::Docker
-            }
+            ImageReference::Registry(_)
+            | ImageReference::DockerArchive { .. }
+            | ImageReference::DockerDaemon(_) => ManifestKind::Docker,
         }
     }
 

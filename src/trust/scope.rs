@@ -4,7 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::named::Named;
-use crate::image::{ArchiveFile, Digest, ImageReference};
+use crate::image::{ArchiveFile, Digest, EngineImage, ImageReference};
 
 /// The transport of a reference, as policies name it.
 pub(super) fn transport(reference: &ImageReference) -> &'static str {
@@ -13,13 +13,15 @@ pub(super) fn transport(reference: &ImageReference) -> &'static str {
         ImageReference::OciLayout { .. } => "oci",
         ImageReference::OciArchive { .. } => "oci-archive",
         ImageReference::DockerArchive { .. } => "docker-archive",
+        ImageReference::DockerDaemon(_) => "docker-daemon",
     }
 }
 
 /// The name of an image that can have signatures for it.
 pub(super) fn named(reference: &ImageReference) -> Option<Named> {
     match reference {
-        ImageReference::Registry(image) => Some(Named::of(image)),
+        ImageReference::Registry(image)
+        | ImageReference::DockerDaemon(EngineImage::Named(image)) => Some(Named::of(image)),
         _ => None,
     }
 }
@@ -30,7 +32,10 @@ pub(super) fn scopes(reference: &ImageReference) -> Vec<String> {
         ImageReference::Registry(image) => of_name(&Named::of(image)),
         ImageReference::OciLayout { dir, .. } => of_path(dir),
         ImageReference::OciArchive { file: ArchiveFile::Path(file), .. } => of_path(file),
-        ImageReference::OciArchive { .. } | ImageReference::DockerArchive { .. } => Vec::new(),
+        ImageReference::DockerDaemon(EngineImage::Named(image)) => of_name(&Named::of(image)),
+        ImageReference::OciArchive { .. }
+        | ImageReference::DockerArchive { .. }
+        | ImageReference::DockerDaemon(EngineImage::Id(_)) => Vec::new(),
     }
 }
 

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 pub use index::DockerArchiveError;
 use index::{ArchiveIndex, LIST, ListedImage};
+#[cfg(feature = "registry")]
+pub(super) use write::fill;
 pub(super) use write::{repo_tags, write};
 
 use super::archive_file::{Archive, Spool};
@@ -44,8 +46,21 @@ fn open_entry(
     spool: &Spool,
     choose: impl FnOnce(&ArchiveIndex) -> Option<&ListedImage>,
 ) -> Result<Image, ImageError> {
+    open_chosen(reference, Archive::open(file, &reference.to_string(), spool)?, choose)
+}
+
+/// Opens the only image of an archive.
+#[cfg(feature = "registry")]
+pub(super) fn open_only(reference: &ImageReference, archive: Archive) -> Result<Image, ImageError> {
+    open_chosen(reference, archive, |index| index.find(None))
+}
+
+fn open_chosen(
+    reference: &ImageReference,
+    archive: Archive,
+    choose: impl FnOnce(&ArchiveIndex) -> Option<&ListedImage>,
+) -> Result<Image, ImageError> {
     let place = reference.to_string();
-    let archive = Archive::open(file, &place, spool)?;
     let wrong = |error| read_error(&place, error);
     let mut contents = archive.file.as_ref();
     let index = ArchiveIndex::read(&mut contents, &archive.index).map_err(wrong)?;

@@ -1,6 +1,7 @@
 //! Writing a docker archive.
 
 use std::collections::HashSet;
+use std::io::Write;
 
 use serde::Serialize;
 
@@ -31,35 +32,41 @@ pub(crate) fn write(
     contents: &ImageContents,
     progress: &dyn Progress,
 ) -> Result<(), ImageError> {
+    let names = repo_tags(reference, image)?;
+    write_archive(output, &contents.layers, |output| fill(names, contents, output, progress))
+}
+
+/// Writes the archive of the image, which gets these names, to `output`.
+pub(crate) fn fill(
+    names: Vec<String>,
+    contents: &ImageContents,
+    output: &mut dyn Write,
+    progress: &dyn Progress,
+) -> Result<(), CopyError> {
     let config = Blob::from_bytes(contents.config.clone());
     let config_name = format!("{}.json", config.digest.hex());
     let index = serde_json::to_vec(&[WrittenImage {
         config: config_name.clone(),
-        repo_tags: repo_tags(reference, image)?,
+        repo_tags: names,
         layers: contents.layers.iter().map(|layer| layer_name(layer.digest)).collect(),
     }]);
-    let index = index.map_err(|error| ImageError::contents(error.to_string()))?;
+    let defect = |error: serde_json::Error| ImageError::contents(error.to_string()).into();
+    let index = index.map_err(|error| CopyError::Read(defect(error)))?;
     progress.expect(Stage::Push, contents.layers.iter().map(|layer| layer.size).sum());
     let done = |bytes| progress.advance(Stage::Push, bytes);
-    write_archive(output, &contents.layers, |output| {
-        let mut tar = TarWriter::new(output);
-        let mut written = HashSet::new();
-        for layer in &contents.layers {
-            if written.insert(layer.digest) {
-                tar.add(
-                    &layer_name(layer.digest),
-                    layer.size,
-                    &mut layer.open().map_err(CopyError::Read)?,
-                    done,
-                )?;
-            } else {
-                done(layer.size);
-            }
+    let mut tar = TarWriter::new(output);
+    let mut written = HashSet::new();
+    for layer in &contents.layers {
+        if written.insert(layer.digest) {
+            let mut bytes = layer.open().map_err(CopyError::Read)?;
+            tar.add(&layer_name(layer.digest), layer.size, &mut bytes, done)?;
+        } else {
+            done(layer.size);
         }
-        tar.add(&config_name, config.size, &mut contents.config.as_slice(), |_| ())?;
-        tar.add("manifest.json", index.len() as u64, &mut index.as_slice(), |_| ())?;
-        tar.finish()
-    })
+    }
+    tar.add(&config_name, config.size, &mut contents.config.as_slice(), |_| ())?;
+    tar.add("manifest.json", index.len() as u64, &mut index.as_slice(), |_| ())?;
+    tar.finish()
 }
 
 fn layer_name(digest: Digest) -> String {

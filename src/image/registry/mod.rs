@@ -30,7 +30,7 @@ mod push;
 mod push_event;
 mod referrers;
 mod retry;
-mod runtime;
+pub(super) mod runtime;
 mod session;
 mod subject;
 mod token_answer;

@@ -57,7 +57,10 @@ where
 }
 
 /// The same, given up when `progress` says that the work is to stop.
-pub(super) fn run_watched<T, F>(progress: &dyn Progress, future: F) -> Result<T, ImageError>
+pub(in crate::image) fn run_watched<T, F>(
+    progress: &dyn Progress,
+    future: F,
+) -> Result<T, ImageError>
 where
     F: Future<Output = Result<T, ImageError>> + Send + 'static,
     T: Send + 'static,
@@ -81,7 +84,7 @@ fn gone() -> RegistryError {
 }
 
 /// Lets a future run on its own; it can be stopped with what is given back.
-pub(super) fn spawn(
+pub(in crate::image) fn spawn(
     future: impl Future<Output = ()> + Send + 'static,
 ) -> Result<AbortHandle, RegistryError> {
     Ok(runtime()?.spawn(future).abort_handle())
@@ -94,16 +97,16 @@ pub(super) fn start() -> Result<(), RegistryError> {
 }
 
 /// Where a task puts the bytes that a [`PieceReader`] gives out. Sending fails when the reader is gone.
-pub(super) type PieceSender = tokio::sync::mpsc::Sender<io::Result<Bytes>>;
+pub(in crate::image) type PieceSender = tokio::sync::mpsc::Sender<io::Result<Bytes>>;
 
 /// Bytes from a task, as a blocking reader. At most [`PIECES_IN_FLIGHT`] pieces wait in between.
-pub(super) struct PieceReader {
+pub(in crate::image) struct PieceReader {
     receiver: tokio::sync::mpsc::Receiver<io::Result<Bytes>>,
     piece: Bytes,
 }
 
 impl PieceReader {
-    pub(super) fn new() -> (PieceSender, Self) {
+    pub(in crate::image) fn new() -> (PieceSender, Self) {
         let (sender, receiver) = tokio::sync::mpsc::channel(PIECES_IN_FLIGHT);
         (sender, PieceReader { receiver, piece: Bytes::new() })
     }

@@ -126,6 +126,7 @@ fn the_narrowest_scope_has_the_rule() {
         ("oci", "/tmp"),
         ("oci-archive", ""),
         ("docker-archive", ""),
+        ("docker-daemon", "docker.io/library/app"),
     ];
     let mut transports = serde_json::json!({});
     for (transport, scope) in scopes {
@@ -149,6 +150,7 @@ fn the_narrowest_scope_has_the_rule() {
         ("oci:/tmp/no/such/layout:1", "/tmp"),
         ("oci-archive:-", "oci-archive"),
         ("docker-archive:/tmp/x:app:1", "docker-archive"),
+        ("docker-daemon:app:1", "docker.io/library/app"),
     ] {
         let image: ImageReference = reference.parse().expect(reference);
         assert_eq!(
@@ -157,7 +159,12 @@ fn the_narrowest_scope_has_the_rule() {
             "{reference}"
         );
     }
-    for reference in ["example.org/a:1", "docker.io/team/app:1", "oci:/var/x"] {
+    for reference in [
+        "example.org/a:1",
+        "docker.io/team/app:1",
+        "oci:/var/x",
+        &format!("docker-daemon:{digest}"),
+    ] {
         let image: ImageReference = reference.parse().expect(reference);
         assert_eq!(document.rule(&image).name, "the default of p", "{reference}");
     }

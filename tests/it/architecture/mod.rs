@@ -255,7 +255,9 @@ fn async_code_and_http_are_at_the_edges_only() {
     for source in sources() {
         let at_edge = ["api", "builder", "end_signals", "engine", "serving", "server", "cli"]
             .contains(&source.room.as_str())
-            || source.path.starts_with("image/registry");
+            || ["image/registry", "image/docker_daemon"]
+                .iter()
+                .any(|it| source.path.starts_with(it));
         let is_async = source.text.contains("async ") && source.text.contains(".await");
         let names_http = source.text.contains("use reqwest") || source.text.contains("use axum");
         assert!(at_edge || !(is_async || names_http), "{}", source.path.display());

@@ -22,7 +22,7 @@ const SAYS_NOTHING: [&str; 4] = [
 /// What was typed, and what the user meant. `OPEN`, `LOCKED`, `DISTANT`, `OWN-CA` and `NOBODY` stand for registries.
 const MISTAKES: &[(&str, &str)] = &[
     ("a command with a typing error", "craete oci:thermostat:1.0 oci:thermostat:1.1 -o oci:x"),
-    ("a command that others have", "pull OPEN/app:1"),
+    ("a command that others have", "push OPEN/app:1"),
     ("an option with a typing error", "create oci:thermostat:1.0 oci:thermostat:1.1 --ouput oci:x"),
     ("an option that others have", "inspect oci:delta --raw"),
     ("no output", "create oci:thermostat:1.0 oci:thermostat:1.1"),
@@ -43,7 +43,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("a shell that there is none of", "completions tcsh"),
     ("a file without a transport", "diff thermostat-1.0.tar oci:thermostat:1.1"),
     ("a folder without a transport", "diff thermostat oci:thermostat:1.1"),
-    ("an engine's image", "diff docker-daemon:app:1 oci:thermostat:1.1"),
+    ("podman's image", "diff containers-storage:app:1 oci:thermostat:1.1"),
     ("a URL for a reference", "diff https://OPEN/app:1 oci:thermostat:1.1"),
     ("a capital letter", "diff OPEN/App:1 oci:thermostat:1.1"),
     ("a layout that is not there", "diff oci:nowhere oci:thermostat:1.1"),
