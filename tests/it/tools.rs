@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 pub(crate) fn missing(program: &str, error: &std::io::Error) -> ! {
     let package = match program {
         "busybox" => "busybox-static",
+        "ctr" => "containerd",
         "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "go" => "golang-go",

@@ -14,7 +14,7 @@ use crate::authority::Authority;
 use crate::registry_server::{Identity, free_port};
 
 pub(crate) use podman::Podman;
-use process::Process;
+pub(crate) use process::Process;
 
 /// A running `dockerd`; it ends and its data goes when this is dropped.
 pub(crate) struct Docker {
@@ -123,6 +123,12 @@ impl Docker {
         let found: Vec<serde_json::Value> = self.get("/images/json");
         let tags = found.iter().filter_map(|image| image["RepoTags"].as_array());
         tags.flatten().map(|tag| tag.as_str().expect("text").to_owned()).collect()
+    }
+
+    /// The ID of the image of that name.
+    pub(crate) fn image_id(&self, name: &str) -> String {
+        let found: serde_json::Value = self.get(&format!("/images/{name}/json"));
+        found["Id"].as_str().expect("an ID").to_owned()
     }
 
     fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {

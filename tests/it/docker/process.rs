@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -15,14 +16,26 @@ const STOP_TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A running engine.
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     folder: PathBuf,
 }
 
 impl Process {
     /// Starts `command`, whose data is in `folder`, and waits until somebody listens at `port` and the log has `ready`.
-    pub(super) fn start(mut command: Command, folder: &Path, port: u16, ready: &str) -> Self {
+    pub(super) fn start(command: Command, folder: &Path, port: u16, ready: &str) -> Self {
+        Self::start_until(command, folder, || {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            log.contains(ready) && TcpStream::connect(("127.0.0.1", port)).is_ok()
+        })
+    }
+
+    /// The same for what listens at a socket.
+    pub(crate) fn start_at_socket(command: Command, folder: &Path, socket: &Path) -> Self {
+        Self::start_until(command, folder, || UnixStream::connect(socket).is_ok())
+    }
+
+    fn start_until(mut command: Command, folder: &Path, is_ready: impl Fn() -> bool) -> Self {
         let log = File::create(folder.join("log")).expect("a log");
         command.stdout(log.try_clone().expect("a log")).stderr(log);
         let program = command.get_program().to_string_lossy().into_owned();
@@ -33,8 +46,7 @@ impl Process {
             if is_over {
                 break;
             }
-            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-            if log.contains(ready) && TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            if is_ready() {
                 return process;
             }
             std::thread::sleep(PAUSE);
