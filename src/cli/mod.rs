@@ -49,7 +49,6 @@ mod server_life;
 mod session;
 mod store;
 mod table;
-#[allow(dead_code, reason = "of commands that fetch images to be used")]
 mod trust_arguments;
 mod units;
 mod usage;
