@@ -23,7 +23,10 @@ fuzz_target!(|input: &[u8]| {
     let Some((&blocks, rest)) = input.split_first() else { return };
     let (lower, upper) = rest.split_at(rest.len().min(usize::from(blocks) * BLOCK));
     let Ok(sparse) = SparseFiles::of_layers(&[lower, upper]) else { return };
-    if let Ok(tree) = Tree::from_layers(&[lower, upper], &sparse) {
-        walk(&tree, tree.root());
-    }
+    let Ok(apart) = SparseFiles::kept_apart(&[lower, upper]) else { return };
+    let trees = [&sparse, &apart].map(|sparse| Tree::from_layers(&[lower, upper], sparse));
+    let [Ok(tree), Ok(apart)] = trees else { return };
+    walk(&tree, tree.root());
+    assert_eq!(tree.inode_count(), apart.inode_count());
+    assert_eq!(tree.follow(b"etc/passwd"), apart.follow(b"etc/passwd"));
 });

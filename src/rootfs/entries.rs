@@ -1,6 +1,7 @@
 //! The entries of one layer, as far as a tree has room for them.
 
 use super::error::{Problem, RootfsError, shown};
+use super::extras::Extras;
 use super::sparse_files::SparseFiles;
 use super::tree::{Attributes, Device};
 use crate::tar::{self, EntryType, TarProblem};
@@ -19,8 +20,8 @@ pub(super) struct LayerEntry<'a> {
     pub(super) attributes: Attributes,
     /// Overlay's own mark: what lies below this directory is hidden.
     pub(super) opaque: bool,
-    /// Whether the entry has other extended attributes.
-    pub(super) xattrs: bool,
+    /// Other extended attributes, and the holes of a file that is kept as it is stored.
+    pub(super) extras: Extras<'a>,
 }
 
 /// What kind of entry it is.
@@ -56,11 +57,12 @@ fn convert<'a>(
 ) -> Result<LayerEntry<'a>, Problem> {
     let path = entry.name.parts();
     let body = match entry.entry_type {
-        EntryType::Regular if entry.sparse.is_some() => {
-            Body::File(sparse.content(layer, entry.start))
-        }
         EntryType::Regular => {
-            Body::File(&tar[entry.content.start as usize..entry.content.end as usize])
+            let stored = &tar[entry.content.start as usize..entry.content.end as usize];
+            Body::File(match entry.sparse {
+                Some(_) => sparse.content(layer, entry.start).unwrap_or(stored),
+                None => stored,
+            })
         }
         EntryType::HardLink => Body::HardLink(entry.link_name),
         EntryType::Symlink => Body::Symlink(entry.link_name),
@@ -73,8 +75,9 @@ fn convert<'a>(
     };
     let attributes = attributes(&entry)?;
     let opaque = entry.xattrs().contains(&OPAQUE);
-    let xattrs = entry.xattrs().iter().any(|&(name, _)| name != OPAQUE.0);
-    Ok(LayerEntry { offset: entry.start, path, body, attributes, opaque, xattrs })
+    let xattrs = entry.xattrs().iter().copied().filter(|&(name, _)| name != OPAQUE.0).collect();
+    let extras = Extras::new(xattrs, sparse.holes(layer, entry.start));
+    Ok(LayerEntry { offset: entry.start, path, body, attributes, opaque, extras })
 }
 
 fn unknown(path: [&[u8]; 2], flag: u8) -> Problem {

@@ -81,6 +81,12 @@ pub enum Problem {
     /// More entries than a tree may have.
     #[error("the image has more than {0} entries")]
     TooManyEntries(usize),
+    /// More extended attributes than a tree may have.
+    #[error("the image has more than {0} extended attributes")]
+    TooManyXattrs(usize),
+    /// Names lead through symbolic links so often that following them would take long.
+    #[error("the names of the image take more than {0} steps through symbolic links")]
+    TooManySteps(usize),
     /// The system gives no memory for so many entries.
     #[error("the system gives no memory for {0} entries")]
     OutOfMemory(usize),
@@ -94,7 +100,10 @@ impl RootfsError {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self.problem {
-            Problem::SparseTooLarge { .. } | Problem::TooManyEntries(_) => Cause::TooLarge,
+            Problem::SparseTooLarge { .. }
+            | Problem::TooManyEntries(_)
+            | Problem::TooManyXattrs(_)
+            | Problem::TooManySteps(_) => Cause::TooLarge,
             Problem::OutOfMemory(_) => Cause::Resources,
             _ => Cause::Content,
         }

@@ -1,7 +1,7 @@
 //! The rootfs room: the tree that a stack of layer tars adds up to.
 //!
 //! Bytes in, tree out: names, types, owners, times, hard links, and where in the tars each file's
-//! content lies. Whiteouts, replaced entries and implied parents are resolved here, and here names
+//! content lies, extended attributes and holes. Whiteouts, replaced entries and implied parents are resolved here, and here names
 //! are made safe. Nothing in this room touches a file system, and no content is copied but
 //! that of sparse files, which no layer has in one piece.
 //!
@@ -10,6 +10,8 @@
 
 mod entries;
 mod error;
+mod extras;
+mod follow;
 mod path;
 mod sparse_files;
 mod stack;
@@ -18,7 +20,8 @@ mod tests;
 mod tree;
 
 pub use error::{Problem, RootfsError};
+pub use extras::Xattr;
 pub use sparse_files::{MAX_SPARSE_BYTES, SparseFiles};
 pub use tree::{Attributes, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
 
-pub use crate::tar::Mtime;
+pub use crate::tar::{Mtime, SparseMap, Stretch};

@@ -2,6 +2,8 @@
 
 use super::error::{Problem, shown};
 
+/// More entries than any image has; keeps a hostile stack from taking all memory.
+pub(super) const MAX_ENTRIES: usize = 2_000_000;
 /// Longer paths no system call takes (`PATH_MAX` without its NUL), nor does a file list of rsync.
 pub(super) const MAX_PATH: usize = 4095;
 /// Longer names Linux's file systems refuse (`NAME_MAX`).

@@ -1,22 +1,39 @@
-//! Sparse files of a stack, laid out: a layer's tar has them without their holes, so their content is
-//! in no one piece of the tar.
+//! Sparse files of a stack: a layer's tar has them without their holes, so their content is in no one
+//! piece of the tar. They are laid out, or data and holes are kept apart.
 
 use std::collections::HashMap;
 
 use super::error::{Problem, RootfsError, shown};
-use crate::tar::{self, Entries, SparseMap};
+use super::path::MAX_ENTRIES;
+use crate::tar::{self, Entries, MAX_SPARSE_PIECES, SparseMap, TarProblem};
 
 /// How many bytes all sparse files of a stack may have together with their holes. The files are
 /// laid out in memory; holes take none until somebody writes there, which nobody does.
 pub const MAX_SPARSE_BYTES: u64 = 1 << 30;
 
-/// The contents of all sparse files of a stack of layers.
+/// How many pieces of data all sparse files of a stack may have together if they are kept apart. Each
+/// takes 16 bytes of memory.
+const MAX_PIECES: usize = MAX_SPARSE_PIECES;
+
+/// What is kept of a sparse file.
+type Keep = fn(&mut SparseFiles, &[u8], &tar::Entry<'_>, &SparseMap) -> Result<SparseFile, Problem>;
+
+/// All sparse files of a stack of layers.
 #[derive(Debug, Default)]
 pub struct SparseFiles {
     /// By number of the layer, from 1, and byte offset of the entry in it.
-    contents: HashMap<(usize, u64), Vec<u8>>,
+    files: HashMap<(usize, u64), SparseFile>,
     bytes: u64,
+    pieces: usize,
     entries: usize,
+}
+
+#[derive(Debug)]
+enum SparseFile {
+    /// The whole file, holes as zeros.
+    LaidOut(Vec<u8>),
+    /// Where the holes are; the data stays in the layer.
+    Apart(SparseMap),
 }
 
 impl SparseFiles {
@@ -25,14 +42,27 @@ impl SparseFiles {
     /// # Errors
     /// If a layer is damaged, or its sparse files are larger than [`MAX_SPARSE_BYTES`].
     pub fn of_layers(layers: &[&[u8]]) -> Result<Self, RootfsError> {
+        SparseFiles::collect(layers, SparseFiles::lay_out)
+    }
+
+    /// Keeps data and holes of the sparse files of `layers` apart, for whoever makes files with holes of
+    /// them. A tree's files then have the stored data as their content, and
+    /// [`holes`](super::Inode::holes).
+    ///
+    /// # Errors
+    /// If a layer is damaged, or its sparse files have too many pieces.
+    pub fn kept_apart(layers: &[&[u8]]) -> Result<Self, RootfsError> {
+        SparseFiles::collect(layers, |files, _, _, map| files.keep_apart(map))
+    }
+
+    fn collect(layers: &[&[u8]], keep: Keep) -> Result<Self, RootfsError> {
         let mut files = SparseFiles::default();
         for (index, tar) in layers.iter().enumerate() {
             let layer = index + 1;
             for entry in Entries::new(tar) {
                 let entry = entry.map_err(|error| RootfsError::of_tar(layer, error))?;
-                files.entries += 1;
                 let offset = entry.start;
-                files.add(layer, tar, &entry).map_err(|problem| RootfsError {
+                files.add(layer, tar, &entry, keep).map_err(|problem| RootfsError {
                     layer,
                     offset,
                     problem,
@@ -47,24 +77,64 @@ impl SparseFiles {
         self.entries
     }
 
-    /// The content of the sparse file whose entry begins at `offset` of layer number `layer`.
+    /// The content of the sparse file whose entry begins at `offset` of layer number `layer`; `None` if
+    /// it is what the layer stores.
     ///
     /// # Panics
     /// If there is none in the stack.
-    pub(super) fn content(&self, layer: usize, offset: u64) -> &[u8] {
-        self.contents.get(&(layer, offset)).expect("the same layers were laid out")
+    pub(super) fn content(&self, layer: usize, offset: u64) -> Option<&[u8]> {
+        match self.files.get(&(layer, offset)).expect("the same layers were read") {
+            SparseFile::LaidOut(content) => Some(content),
+            SparseFile::Apart(_) => None,
+        }
     }
 
-    fn add(&mut self, layer: usize, tar: &[u8], entry: &tar::Entry<'_>) -> Result<(), Problem> {
+    /// The holes of the file whose entry begins there, if it has any and they are kept apart.
+    pub(super) fn holes(&self, layer: usize, offset: u64) -> Option<&SparseMap> {
+        match self.files.get(&(layer, offset))? {
+            SparseFile::LaidOut(_) => None,
+            SparseFile::Apart(map) => Some(map),
+        }
+    }
+
+    fn add(
+        &mut self,
+        layer: usize,
+        tar: &[u8],
+        entry: &tar::Entry<'_>,
+        keep: Keep,
+    ) -> Result<(), Problem> {
+        self.entries += 1;
+        if self.entries > MAX_ENTRIES {
+            return Err(Problem::TooManyEntries(MAX_ENTRIES));
+        }
         let Some(map) = &entry.sparse else { return Ok(()) };
+        let file = keep(self, tar, entry, map)?;
+        self.files.insert((layer, entry.start), file);
+        Ok(())
+    }
+
+    fn lay_out(
+        &mut self,
+        tar: &[u8],
+        entry: &tar::Entry<'_>,
+        map: &SparseMap,
+    ) -> Result<SparseFile, Problem> {
         let mut file = self.room(map).ok_or_else(|| Problem::SparseTooLarge {
             path: shown(&entry.name.to_vec()),
             bytes: map.size(),
             limit: MAX_SPARSE_BYTES,
         })?;
         map.lay_out(&tar[entry.content.start as usize..entry.content.end as usize], &mut file);
-        self.contents.insert((layer, entry.start), file);
-        Ok(())
+        Ok(SparseFile::LaidOut(file))
+    }
+
+    fn keep_apart(&mut self, map: &SparseMap) -> Result<SparseFile, Problem> {
+        self.pieces += map.pieces().len();
+        match self.pieces > MAX_PIECES {
+            true => Err(TarProblem::TooManyPieces(MAX_PIECES).into()),
+            false => Ok(SparseFile::Apart(map.clone())),
+        }
     }
 
     /// Zeros for one more file; `None` if that is too much.

@@ -4,15 +4,19 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::entries::{Body, LayerEntry, entries};
 use super::error::{Problem, RootfsError, shown};
-use super::path::{MAX_NAME, MAX_PATH, components};
+use super::extras::Extras;
+use super::path::{MAX_ENTRIES, MAX_NAME, MAX_PATH, components};
 use super::sparse_files::SparseFiles;
 use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
 use crate::tar::Mtime;
 
-/// More entries than any image has; keeps a hostile stack from taking all memory.
-const MAX_ENTRIES: usize = 2_000_000;
 /// How many symbolic links one path may go through, as umoci bounds it.
 const MAX_LINKS: usize = 255;
+/// How many steps all paths together may take through the targets of symbolic links. Two million entries of an image
+/// take a few each; a hostile layer's could take half a million each.
+const MAX_LINK_STEPS: usize = 10_000_000;
+/// How many extended attributes the entries may have together: each takes 32 bytes of memory.
+const MAX_XATTRS: usize = 1_000_000;
 
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
@@ -38,9 +42,10 @@ impl<'a> Tree<'a> {
             offset: 0,
             problem: problem(),
         })?;
+        let mut budget = Budget { link_steps: MAX_LINK_STEPS, xattrs: MAX_XATTRS };
         for (index, tar) in layers.iter().enumerate() {
             let layer = index + 1;
-            let mut stacking = Stacking::new(&mut tree, layer as u32);
+            let mut stacking = Stacking::new(&mut tree, &mut budget, layer as u32);
             for entry in entries(layer, tar, sparse) {
                 let entry = entry?;
                 let offset = entry.offset;
@@ -52,15 +57,38 @@ impl<'a> Tree<'a> {
     }
 }
 
+/// What is left of the work that a whole stack may make.
+struct Budget {
+    link_steps: usize,
+    xattrs: usize,
+}
+
+impl Budget {
+    fn take_link_steps(&mut self, steps: usize) -> Result<(), Problem> {
+        let left = self.link_steps.checked_sub(steps);
+        self.link_steps = left.ok_or(Problem::TooManySteps(MAX_LINK_STEPS))?;
+        Ok(())
+    }
+
+    fn take_xattrs(&mut self, xattrs: usize) -> Result<(), Problem> {
+        let left = self.xattrs.checked_sub(xattrs);
+        self.xattrs = left.ok_or(Problem::TooManyXattrs(MAX_XATTRS))?;
+        Ok(())
+    }
+}
+
 /// One layer on its way into the tree.
 struct Stacking<'t, 'a> {
     tree: &'t mut Tree<'a>,
+    budget: &'t mut Budget,
     layer: u32,
     /// Directories that this layer has something below, and those it has an entry for.
     passed: BTreeSet<InodeId>,
     named: BTreeSet<InodeId>,
     /// Directories of lower layers that this layer removed, by parent and name.
     removed: BTreeSet<(InodeId, &'a [u8])>,
+    /// Inodes that have nothing of lower layers below them any more.
+    cleared: BTreeSet<InodeId>,
 }
 
 /// A directory, and how it was reached.
@@ -73,15 +101,16 @@ struct Reached<'a> {
 }
 
 impl<'t, 'a> Stacking<'t, 'a> {
-    fn new(tree: &'t mut Tree<'a>, layer: u32) -> Self {
-        let (passed, named, removed) = Default::default();
-        Stacking { tree, layer, passed, named, removed }
+    fn new(tree: &'t mut Tree<'a>, budget: &'t mut Budget, layer: u32) -> Self {
+        let (passed, named, removed, cleared) = Default::default();
+        Stacking { tree, budget, layer, passed, named, removed, cleared }
     }
 
     fn apply(&mut self, entry: LayerEntry<'a>) -> Result<(), Problem> {
         if self.tree.inode_count() > MAX_ENTRIES {
             return Err(Problem::TooManyEntries(MAX_ENTRIES));
         }
+        self.budget.take_xattrs(entry.extras.xattrs().len())?;
         let path = components(&entry.path)?;
         let Some((&name, parents)) = path.split_last() else {
             return self.root(&entry);
@@ -116,7 +145,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         let root = self.tree.root();
         let old = self.tree.inode(root).attributes;
         self.tree.inode_mut(root).attributes = owned(entry.attributes, old);
-        self.tree.inode_mut(root).xattrs = entry.xattrs;
+        self.tree.inode_mut(root).extras = entry.extras.clone();
         if entry.opaque {
             self.clear(root);
         }
@@ -155,7 +184,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
     }
 
     fn leaf(&mut self, kind: Kind<'a>, entry: &LayerEntry<'a>) -> InodeId {
-        self.add(kind, entry.attributes, entry.xattrs)
+        self.add(kind, entry.attributes, entry.extras.clone())
     }
 
     fn symlink(&mut self, target: &'a [u8], entry: &LayerEntry<'a>) -> Result<InodeId, Problem> {
@@ -163,17 +192,17 @@ impl<'t, 'a> Stacking<'t, 'a> {
             return Err(Problem::NameTooLong(shown(target)));
         }
         let attributes = Attributes { mode: 0o777, ..entry.attributes };
-        Ok(self.add(Kind::Symlink(target), attributes, entry.xattrs))
+        Ok(self.add(Kind::Symlink(target), attributes, entry.extras.clone()))
     }
 
-    fn add(&mut self, kind: Kind<'a>, attributes: Attributes, xattrs: bool) -> InodeId {
+    fn add(&mut self, kind: Kind<'a>, attributes: Attributes, extras: Extras<'a>) -> InodeId {
         let doubt = match kind {
             // What overlay itself keeps in place of a name that is removed.
             Kind::CharDevice(Device { major: 0, minor: 0 }) => Doubt::Everything,
             _ => doubt_of_attributes(&kind, &attributes),
         };
         let attributes = owned(attributes, ROOT_OWNED);
-        self.tree.add(Inode { kind, attributes, doubt, xattrs })
+        self.tree.add(Inode { kind, attributes, doubt, extras })
     }
 
     /// A directory's entry: over a directory it only changes attributes.
@@ -184,7 +213,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
                 let inode = self.tree.inode_mut(old);
                 let doubt = doubt_of_attributes(&inode.kind, &entry.attributes);
                 inode.attributes = owned(entry.attributes, inode.attributes);
-                inode.xattrs = entry.xattrs;
+                inode.extras = entry.extras.clone();
                 inode.doubt = match inode.doubt {
                     Doubt::Everything => Doubt::Everything,
                     _ => doubt,
@@ -259,6 +288,10 @@ impl<'t, 'a> Stacking<'t, 'a> {
         let mut todo = vec![directory];
         while let Some(directory) = todo.pop() {
             let layer = self.layer;
+            // Whatever comes there afterwards is this layer's own: once is enough.
+            if !self.cleared.insert(directory) {
+                continue;
+            }
             if let Some(names) = self.tree.names_mut(directory) {
                 names.retain(|_, child| child.layer == layer);
                 todo.extend(names.values().map(|child| child.inode));
@@ -312,9 +345,11 @@ impl<'t, 'a> Stacking<'t, 'a> {
                 place.way.clear();
                 place.directory = self.tree.root();
             }
+            let before = todo.len();
             for part in target.split(|&byte| byte == b'/').rev() {
                 todo.push_front(part);
             }
+            self.budget.take_link_steps(todo.len() - before)?;
         }
         Ok(Some(place))
     }
@@ -351,7 +386,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
     fn implied(&mut self) -> InodeId {
         let kind = Kind::Directory(Directory::default());
         let attributes = ROOT_OWNED;
-        self.tree.add(Inode { kind, attributes, doubt: Doubt::Attributes, xattrs: false })
+        self.tree.add(Inode::new(kind, attributes, Doubt::Attributes))
     }
 
     fn finish(self) {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, TryReserveError};
 use std::num::NonZeroU32;
 
-use crate::tar::Mtime;
+use super::extras::{Extras, Xattr};
+use crate::tar::{Mtime, SparseMap};
 
 /// A whole file tree, in memory. Content stays where it is: in the layers' tars,
 /// or in [`SparseFiles`](super::SparseFiles).
@@ -25,8 +26,7 @@ pub struct Inode<'a> {
     pub attributes: Attributes,
     /// Whether a device may see something else.
     pub doubt: Doubt,
-    /// Whether it has extended attributes; their values are not kept.
-    pub xattrs: bool,
+    pub(super) extras: Extras<'a>,
 }
 
 /// The types of things in a tree.
@@ -34,7 +34,8 @@ pub struct Inode<'a> {
 pub enum Kind<'a> {
     /// A directory; [`Tree::children`] lists it.
     Directory(Directory<'a>),
-    /// A regular file: its content, a slice of its layer unless the file is sparse.
+    /// A regular file: its content, a slice of its layer unless the file is sparse and laid out. Where
+    /// [`Inode::holes`] returns a map, the content is what lies between the holes.
     File(&'a [u8]),
     /// A symbolic link: its target, as it is written.
     Symlink(&'a [u8]),
@@ -111,7 +112,7 @@ impl<'a> Tree<'a> {
         let root = Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Mtime::default() };
         let doubt = Doubt::Attributes;
         let kind = Kind::Directory(Directory::default());
-        Tree { inodes: vec![Inode { kind, attributes: root, doubt, xattrs: false }] }
+        Tree { inodes: vec![Inode::new(kind, root, doubt)] }
     }
 
     /// Makes room for so many more inodes.
@@ -218,6 +219,22 @@ impl Kind<'_> {
 }
 
 impl<'a> Inode<'a> {
+    /// An inode without extended attributes and holes.
+    pub(crate) fn new(kind: Kind<'a>, attributes: Attributes, doubt: Doubt) -> Self {
+        Inode { kind, attributes, doubt, extras: Extras::default() }
+    }
+
+    /// Returns names and values of the extended attributes, sorted by name.
+    pub fn xattrs(&self) -> &[Xattr<'a>] {
+        self.extras.xattrs()
+    }
+
+    /// Returns where the holes of a file are whose content is kept as it is stored
+    /// ([`SparseFiles::kept_apart`](super::SparseFiles::kept_apart)).
+    pub fn holes(&self) -> Option<&'a SparseMap> {
+        self.extras.holes()
+    }
+
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
         matches!(self.kind, Kind::Directory(_))

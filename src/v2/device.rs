@@ -239,7 +239,7 @@ impl<'a> Device<'a> {
             return Err("the root folder is made into something else".to_owned());
         }
         self.remove(arrival.folder, place.name);
-        let inode = Inode { kind, attributes, doubt: Doubt::None, xattrs: false };
+        let inode = Inode::new(kind, attributes, Doubt::None);
         let id = self.add(inode);
         self.link(arrival.folder, place.name, id);
         Ok(id)

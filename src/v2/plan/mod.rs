@@ -139,7 +139,7 @@ impl<'t, 'a> Plan<'t, 'a> {
             let at = at as usize;
             refuse_long(&names, at)?;
             if names.target_content(at).is_some() && wishes[at].is_some() {
-                xattrs += usize::from(names.target_inode(at).xattrs);
+                xattrs += usize::from(!names.target_inode(at).xattrs().is_empty());
                 transfers.push(index as u32);
             }
         }
