@@ -241,6 +241,9 @@ def main():
                                            ("Dockerfile.template", tarfile.REGTYPE, b"FROM %%BALENA_ARCH%%"),
                                            (".env", tarfile.REGTYPE, b"A=1"), ("l", tarfile.LNKTYPE, ".env"),
                                            ("s", tarfile.SYMTYPE, "/etc"), ("d", tarfile.DIRTYPE, "")]))
+    write("accounts", "passwd", b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:100::/:/bin/sh\n")
+    write("accounts", "group", b"root:x:0:\nvideo:x:44:app,root\n")
+    write("accounts", "subuid", b"root:100000:65536\n1000:165536:65536\n")
     write("docker_archive", "one-layer", docker_archive(config))
 
 

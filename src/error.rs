@@ -15,7 +15,7 @@ use crate::release::{self, ReleaseError};
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
-    Cause, ErrorKind, MemoryError, Remedy, image, librsync, output, rootfs, store, v2, v3,
+    Cause, ErrorKind, MemoryError, Remedy, image, librsync, output, rootfs, store, unpack, v2, v3,
 };
 
 /// Any failure of the library.
@@ -64,6 +64,9 @@ pub enum Error {
     #[cfg(feature = "registry")]
     #[error(transparent)]
     Trust(#[from] crate::trust::TrustError),
+    /// An image could not be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] unpack::UnpackError),
     /// A v2 delta could not be made or read.
     #[error(transparent)]
     V2(#[from] v2::V2Error),
@@ -94,6 +97,7 @@ impl Error {
             Error::Store(error) => error.cause(),
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.cause(),
+            Error::Unpack(error) => error.cause(),
             Error::V2(error) => error.cause(),
             Error::V3(error) => error.cause(),
         }
@@ -124,6 +128,7 @@ impl Error {
             Error::Store(error) => error.remedy(),
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.remedy(),
+            Error::Unpack(error) => error.remedy(),
             Error::V2(error) => error.remedy(),
             Error::V3(error) => error.remedy(),
         }
@@ -149,6 +154,7 @@ impl Error {
             Error::Store(error) => error.hint(),
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.hint(),
+            Error::Unpack(error) => error.hint(),
             Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }

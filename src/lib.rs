@@ -59,10 +59,14 @@
 //!
 //! `docs/architecture.md` draws the rooms and says what each one never does.
 
+#[doc(hidden)]
+pub mod accounts;
 #[cfg(feature = "api")]
 pub mod api;
+mod beneath;
 #[cfg(feature = "builder")]
 pub mod builder;
+pub mod bundle;
 mod cause;
 pub mod delta;
 mod dialect;
@@ -108,6 +112,9 @@ mod threads;
 mod tls;
 #[cfg(feature = "registry")]
 pub mod trust;
+pub mod unpack;
+#[doc(hidden)]
+pub mod user_namespace;
 pub mod v2;
 pub mod v3;
 

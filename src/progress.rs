@@ -15,6 +15,8 @@ pub enum Stage {
     Verify,
     /// Blobs go out to where the result was asked to be; counted in blob bytes.
     Push,
+    /// Files are written; counted in bytes of content.
+    Unpack,
 }
 
 impl Stage {
@@ -26,6 +28,7 @@ impl Stage {
             Stage::Encode => "encode",
             Stage::Verify => "verify",
             Stage::Push => "push",
+            Stage::Unpack => "unpack",
         }
     }
 }

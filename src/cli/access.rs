@@ -77,6 +77,15 @@ impl AccessArguments {
         }
     }
 
+    /// Returns whether an image is for the platform that was named, if one was.
+    pub(super) fn is_wanted(&self, image: &Image) -> bool {
+        match (&self.platform, image.platform()) {
+            (Some(PlatformChoice::One(wanted)), Some(found)) => wanted.runs(&found),
+            (Some(_), _) => false,
+            (None, _) => true,
+        }
+    }
+
     /// Refuses a target that need not run on the devices that have the base, unless it was named what
     /// they are.
     pub(super) fn refuse_other_platform(

@@ -5,6 +5,7 @@ use clap::{Arg, CommandFactory as _, Parser, Subcommand};
 
 use super::apply::Apply;
 use super::builder::Builder;
+use super::bundle::Bundle;
 use super::completions::Completions;
 use super::create::Create;
 use super::diff::Diff;
@@ -20,6 +21,7 @@ use super::pull::Pull;
 use super::release::Release;
 use super::serve::Serve;
 use super::store::Store;
+use super::unpack::Unpack;
 
 const AFTER_HELP: &str = "\
 Images and deltas are named the same way everywhere:
@@ -68,6 +70,8 @@ pub(super) enum Command {
     Images(Images),
     Rmi(Rmi),
     Store(Store),
+    Unpack(Unpack),
+    Bundle(Bundle),
     Serve(Box<Serve>),
     Builder(Box<Builder>),
     Prepare(Box<Prepare>),
@@ -111,6 +115,16 @@ impl Command {
         }
     }
 
+    /// Has this process enter a user namespace if the command makes files for several users, and an ordinary user
+    /// runs it.
+    pub(super) fn enter_namespace(&mut self) {
+        match self {
+            Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
+            Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
+            _ => {}
+        }
+    }
+
     /// The command's name as it is typed.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -125,6 +139,8 @@ impl Command {
             Command::Images(_) => "images",
             Command::Rmi(_) => "rmi",
             Command::Store(store) => store.name(),
+            Command::Unpack(_) => "unpack",
+            Command::Bundle(_) => "bundle",
             Command::Serve(_) => "serve",
             Command::Builder(_) => "builder",
             Command::Prepare(_) => "prepare",

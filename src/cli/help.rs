@@ -15,6 +15,8 @@ const SHOWN: &[(&str, &[&str])] = &[
     ("list", &["platform", "authfile", "creds"]),
     ("pull", &["from", "to", "as", "no-delta", "platform", "dry-run", "store", "authfile"]),
     ("login", &["username", "password-stdin", "authfile", "ca-file", "tls-verify", "plain-http"]),
+    ("unpack", &["owners", "platform", "store", "authfile"]),
+    ("bundle", &["owners", "platform", "store", "authfile"]),
     (
         "serve",
         &[

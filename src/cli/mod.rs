@@ -6,6 +6,7 @@ mod access;
 mod apply;
 mod arguments;
 mod builder;
+mod bundle;
 mod completions;
 mod create;
 mod defect;
@@ -31,6 +32,7 @@ mod log;
 mod login;
 mod man;
 mod output_arguments;
+mod owner_arguments;
 mod password;
 mod plain;
 mod platform_choice;
@@ -51,6 +53,8 @@ mod store;
 mod table;
 mod trust_arguments;
 mod units;
+mod unpack;
+mod unpack_arguments;
 mod usage;
 mod watched;
 mod way_arguments;
@@ -71,10 +75,12 @@ pub(crate) fn main() -> ExitCode {
     let parsed = Arguments::definition()
         .try_get_matches()
         .and_then(|matches| Arguments::from_arg_matches(&matches));
-    let Arguments { command, output } = match parsed {
+    let Arguments { mut command, output } = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return usage::answer(&error),
     };
+    // A process with threads can't enter a user namespace.
+    command.enter_namespace();
     let screen = Arc::new(Screen::new(output.progress, output.quiet));
     resources::prepare();
     let session = Session::new(command.name(), Arc::clone(&screen), output.json, output.quiet);
@@ -107,6 +113,8 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Images(images) => images.run(session),
         Command::Rmi(rmi) => rmi.run(session),
         Command::Store(store) => store.run(session),
+        Command::Unpack(unpack) => unpack.run(session),
+        Command::Bundle(bundle) => bundle.run(session),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Builder(builder) => builder.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),

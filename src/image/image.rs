@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::blob_reader::BlobReader;
 use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
-    Blob, BlobData, Descriptor, DiffId, Digest, ImageConfig, ImageError, ImageId, ImageReference, Manifest,
-    Platform,
+    Blob, BlobData, Descriptor, DiffId, Digest, ImageConfig, ImageError, ImageId, ImageReference,
+    Manifest, Platform,
 };
 
 /// An opened image.

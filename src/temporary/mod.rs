@@ -5,37 +5,29 @@
 //! step, complete and synced. A process that dies without warning can leave a file named
 //! `.remora-*.tmp`; it is never taken for anything else. Each is locked (flock) while its process
 //! lives, so that whoever writes into the same folder next can tell it from one in use and remove
-//! it.
+//! it. Whole trees are the same, named `.remora-tree-*.tmp`.
 
 mod leftovers;
+mod live;
 mod name;
 mod provisional;
+mod system_error;
+mod tree;
 
-use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
 pub(crate) use leftovers::is_at;
 pub use leftovers::{Leftover, leftovers, remove_leftovers};
+use live::{Live, live};
 pub use name::{PREFIX, SUFFIX, is_temporary_name};
 pub use provisional::Provisional;
-
-/// What goes on an interrupt. Whoever holds the lock may create, publish or remove.
-static LIVE: Mutex<Live> = Mutex::new(Live { files: BTreeSet::new(), folders: BTreeSet::new() });
-
-struct Live {
-    files: BTreeSet<PathBuf>,
-    folders: BTreeSet<PathBuf>,
-}
-
-fn live() -> MutexGuard<'static, Live> {
-    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use system_error::without_path;
+pub(crate) use tree::{TemporaryTree, remove_leftover_trees};
 
 /// A file under a temporary name, removed when dropped.
 #[derive(Debug)]
@@ -96,14 +88,6 @@ impl TemporaryFile {
         live.files.remove(&self.path);
         Ok(())
     }
-}
-
-/// The error of the system in an error of `tempfile`, which also names the file that could not be made: nobody has
-/// heard of that one.
-fn without_path(error: io::Error) -> io::Error {
-    let inner = error.get_ref().and_then(|error| error.source());
-    let system = inner.and_then(|error| error.downcast_ref::<io::Error>());
-    system.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 /// Creates the folder `path` and those above it with the mode `mode`, if they are missing, and
@@ -191,6 +175,9 @@ pub fn discard_all() {
     // Backwards, a folder comes after those in it.
     for folder in live.folders.iter().rev() {
         let _ = fs::remove_dir(folder);
+    }
+    for (path, gate) in &live.trees {
+        tree::discard(path, gate);
     }
     std::mem::forget(live);
 }

@@ -36,6 +36,7 @@ mod store;
 mod store_faults;
 mod token_server;
 mod tools;
+mod unpacked;
 mod v2;
 mod v3;
 mod watching;

@@ -12,6 +12,7 @@ pub(crate) fn missing(program: &str, error: &std::io::Error) -> ! {
         "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "go" => "golang-go",
+        "newuidmap" => "uidmap",
         "node" => "nodejs",
         "podman" => "podman runc",
         other => other,

@@ -3,8 +3,8 @@
 use remora::progress::Stage;
 
 /// All stages, in the order they are shown.
-pub(super) const STAGES: [Stage; 5] =
-    [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push];
+pub(super) const STAGES: [Stage; 6] =
+    [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push, Stage::Unpack];
 
 /// The place of a stage in [`STAGES`].
 pub(super) fn place(stage: Stage) -> usize {

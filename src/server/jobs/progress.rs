@@ -14,12 +14,14 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// All stages, and how much of the whole each is. The shares are those of a middling image on a
 /// fast network; they need only be good enough for a bar.
-const STAGES: [(Stage, f64); 5] = [
+const STAGES: [(Stage, f64); 6] = [
     (Stage::Fetch, 30.0),
     (Stage::Index, 10.0),
     (Stage::Encode, 30.0),
     (Stage::Verify, 20.0),
     (Stage::Push, 10.0),
+    // No server unpacks.
+    (Stage::Unpack, 0.0),
 ];
 
 type Tell = Box<dyn Fn(Stage, u8) + Send + Sync>;

@@ -13,8 +13,10 @@ use self::graph::{Graph, Module, circles};
 
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
-const LEVELS: [&[&str]; 15] = [
+const LEVELS: [&[&str]; 17] = [
     &[
+        "accounts",
+        "beneath",
         "kind",
         "remedy",
         "progress",
@@ -27,11 +29,13 @@ const LEVELS: [&[&str]; 15] = [
         "tls",
     ],
     &["cause"],
-    &["engine", "measure", "memory", "output"],
+    &["engine", "measure", "memory", "output", "user_namespace"],
     &["image", "delta", "rootfs"],
     &["librsync", "store", "trust"],
     &["pack"],
     &["dialect"],
+    &["unpack"],
+    &["bundle"],
     &["v2", "v3"],
     &["api", "end_signals"],
     &["fetch"],

@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 27] = [
     "",
     "create",
     "apply",
@@ -18,6 +18,8 @@ const COMMANDS: [&str; 25] = [
     "store info",
     "store verify",
     "store gc",
+    "unpack",
+    "bundle",
     "serve",
     "builder",
     "prepare",

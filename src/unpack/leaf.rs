@@ -1,0 +1,194 @@
+//! One thing of the image made on disk, with its content and attributes.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
+
+use rustix::io::Errno;
+
+use super::counts::Counts;
+use super::options::Owners;
+use super::owner::record;
+use super::xattrs::{set_owner_record, set_xattrs};
+use crate::beneath::{Folder, NodeKind, Target, Times};
+use crate::progress::{Progress, Stage, check};
+use crate::rootfs::{Attributes, Inode, Kind, SparseMap, Stretch};
+use crate::temporary::TemporaryTree;
+
+/// Bytes written from one question whether to stop to the next.
+const PIECE: usize = 1 << 20;
+/// The bits that let whoever runs a file become its owner or group.
+const SET_ID: u16 = 0o6000;
+
+/// Makes single things, and counts them.
+pub(super) struct Maker<'p> {
+    pub(super) owners: Owners,
+    pub(super) counts: Counts,
+    pub(super) site: &'p TemporaryTree,
+    pub(super) progress: &'p dyn Progress,
+}
+
+impl Maker<'_> {
+    /// Makes something that is no directory.
+    pub(super) fn make(
+        &mut self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &Inode<'_>,
+    ) -> io::Result<()> {
+        if let Kind::File(content) = inode.kind {
+            return self.file(folder, name, inode, content);
+        }
+        let site = self.site;
+        let _working = site.working();
+        match inode.kind {
+            Kind::Symlink(target) => {
+                folder.make_symlink(name, target)?;
+                self.counts.symlinks += 1;
+                self.finish(Target::Named(folder, name), inode)
+            }
+            Kind::Fifo => {
+                folder.make_node(name, NodeKind::Fifo)?;
+                self.counts.fifos += 1;
+                self.finish(Target::Named(folder, name), inode)
+            }
+            Kind::CharDevice(device) => {
+                let kind = NodeKind::CharDevice(device.major, device.minor);
+                self.device(folder, name, inode, kind)
+            }
+            Kind::BlockDevice(device) => {
+                let kind = NodeKind::BlockDevice(device.major, device.minor);
+                self.device(folder, name, inode, kind)
+            }
+            Kind::File(_) | Kind::Directory(_) => Err(io::ErrorKind::IsADirectory.into()),
+        }
+    }
+
+    fn file(
+        &mut self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &Inode<'_>,
+        content: &[u8],
+    ) -> io::Result<()> {
+        // An interrupt need not wait for a large file.
+        let working = self.site.working();
+        let file = folder.make_file(name)?;
+        drop(working);
+        match inode.holes() {
+            Some(map) => self.write_around(&file, map, content)?,
+            None => self.write(&file, content, 0)?,
+        }
+        self.counts.files += 1;
+        let site = self.site;
+        let _working = site.working();
+        self.finish(Target::Open(file.as_fd()), inode)
+    }
+
+    /// Writes the data of a file with holes, and leaves the holes.
+    fn write_around(&mut self, file: &File, map: &SparseMap, mut data: &[u8]) -> io::Result<()> {
+        file.set_len(map.size())?;
+        let mut offset = 0;
+        for stretch in map.stretches() {
+            offset += match stretch {
+                Stretch::Hole(len) => len,
+                Stretch::Data(len) => {
+                    let (piece, rest) = data.split_at(len as usize);
+                    self.write(file, piece, offset)?;
+                    data = rest;
+                    len
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, file: &File, content: &[u8], mut offset: u64) -> io::Result<()> {
+        for piece in content.chunks(PIECE) {
+            check(self.progress)?;
+            let working = self.site.working();
+            file.write_all_at(piece, offset)?;
+            drop(working);
+            offset += piece.len() as u64;
+            self.counts.bytes += piece.len() as u64;
+            self.progress.advance(Stage::Unpack, piece.len() as u64);
+        }
+        Ok(())
+    }
+
+    /// Makes a device, or where that is not allowed an empty file that says what it should be.
+    fn device(
+        &mut self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &Inode<'_>,
+        kind: NodeKind,
+    ) -> io::Result<()> {
+        match folder.make_node(name, kind) {
+            Err(error) if is_refused(&error) => self.stand_in(folder, name, inode),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.counts.devices += 1;
+                self.finish(Target::Named(folder, name), inode)
+            }
+        }
+    }
+
+    fn stand_in(&mut self, folder: &Folder, name: &[u8], inode: &Inode<'_>) -> io::Result<()> {
+        let file = folder.make_file(name)?;
+        let target = Target::Open(file.as_fd());
+        if !set_owner_record(target, &record(inode.attributes, &inode.kind))? {
+            self.counts.left_out.devices += 1;
+            return folder.remove_file(name);
+        }
+        self.counts.recorded.devices += 1;
+        target.set_times(times(inode.attributes))
+    }
+
+    /// Gives something new its owner, extended attributes, mode and times, in this order: each may undo those after it.
+    pub(super) fn finish(&mut self, target: Target<'_>, inode: &Inode<'_>) -> io::Result<()> {
+        let is_owned = self.set_owner(target, inode)?;
+        let has_room = matches!(inode.kind, Kind::File(_) | Kind::Directory(_));
+        set_xattrs(target, inode.xattrs(), has_room, &mut self.counts)?;
+        if !matches!(inode.kind, Kind::Symlink(_)) {
+            let mode = inode.attributes.mode;
+            // Whoever runs a file of root's is not to become the caller instead.
+            let hides = !is_owned && !inode.is_directory();
+            target.set_mode(u32::from(if hides { mode & !SET_ID } else { mode }))?;
+        }
+        target.set_times(times(inode.attributes))
+    }
+
+    /// Sets or records the owner. Returns whether the owner is the one that the image says.
+    fn set_owner(&mut self, target: Target<'_>, inode: &Inode<'_>) -> io::Result<bool> {
+        let Attributes { uid, gid, .. } = inode.attributes;
+        if self.owners == Owners::Set {
+            match target.set_owner(uid, gid) {
+                // The namespace does not have the user, or the file system has none at all.
+                Err(error) if is_refused(&error) => {}
+                set => return set.map(|()| true),
+            }
+        }
+        let has_room = matches!(inode.kind, Kind::File(_) | Kind::Directory(_));
+        match has_room && set_owner_record(target, &record(inode.attributes, &inode.kind))? {
+            true => self.counts.recorded.owners += 1,
+            false if (uid, gid) != (0, 0) => self.counts.left_out.owners += 1,
+            // The caller is root to a container that it starts.
+            false => {}
+        }
+        Ok(false)
+    }
+}
+
+fn times(attributes: Attributes) -> Times {
+    let mtime = attributes.mtime;
+    Times { seconds: mtime.seconds, nanoseconds: mtime.nanoseconds }
+}
+
+/// Whether an error says that this user may not do it, or that there is no such user here.
+fn is_refused(error: &io::Error) -> bool {
+    const REFUSALS: [Errno; 5] =
+        [Errno::PERM, Errno::ACCESS, Errno::INVAL, Errno::NOTSUP, Errno::OVERFLOW];
+    Errno::from_io_error(error).is_some_and(|errno| REFUSALS.contains(&errno))
+}

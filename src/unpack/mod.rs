@@ -1,0 +1,74 @@
+//! The unpack room: an image's root file system in a folder.
+//!
+//! What the layers add up to is worked out in memory ([`rootfs`](crate::rootfs)): whiteouts, hard links, names that lead
+//! through symbolic links. Then the finished tree is walked, and each thing is made anew in a folder that was just
+//! made, through handles (`beneath`). So nothing that a layer says is ever looked up on disk, and no
+//! link is followed there. The result appears under its name in one step.
+//!
+//! What this system or user cannot make as the image says is recorded beside it or counted, never lost in silence.
+
+mod counts;
+mod error;
+mod leaf;
+mod options;
+mod owner;
+mod place;
+mod report;
+mod survey;
+mod tree_writer;
+mod xattrs;
+
+use std::path::Path;
+
+pub use counts::{Counts, LeftOut, Recorded};
+pub use error::UnpackError;
+pub use options::{Owners, UnpackOptions};
+pub use owner::OWNER_RECORD;
+pub use report::{OwnersKept, UnpackReport};
+pub use xattrs::XATTR_RECORD_PREFIX;
+
+pub(crate) use place::Place;
+pub(crate) use tree_writer::write_tree;
+
+use crate::image::Image;
+use crate::measure::Measure;
+use crate::progress::Progress;
+use crate::rootfs::{SparseFiles, Tree};
+use crate::store::Store;
+
+/// Unpacks `image` into the folder `dir`, which is empty or not there yet. Layers that `store` does not have are
+/// fetched into it.
+///
+/// # Errors
+/// If something is in `dir`, a layer cannot be had, the layers are no valid file tree, the disk has no room, a
+/// file cannot be made or `progress` stops the work. Nothing is left behind then.
+pub fn unpack(
+    image: &Image,
+    store: &Store,
+    dir: &Path,
+    options: &UnpackOptions,
+    progress: &dyn Progress,
+) -> Result<UnpackReport, UnpackError> {
+    let measure = Measure::start(progress);
+    let place = Place::find(dir)?;
+    let counts = with_tree(image, store, progress, |tree| {
+        let site = place.begin()?;
+        let counts = write_tree(tree, &site, site.folder(), options, progress)?;
+        place.publish(site)?;
+        Ok(counts)
+    })?;
+    Ok(UnpackReport::new(image.id(), options, counts, &measure))
+}
+
+/// Gives `work` the tree that the layers of `image` add up to. Files with holes are kept apart from them.
+pub(crate) fn with_tree<T>(
+    image: &Image,
+    store: &Store,
+    progress: &dyn Progress,
+    work: impl FnOnce(&Tree<'_>) -> Result<T, UnpackError>,
+) -> Result<T, UnpackError> {
+    let layers = store.ensure_layers(&[image], progress)?.remove(0);
+    let slices: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
+    let sparse = SparseFiles::kept_apart(&slices)?;
+    work(&Tree::from_layers(&slices, &sparse)?)
+}

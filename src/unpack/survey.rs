@@ -1,0 +1,68 @@
+//! A look over the whole tree before anything is made.
+
+use super::error::UnpackError;
+use crate::rootfs::{InodeId, Kind, Tree};
+
+/// The longest path that a system call takes, without its NUL byte.
+const MAX_PATH: usize = 4095;
+/// Bytes of disk that a file or folder takes beside its content, and that its content is rounded up to.
+const BLOCK: u64 = 4096;
+/// Bytes of a path that are shown of it.
+const SHOWN_BYTES: usize = 200;
+
+/// What a tree takes.
+pub(super) struct Survey {
+    /// By index of the inode: how many names it has, counted up to two.
+    names: Vec<u8>,
+    /// Bytes of content that are to be written.
+    pub(super) bytes: u64,
+    /// Bytes of disk, about.
+    pub(super) disk: u64,
+}
+
+impl Survey {
+    pub(super) fn of(tree: &Tree<'_>) -> Result<Self, UnpackError> {
+        let names = vec![0; tree.inode_count()];
+        let mut survey = Survey { names, bytes: 0, disk: BLOCK };
+        let mut todo = vec![(tree.root(), 0)];
+        while let Some((folder, path_len)) = todo.pop() {
+            for (name, id) in tree.children(folder) {
+                let path_len = path_len + name.len() + usize::from(path_len > 0);
+                if path_len > MAX_PATH {
+                    return Err(too_long(name));
+                }
+                if survey.add(tree, id) {
+                    todo.push((id, path_len));
+                }
+            }
+        }
+        Ok(survey)
+    }
+
+    /// Counts a name. Returns whether it is a folder's.
+    fn add(&mut self, tree: &Tree<'_>, id: InodeId) -> bool {
+        let names = &mut self.names[id.index()];
+        *names = (*names + 1).min(2);
+        match tree.inode(id).kind {
+            Kind::File(content) if *names == 1 => {
+                let bytes = content.len() as u64;
+                self.bytes += bytes;
+                self.disk += bytes.next_multiple_of(BLOCK);
+            }
+            Kind::Directory(_) => self.disk += BLOCK,
+            _ => {}
+        }
+        tree.inode(id).is_directory()
+    }
+
+    /// Returns whether an inode has several names.
+    pub(super) fn has_links(&self, id: InodeId) -> bool {
+        self.names[id.index()] > 1
+    }
+}
+
+fn too_long(name: &[u8]) -> UnpackError {
+    let name = &name[..name.len().min(SHOWN_BYTES)];
+    let path = String::from_utf8_lossy(name).into_owned();
+    UnpackError::PathTooLong { path, limit: MAX_PATH }
+}

@@ -1,0 +1,234 @@
+//! The walk over a finished tree: every name is made once, in a folder that was just made.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::vec;
+
+use super::counts::Counts;
+use super::error::UnpackError;
+use super::leaf::Maker;
+use super::options::{Owners, UnpackOptions};
+use super::survey::Survey;
+use crate::beneath::{Folder, Identity, Target};
+use crate::progress::{Cancelled, Progress, Stage, check};
+use crate::rootfs::{InodeId, Tree};
+use crate::space::{SpaceWatch, check_space};
+use crate::temporary::TemporaryTree;
+
+/// How many folders are held open on the way down. Those further up are found again through the folders in them.
+const HELD: usize = 32;
+/// Bytes of a path that are shown of it.
+const SHOWN_BYTES: usize = 200;
+/// The permissions that the owner of a folder needs to make links to what is in it.
+const OWNER_MAY_ENTER: u16 = 0o500;
+
+/// Where something is: a name in a folder.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    folder: InodeId,
+    name: &'a [u8],
+}
+
+/// A folder on the way down from the top.
+struct Level<'a> {
+    id: InodeId,
+    children: vec::IntoIter<(&'a [u8], InodeId)>,
+    identity: Identity,
+    /// The handle, unless too many are open.
+    folder: Option<Folder>,
+}
+
+struct TreeWriter<'t, 'a> {
+    tree: &'t Tree<'a>,
+    site: &'t TemporaryTree,
+    top: &'t Folder,
+    survey: Survey,
+    maker: Maker<'t>,
+    space: SpaceWatch,
+    /// Where folders are.
+    folders: HashMap<InodeId, Spot<'a>>,
+    /// Where inodes with several names were made.
+    made: HashMap<InodeId, Spot<'a>>,
+    /// The folder that the last hard link's target is in.
+    linked: Option<(InodeId, Folder)>,
+    /// Folders that nobody could enter any more if they had their modes, in the order they were completed.
+    shut: Vec<InodeId>,
+}
+
+/// Makes everything that is in `tree` in `top`, an empty folder of `site`, which becomes the tree's root. Folders get their
+/// times last.
+pub(crate) fn write_tree(
+    tree: &Tree<'_>,
+    site: &TemporaryTree,
+    top: &Folder,
+    options: &UnpackOptions,
+    progress: &dyn Progress,
+) -> Result<Counts, UnpackError> {
+    let survey = Survey::of(tree)?;
+    let no_room = |error| UnpackError::place("write to", site.path())(error);
+    check_space(site.path(), survey.disk).map_err(no_room)?;
+    progress.expect(Stage::Unpack, survey.bytes);
+    let maker = Maker { owners: options.owners, counts: Counts::default(), site, progress };
+    let mut writer = TreeWriter {
+        tree,
+        site,
+        top,
+        survey,
+        maker,
+        space: SpaceWatch::new(site.path()),
+        folders: HashMap::new(),
+        made: HashMap::new(),
+        linked: None,
+        shut: Vec::new(),
+    };
+    writer.run()?;
+    writer.shut_folders()?;
+    Ok(writer.maker.counts)
+}
+
+impl<'a> TreeWriter<'_, 'a> {
+    fn run(&mut self) -> Result<(), UnpackError> {
+        let top = self.top.open_below(b"").and_then(|top| self.level(self.tree.root(), top));
+        let mut levels = vec![top.map_err(|error| self.failed(self.root(), error))?];
+        while let Some(mut level) = levels.pop() {
+            check(self.maker.progress)?;
+            match level.children.next() {
+                Some((name, id)) => {
+                    let spot = Spot { folder: level.id, name };
+                    let folder = level.folder.as_ref().expect("the deepest folder is open");
+                    let below = self.enter(spot, id, folder);
+                    let below = below.map_err(|error| self.failed(spot, error))?;
+                    levels.push(level);
+                    if let Some(below) = below {
+                        close_far(&mut levels);
+                        levels.push(below);
+                    }
+                }
+                None => {
+                    let spot = self.folders.get(&level.id).copied().unwrap_or(self.root());
+                    self.leave(level, &mut levels).map_err(|error| self.failed(spot, error))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn root(&self) -> Spot<'a> {
+        Spot { folder: self.tree.root(), name: b"" }
+    }
+
+    fn level(&self, id: InodeId, folder: Folder) -> io::Result<Level<'a>> {
+        let children: Vec<_> = self.tree.children(id).collect();
+        let identity = folder.identity()?;
+        Ok(Level { id, children: children.into_iter(), identity, folder: Some(folder) })
+    }
+
+    /// Makes what has a name. Returns the level below if it is a folder.
+    fn enter(
+        &mut self,
+        spot: Spot<'a>,
+        id: InodeId,
+        folder: &Folder,
+    ) -> io::Result<Option<Level<'a>>> {
+        let inode = self.tree.inode(id);
+        let site = self.site;
+        let working = site.working();
+        if inode.is_directory() {
+            self.folders.insert(id, spot);
+            let below = folder.make_dir(spot.name)?;
+            return self.level(id, below).map(Some);
+        }
+        if let Some(&first) = self.made.get(&id) {
+            self.link(first, spot, folder)?;
+            return Ok(None);
+        }
+        drop(working);
+        self.space.about_to_write(inode.content().map_or(0, |content| content.len() as u64))?;
+        self.maker.make(folder, spot.name, inode)?;
+        if self.survey.has_links(id) {
+            self.made.insert(id, spot);
+        }
+        Ok(None)
+    }
+
+    fn link(&mut self, first: Spot<'a>, spot: Spot<'a>, folder: &Folder) -> io::Result<()> {
+        self.maker.counts.hard_links += 1;
+        if first.folder == spot.folder {
+            return folder.make_hard_link(first.name, folder, spot.name);
+        }
+        if self.linked.as_ref().is_none_or(|(id, _)| *id != first.folder) {
+            let source = self.top.open_below(&self.path(first.folder))?;
+            self.linked = Some((first.folder, source));
+        }
+        match &self.linked {
+            Some((_, source)) => source.make_hard_link(first.name, folder, spot.name),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// Completes a folder, and goes up.
+    fn leave(&mut self, level: Level<'a>, above: &mut [Level<'a>]) -> io::Result<()> {
+        let folder = level.folder.expect("the deepest folder is open");
+        if let Some(above) = above.last_mut()
+            && above.folder.is_none()
+        {
+            above.folder = Some(folder.parent(above.identity)?);
+        }
+        let site = self.site;
+        let _working = site.working();
+        self.maker.counts.directories += 1;
+        let mode = self.tree.inode(level.id).attributes.mode;
+        // Root enters whatever the mode says.
+        let is_shut = mode & OWNER_MAY_ENTER != OWNER_MAY_ENTER;
+        if is_shut && self.maker.owners == Owners::Recorded {
+            self.shut.push(level.id);
+            return Ok(());
+        }
+        self.maker.finish(Target::Open(folder.as_fd()), self.tree.inode(level.id))
+    }
+
+    /// Gives those folders their attributes that nobody can enter afterwards: the deepest first.
+    fn shut_folders(&mut self) -> Result<(), UnpackError> {
+        for id in std::mem::take(&mut self.shut) {
+            let spot = self.folders.get(&id).copied().unwrap_or(self.root());
+            let site = self.site;
+            let _working = site.working();
+            let folder = self.top.open_below(&self.path(id));
+            let done = folder.and_then(|folder| {
+                self.maker.finish(Target::Open(folder.as_fd()), self.tree.inode(id))
+            });
+            done.map_err(|error| self.failed(spot, error))?;
+        }
+        Ok(())
+    }
+
+    /// The path of a folder below the top.
+    fn path(&self, mut id: InodeId) -> Vec<u8> {
+        let mut names = Vec::new();
+        while let Some(spot) = self.folders.get(&id) {
+            names.push(spot.name);
+            id = spot.folder;
+        }
+        names.reverse();
+        names.join(&b'/')
+    }
+
+    fn failed(&self, spot: Spot<'_>, source: io::Error) -> UnpackError {
+        if source.get_ref().is_some_and(|inner| inner.is::<Cancelled>()) {
+            return Cancelled.into();
+        }
+        let mut path = [b"/", &self.path(spot.folder)[..], b"/", spot.name].concat();
+        if path.starts_with(b"//") {
+            path.remove(0);
+        }
+        path.truncate(SHOWN_BYTES);
+        UnpackError::Make { path: String::from_utf8_lossy(&path).into_owned(), source }
+    }
+}
+
+fn close_far(levels: &mut [Level<'_>]) {
+    if let Some(far) = levels.len().checked_sub(HELD + 1) {
+        levels[far].folder = None;
+    }
+}

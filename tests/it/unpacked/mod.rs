@@ -1,0 +1,9 @@
+//! Images on hosts without an engine: unpacked and started, as root and as an ordinary user.
+
+mod bundle;
+mod hostile;
+mod hostile_layers;
+mod layer;
+mod metadata;
+mod ordinary_user;
+mod unpack;
