@@ -62,22 +62,24 @@ impl Images {
 impl Rmi {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         let store = self.store.open()?;
-        let mut removed = Removed { removed: Vec::new() };
+        let (mut removed, mut failure) = (Removed { removed: Vec::new() }, None);
+        // What is not there keeps none of the others.
         for image in &self.images {
             match store.forget_image(image)? {
                 Some(forgotten) => removed.add(image, forgotten),
-                None => {
-                    let failure = Failure::new(
-                        Cause::Missing,
-                        format!("no image is kept as {image}"),
-                        "see which there are: remora images",
-                    );
-                    return session.summary_with(&removed, failure);
-                }
+                None => failure = Some(not_kept(image)),
             }
         }
-        session.summary(&removed, false)
+        match failure.or_else(|| removed.trouble()) {
+            Some(failure) => session.summary_with(&removed, failure),
+            None => session.summary(&removed, false),
+        }
     }
+}
+
+fn not_kept(image: &ImageReference) -> Failure {
+    let hint = "see which there are: remora images";
+    Failure::new(Cause::Missing, format!("no image is kept as {image}"), hint)
 }
 
 /// An image that is kept.
@@ -172,6 +174,15 @@ struct RemovedImage {
 }
 
 impl Removed {
+    /// What could not be done.
+    fn trouble(&self) -> Option<Failure> {
+        let trouble = self.removed.iter().find_map(|image| image.forgotten.troubles.first())?;
+        let what = format!("not all layers could be removed: {trouble}");
+        let hint =
+            "see which images there are, remora images, and collect the rest: remora store gc";
+        Some(Failure::new(Cause::Disk, what, hint))
+    }
+
     fn add(&mut self, image: &ImageReference, forgotten: Forgotten) {
         self.removed.push(RemovedImage { name: image.to_string(), forgotten });
     }

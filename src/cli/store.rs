@@ -150,6 +150,10 @@ impl Display for Info {
         if info.images > 0 {
             writeln!(out, "images: {}, see remora images", units::count(info.images))?;
         }
+        if info.partial_bytes > 0 {
+            let bytes = units::bytes(info.partial_bytes);
+            writeln!(out, "parts of blobs that interrupted pulls left: {bytes}")?;
+        }
         if info.incoming_layers > 0 {
             let bytes = units::bytes(info.incoming_bytes);
             writeln!(

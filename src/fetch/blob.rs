@@ -1,7 +1,7 @@
 //! A layer's blob on its way in, taken up where a run before stopped.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::image::{Digest, Image};
 use crate::progress::{Progress, Stage, check};
@@ -21,31 +21,50 @@ pub(super) struct Blobs<'a> {
     pub(super) store: &'a Store,
     pub(super) traffic: &'a Traffic,
     pub(super) progress: &'a dyn Progress,
+    /// Whether there is no room for what is kept of blobs.
+    pub(super) no_room: AtomicBool,
+}
+
+/// Whether what an interrupted run left is made use of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It is, and what comes is added to it.
+    Used,
+    /// All of the blob is fetched, and nothing kept.
+    Ignored,
 }
 
 impl Blobs<'_> {
     /// Opens the blob of layer number `index` of `image`.
-    pub(super) fn open(&self, image: &Image, index: usize) -> Result<Blob<'_>, StoreError> {
-        let digest = image.layer_descriptor(index).map(|descriptor| descriptor.digest);
-        let partial = match digest {
-            Some(digest) => self.store.partial(digest)?,
-            None => None,
-        };
-        let (mut known, mut resumed) = (0, None);
-        if let Some(partial) = &partial {
-            let read = io_error(self.store);
-            known = partial.len().map_err(&read)?;
-            let start = Box::new(partial.reader().map_err(&read)?);
-            resumed = image.open_layer_after(index, start, known)?;
+    pub(super) fn open(
+        &self,
+        image: &Image,
+        index: usize,
+        kept: Kept,
+    ) -> Result<Blob<'_>, StoreError> {
+        let digest = digest_of(image, index).filter(|_| kept == Kept::Used && self.has_room());
+        let partial = digest.and_then(|digest| self.store.partial(digest));
+        let start = partial.and_then(|partial| {
+            let (known, reader) = (partial.len().ok()?, partial.reader().ok()?);
+            Some((partial, known, reader))
+        });
+        if let Some((partial, known, reader)) = start
+            && let Some(bytes) = image.open_layer_after(index, Box::new(reader), known)?
+        {
+            return Ok(Blob { bytes, partial: Some(partial), known, blobs: self });
         }
-        let partial = partial.filter(|_| resumed.is_some());
-        let bytes = match resumed {
-            Some(bytes) => bytes,
-            None => image.open_layer(index)?,
-        };
-        let known = if partial.is_some() { known } else { 0 };
-        let (traffic, progress) = (self.traffic, self.progress);
-        Ok(Blob { bytes, partial, known, traffic, progress })
+        let bytes = image.open_layer(index)?;
+        Ok(Blob { bytes, partial: None, known: 0, blobs: self })
+    }
+
+    fn has_room(&self) -> bool {
+        !self.no_room.load(Ordering::Relaxed)
+    }
+
+    /// Gives up what is kept of blobs, from now on too: layers need the room.
+    pub(super) fn make_room<'b>(&self, blobs: impl IntoIterator<Item = (&'b Image, usize)>) {
+        self.no_room.store(true, Ordering::Relaxed);
+        blobs.into_iter().for_each(|(image, index)| self.forget(image, index));
     }
 
     /// Gives up what is kept of the blob: it has served, or is not what it should be.
@@ -60,11 +79,6 @@ fn digest_of(image: &Image, index: usize) -> Option<Digest> {
     image.layer_descriptor(index).map(|descriptor| descriptor.digest)
 }
 
-fn io_error(store: &Store) -> impl Fn(io::Error) -> StoreError {
-    let path = store.path().to_owned();
-    move |source| StoreError::Io { action: "read in", path: path.clone(), source }
-}
-
 /// A blob that is read once, from its start to its end, where its digest is checked.
 pub(super) struct Blob<'a> {
     bytes: Box<dyn Read + Send>,
@@ -72,8 +86,7 @@ pub(super) struct Blob<'a> {
     partial: Option<Partial>,
     /// Bytes that are kept already and not yet read.
     known: u64,
-    traffic: &'a Traffic,
-    progress: &'a dyn Progress,
+    blobs: &'a Blobs<'a>,
 }
 
 impl Blob<'_> {
@@ -87,22 +100,24 @@ impl Blob<'_> {
         let old = self.known.min(bytes.len() as u64);
         self.known -= old;
         let new = &bytes[old as usize..];
-        self.traffic.resumed.fetch_add(old, Ordering::Relaxed);
-        self.traffic.fetched.fetch_add(new.len() as u64, Ordering::Relaxed);
+        let Blobs { traffic, progress, .. } = self.blobs;
+        traffic.resumed.fetch_add(old, Ordering::Relaxed);
+        traffic.fetched.fetch_add(new.len() as u64, Ordering::Relaxed);
+        progress.advance(Stage::Fetch, new.len() as u64);
         if let Some(partial) = &mut self.partial
             && !new.is_empty()
-            && partial.append(new).is_err()
+            && (!self.blobs.has_room() || partial.append(new).is_err())
         {
-            // A disk that is full says so where the layer is written; until then the blob is of use.
+            // Half of a piece is garbage to whoever goes on. Layers need the room more.
+            let _ = partial.clear();
             self.partial = None;
         }
-        self.progress.advance(Stage::Fetch, bytes.len() as u64);
     }
 }
 
 impl Read for Blob<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        check(self.progress)?;
+        check(self.blobs.progress)?;
         // What is kept and what comes are not mixed in one piece.
         let most = match usize::try_from(self.known) {
             Ok(known) if known > 0 => known.min(buffer.len()),

@@ -1,11 +1,11 @@
 //! Bringing in the layers of a plan.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 use super::FetchError;
-use super::blob::{Blobs, Traffic};
+use super::blob::{Blobs, Kept, Traffic};
 use super::plan::{Plan, Step};
-use crate::ErrorKind;
 use crate::delta::Base;
 use crate::image::{DiffId, Image, ImageBudget, decompress};
 use crate::pack::{base_stream, check_work, shared_layers};
@@ -13,6 +13,7 @@ use crate::progress::{Progress, Stage, check};
 use crate::space::check_space;
 use crate::store::{Incoming, Layer, Store, StoreError, in_threads, verify_layers};
 use crate::v3::LayerDeltas;
+use crate::{Cause, ErrorKind};
 
 /// Brings in all layers of the plan's image and returns them, bottom first. Each is compared with its diff ID; those
 /// that were brought in stay if another fails.
@@ -23,11 +24,15 @@ pub(super) fn carry_out(
     progress: &dyn Progress,
 ) -> Result<Vec<Layer>, FetchError> {
     let bytes = plan.steps.iter().map(|step| step.bytes()).fold(0, u64::saturating_add);
-    check_space(store.path(), least_space(plan)).map_err(|source| StoreError::Io {
-        action: "write into",
-        path: store.path().to_owned(),
-        source,
-    })?;
+    let blobs = Blobs { store, traffic, progress, no_room: AtomicBool::new(false) };
+    if check_space(store.path(), least_space(plan)).is_err() {
+        blobs.make_room(blobs_of(plan));
+        check_space(store.path(), least_space(plan)).map_err(|source| StoreError::Io {
+            action: "write into",
+            path: store.path().to_owned(),
+            source,
+        })?;
+    }
     progress.expect(Stage::Fetch, bytes);
     let base_layers = base_layers(plan, store, progress)?;
     let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
@@ -36,7 +41,7 @@ pub(super) fn carry_out(
     let work = Work {
         plan,
         store,
-        blobs: Blobs { store, traffic, progress },
+        blobs,
         base: base_stream(&base_layers),
         base_layers: &base_layers,
         shared: shared(plan),
@@ -52,6 +57,19 @@ pub(super) fn carry_out(
     })?;
     layers.sort_unstable_by_key(|(index, _)| *index);
     Ok(layers.into_iter().map(|(_, layer)| layer).collect())
+}
+
+/// The blobs that layers come by.
+fn blobs_of(plan: &Plan) -> Vec<(&Image, usize)> {
+    let blob = |(index, step): (usize, &Step)| {
+        let image = match step {
+            Step::AtHand => return None,
+            Step::Delta(_) => plan.deltas().map(|(deltas, _)| deltas.image()),
+            Step::Blob(_) => plan.opened.image(),
+        };
+        Some((image?, index))
+    };
+    plan.steps.iter().enumerate().filter_map(blob).collect()
 }
 
 /// Bytes that the missing layers take at least: none is smaller than its blob.
@@ -105,35 +123,40 @@ impl Work<'_> {
         }
         match (self.plan.steps[index], self.plan.deltas(), self.plan.opened.image()) {
             (Step::Delta(_), Some((deltas, _)), _) => {
-                let blobs_image = deltas.image();
-                self.retried(blobs_image, index, |resumed| {
-                    self.rebuild(deltas, index, diff_id, resumed)
+                self.retried(deltas.image(), index, |kept, resumed| {
+                    self.rebuild(deltas, index, diff_id, kept, resumed)
                 })
             }
-            (_, _, Some(image)) => {
-                self.retried(image, index, |resumed| self.unpack(image, index, diff_id, resumed))
-            }
+            (_, _, Some(image)) => self.retried(image, index, |kept, resumed| {
+                self.unpack(image, index, diff_id, kept, resumed)
+            }),
             // Taken out of the store since the plan was made.
             _ => Err(StoreError::Damaged { diff_id }.into()),
         }
     }
 
-    /// Calls `work`; once more if it fails on content that a run before had left: a power cut may have garbled it.
+    /// Calls `work`; once more without what an interrupted run left of the blob, if it fails and that may be why: a
+    /// power cut may have garbled it, a server may refuse to begin in the middle, and it takes room.
     fn retried(
         &self,
         image: &Image,
         index: usize,
-        mut work: impl FnMut(&mut bool) -> Result<Layer, FetchError>,
+        work: impl Fn(Kept, &mut bool) -> Result<Layer, FetchError>,
     ) -> Result<Layer, FetchError> {
         let mut resumed = false;
-        let mut done = work(&mut resumed);
-        if let Err(error) = &done
-            && error.kind() == ErrorKind::Content
-        {
-            self.blobs.forget(image, index);
-            if resumed {
-                tracing::warn!("what was left of layer {index} is of no use: {error}");
-                done = work(&mut resumed);
+        let mut done = work(Kept::Used, &mut resumed);
+        if let Err(error) = &done {
+            let cause = error.cause();
+            if error.kind() == ErrorKind::Content {
+                self.blobs.forget(image, index);
+            }
+            let no_room = cause == Cause::DiskFull && !blobs_of(self.plan).is_empty();
+            if no_room {
+                self.blobs.make_room(blobs_of(self.plan));
+            }
+            if no_room || resumed && may_be_the_kept_parts_fault(cause) {
+                tracing::warn!("layer {} is fetched from its beginning: {error}", index + 1);
+                done = work(Kept::Ignored, &mut resumed);
             }
         }
         if done.is_ok() {
@@ -147,15 +170,28 @@ impl Work<'_> {
         image: &Image,
         index: usize,
         diff_id: DiffId,
+        kept: Kept,
         resumed: &mut bool,
     ) -> Result<Layer, FetchError> {
         let stored = image.stored_size(index);
+        // What the store itself says is not to be taken for the image's fault.
+        let mut refused = None;
         let layer = self.store.ensure_unpacked(diff_id, stored, self.budget, || {
-            let blob = self.blobs.open(image, index).map_err(io::Error::other)?;
-            *resumed |= blob.is_resumed();
-            decompress(blob)
-        })?;
-        Ok(layer)
+            match self.blobs.open(image, index, kept) {
+                Ok(blob) => {
+                    *resumed |= blob.is_resumed();
+                    decompress(blob)
+                }
+                Err(error) => {
+                    refused = Some(error);
+                    Err(io::ErrorKind::Other.into())
+                }
+            }
+        });
+        match refused {
+            Some(error) => Err(error.into()),
+            None => Ok(layer?),
+        }
     }
 
     fn rebuild(
@@ -163,15 +199,25 @@ impl Work<'_> {
         deltas: &LayerDeltas,
         index: usize,
         diff_id: DiffId,
+        kept: Kept,
         resumed: &mut bool,
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
         let shared = self.base_layers.get(index).filter(|_| index < self.shared);
         let shared = shared.map(|layer| &layer[..]);
         self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
-            let blob = self.blobs.open(deltas.image(), index)?;
+            let blob = self.blobs.open(deltas.image(), index, kept)?;
             *resumed |= blob.is_resumed();
             Ok::<_, FetchError>(deltas.rebuild(index, blob, &self.base, shared, out, limit)?)
         })
     }
+}
+
+/// Whether a failure may come from a blob that was begun in the middle, and not at its beginning.
+fn may_be_the_kept_parts_fault(cause: Cause) -> bool {
+    cause.kind() == ErrorKind::Content
+        || matches!(
+            cause,
+            Cause::Refused | Cause::Protocol | Cause::Denied | Cause::Passing | Cause::MissingBlob
+        )
 }

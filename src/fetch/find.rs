@@ -6,7 +6,7 @@ use super::bases::BaseImage;
 use super::options::PullOptions;
 #[cfg(feature = "api")]
 use super::server;
-use crate::ErrorKind;
+use crate::Cause;
 use crate::dialect::BASE_ANNOTATION;
 use crate::image::{
     Descriptor, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
@@ -27,7 +27,8 @@ pub(super) struct FoundDelta {
     pub(super) base: usize,
 }
 
-/// The deltas in the repository of `target` that make `image` from one of `bases`.
+/// The deltas in the repository of `target` that make `image` from one of `bases`. A registry that does not answer these
+/// questions is told of, and keeps nobody from the image: it may come without.
 pub(super) fn find(
     target: &RegistryReference,
     image: &Image,
@@ -43,10 +44,10 @@ pub(super) fn find(
     }
     let mut found = search.open_all(named_by_server(target, image, bases, options, progress))?;
     if found.is_empty() {
-        found = search.open_all(search.referrers(image)?)?;
+        found = search.open_all(search.or_none(search.referrers(image))?)?;
     }
     if found.is_empty() {
-        found = search.open_all(search.tags()?)?;
+        found = search.open_all(search.or_none(search.tags())?)?;
     }
     Ok(found)
 }
@@ -84,6 +85,21 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
+    /// What was found; nothing if the question failed, unless because the work is to stop.
+    fn or_none(
+        &self,
+        found: Result<Vec<RegistryReference>, FetchError>,
+    ) -> Result<Vec<RegistryReference>, FetchError> {
+        match found {
+            Err(error) if error.cause() != Cause::Cancelled => {
+                self.progress
+                    .note(&format!("looking for deltas elsewhere, or going on without: {error}"));
+                Ok(Vec::new())
+            }
+            found => found,
+        }
+    }
+
     /// What refers to the target and may be a delta from a base at hand, those first that say so.
     fn referrers(&self, image: &Image) -> Result<Vec<RegistryReference>, FetchError> {
         let Some(manifest) = image.manifest() else { return Ok(Vec::new()) };
@@ -140,11 +156,11 @@ impl Search<'_> {
         let opened = self.transports.open_watched(&reference, &self.platform, self.progress);
         let delta = match opened.map_err(V3Error::from).and_then(LayerDeltas::of) {
             Ok(delta) => delta,
-            Err(V3Error::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
+            Err(error) if error.cause() == Cause::Cancelled => return Err(error.into()),
+            Err(error) => {
+                tracing::info!("{reference} is passed over: {error}");
                 return Ok(None);
             }
-            Err(error) if error.kind() == ErrorKind::Content => return Ok(None),
-            Err(error) => return Err(error.into()),
         };
         let base = self.bases.iter().position(|base| base.id() == delta.base());
         let makes_target = delta.target().id() == self.image;

@@ -6,7 +6,7 @@ use super::cost::{Cost, Link};
 use super::find::{self, FoundDelta};
 use super::opened::Opened;
 use super::options::PullOptions;
-use crate::image::{Image, ImageId, ImageReference, Transports};
+use crate::image::{Digest, Image, ImageId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::trust::Verdict;
@@ -39,9 +39,9 @@ pub(super) struct ChosenDelta {
 pub(super) enum Step {
     /// The store has it.
     AtHand,
-    /// Its delta, of so many bytes, is applied.
+    /// Its delta is applied, of which so many bytes are to come.
     Delta(u64),
-    /// Its blob, of so many bytes, is unpacked.
+    /// Its blob is unpacked, of which so many bytes are to come.
     Blob(u64),
 }
 
@@ -64,10 +64,12 @@ impl Step {
 }
 
 impl Plan {
-    /// Finds the cheapest way from what the store has, and the bases that `options` name, to `reference`.
+    /// Finds the cheapest way from what the store has, and the bases that `options` name, to `reference`. The deltas
+    /// `useless`, by the digests of their manifests, have been tried.
     pub(super) fn make(
         reference: &ImageReference,
         options: &PullOptions,
+        useless: &[Digest],
         transports: &Transports,
         store: &Store,
         progress: &dyn Progress,
@@ -87,22 +89,27 @@ impl Plan {
             let way = Way { steps, cost: Cost::default(), delta: None };
             return Ok(assemble(reference, opened, verdict, way, options.link));
         }
-        let bases = match options.plain {
-            true => Vec::new(),
-            false => bases::bases(&options.bases, transports, store, platform, progress)?,
+        let bases = match (&opened, options.plain) {
+            (Opened::Image(_), true) => Vec::new(),
+            _ => bases::bases(&options.bases, transports, store, platform, progress)?,
         };
         let way = match &opened {
             Opened::Image(image) => {
                 image.diff_ids()?;
                 let found = match (reference, options.plain) {
                     (ImageReference::Registry(target), false) => {
-                        find::find(target, image, &bases, options, transports, progress)?
+                        let mut found =
+                            find::find(target, image, &bases, options, transports, progress)?;
+                        found.retain(|found| !useless.contains(&found.delta.digest()));
+                        found
                     }
                     _ => Vec::new(),
                 };
-                cheapest(image, &missing, found, bases, options.link)
+                cheapest(&Missing { store, layers: &missing }, image, found, bases, options.link)
             }
-            Opened::Delta(delta) => by_named_delta(delta, &missing, bases)?,
+            Opened::Delta(delta) => {
+                by_named_delta(&Missing { store, layers: &missing }, delta, bases)?
+            }
         };
         Ok(assemble(reference, opened, verdict, way, options.link))
     }
@@ -115,6 +122,11 @@ impl Plan {
     /// Bytes of blobs over the network.
     pub fn bytes(&self) -> u64 {
         self.cost.bytes()
+    }
+
+    /// The delta that layers come by, if it was found and not named.
+    pub(super) fn found_delta(&self) -> Option<&LayerDeltas> {
+        self.delta.as_ref()?.found.as_ref()
     }
 
     /// The delta that layers come by.
@@ -149,16 +161,16 @@ fn assemble(
 /// The way that takes the least time, of these the one with the fewest bytes: plain layers, or one of the deltas
 /// found, with plain layers where these are smaller.
 fn cheapest(
+    missing: &Missing<'_>,
     image: &Image,
-    missing: &[bool],
     found: Vec<FoundDelta>,
     bases: Vec<BaseImage>,
     link: Link,
 ) -> Way {
-    let plain = steps(image, missing, None);
+    let plain = missing.steps(image, None);
     let mut best = (plain.1, plain.0, None);
     for (number, FoundDelta { delta, base }) in found.iter().enumerate() {
-        let (steps, mut cost) = steps(image, missing, Some(delta));
+        let (steps, mut cost) = missing.steps(image, Some(delta));
         cost.blobs = cost.blobs.saturating_add(bases[*base].missing_bytes);
         let key = |cost: Cost| (cost.seconds(link), cost.bytes() as f64);
         if key(cost) < key(best.0) {
@@ -174,18 +186,34 @@ fn cheapest(
     Way { steps, cost, delta }
 }
 
-/// Each layer by whichever is smaller, its blob or its delta.
-fn steps(image: &Image, missing: &[bool], delta: Option<&LayerDeltas>) -> (Vec<Step>, Cost) {
-    let step = |(index, missing): (usize, &bool)| {
-        let blob = image.stored_size(index);
-        let delta = delta.map(|delta| delta.image().stored_size(index));
-        match (missing, delta) {
-            (false, _) => Step::AtHand,
-            (true, Some(delta)) if delta < blob => Step::Delta(delta),
-            (true, _) => Step::Blob(blob),
-        }
-    };
-    with_cost(missing.iter().enumerate().map(step).collect())
+/// The layers that are to come.
+struct Missing<'a> {
+    store: &'a Store,
+    /// For each layer of the target whether the store lacks it.
+    layers: &'a [bool],
+}
+
+impl Missing<'_> {
+    /// Each layer by whichever takes fewer bytes, its blob or its delta.
+    fn steps(&self, image: &Image, delta: Option<&LayerDeltas>) -> (Vec<Step>, Cost) {
+        let step = |(index, missing): (usize, &bool)| {
+            let blob = self.bytes_to_come(image, index);
+            let delta = delta.map(|delta| self.bytes_to_come(delta.image(), index));
+            match (missing, delta) {
+                (false, _) => Step::AtHand,
+                (true, Some(delta)) if delta < blob => Step::Delta(delta),
+                (true, _) => Step::Blob(blob),
+            }
+        };
+        with_cost(self.layers.iter().enumerate().map(step).collect())
+    }
+
+    /// Bytes of a layer's blob that no interrupted run has left here.
+    fn bytes_to_come(&self, image: &Image, index: usize) -> u64 {
+        let digest = image.layer_descriptor(index).map(|descriptor| descriptor.digest);
+        let here = digest.map_or(0, |digest| self.store.partial_bytes(digest));
+        image.stored_size(index).saturating_sub(here)
+    }
 }
 
 fn with_cost(steps: Vec<Step>) -> (Vec<Step>, Cost) {
@@ -200,18 +228,18 @@ fn with_cost(steps: Vec<Step>) -> (Vec<Step>, Cost) {
 
 /// All missing layers by the delta that was named.
 fn by_named_delta(
+    missing: &Missing<'_>,
     delta: &LayerDeltas,
-    missing: &[bool],
     bases: Vec<BaseImage>,
 ) -> Result<Way, FetchError> {
     let Some(base) = bases.into_iter().find(|base| base.id() == delta.base()) else {
         let (delta, base) = (delta.image().reference().to_string(), delta.base());
         return Err(FetchError::NoBase { delta, base });
     };
-    let step = |(index, missing): (usize, &bool)| match missing {
+    let step = |(index, is_missing): (usize, &bool)| match is_missing {
         false => Step::AtHand,
-        true => Step::Delta(delta.image().stored_size(index)),
+        true => Step::Delta(missing.bytes_to_come(delta.image(), index)),
     };
-    let (steps, cost) = with_cost(missing.iter().enumerate().map(step).collect());
+    let (steps, cost) = with_cost(missing.layers.iter().enumerate().map(step).collect());
     Ok(Way { steps, cost, delta: Some(ChosenDelta { found: None, base }) })
 }

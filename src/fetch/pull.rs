@@ -6,15 +6,16 @@ use super::carry_out::carry_out;
 use super::options::PullOptions;
 use super::plan::Plan;
 use super::report::PullReport;
-use crate::Cause;
 use crate::image::{Destination, Digest, Image, ImageReference, Transports};
 use crate::measure::Measure;
 use crate::pack::{ManifestKind, pack_stored};
 use crate::progress::Progress;
 use crate::store::{Layer, Store};
+use crate::{Cause, ErrorKind};
 
-/// How often a plan is made anew because a layer that it counted on was damaged, and has been dropped.
-const MAX_PLANS: usize = 3;
+/// How many plans are made: another one if a layer that a plan counted on was damaged, and has been dropped, or if a
+/// delta was of no use.
+const MAX_PLANS: usize = 5;
 
 /// An image that was pulled: its layers are in the store for as long as this lives.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ pub fn plan(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<PullReport, FetchError> {
-    Ok(PullReport::of(&Plan::make(reference, options, transports, store, progress)?))
+    Ok(PullReport::of(&Plan::make(reference, options, &[], transports, store, progress)?))
 }
 
 /// Fetches the image `reference` into the store by the cheapest way there is, and keeps it there under its name. An
@@ -54,16 +55,22 @@ pub fn pull(
     progress: &dyn Progress,
 ) -> Result<Pulled, FetchError> {
     let (measure, traffic) = (Measure::start(progress), Traffic::default());
-    let mut plans = 0;
+    let (mut plans, mut useless) = (0, Vec::new());
     let (plan, layers) = loop {
         plans += 1;
-        let plan = Plan::make(reference, options, transports, store, progress)?;
-        match carry_out(&plan, store, &traffic, progress) {
-            Ok(layers) => break (plan, layers),
-            Err(error) if error.cause() == Cause::DamagedLayer && plans < MAX_PLANS => {
+        let plan = Plan::make(reference, options, &useless, transports, store, progress)?;
+        match (carry_out(&plan, store, &traffic, progress), plan.found_delta()) {
+            (Ok(layers), _) => break (plan, layers),
+            (Err(error), _) if plans == MAX_PLANS => return Err(error),
+            (Err(error), _) if error.cause() == Cause::DamagedLayer => {
                 progress.note(&format!("{error}; looking for another way"));
             }
-            Err(error) => return Err(error),
+            (Err(error), Some(delta)) if may_be_the_deltas_fault(error.cause()) => {
+                let name = delta.image().reference();
+                progress.note(&format!("going on without the delta {name}: {error}"));
+                useless.push(delta.digest());
+            }
+            (Err(error), _) => return Err(error),
         }
     };
     let mut report = PullReport::of(&plan);
@@ -75,6 +82,22 @@ pub fn pull(
     report.seconds = measure.seconds();
     report.peak_memory = measure.peak_memory();
     Ok(Pulled { image, layers, report })
+}
+
+/// Whether another way, without the delta that was found, may do: not if the machine or the network is to blame.
+fn may_be_the_deltas_fault(cause: Cause) -> bool {
+    cause.kind() == ErrorKind::Content
+        || matches!(
+            cause,
+            Cause::Missing
+                | Cause::MissingBlob
+                | Cause::Unauthorized
+                | Cause::Denied
+                | Cause::Refused
+                | Cause::Protocol
+                | Cause::Passing
+                | Cause::RateLimited
+        )
 }
 
 impl Pulled {

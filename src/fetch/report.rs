@@ -48,7 +48,8 @@ pub struct PullReport {
     pub delta: Option<String>,
     /// The image that the delta applies to.
     pub base: Option<String>,
-    /// Bytes of blobs on this way, manifests and configs not counted.
+    /// Bytes of blobs that are to come on this way: what an interrupted run has left here, manifests and configs are not
+    /// counted.
     pub bytes: u64,
     /// Bytes that came now; 0 before a pull.
     pub fetched_bytes: u64,
@@ -90,13 +91,17 @@ impl PullReport {
             bytes: plan.bytes(),
             fetched_bytes: 0,
             resumed_bytes: 0,
-            image_bytes: (0..plan.steps.len()).map(size).sum(),
+            image_bytes: (0..plan.steps.len()).map(size).try_fold(0, saturating_sum),
             modelled_seconds: plan.cost.seconds(plan.link),
             layers: diff_ids.zip(steps()).map(|(id, step)| layer_way(*id, *step)).collect(),
             seconds: 0.0,
             peak_memory: None,
         }
     }
+}
+
+fn saturating_sum(sum: u64, size: Option<u64>) -> Option<u64> {
+    Some(sum.saturating_add(size?))
 }
 
 fn layer_way(diff_id: DiffId, step: Step) -> LayerWay {

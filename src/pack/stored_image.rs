@@ -4,11 +4,11 @@ use std::io::{self, Write as _};
 
 use rayon::prelude::*;
 
-use super::blob::BlobId;
+use super::blob::{BlobId, Hashed};
 use super::layer_file::LayerFile;
 use super::manifest::{ManifestKind, image_manifest};
 use super::packed_image::PackedImage;
-use crate::image::{Blob, BlobData, Descriptor, Image, ImageContents};
+use crate::image::{Blob, BlobData, Descriptor, DiffId, Image, ImageContents};
 use crate::space::check_space;
 use crate::store::{Layer, Store, StoreError, Workspace};
 use crate::temporary::TemporaryPath;
@@ -18,7 +18,7 @@ use crate::temporary::TemporaryPath;
 /// its config, and so its ID, are the same.
 ///
 /// # Errors
-/// If the files cannot be written.
+/// [`StoreError::Damaged`] if a layer is not what it was when it came in; also if the files cannot be written.
 pub(crate) fn pack_stored(
     image: &Image,
     layers: &[Layer],
@@ -27,15 +27,23 @@ pub(crate) fn pack_stored(
     store: &Store,
 ) -> Result<PackedImage, StoreError> {
     let scratch = store.scratch()?;
-    let written =
-        |source| StoreError::Io { action: "write into", path: store.path().to_owned(), source };
+    let written = |source: io::Error| StoreError::Io {
+        action: "write into",
+        path: store.path().to_owned(),
+        source,
+    };
     let packed: Vec<Packed> = match plain {
+        // Whoever writes compares with the digest, which is the diff ID.
         true => layers.iter().map(|layer| as_it_is(layer, kind)).collect(),
         false => {
             let bytes = layers.iter().map(|layer| layer.len() as u64 / LEAST_GAIN).sum();
             check_space(store.path(), bytes).map_err(written)?;
-            let packed = layers.par_iter().map(|layer| compressed(layer, kind, &scratch));
-            packed.collect::<io::Result<_>>().map_err(written)?
+            let packed = layers.par_iter().map(|layer| {
+                let (packed, diff_id) = compressed(layer, kind, &scratch).map_err(written)?;
+                layer.expect(diff_id)?;
+                Ok(packed)
+            });
+            packed.collect::<Result<_, StoreError>>()?
         }
     };
     let config = image.config().bytes().to_vec();
@@ -68,13 +76,20 @@ fn as_it_is(layer: &Layer, kind: ManifestKind) -> Packed {
     Packed { blob, descriptor: kind.layer(id, false), file: None }
 }
 
-fn compressed(layer: &Layer, kind: ManifestKind, scratch: &Workspace) -> io::Result<Packed> {
+/// The layer in a file, and what its bytes hash to: the store may have been damaged.
+fn compressed(
+    layer: &Layer,
+    kind: ManifestKind,
+    scratch: &Workspace,
+) -> io::Result<(Packed, DiffId)> {
     let file = scratch.new_file().map_err(io::Error::other)?;
-    let mut out = LayerFile::new(file, false);
+    let mut out = Hashed::new(LayerFile::new(file, false));
     out.write_all(layer)?;
+    let (out, read) = out.finish();
     let Some((file, id)) = out.finish()? else { unreachable!("it is written to a file") };
     let file = file.close();
     let data = BlobData::File(file.path().to_owned());
     let blob = Blob { digest: id.digest, size: id.size, data };
-    Ok(Packed { blob, descriptor: kind.layer(id, true), file: Some(file) })
+    let packed = Packed { blob, descriptor: kind.layer(id, true), file: Some(file) };
+    Ok((packed, DiffId(read.digest)))
 }

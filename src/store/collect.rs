@@ -62,6 +62,8 @@ pub struct StoreInfo {
     pub incoming_layers: u64,
     /// Their size so far in bytes.
     pub incoming_bytes: u64,
+    /// Bytes of blobs that interrupted pulls left, for the next to go on with.
+    pub partial_bytes: u64,
     /// Images that are known by name.
     pub images: u64,
 }
@@ -74,6 +76,14 @@ pub struct LayerUse {
     pub bytes: u64,
     /// When somebody last worked with it.
     pub last_used: SystemTime,
+}
+
+/// How long the first part of a blob waits for somebody to go on with it.
+const PARTIAL_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The age from which on parts of blobs go.
+fn partial_age(limits: GcLimits) -> Duration {
+    limits.older_than.map_or(PARTIAL_AGE, |age| age.min(PARTIAL_AGE))
 }
 
 /// A stored layer as collection sees it.
@@ -100,6 +110,7 @@ impl Store {
                 .iter()
                 .map(|name| workspace::size_of_files(&self.incoming().join(name)))
                 .sum(),
+            partial_bytes: self.partials_bytes(Duration::ZERO),
             images: self.kept_images()?.0.len() as u64,
         })
     }
@@ -122,18 +133,19 @@ impl Store {
     /// removed is told in the report instead.
     pub fn gc(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
         let mut leftovers = self.remove_leftovers();
-        self.remove_partials(&mut leftovers);
+        self.remove_partials(partial_age(limits), &mut leftovers);
         let _lock = self.lock_names(Hold::Alone)?;
         self.collect(limits, leftovers, true)
     }
 
-    /// Returns what [`gc`](Self::gc) would delete at this moment; nothing is deleted. Leftovers of
+    /// Returns what [`gc`](Self::gc) would delete at this moment; nothing is deleted. Half-done layers of
     /// killed processes go whenever the store is opened, so that there are none to count.
     ///
     /// # Errors
     /// The same as those of [`gc`](Self::gc).
     pub fn gc_preview(&self, limits: GcLimits) -> Result<GcReport, StoreError> {
-        self.collect(limits, Leftovers::default(), false)
+        let bytes = self.partials_bytes(partial_age(limits));
+        self.collect(limits, Leftovers { bytes, ..Leftovers::default() }, false)
     }
 
     fn collect(
@@ -153,7 +165,7 @@ impl Store {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
             let too_much = limits.max_bytes.is_some_and(|max| left > max);
             let removal = match too_old || too_much {
-                true if needed.contains(&entry.diff_id) => Ok(Removal::Named),
+                true if needed.needs(&entry.diff_id) => Ok(Removal::Named),
                 true => self.remove_unless_in_use(entry.diff_id, really),
                 false => Ok(Removal::Kept),
             };

@@ -106,8 +106,17 @@ impl Layer {
     }
 
     fn compare(&self, digest: Digest) -> Result<(), StoreError> {
+        self.expect(DiffId(digest))
+    }
+
+    /// Compares the diff ID with that of the bytes, as somebody found it who read them all. A layer that is damaged is
+    /// dropped from the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] if they differ.
+    pub(crate) fn expect(&self, found: DiffId) -> Result<(), StoreError> {
         let diff_id = self.diff_id();
-        if DiffId(digest) == diff_id {
+        if found == diff_id {
             return Ok(());
         }
         self.drop_from_store();

@@ -74,10 +74,16 @@ impl Store {
     /// # Errors
     /// If the names cannot be listed.
     pub fn kept_images(&self) -> Result<(Vec<KeptImage>, Vec<Trouble>), StoreError> {
+        let Records { images, mut unreadable, damaged } = self.records()?;
+        unreadable.extend(damaged);
+        Ok((images, unreadable))
+    }
+
+    fn records(&self) -> Result<Records, StoreError> {
         let folder = self.names_folder();
-        let (mut images, mut troubles) = (Vec::new(), Vec::new());
+        let mut records = Records::default();
         if !folder.exists() {
-            return Ok((images, troubles));
+            return Ok(records);
         }
         for name in file_names(&folder).map_err(io_error("list", &folder))? {
             let path = folder.join(&name);
@@ -85,12 +91,15 @@ impl Store {
                 continue;
             }
             match self.read_record(&path) {
-                Ok(image) => images.extend(image),
-                Err(error) => troubles.push(Trouble::at(&path, error)),
+                Ok(image) => records.images.extend(image),
+                Err(error @ StoreError::DamagedName { .. }) => {
+                    records.damaged.push(Trouble::at(&path, error));
+                }
+                Err(error) => records.unreadable.push(Trouble::at(&path, error)),
             }
         }
-        images.sort_by_cached_key(|image| image.reference.to_string());
-        Ok((images, troubles))
+        records.images.sort_by_cached_key(|image| image.reference.to_string());
+        Ok(records)
     }
 
     /// Takes the name `name` away, and deletes the layers that no other name needs. A damaged record goes too.
@@ -100,7 +109,7 @@ impl Store {
     /// If the name cannot be removed.
     pub fn forget_image(&self, name: &ImageReference) -> Result<Option<Forgotten>, StoreError> {
         let path = self.name_path(name);
-        if !path.exists() {
+        if fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
         let _lock = self.lock_names(Hold::Alone)?;
@@ -110,7 +119,7 @@ impl Store {
         let needed = self.needed_layers(&mut forgotten.troubles)?;
         let its = image.iter().flat_map(|image| image.config.diff_ids().iter().copied());
         for diff_id in its.collect::<BTreeSet<DiffId>>() {
-            match needed.contains(&diff_id) {
+            match needed.needs(&diff_id) {
                 true => forgotten.kept_layers += 1,
                 false => self.drop_layer(diff_id, &mut forgotten),
             }
@@ -132,14 +141,17 @@ impl Store {
         }
     }
 
-    /// The layers that names need. The names that can't be read are told in `troubles`.
+    /// The layers that names need. Records that can't be read or are damaged are told in `troubles`.
     pub(super) fn needed_layers(
         &self,
         troubles: &mut Vec<Trouble>,
-    ) -> Result<BTreeSet<DiffId>, StoreError> {
-        let (images, unreadable) = self.kept_images()?;
+    ) -> Result<NeededLayers, StoreError> {
+        let Records { images, unreadable, damaged } = self.records()?;
+        let layers = images.iter().flat_map(|image| image.config.diff_ids().iter().copied());
+        let needed = NeededLayers { layers: layers.collect(), all: !unreadable.is_empty() };
         troubles.extend(unreadable);
-        Ok(images.iter().flat_map(|image| image.config.diff_ids().iter().copied()).collect())
+        troubles.extend(damaged);
+        Ok(needed)
     }
 
     /// Keeps others from giving and taking names, or from collecting, for as long as what is returned lives.
@@ -170,6 +182,30 @@ impl Store {
 
     fn name_path(&self, name: &ImageReference) -> PathBuf {
         self.names_folder().join(Digest::of(name.to_string().as_bytes()).hex())
+    }
+}
+
+/// The records of images.
+#[derive(Default)]
+struct Records {
+    images: Vec<KeptImage>,
+    /// Those that could not be read now, and may be whole.
+    unreadable: Vec<Trouble>,
+    /// Those that nobody can read any more.
+    damaged: Vec<Trouble>,
+}
+
+/// The layers that names need.
+pub(super) struct NeededLayers {
+    layers: BTreeSet<DiffId>,
+    /// Whether any layer may be needed: a record could not be read.
+    all: bool,
+}
+
+impl NeededLayers {
+    /// Whether the layer must stay.
+    pub(super) fn needs(&self, diff_id: &DiffId) -> bool {
+        self.all || self.layers.contains(diff_id)
     }
 }
 

@@ -6,7 +6,7 @@ use super::V3Error;
 use super::labels::DeltaLabels;
 use super::rebuild::rebuild;
 use crate::delta::Base;
-use crate::image::{DiffId, Image, ImageConfig, ImageId};
+use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId};
 
 /// A delta image whose layers are applied one by one.
 #[derive(Debug)]
@@ -28,6 +28,11 @@ impl LayerDeltas {
     /// The delta itself.
     pub(crate) fn image(&self) -> &Image {
         &self.delta
+    }
+
+    /// The digest of its manifest; of its config if it has none.
+    pub(crate) fn digest(&self) -> Digest {
+        self.delta.manifest().map_or(self.delta.id().0, |manifest| manifest.digest())
     }
 
     /// The image that it applies to.

@@ -4,31 +4,42 @@
 use reqwest::header::{HeaderMap, LINK};
 use reqwest::{Method, Url};
 use serde::Deserialize;
+use serde_json::Value;
 
+use super::RegistryError;
 use super::manifests;
 use super::session::{Call, Session};
-use crate::image::limits::MAX_MANIFEST_BYTES;
-use crate::image::{Descriptor, Digest, ImageError, ManifestDocument, media_type, parse_manifest};
+use crate::image::{Descriptor, Digest, ImageError};
 
 /// Names asked for at once; a registry may give fewer.
 const PAGE: usize = 1_000;
 /// The most pages that are read: a registry whose pages never end is not followed for ever.
 const MAX_PAGES: usize = 100;
 
+/// Bytes of all pages of a list: a hundred thousand tags, or some thousand referrers.
+const MAX_LIST_BYTES: usize = 12 << 20;
+
 #[derive(Deserialize)]
 struct TagPage {
     tags: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct ReferrerPage {
+    manifests: Vec<Value>,
 }
 
 /// All tags of the repository, in the registry's order; none if there is no such repository.
 pub(super) async fn tags(session: &Session) -> Result<Vec<String>, ImageError> {
     let mut tags = Vec::new();
     let first = session.url(&format!("tags/list?n={PAGE}")).await?;
-    for bytes in pages(session, first, "listing tags").await?.unwrap_or_default() {
-        let page: TagPage = serde_json::from_slice(&bytes)
+    each_page(session, first, "listing tags", |bytes| {
+        let page: TagPage = serde_json::from_slice(bytes)
             .map_err(|error| session.protocol(format!("its list of tags: {error}")))?;
         tags.extend(page.tags.unwrap_or_default());
-    }
+        Ok(())
+    })
+    .await?;
     Ok(tags)
 }
 
@@ -38,18 +49,20 @@ pub(super) async fn referrers(
     session: &Session,
     subject: Digest,
 ) -> Result<Vec<Descriptor>, ImageError> {
-    let first = session.url(&format!("referrers/{subject}")).await?;
-    let listed = pages(session, first, "listing referrers").await?;
-    let indexes = match listed {
-        Some(pages) => pages,
-        None => kept_by_clients(session, subject).await?.into_iter().collect(),
-    };
     let mut found = Vec::new();
-    for bytes in indexes {
-        match parse_manifest(&bytes, Some(media_type::OCI_INDEX)) {
-            Ok(ManifestDocument::Index(index)) => found.extend(index.manifests),
-            _ => return Err(session.protocol("its list of referrers is no index").into()),
-        }
+    let mut add = |bytes: &[u8]| {
+        let page: ReferrerPage = serde_json::from_slice(bytes)
+            .map_err(|_| session.protocol("its list of referrers is no index"))?;
+        // What one client wrote keeps nobody from what others did.
+        let entries = page.manifests.into_iter().map(serde_json::from_value::<Descriptor>);
+        found.extend(entries.filter_map(Result::ok));
+        Ok(())
+    };
+    let first = session.url(&format!("referrers/{subject}")).await?;
+    if !each_page(session, first, "listing referrers", &mut add).await?
+        && let Some(bytes) = kept_by_clients(session, subject).await?
+    {
+        add(&bytes)?;
     }
     Ok(found)
 }
@@ -62,34 +75,39 @@ async fn kept_by_clients(
     Ok(index.map(|(_, bytes)| bytes))
 }
 
-/// The bodies of a list's pages; `None` if the registry has no such list.
-async fn pages(
+/// Hands the body of each of a list's pages to `read`; returns whether the registry has such a list.
+async fn each_page(
     session: &Session,
     first: Url,
     action: &'static str,
-) -> Result<Option<Vec<Vec<u8>>>, ImageError> {
-    let mut pages = Vec::new();
+    mut read: impl FnMut(&[u8]) -> Result<(), RegistryError>,
+) -> Result<bool, ImageError> {
+    let (mut pages, mut total) = (0, 0);
     let mut next = Some(first);
     while let Some(url) = next.take() {
-        if pages.len() == MAX_PAGES {
+        if pages == MAX_PAGES {
             let problem = format!("{action} did not end after {MAX_PAGES} pages");
             return Err(session.protocol(problem).into());
         }
         let call = Call::new(Method::GET, url.clone(), action);
-        let page = session.get_start(&call, MAX_MANIFEST_BYTES as usize + 1).await?;
-        let Some((headers, body)) = page else { break };
-        if body.len() as u64 > MAX_MANIFEST_BYTES {
-            let problem = format!("a page of {action} has over {MAX_MANIFEST_BYTES} bytes");
+        let Some((headers, body)) = session.get_start(&call, MAX_LIST_BYTES + 1 - total).await?
+        else {
+            break;
+        };
+        total += body.len();
+        if total > MAX_LIST_BYTES {
+            let problem = format!("the pages of {action} have over {MAX_LIST_BYTES} bytes");
             return Err(session.protocol(problem).into());
         }
-        pages.push(body);
+        read(&body)?;
+        pages += 1;
         next = match next_page(&url, &headers) {
             Some(next) => Some(session.host.in_own_scheme(next).await?),
             None => None,
         };
         next = next.filter(|next| next.origin() == url.origin());
     }
-    Ok((!pages.is_empty()).then_some(pages))
+    Ok(pages > 0)
 }
 
 /// The URL of the page after `url`, by the answer's `Link` header (RFC 8288, relation `next`). Another

@@ -103,6 +103,51 @@ fn a_damaged_record_is_told_keeps_no_other_from_use_and_can_be_taken_away() {
 }
 
 #[test]
+fn a_record_that_cannot_be_read_now_keeps_all_layers() {
+    let bench = Bench::new();
+    bench.pull("1", "--as app:1");
+    bench.pull("2", "--as app:2");
+    let before = bench.layers();
+    let [one, two] = ["app:1", "app:2"].map(|name| {
+        let mut names = names(&bench.path("store/names"));
+        names.retain(|record| {
+            let record = bench.path("store/names").join(record);
+            fs::read_to_string(record).expect("text").contains(name)
+        });
+        bench.path("store/names").join(&names[0])
+    });
+    // Something else stands there; the record comes back later.
+    let aside = bench.path("aside");
+    fs::rename(&one, &aside).expect("moved");
+    fs::create_dir(&one).expect("made");
+    let ran = bench.run("store gc --max-size 0");
+    assert_eq!((ran.code, bench.layers()), (Some(3), before.clone()), "{}", ran.stderr);
+    let ran = bench.run("rmi app:2");
+    assert_eq!((ran.code, bench.layers()), (Some(3), before), "{}", ran.stderr);
+    assert!(!two.exists());
+    fs::remove_dir(&one).expect("removed");
+    fs::rename(&aside, &one).expect("moved");
+    assert_eq!(listed(&bench), [("docker.io/library/app:1".to_owned(), true)]);
+    bench.succeed("store verify");
+}
+
+#[test]
+fn what_leaves_the_store_is_what_came_in() {
+    for place in ["oci:out:1", "oci-archive:out.tar:1", "docker-archive:out.tar:app:1"] {
+        let bench = Bench::new();
+        bench.pull("1", "");
+        let layer = bench.path("store/layers").join(&bench.layers()[0]);
+        let mut bytes = fs::read(&layer).expect("readable");
+        bytes[1_000] ^= 1;
+        fs::remove_file(&layer).expect("removed");
+        fs::write(&layer, bytes).expect("written");
+        let ran = bench.run(&format!("pull {} --to {place}", bench.app("1")));
+        assert!(matches!(ran.code, Some(3 | 4)), "{place}: {}", ran.stderr);
+        assert!(!bench.path("out.tar").exists(), "{place}");
+    }
+}
+
+#[test]
 fn a_base_whose_layer_is_damaged_is_done_without() {
     let bench = Bench::with_delta();
     bench.pull("1", "");

@@ -1,7 +1,11 @@
 //! The way that an image comes.
 
+use serde_json::Value;
+
 use super::{Bench, NEW_BYTES, TALK_BYTES, id, image, noise, release_1, release_2, tar};
+use crate::images::{linux, parse};
 use crate::registry_server::RegistryServer;
+use crate::sample_image::{SampleImage, Style};
 use crate::scripted_server::{Reply, ScriptedServer};
 
 /// Bytes that a delta between the releases has at most: what is new is noise.
@@ -21,7 +25,7 @@ fn assert_by_delta(bench: &Bench, options: &str) {
 fn the_first_image_comes_by_its_layers_and_the_next_by_a_delta_that_refers_to_it() {
     let bench = Bench::with_delta();
     let (answer, received) = bench.pull("1", "");
-    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &serde_json::Value::Null));
+    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &Value::Null));
     assert!(received > 2_400_000 && received < 2_500_000, "{received} bytes over the link");
     assert_by_delta(&bench, "");
 
@@ -85,7 +89,7 @@ fn without_deltas_only_new_layers_are_fetched() {
     let bench = Bench::with_delta();
     bench.pull("1", "");
     let (answer, received) = bench.pull("2", "--no-delta");
-    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &serde_json::Value::Null));
+    assert_eq!((&answer["way"], &answer["delta"]), (&"layers".into(), &Value::Null));
     assert!(received > 2_000_000 && received < 2_100_000, "{received} bytes over the link");
 }
 
@@ -113,10 +117,7 @@ fn a_delta_itself_makes_its_image_from_what_is_here() {
     bench.pull("1", "");
     let answer = bench.succeed(&format!("{line} --json")).json();
     assert_eq!(answer["id"], id(&release_2().build()).as_str());
-    assert_eq!(
-        (&answer["digest"], &answer["image_bytes"]),
-        (&serde_json::Value::Null, &serde_json::Value::Null)
-    );
+    assert_eq!((&answer["digest"], &answer["image_bytes"]), (&Value::Null, &Value::Null));
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn a_delta_server_can_send_nobody_to_another_registry() {
 }
 
 #[test]
-fn a_delta_that_lies_is_refused_and_the_next_run_can_do_without() {
+fn a_delta_that_lies_is_found_out_and_done_without() {
     let bench = Bench::new();
     // It says that it makes release 2, and makes something else.
     let other = image().layer(&super::bottom()).layer(&tar(&[("app", &noise(9, 1_000))]));
@@ -187,10 +188,83 @@ fn a_delta_that_lies_is_refused_and_the_next_run_can_do_without() {
     }
     bench.push("delta-app", &liar.build());
     bench.pull("1", "");
-    let ran = bench.run(&format!("pull {}", bench.app("2")));
-    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    let ran = bench.succeed(&format!("pull {} --json", bench.app("2")));
+    assert!(ran.stderr.contains("going on without the delta"), "{}", ran.stderr);
     assert!(ran.stderr.contains("it is not the layer that the config names"), "{}", ran.stderr);
+    assert_eq!((&ran.json()["way"], &ran.json()["delta"]), (&"layers".into(), &Value::Null));
+    assert_eq!(ran.json()["id"], id(&release_2().build()).as_str());
+
+    // Named itself, it is what was asked for.
+    bench.succeed(&format!("rmi {}", bench.app("2")));
+    let ran = bench.run(&format!("pull {} --as app:2", bench.app("delta-app")));
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
     assert_eq!(bench.succeed("images --json").json()["images"].as_array().map(Vec::len), Some(1));
-    let (answer, _) = bench.pull("2", "--no-delta");
-    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+}
+
+#[test]
+fn a_registry_that_does_not_say_which_deltas_it_has_keeps_nobody_from_the_image() {
+    let sample = SampleImage::new(Style::Docker, "x");
+    let base = SampleImage::new(Style::Docker, "y");
+    for (path, answer) in [
+        ("/referrers/", Reply::status(403)),
+        ("/referrers/", Reply::status(500)),
+        ("/referrers/", Reply::ok("<html>log in</html>")),
+        ("/tags/list", Reply::status(401)),
+        ("/tags/list", Reply::status(405)),
+        ("/tags/list", Reply::ok("")),
+        ("/referrers/", Reply::ok(odd_referrers())),
+    ] {
+        let bench = Bench::new();
+        bench.push("y", &base.contents);
+        bench.pull("y", "");
+        let odd = answer.clone();
+        let server = ScriptedServer::with_image(&sample, move |request| {
+            request.is("GET", path).then(|| odd.clone())
+        });
+        let target = format!("{}/app:1", server.address());
+        let ran = bench.succeed(&format!("pull {target} --retries 0 --json"));
+        assert_eq!(ran.json()["id"], sample.id().to_string(), "{answer:?}");
+    }
+}
+
+/// A list of referrers in which nothing can be used.
+fn odd_referrers() -> String {
+    let entry = |digest: &str| serde_json::json!({ "mediaType": "x", "digest": digest, "size": 1 });
+    let odd = ["sha512:00", "nonsense", "sha256:00"].map(entry);
+    serde_json::json!({ "schemaVersion": 2, "manifests": odd }).to_string()
+}
+
+#[test]
+fn a_delta_whose_blob_is_lost_is_done_without() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let (answer, _) = bench.pull("2", "--dry-run");
+    assert_eq!(answer["way"], "delta");
+    let (transports, _settings) = crate::registry_client::client(1, &serde_json::json!({}));
+    let delta = parse(&format!("{}/app:from-1", bench.registry.address()));
+    let delta = transports.open(&delta, &linux()).expect("opens");
+    let lost = delta.manifest().expect("a manifest").layers()[1].digest.hex();
+    let blobs = bench.registry.data().join("docker/registry/v2/blobs/sha256");
+    std::fs::remove_dir_all(blobs.join(&lost[..2]).join(&lost)).expect("removed");
+    let ran = bench.succeed(&format!("pull {} --json", bench.app("2")));
+    assert!(ran.stderr.contains("going on without the delta"), "{}", ran.stderr);
+    assert_eq!(ran.json()["way"], "layers");
+}
+
+#[test]
+fn sizes_that_nothing_has_are_summed_without_harm() {
+    let sample = SampleImage::new(Style::Docker, "x");
+    let manifest = String::from_utf8(sample.contents.manifest.clone()).expect("text");
+    let mut document: Value = serde_json::from_str(&manifest).expect("JSON");
+    for layer in document["layers"].as_array_mut().expect("layers") {
+        layer["size"] = serde_json::json!(i64::MAX);
+    }
+    let mut huge = sample.clone();
+    huge.contents.manifest = document.to_string().into_bytes();
+    let server = ScriptedServer::with_image(&huge, |_| None);
+    let bench = Bench::new();
+    let target = format!("{}/app:1", server.address());
+    let ran = bench.succeed(&format!("pull {target} --dry-run --json"));
+    assert_eq!(ran.json()["image_bytes"], 2 * i64::MAX.unsigned_abs());
+    assert!(matches!(bench.run(&format!("pull {target}")).code, Some(3 | 4)));
 }
