@@ -15,7 +15,8 @@ use crate::release::{self, ReleaseError};
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
-    Cause, ErrorKind, MemoryError, Remedy, image, librsync, output, rootfs, store, unpack, v2, v3,
+    Cause, ErrorKind, MemoryError, Remedy, deploy, image, librsync, output, rootfs, store, unpack,
+    v2, v3,
 };
 
 /// Any failure of the library.
@@ -30,6 +31,9 @@ pub enum Error {
     #[cfg(feature = "builder")]
     #[error(transparent)]
     Builder(#[from] BuilderError),
+    /// An image could not be deployed, or gone back from.
+    #[error(transparent)]
+    Deploy(#[from] deploy::DeployError),
     /// An image could not be fetched.
     #[cfg(feature = "registry")]
     #[error(transparent)]
@@ -98,6 +102,7 @@ impl Error {
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.cause(),
             Error::Unpack(error) => error.cause(),
+            Error::Deploy(error) => error.cause(),
             Error::V2(error) => error.cause(),
             Error::V3(error) => error.cause(),
         }
@@ -129,6 +134,7 @@ impl Error {
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.remedy(),
             Error::Unpack(error) => error.remedy(),
+            Error::Deploy(error) => error.remedy(),
             Error::V2(error) => error.remedy(),
             Error::V3(error) => error.remedy(),
         }
@@ -155,6 +161,7 @@ impl Error {
             #[cfg(feature = "registry")]
             Error::Trust(error) => error.hint(),
             Error::Unpack(error) => error.hint(),
+            Error::Deploy(error) => error.hint(),
             Error::V2(error) => error.hint(),
             Error::V3(error) => error.hint(),
         }

@@ -69,6 +69,7 @@ pub mod builder;
 pub mod bundle;
 mod cause;
 pub mod delta;
+pub mod deploy;
 mod dialect;
 #[cfg(any(feature = "cli", feature = "serving"))]
 #[doc(hidden)]

@@ -21,6 +21,14 @@ pub enum Remedy {
     VerifyStore,
     /// Pull the image that the delta applies to first, or name where it is.
     PullBase,
+    /// Name a folder for deployments: there is no usual one.
+    NameDeployments,
+    /// See what is deployed.
+    ListDeployments,
+    /// The deployment before is still current: mend the image, or the check.
+    OldOneStays,
+    /// Install a program that starts containers, or name one.
+    InstallRuntime,
     /// Pull the image again, or remove its name.
     PullAgain,
     /// Move away what stands where a file of the store belongs.

@@ -8,6 +8,8 @@ use super::builder::Builder;
 use super::bundle::Bundle;
 use super::completions::Completions;
 use super::create::Create;
+use super::deploy::Deploy;
+use super::deployments::ListDeployments;
 use super::diff::Diff;
 use super::help;
 use super::images::{Images, Rmi};
@@ -19,6 +21,8 @@ use super::output_arguments::OutputArguments;
 use super::prepare::Prepare;
 use super::pull::Pull;
 use super::release::Release;
+use super::rollback::Rollback;
+use super::run::Run;
 use super::serve::Serve;
 use super::store::Store;
 use super::unpack::Unpack;
@@ -72,6 +76,10 @@ pub(super) enum Command {
     Store(Store),
     Unpack(Unpack),
     Bundle(Bundle),
+    Deploy(Box<Deploy>),
+    Rollback(Rollback),
+    Deployments(ListDeployments),
+    Run(Run),
     Serve(Box<Serve>),
     Builder(Box<Builder>),
     Prepare(Box<Prepare>),
@@ -121,6 +129,7 @@ impl Command {
         match self {
             Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
             Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
+            Command::Deploy(deploy) => deploy.owners.enter_namespace(),
             _ => {}
         }
     }
@@ -141,6 +150,10 @@ impl Command {
             Command::Store(store) => store.name(),
             Command::Unpack(_) => "unpack",
             Command::Bundle(_) => "bundle",
+            Command::Deploy(_) => "deploy",
+            Command::Rollback(_) => "rollback",
+            Command::Deployments(_) => "deployments",
+            Command::Run(_) => "run",
             Command::Serve(_) => "serve",
             Command::Builder(_) => "builder",
             Command::Prepare(_) => "prepare",

@@ -13,6 +13,10 @@ const SHOWN: &[(&str, &[&str])] = &[
     ("diff", &["files", "prefer", "effort", "link-rate", "device-speed", "platform", "authfile"]),
     ("inspect", &["base", "platform", "store", "authfile"]),
     ("list", &["platform", "authfile", "creds"]),
+    (
+        "deploy",
+        &["check", "keep", "from", "runtime", "deployments", "owners", "platform", "authfile"],
+    ),
     ("pull", &["from", "to", "as", "no-delta", "platform", "dry-run", "store", "authfile"]),
     ("login", &["username", "password-stdin", "authfile", "ca-file", "tls-verify", "plain-http"]),
     ("unpack", &["owners", "platform", "store", "authfile"]),

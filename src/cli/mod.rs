@@ -11,6 +11,9 @@ mod completions;
 mod create;
 mod defect;
 mod delta_place;
+mod deploy;
+mod deployment_arguments;
+mod deployments;
 mod dialect;
 mod diff;
 mod digest_file;
@@ -45,6 +48,8 @@ mod remedies;
 mod replace;
 mod report;
 mod resources;
+mod rollback;
+mod run;
 mod secret;
 mod serve;
 mod server_life;
@@ -115,6 +120,10 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Store(store) => store.run(session),
         Command::Unpack(unpack) => unpack.run(session),
         Command::Bundle(bundle) => bundle.run(session),
+        Command::Deploy(deploy) => deploy.run(session),
+        Command::Rollback(rollback) => rollback.run(session),
+        Command::Deployments(deployments) => deployments.run(session),
+        Command::Run(run) => run.run(),
         Command::Serve(serve) => serve.run(output, Arguments::definition),
         Command::Builder(builder) => builder.run(output, Arguments::definition),
         Command::Prepare(prepare) => prepare.run(session),

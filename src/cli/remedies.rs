@@ -48,6 +48,14 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "run remora store verify with --store naming the folder store of --data, which drops \
              damaged layers, and try again; check the disk"
         }
+        (Remedy::NameDeployments, _) => "name a folder with --deployments or REMORA_DEPLOYMENTS",
+        (Remedy::ListDeployments, _) => "see what is deployed: remora deployments",
+        (Remedy::OldOneStays, _) => {
+            "the deployment before is still current; mend the image, or the check"
+        }
+        (Remedy::InstallRuntime, _) => {
+            "install one, for instance with apt-get install runc, or name it with --runtime"
+        }
         (Remedy::PullBase, _) => "pull that image first, or say where it is with --from",
         (Remedy::PullAgain, _) => "pull the image again, or take its name away with remora rmi",
         (Remedy::ClearStore, _) => "move it away and try again",

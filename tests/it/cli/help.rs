@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 27] = [
+const COMMANDS: [&str; 31] = [
     "",
     "create",
     "apply",
@@ -20,6 +20,10 @@ const COMMANDS: [&str; 27] = [
     "store gc",
     "unpack",
     "bundle",
+    "deploy",
+    "rollback",
+    "deployments",
+    "run",
     "serve",
     "builder",
     "prepare",

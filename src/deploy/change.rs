@@ -1,0 +1,156 @@
+//! Deploying an image: its bundle, the check, the switch, and what is left of older ones.
+
+use serde::Serialize;
+
+use super::check::Check;
+use super::folder::{Locked, Site};
+use super::record::{Deployment, now};
+use super::{DeployError, DeploymentName};
+use crate::bundle::{BundleReport, bundle};
+use crate::image::Image;
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::unpack::UnpackOptions;
+
+/// Deployments that are kept if nobody says how many: the current one and one to go back to.
+const USUALLY_KEPT: usize = 2;
+
+/// How an image is deployed.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct DeployOptions {
+    /// How its files are made.
+    pub unpack: UnpackOptions,
+    /// What must succeed in the new deployment before it becomes current.
+    pub check: Option<Check>,
+    /// How many deployments are kept. The current one and the one before it stay in any case.
+    pub keep: usize,
+    /// Deploy the image even if somebody went back from it before.
+    pub again: bool,
+}
+
+impl DeployOptions {
+    /// The usual ones, with files made so.
+    pub fn new(unpack: UnpackOptions) -> Self {
+        DeployOptions { unpack, check: None, keep: USUALLY_KEPT, again: false }
+    }
+}
+
+/// What came of deploying.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The image is current now.
+    Deployed,
+    /// The image was current already.
+    Unchanged,
+    /// Somebody went back from the image before: it was left alone.
+    RolledBackBefore,
+}
+
+/// The report of deploying.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct DeployReport {
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The deployment that is current now.
+    pub current: Deployment,
+    /// What its files are, if they were made now.
+    pub files: Option<BundleReport>,
+    /// The numbers of the deployments that were removed.
+    pub removed: Vec<u64>,
+}
+
+/// Deploys `image`, which was asked for as `asked`, under the name of `site`. Whatever happens meanwhile, the old
+/// deployment stays current until the new one is whole and its check has succeeded.
+///
+/// # Errors
+/// If somebody else is deploying under the name, the files cannot be made, the check fails, or the switch does. The new
+/// deployment is gone then.
+pub fn deploy(
+    site: &Site,
+    image: &Image,
+    asked: &str,
+    store: &Store,
+    options: &DeployOptions,
+    progress: &dyn Progress,
+) -> Result<DeployReport, DeployError> {
+    let locked = site.lock()?;
+    if let Some(report) = unchanged(site, image, options)? {
+        return Ok(report);
+    }
+    locked.remove_leftovers()?;
+    let number = locked.begin()?;
+    let new = New { locked: &locked, number };
+    let made = new.make(image, asked, store, options, progress);
+    let (current, files) = made.inspect_err(|_| {
+        // What cannot be removed now goes when somebody deploys next.
+        let _ = locked.remove(number);
+    })?;
+    locked.switch(number)?;
+    // The new one is current: what cannot be removed of old ones is no failure.
+    let removed = locked.prune(options.keep).unwrap_or_else(|error| {
+        progress.note(&error.to_string());
+        Vec::new()
+    });
+    Ok(DeployReport { outcome: Outcome::Deployed, current, files: Some(files), removed })
+}
+
+/// The report if nothing is to be done.
+fn unchanged(
+    site: &Site,
+    image: &Image,
+    options: &DeployOptions,
+) -> Result<Option<DeployReport>, DeployError> {
+    let Ok(current) = site.current() else { return Ok(None) };
+    let rolled_back = |it: &Deployment| it.id == image.id() && it.rolled_back.is_some();
+    let outcome = match current.id == image.id() {
+        true => Outcome::Unchanged,
+        false if !options.again && site.deployments()?.iter().any(rolled_back) => {
+            Outcome::RolledBackBefore
+        }
+        false => return Ok(None),
+    };
+    Ok(Some(DeployReport { outcome, current, files: None, removed: Vec::new() }))
+}
+
+/// A deployment in the making.
+struct New<'a> {
+    locked: &'a Locked<'a>,
+    number: u64,
+}
+
+impl New<'_> {
+    fn name(&self) -> &DeploymentName {
+        self.locked.site.name()
+    }
+
+    fn make(
+        &self,
+        image: &Image,
+        asked: &str,
+        store: &Store,
+        options: &DeployOptions,
+        progress: &dyn Progress,
+    ) -> Result<(Deployment, BundleReport), DeployError> {
+        let (site, number) = (self.locked.site, self.number);
+        let place = site.bundle(number);
+        let made = bundle(image, store, &place, &options.unpack, progress)?;
+        if let Some(check) = &options.check {
+            check.run(self.name(), &place, &site.folder(number))?;
+        }
+        let deployment = Deployment {
+            number,
+            image: asked.to_owned(),
+            id: image.id(),
+            digest: image.manifest().map(|manifest| manifest.digest()),
+            deployed: now(),
+            rolled_back: None,
+        };
+        let folder = site.folder(number);
+        deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
+        Ok((deployment, made))
+    }
+}

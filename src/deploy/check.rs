@@ -1,0 +1,179 @@
+//! The check of a new deployment: a command that is run in it before it becomes current.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::runtime::Runtime;
+use super::{DeployError, DeploymentName};
+use crate::small_file::read_small_file;
+use crate::user_namespace::has_entered;
+
+/// How long a check may take if nobody says.
+const USUAL_TIME: Duration = Duration::from_secs(60);
+/// How often it is looked whether a check has ended.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+/// Bytes of a bundle's configuration.
+const MAX_CONFIG_BYTES: u64 = 16 << 20;
+/// Bytes of what a check printed that are shown.
+const SHOWN_BYTES: u64 = 2_000;
+/// The shell of the image that the command is for.
+const SHELL: [&str; 2] = ["/bin/sh", "-c"];
+/// Where the check's configuration, state and output are, in the deployment's folder.
+const FOLDER: &str = "check";
+
+/// A command that must succeed in the new deployment, in a container of its own.
+#[derive(Debug, Clone)]
+pub struct Check {
+    command: String,
+    runtime: Runtime,
+    time: Duration,
+}
+
+impl Check {
+    /// The command line `command` for the image's own shell, run by `runtime`.
+    pub fn new(command: impl Into<String>, runtime: Runtime) -> Self {
+        Check { command: command.into(), runtime, time: USUAL_TIME }
+    }
+
+    /// The same check, which may take so long.
+    pub fn within(self, time: Duration) -> Self {
+        Check { time, ..self }
+    }
+
+    /// Runs the command in the bundle `bundle`. What that takes is in `folder` meanwhile.
+    pub(super) fn run(
+        &self,
+        name: &DeploymentName,
+        bundle: &Path,
+        folder: &Path,
+    ) -> Result<(), DeployError> {
+        let place = folder.join(FOLDER);
+        fs::create_dir(&place).map_err(DeployError::io("make", &place))?;
+        let ended = self.run_in(name, bundle, &place);
+        let removed = fs::remove_dir_all(&place).map_err(DeployError::io("remove", &place));
+        ended.and(removed)
+    }
+
+    fn run_in(
+        &self,
+        name: &DeploymentName,
+        bundle: &Path,
+        place: &Path,
+    ) -> Result<(), DeployError> {
+        let config = bundle.join("config.json");
+        let bytes = read_small_file(&config, MAX_CONFIG_BYTES);
+        let bytes = bytes.map_err(DeployError::io("read", &config))?;
+        let parsed = serde_json::from_slice(&bytes).map_err(std::io::Error::from);
+        let parsed = parsed.map_err(DeployError::io("read", &config))?;
+        let own = place.join("config.json");
+        let checked = check_config(parsed, &self.command, bundle, has_entered());
+        fs::write(&own, checked.to_string()).map_err(DeployError::io("write", &own))?;
+        let output = place.join("output");
+        let file = fs::File::create(&output).map_err(DeployError::io("write", &output))?;
+        let errors = file.try_clone().map_err(DeployError::io("write", &output))?;
+        let id = format!("{name}-check-{}", std::process::id());
+        let mut command = self.runtime.command(&place.join("state"), place, &id);
+        command.stdin(Stdio::null()).stdout(file).stderr(errors);
+        let child = command.spawn().map_err(self.runtime.failed())?;
+        let ended = self.wait(child).map_err(self.runtime.failed())?;
+        if ended.is_none() {
+            self.runtime.kill(&place.join("state"), &id);
+        }
+        match ended {
+            Some(status) if status.success() => Ok(()),
+            ended => Err(DeployError::CheckFailed {
+                name: name.clone(),
+                how: describe(ended, self.time, &said(&output)),
+            }),
+        }
+    }
+
+    /// Waits for the end; `None` if it does not come in time.
+    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status));
+            }
+            if begun.elapsed() >= self.time {
+                child.kill()?;
+                child.wait()?;
+                return Ok(None);
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+    }
+}
+
+/// The configuration of the check: the deployment's own, with another command. In a namespace of users already, it has
+/// no other.
+fn check_config(mut config: Value, command: &str, bundle: &Path, in_namespace: bool) -> Value {
+    config["process"]["args"] = json!([SHELL[0], SHELL[1], command]);
+    config["process"]["terminal"] = json!(false);
+    config["root"]["path"] = json!(bundle.join("rootfs"));
+    config["root"]["readonly"] = json!(true);
+    if in_namespace && let Some(linux) = config["linux"].as_object_mut() {
+        linux.remove("uidMappings");
+        linux.remove("gidMappings");
+        if let Some(kinds) = linux.get_mut("namespaces").and_then(Value::as_array_mut) {
+            kinds.retain(|kind| kind["type"] != "user");
+        }
+    }
+    config
+}
+
+fn said(output: &Path) -> String {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(output).and_then(|file| {
+        let skipped = file.metadata()?.len().saturating_sub(SHOWN_BYTES);
+        let mut file = file;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(skipped))?;
+        file.take(SHOWN_BYTES).read_to_end(&mut bytes)
+    });
+    match read {
+        Ok(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+fn describe(ended: Option<ExitStatus>, time: Duration, said: &str) -> String {
+    let how = match ended {
+        Some(status) => status.to_string(),
+        None => format!("it did not end within {} s", time.as_secs()),
+    };
+    if said.is_empty() { how } else { format!("{how}; it said: {said}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Value {
+        json!({
+            "process": { "args": ["app"], "env": ["A=b"], "terminal": true },
+            "root": { "path": "rootfs", "readonly": false },
+            "linux": { "uidMappings": [1], "gidMappings": [1],
+                "namespaces": [{ "type": "pid" }, { "type": "user" }] },
+        })
+    }
+
+    #[test]
+    fn a_check_has_the_deployments_surroundings_and_its_own_command() {
+        let checked = check_config(config(), "true && false", Path::new("/d/3/bundle"), false);
+        assert_eq!(checked["process"]["args"], json!(["/bin/sh", "-c", "true && false"]));
+        assert_eq!(checked["process"]["env"], json!(["A=b"]));
+        assert_eq!(checked["root"], json!({ "path": "/d/3/bundle/rootfs", "readonly": true }));
+        assert_eq!(checked["linux"], config()["linux"]);
+    }
+
+    #[test]
+    fn in_a_namespace_of_users_a_check_takes_no_second_one() {
+        let checked = check_config(config(), "true", Path::new("/d"), true);
+        assert_eq!(checked["linux"], json!({ "namespaces": [{ "type": "pid" }] }));
+    }
+}

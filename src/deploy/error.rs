@@ -1,0 +1,119 @@
+//! The failures of deploying.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::DeploymentName;
+use crate::unpack::UnpackError;
+use crate::{Cause, ErrorKind, Remedy};
+
+/// Why something could not be deployed, or gone back from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeployError {
+    /// No home directory to keep deployments under.
+    #[error("no folder for deployments: neither XDG_DATA_HOME nor HOME is set")]
+    NoDefaultPath,
+    /// A file or folder could not be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// The action that failed, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The image's files could not be made.
+    #[error(transparent)]
+    Unpack(Box<UnpackError>),
+    /// Another process deploys under the same name.
+    #[error("somebody else is deploying {0} at the moment")]
+    InUse(DeploymentName),
+    /// Nothing is deployed under the name.
+    #[error("nothing is deployed as {0}")]
+    NotDeployed(DeploymentName),
+    /// There is no such deployment to go back to.
+    #[error("{name} has no deployment {}", number.map_or_else(|| "before the current one".to_owned(), |number| number.to_string()))]
+    NoDeployment {
+        /// The name.
+        name: DeploymentName,
+        /// The deployment that was asked for, if one was.
+        number: Option<u64>,
+    },
+    /// The check of the new deployment failed; the old one is still current.
+    #[error("the check of {name} failed: {how}")]
+    CheckFailed {
+        /// The name.
+        name: DeploymentName,
+        /// How it ended.
+        how: String,
+    },
+    /// No program that starts containers was found.
+    #[error("no OCI runtime is on PATH: neither {}", super::runtime::USUAL.join(" nor "))]
+    NoRuntime,
+    /// The runtime could not be started.
+    #[error("cannot start {}: {source}", program.display())]
+    Runtime {
+        /// The runtime's program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl From<UnpackError> for DeployError {
+    fn from(error: UnpackError) -> Self {
+        DeployError::Unpack(Box::new(error))
+    }
+}
+
+impl DeployError {
+    /// Makes an error of an I/O error: `.map_err(DeployError::io("write", path))`.
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| DeployError::Io { action, path, source }
+    }
+
+    /// Returns what is to blame.
+    pub fn cause(&self) -> Cause {
+        match self {
+            DeployError::NoDefaultPath => Cause::NoFile,
+            DeployError::Io { source, .. } | DeployError::Runtime { source, .. } => {
+                Cause::of_io(source)
+            }
+            DeployError::Unpack(error) => error.cause(),
+            DeployError::InUse(_) => Cause::InUse,
+            DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
+            DeployError::CheckFailed { .. } => Cause::Refused,
+            DeployError::NoRuntime => Cause::NoFile,
+        }
+    }
+
+    /// The kind of failure.
+    pub fn kind(&self) -> ErrorKind {
+        self.cause().kind()
+    }
+
+    /// Returns the remedy, if one is known.
+    pub fn remedy(&self) -> Option<Remedy> {
+        match self {
+            DeployError::NoDefaultPath => Some(Remedy::NameDeployments),
+            DeployError::Unpack(error) => error.remedy(),
+            DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => {
+                Some(Remedy::ListDeployments)
+            }
+            DeployError::CheckFailed { .. } => Some(Remedy::OldOneStays),
+            DeployError::NoRuntime => Some(Remedy::InstallRuntime),
+            DeployError::Io { .. } | DeployError::Runtime { .. } | DeployError::InUse(_) => None,
+        }
+    }
+
+    /// Returns one line that says what to do about the error, if there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            DeployError::Unpack(error) => error.hint(),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The folder of all deployments, and that of a name in it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use super::record::{self, Deployment};
+use super::{DeployError, DeploymentName};
+use crate::beneath::Folder;
+use crate::temporary::create_folders;
+
+/// The link to the current deployment, and its name while it is made.
+const CURRENT: &str = "current";
+const NEXT: &str = ".next";
+const LOCK: &str = "lock";
+/// The bundle in a deployment's folder.
+const BUNDLE: &str = "bundle";
+/// Where runtimes write down what runs.
+const CONTAINERS: &str = "containers";
+
+/// A folder of deployments, by name.
+#[derive(Debug, Clone)]
+pub struct Deployments {
+    root: PathBuf,
+}
+
+/// The deployments under one name.
+#[derive(Debug, Clone)]
+pub struct Site {
+    name: DeploymentName,
+    path: PathBuf,
+}
+
+impl Deployments {
+    /// The deployments in the folder `root`, which need not be there yet.
+    pub fn in_folder(root: impl Into<PathBuf>) -> Self {
+        Deployments { root: root.into() }
+    }
+
+    /// Returns the folder used if nobody names one: `remora/deployments` under the user's data directory
+    /// (`XDG_DATA_HOME`, otherwise `~/.local/share`).
+    ///
+    /// # Errors
+    /// [`DeployError::NoDefaultPath`] if neither variable holds an absolute path.
+    pub fn default_path() -> Result<PathBuf, DeployError> {
+        let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+        let data =
+            variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
+        Ok(data.ok_or(DeployError::NoDefaultPath)?.join("remora/deployments"))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.root
+    }
+
+    /// The deployments under `name`.
+    pub fn site(&self, name: &DeploymentName) -> Site {
+        Site { name: name.clone(), path: self.root.join(name.as_str()) }
+    }
+
+    /// All names under which something is deployed, in order.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed.
+    pub fn sites(&self) -> Result<Vec<Site>, DeployError> {
+        let names = names(&self.root).map_err(DeployError::io("list", &self.root))?;
+        let names = names.iter().filter_map(|name| name.parse().ok());
+        let sites = names.map(|name: DeploymentName| self.site(&name));
+        Ok(sites.filter(|site| site.path.is_dir()).collect())
+    }
+}
+
+impl Site {
+    /// The name.
+    pub fn name(&self) -> &DeploymentName {
+        &self.name
+    }
+
+    /// The whole deployments, in the order of their numbers.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed.
+    pub fn deployments(&self) -> Result<Vec<Deployment>, DeployError> {
+        let numbers = self.numbers()?.into_iter();
+        Ok(numbers.filter_map(|number| Deployment::read(&self.folder(number), number)).collect())
+    }
+
+    /// The deployment that is current.
+    ///
+    /// # Errors
+    /// [`DeployError::NotDeployed`] if there is none.
+    pub fn current(&self) -> Result<Deployment, DeployError> {
+        let number = fs::read_link(self.path.join(CURRENT)).ok();
+        let number = number.and_then(|number| number.to_str()?.parse().ok());
+        let current = number.and_then(|number| Deployment::read(&self.folder(number), number));
+        current.ok_or_else(|| DeployError::NotDeployed(self.name.clone()))
+    }
+
+    /// The bundle of the deployment `number`.
+    pub fn bundle(&self, number: u64) -> PathBuf {
+        self.folder(number).join(BUNDLE)
+    }
+
+    /// A folder in which a runtime may write down what runs.
+    pub fn containers(&self) -> PathBuf {
+        self.path.join(CONTAINERS)
+    }
+
+    /// The deployment's record, open: whoever holds a shared lock on it keeps the deployment from being removed.
+    pub(super) fn open_record(&self, number: u64) -> io::Result<File> {
+        File::open(self.folder(number).join(record::FILE))
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn folder(&self, number: u64) -> PathBuf {
+        self.path.join(number.to_string())
+    }
+
+    fn numbers(&self) -> Result<Vec<u64>, DeployError> {
+        let names = names(&self.path).map_err(DeployError::io("list", &self.path))?;
+        let mut numbers: Vec<u64> = names.iter().filter_map(|name| number(name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Takes the name for a change, and keeps others out for as long as what is returned lives.
+    pub(super) fn lock(&self) -> Result<Locked<'_>, DeployError> {
+        create_folders(&self.path, 0o755).map_err(DeployError::io("make", &self.path))?;
+        let path = self.path.join(LOCK);
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+        let file = options.open(&path).map_err(DeployError::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DeployError::InUse(self.name.clone())),
+            Err(TryLockError::Error(error)) => return Err(DeployError::io("lock", &path)(error)),
+        }
+        Ok(Locked { site: self, _lock: file })
+    }
+}
+
+/// The number that a folder's name is.
+fn number(name: &str) -> Option<u64> {
+    name.parse().ok().filter(|number: &u64| number.to_string() == name)
+}
+
+/// The names in a folder that are text; none if there is no folder.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+/// A name that is being changed.
+pub(super) struct Locked<'a> {
+    pub(super) site: &'a Site,
+    _lock: File,
+}
+
+impl Locked<'_> {
+    /// Makes the folder of a deployment with a number of its own.
+    pub(super) fn begin(&self) -> Result<u64, DeployError> {
+        let number = self.site.numbers()?.last().map_or(1, |last| last + 1);
+        let path = self.site.folder(number);
+        fs::create_dir(&path).map_err(DeployError::io("make", &path))?;
+        Ok(number)
+    }
+
+    /// Makes the deployment `number` current: before this it is the other one, after it this one, whatever happens.
+    pub(super) fn switch(&self, number: u64) -> Result<(), DeployError> {
+        let path = self.site.path().join(CURRENT);
+        let switched = || {
+            let folder = Folder::open(self.site.path())?;
+            gone(folder.remove_file(NEXT.as_bytes()))?;
+            folder.make_symlink(NEXT.as_bytes(), number.to_string().as_bytes())?;
+            folder.rename(NEXT.as_bytes(), &folder, CURRENT.as_bytes())?;
+            folder.sync()
+        };
+        switched().map_err(DeployError::io("switch", &path))
+    }
+
+    /// Removes the deployment `number`, its record first, so that a half-removed one is known as such.
+    pub(super) fn remove(&self, number: u64) -> Result<(), DeployError> {
+        let path = self.site.folder(number);
+        let removed = || {
+            let here = Folder::open(self.site.path())?;
+            let name = number.to_string();
+            let folder = here.open_dir(name.as_bytes())?;
+            gone(folder.remove_file(record::FILE.as_bytes()))?;
+            folder.sync()?;
+            here.remove_tree(name.as_bytes())
+        };
+        gone(removed()).map_err(DeployError::io("remove", &path))
+    }
+
+    /// Removes deployments that are not whole: killed processes left them.
+    pub(super) fn remove_leftovers(&self) -> Result<(), DeployError> {
+        let whole = |number| Deployment::read(&self.site.folder(number), number).is_some();
+        let numbers = self.site.numbers()?;
+        numbers
+            .into_iter()
+            .filter(|&number| !whole(number))
+            .try_for_each(|number| self.remove(number))
+    }
+
+    /// Removes deployments until `keep` are left, those that somebody went back from first, then the oldest; never the
+    /// current one, the one that can be gone back to and those that a runtime has. Returns the numbers of those that
+    /// went.
+    pub(super) fn prune(&self, keep: usize) -> Result<Vec<u64>, DeployError> {
+        let current = self.site.current()?.number;
+        let mut all = self.site.deployments()?;
+        let way_back = all.iter().filter(|it| it.is_way_back_from(current));
+        let way_back = way_back.map(|it| it.number).max();
+        let mut left = all.len();
+        all.sort_by_key(|it| (it.rolled_back.is_none(), it.number));
+        let mut removed = Vec::new();
+        for Deployment { number, .. } in all {
+            let needed = number == current || Some(number) == way_back;
+            if left > keep && !needed && !self.is_in_use(number) {
+                self.remove(number)?;
+                removed.push(number);
+                left -= 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    fn is_in_use(&self, number: u64) -> bool {
+        let record = self.site.open_record(number);
+        record.is_ok_and(|record| record.try_lock().is_err())
+    }
+}
+
+/// A removal of what is not there has nothing to do.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

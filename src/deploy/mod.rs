@@ -1,0 +1,31 @@
+//! The deploy room: images on disk beside each other, one of which is current.
+//!
+//! Here live the folder of what is deployed under a name, the check of a new deployment, the switch to it and back, and
+//! what is started from it. Bundles are the bundle room's, and images come from the store. A power cut at any moment
+//! leaves the old one current or the new one, each whole.
+//!
+//! ```text
+//! NAME/lock                       locked while somebody deploys under the name
+//! NAME/current -> 3               the deployment that is current: a link, replaced in one step
+//! NAME/3/bundle/                  config.json and rootfs
+//! NAME/3/deployment.json          what it is; written last: a folder without it is half-done
+//! NAME/containers/                what a runtime writes down of those that run
+//! ```
+
+mod change;
+mod check;
+mod error;
+mod folder;
+mod name;
+mod record;
+mod rollback;
+mod runtime;
+
+pub use change::{DeployOptions, DeployReport, Outcome, deploy};
+pub use check::Check;
+pub use error::DeployError;
+pub use folder::{Deployments, Site};
+pub use name::DeploymentName;
+pub use record::Deployment;
+pub use rollback::{RollbackReport, rollback};
+pub use runtime::{Runtime, start_command};

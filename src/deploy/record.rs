@@ -1,0 +1,67 @@
+//! What is written down of a deployment.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Digest, ImageId};
+use crate::small_file::read_small_file;
+use crate::temporary::TemporaryFile;
+
+/// The name of the file.
+pub(super) const FILE: &str = "deployment.json";
+/// Bytes of a record: a few names.
+const MAX_BYTES: u64 = 64 << 10;
+
+/// A deployment: an image on disk, ready to be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Deployment {
+    /// Its number under its name: later ones have higher numbers.
+    pub number: u64,
+    /// The image as it was asked for.
+    pub image: String,
+    /// The image ID.
+    pub id: ImageId,
+    /// The digest of the image's manifest, if it had one.
+    pub digest: Option<Digest>,
+    /// When it was deployed, in seconds since 1970.
+    pub deployed: u64,
+    /// When somebody went back from it, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back: Option<u64>,
+}
+
+impl Deployment {
+    /// When it was deployed.
+    pub fn deployed(&self) -> SystemTime {
+        UNIX_EPOCH.checked_add(Duration::from_secs(self.deployed)).unwrap_or(UNIX_EPOCH)
+    }
+
+    /// Whether it can be gone back to from the deployment `current`.
+    pub(super) fn is_way_back_from(&self, current: u64) -> bool {
+        self.number < current && self.rolled_back.is_none()
+    }
+
+    /// The record in the folder of the deployment `number`; `None` if there is none, or it is another's.
+    pub(super) fn read(folder: &Path, number: u64) -> Option<Self> {
+        let bytes = read_small_file(&folder.join(FILE), MAX_BYTES).ok()?;
+        let record: Deployment = serde_json::from_slice(&bytes).ok()?;
+        (record.number == number).then_some(record)
+    }
+
+    /// Writes the record into the folder of the deployment, in one step.
+    pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut file = TemporaryFile::new_in(folder)?;
+        let text = serde_json::to_string_pretty(self)?;
+        writeln!(file, "{text}")?;
+        file.publish(&folder.join(FILE))
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

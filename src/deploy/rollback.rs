@@ -1,0 +1,51 @@
+//! Going back to an earlier deployment.
+
+use serde::Serialize;
+
+use super::DeployError;
+use super::folder::Site;
+use super::record::{Deployment, now};
+
+/// The report of going back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RollbackReport {
+    /// The deployment that was current.
+    pub from: Deployment,
+    /// The deployment that is current now.
+    pub current: Deployment,
+}
+
+/// Makes the deployment `to` current, or the one before the current one. The image of the one that was current is not
+/// deployed again by itself.
+///
+/// # Errors
+/// If nothing is deployed, there is no such deployment, or somebody else is deploying under the name.
+pub fn rollback(site: &Site, to: Option<u64>) -> Result<RollbackReport, DeployError> {
+    site.current()?;
+    let locked = site.lock()?;
+    let mut from = site.current()?;
+    let all = site.deployments()?;
+    let wanted = |it: &&Deployment| match to {
+        Some(number) => it.number == number && number != from.number,
+        None => it.is_way_back_from(from.number),
+    };
+    let target = all.iter().rfind(wanted).cloned();
+    let name = || site.name().clone();
+    let mut target =
+        target.ok_or_else(|| DeployError::NoDeployment { name: name(), number: to })?;
+    let write = |deployment: &Deployment| {
+        let folder = site.folder(deployment.number);
+        deployment.write(&folder).map_err(DeployError::io("write into", &folder))
+    };
+    // Noted before the switch: whoever deploys by itself must not undo this one after a power cut.
+    if target.number < from.number {
+        from.rolled_back = Some(now());
+        write(&from)?;
+    }
+    if target.rolled_back.take().is_some() {
+        write(&target)?;
+    }
+    locked.switch(target.number)?;
+    Ok(RollbackReport { from, current: target })
+}

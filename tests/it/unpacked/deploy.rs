@@ -1,0 +1,210 @@
+//! Images deployed beside each other by an ordinary user: checked, switched to, gone back from, started.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::layer::{Has, layer};
+use super::ordinary_user::OrdinaryUser;
+use crate::images::{Bench, ImageBuilder, image};
+use crate::tools::run;
+
+/// Where deployments are, in the user's folder.
+const SITE: &str = ".local/share/remora/deployments/app";
+
+/// How often deploys are killed; more often if somebody has time.
+fn kills() -> u64 {
+    let wanted = std::env::var("REMORA_DEPLOY_KILLS").ok().and_then(|text| text.parse().ok());
+    wanted.unwrap_or(6)
+}
+
+/// A release of an app that says which one it is; files of two users are in it.
+fn release(number: u32) -> ImageBuilder {
+    let busybox = run("sh", &["-c", "command -v busybox"]);
+    let busybox = fs::read(busybox.trim()).expect("the program");
+    let system = layer()
+        .dir("bin")
+        .file_of("bin/busybox", &busybox, Has { mode: 0o755, uid: 0, gid: 0 })
+        .symlink("bin/sh", "busybox")
+        .dir("proc")
+        .dir("sys")
+        .dir("dev")
+        .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 });
+    let own = layer().file("release", &format!("release {number}"));
+    let script = "cat /release; exit 7";
+    image()
+        .layer(&system.tar())
+        .layer(&own.tar())
+        .with("config", json!({ "Entrypoint": ["/bin/busybox", "sh", "-c", script] }))
+}
+
+/// A user who has the releases 1 to 3 as `oci:layout:N`.
+fn user() -> OrdinaryUser {
+    let user = OrdinaryUser::new(true);
+    let bench = Bench::new();
+    for number in 1..=3 {
+        bench.put(&number.to_string(), &release(number).build());
+    }
+    let (from, to) = (bench.path().join("layout"), user.path("layout"));
+    run("cp", &["-r", from.to_str().expect("text"), to.to_str().expect("text")]);
+    user.give(&to);
+    user
+}
+
+fn deploy(user: &OrdinaryUser, number: u32, options: &[&str]) -> Value {
+    let image = format!("oci:layout:{number}");
+    user.remora(&[&["deploy", "app", &image], options].concat())
+}
+
+/// What the app says, and its exit code.
+fn start(user: &OrdinaryUser) -> (String, Option<i32>) {
+    let output = user.output(&[user.path("remora").to_str().expect("text"), "run", "app"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(told.is_empty(), "{told}");
+    (said, output.status.code())
+}
+
+fn refused(user: &OrdinaryUser, arguments: &[&str]) -> String {
+    let remora = user.path("remora");
+    let output = user.output(&[&[remora.to_str().expect("text")], arguments].concat());
+    assert_eq!(output.status.code(), Some(3), "{arguments:?}");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn numbers(user: &OrdinaryUser) -> Vec<u64> {
+    let names = fs::read_dir(user.path(SITE)).expect("there");
+    let names = names.map(|entry| entry.expect("entry").file_name().into_string().expect("text"));
+    let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[test]
+fn a_release_is_switched_to_and_gone_back_from() {
+    let user = user();
+    let first = deploy(&user, 1, &[]);
+    assert_eq!(
+        (&first["outcome"], &first["files"]["owners"]),
+        (&json!("deployed"), &json!("mapped")),
+        "{first}"
+    );
+    assert_eq!(start(&user), ("release 1".to_owned(), Some(7)));
+    assert_eq!(deploy(&user, 1, &[])["outcome"], "unchanged");
+
+    let second = deploy(&user, 2, &["--check", "test \"$(cat /release)\" = 'release 2'"]);
+    assert_eq!((&second["outcome"], &second["current"]["number"]), (&json!("deployed"), &json!(2)));
+    assert_eq!(start(&user), ("release 2".to_owned(), Some(7)));
+
+    let back = user.remora(&["rollback", "app"]);
+    assert_eq!((&back["current"]["number"], &back["from"]["number"]), (&json!(1), &json!(2)));
+    assert_eq!(start(&user), ("release 1".to_owned(), Some(7)));
+    // A timer would deploy the same again.
+    assert_eq!(deploy(&user, 2, &[])["outcome"], "rolled_back_before");
+    assert_eq!(start(&user).0, "release 1");
+    assert_eq!(deploy(&user, 2, &["--again"])["outcome"], "deployed");
+    assert_eq!(start(&user).0, "release 2");
+
+    let listed = user.remora(&["deployments"]);
+    let current = |row: &Value| row["current"] == true;
+    let rows = listed["deployments"].as_array().expect("a list");
+    assert_eq!(rows.iter().filter(|row| current(row)).count(), 1);
+    // The one that can be gone back to is kept, not the one that was gone back from.
+    let kept: Vec<_> = rows.iter().map(|row| row["number"].as_u64()).collect();
+    assert_eq!(kept, [Some(1), Some(3)]);
+    assert_eq!(rows.last().map(|row| (current(row), &row["number"])), Some((true, &json!(3))));
+}
+
+#[test]
+fn a_release_whose_check_fails_never_becomes_current() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let told =
+        refused(&user, &["deploy", "app", "oci:layout:2", "--check", "echo no good; exit 3"]);
+    assert!(told.contains("the check of app failed: exit status: 3; it said: no good"), "{told}");
+    let slow = ["deploy", "app", "oci:layout:2", "--check", "sleep 100", "--check-time", "1s"];
+    let told = refused(&user, &slow);
+    assert!(told.contains("it did not end within 1 s"), "{told}");
+    assert_eq!((start(&user).0.as_str(), numbers(&user)), ("release 1", vec![1]));
+    // The check cannot change what it checks.
+    let told = refused(&user, &["deploy", "app", "oci:layout:2", "--check", "echo x > /release"]);
+    assert!(told.contains("Read-only file system"), "{told}");
+}
+
+#[test]
+fn old_deployments_go_but_never_the_one_before() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &["--keep", "1"]);
+    assert_eq!(numbers(&user), [1, 2]);
+    assert_eq!(deploy(&user, 3, &["--keep", "1"])["removed"], json!([1]));
+    deploy(&user, 1, &["--keep", "3"]);
+    assert_eq!(numbers(&user), [2, 3, 4]);
+    user.remora(&["rollback", "app", "--to", "2"]);
+    assert_eq!(start(&user).0, "release 2");
+    let told = refused(&user, &["rollback", "app"]);
+    assert!(told.contains("app has no deployment before the current one"), "{told}");
+    let told = refused(&user, &["rollback", "app", "--to", "9"]);
+    assert!(told.contains("app has no deployment 9"), "{told}");
+    let told = refused(&user, &["rollback", "other"]);
+    assert!(told.contains("nothing is deployed as other"), "{told}");
+    let told = refused(&user, &["run", "other"]);
+    assert!(told.contains("nothing is deployed as other"), "{told}");
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    let user = user();
+    for name in ["", "..", "a/b", "A", "-x"] {
+        let remora = user.path("remora");
+        let output =
+            user.output(&[remora.to_str().expect("text"), "deploy", "--", name, "oci:layout:1"]);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+    }
+}
+
+#[test]
+fn a_killed_deploy_leaves_the_old_one_or_the_new_one_and_the_next_succeeds() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let mut current = 1;
+    for number in 0..kills() {
+        let next = if current == 1 { 2 } else { 1 };
+        let image = format!("oci:layout:{next}");
+        // The program alone is to die, not what stands around it.
+        let script = format!(
+            "./remora deploy app {image} --again -q & sleep {}; kill -9 $!; wait",
+            pause(number)
+        );
+        user.output(&["sh", "-c", &script]);
+        let said = start(&user).0;
+        assert!(
+            [format!("release {current}"), format!("release {next}")].contains(&said),
+            "{said}"
+        );
+        deploy(&user, next, &["--again"]);
+        assert_eq!(start(&user).0, format!("release {next}"));
+        current = next;
+        assert_only_whole(&user.path(SITE));
+    }
+}
+
+/// Seconds until a kill: anywhere in a deploy, which takes some tenths of one.
+fn pause(number: u64) -> String {
+    format!("{:.2}", Duration::from_millis(20 + 55 * (number % 9)).as_secs_f64())
+}
+
+/// Fails if something half-done is left.
+fn assert_only_whole(site: &Path) {
+    let names = fs::read_dir(site).expect("there");
+    for name in names.map(|entry| entry.expect("entry").file_name().into_string().expect("text")) {
+        let known = ["lock", "current", "containers"].contains(&name.as_str());
+        let whole = || site.join(&name).join("deployment.json").is_file();
+        assert!(known || name.parse::<u64>().is_ok() && whole(), "{name}");
+    }
+    let left = Command::new("find").arg(site).args(["-name", ".remora-*"]).output().expect("find");
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+}
