@@ -16,6 +16,7 @@ mod metered;
 mod packed_image;
 mod pair;
 mod pull;
+#[cfg(feature = "registry")]
 mod stored_image;
 mod work_memory;
 
@@ -32,5 +33,6 @@ pub(crate) use metered::Metered;
 pub(crate) use packed_image::PackedImage;
 pub(crate) use pair::{Pair, Source, base_stream, shared_layers};
 pub(crate) use pull::{pull_bytes, pull_sizes};
+#[cfg(feature = "registry")]
 pub(crate) use stored_image::pack_stored;
 pub(crate) use work_memory::check_work;

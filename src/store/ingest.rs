@@ -189,6 +189,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`ensure`](Self::ensure).
+    #[cfg(feature = "registry")]
     pub(crate) fn ensure_unpacked<'a>(
         &self,
         diff_id: DiffId,
@@ -206,6 +207,7 @@ impl Store {
     /// # Errors
     /// Those of `make`; [`StoreError::WrongDiffId`] if what it made is not the layer; also if the layer cannot be
     /// stored.
+    #[cfg(feature = "registry")]
     pub(crate) fn ensure_made<E: From<StoreError>>(
         &self,
         diff_id: DiffId,

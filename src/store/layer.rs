@@ -50,6 +50,7 @@ impl Layer {
     }
 
     /// The layer's file, which stays there for as long as this or a clone lives.
+    #[cfg(feature = "registry")]
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }
@@ -186,6 +187,7 @@ impl Store {
     }
 
     /// Whether the layer is there, without opening it.
+    #[cfg(feature = "registry")]
     pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
         self.layer_path(diff_id).is_file()
     }

@@ -31,7 +31,9 @@ mod kept_image;
 mod layer;
 mod mapping;
 mod names;
+#[cfg(feature = "registry")]
 mod partial;
+mod partials;
 mod record;
 mod removal;
 mod side_by_side;
@@ -42,6 +44,7 @@ pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub use error::StoreError;
 pub use folder::Store;
+#[cfg(feature = "registry")]
 pub(crate) use ingest::Incoming;
 pub use kept_image::KeptImage;
 pub use layer::{Layer, verify_layers};
@@ -49,7 +52,9 @@ pub use layer::{Layer, verify_layers};
 pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};
 pub use names::Forgotten;
+#[cfg(feature = "registry")]
 pub(crate) use partial::Partial;
+#[cfg(feature = "registry")]
 pub(crate) use side_by_side::in_threads;
 pub use trouble::Trouble;
 pub use workspace::Workspace;
