@@ -1,6 +1,6 @@
 //! The engine room: where Docker Engines are, and connections to them: sockets of this machine, TCP, TLS.
 //!
-//! Door: [`EngineAddress`] names an engine, [`certificates_for`] has what is shown to it, [`connect`] gives bytes there
+//! Door: [`EngineAddress`] names an engine, `certificates_for` has what is shown to it, `connect` gives bytes there
 //! and back. The builder and the image room's transport `docker-daemon` share this.
 //!
 //! Not here: what engines are asked.
