@@ -82,6 +82,11 @@ impl Deploy {
         let site = deployments.site(&self.name);
         let asked = self.image.to_string();
         let report = deploy::deploy(&site, pulled.image(), &asked, &store, &options, progress)?;
+        if let Some(uid) = report.files.as_ref().and_then(|files| files.unmapped_uid) {
+            session.progress().note(&format!(
+                "the image's user {uid} cannot be had: its command runs as you, root of the container"
+            ));
+        }
         let bundle = site.bundle(report.current.number).display().to_string();
         let name = self.name.to_string();
         session.summary(&Answer { name, bundle, report, pull: pulled.report().clone() }, false)

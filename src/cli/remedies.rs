@@ -51,7 +51,7 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::NameDeployments, _) => "name a folder with --deployments or REMORA_DEPLOYMENTS",
         (Remedy::ListDeployments, _) => "see what is deployed: remora deployments",
         (Remedy::OldOneStays, _) => {
-            "the deployment before is still current; mend the image, or the check"
+            "the deployment before, if there was one, is still current; mend the image, or the check"
         }
         (Remedy::InstallRuntime, _) => {
             "install one, for instance with apt-get install runc, or name it with --runtime"

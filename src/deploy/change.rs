@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::check::Check;
+use super::check::{Check, end_leftover};
 use super::folder::{Locked, Site};
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
@@ -81,15 +81,17 @@ pub fn deploy(
     if let Some(report) = unchanged(site, image, options)? {
         return Ok(report);
     }
+    // A check that a killed process began may still run there.
+    locked.leftovers()?.into_iter().for_each(|number| end_leftover(&site.folder(number)));
     locked.remove_leftovers()?;
     let number = locked.begin()?;
     let new = New { locked: &locked, number };
     let made = new.make(image, asked, store, options, progress);
-    let (current, files) = made.inspect_err(|_| {
+    let switched = made.and_then(|made| locked.switch(number).map(|()| made));
+    let (current, files) = switched.inspect_err(|_| {
         // What cannot be removed now goes when somebody deploys next.
         let _ = locked.remove(number);
     })?;
-    locked.switch(number)?;
     // The new one is current: what cannot be removed of old ones is no failure.
     let removed = locked.prune(options.keep).unwrap_or_else(|error| {
         progress.note(&error.to_string());

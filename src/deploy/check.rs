@@ -1,9 +1,11 @@
 //! The check of a new deployment: a command that is run in it before it becomes current.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::Path;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -20,11 +22,15 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes of a bundle's configuration.
 const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// Bytes of what a check printed that are shown.
-const SHOWN_BYTES: u64 = 2_000;
+const SHOWN_BYTES: usize = 2_000;
 /// The shell of the image that the command is for.
 const SHELL: [&str; 2] = ["/bin/sh", "-c"];
-/// Where the check's configuration, state and output are, in the deployment's folder.
+/// Where the check's configuration and state are, in the deployment's folder.
 const FOLDER: &str = "check";
+/// Where the runtime writes down what runs, in that.
+const STATE: &str = "state";
+/// How long the last words of a check are waited for.
+const LAST_WORDS_TIME: Duration = Duration::from_millis(200);
 
 /// A command that must succeed in the new deployment, in a container of its own.
 #[derive(Debug, Clone)]
@@ -68,33 +74,32 @@ impl Check {
         let config = bundle.join("config.json");
         let bytes = read_small_file(&config, MAX_CONFIG_BYTES);
         let bytes = bytes.map_err(DeployError::io("read", &config))?;
-        let parsed = serde_json::from_slice(&bytes).map_err(std::io::Error::from);
+        let parsed = serde_json::from_slice(&bytes).map_err(io::Error::from);
         let parsed = parsed.map_err(DeployError::io("read", &config))?;
         let own = place.join("config.json");
         let checked = check_config(parsed, &self.command, bundle, has_entered());
         fs::write(&own, checked.to_string()).map_err(DeployError::io("write", &own))?;
-        let output = place.join("output");
-        let file = fs::File::create(&output).map_err(DeployError::io("write", &output))?;
-        let errors = file.try_clone().map_err(DeployError::io("write", &output))?;
         let id = format!("{name}-check-{}", std::process::id());
-        let mut command = self.runtime.command(&place.join("state"), place, &id);
-        command.stdin(Stdio::null()).stdout(file).stderr(errors);
-        let child = command.spawn().map_err(self.runtime.failed())?;
+        let mut command = self.runtime.command(&place.join(STATE), place, &id);
+        let said = Said::of(&mut command).map_err(self.runtime.failed())?;
+        let child = command.stdin(Stdio::null()).spawn().map_err(self.runtime.failed())?;
+        // The other end of its output is now the child's alone.
+        drop(command);
         let ended = self.wait(child).map_err(self.runtime.failed())?;
         if ended.is_none() {
-            self.runtime.kill(&place.join("state"), &id);
+            self.runtime.kill(&place.join(STATE), &id);
         }
         match ended {
             Some(status) if status.success() => Ok(()),
             ended => Err(DeployError::CheckFailed {
                 name: name.clone(),
-                how: describe(ended, self.time, &said(&output)),
+                how: describe(ended, self.time, &said.text()),
             }),
         }
     }
 
     /// Waits for the end; `None` if it does not come in time.
-    fn wait(&self, mut child: Child) -> std::io::Result<Option<ExitStatus>> {
+    fn wait(&self, mut child: Child) -> io::Result<Option<ExitStatus>> {
         let begun = Instant::now();
         loop {
             if let Some(status) = child.try_wait()? {
@@ -127,17 +132,50 @@ fn check_config(mut config: Value, command: &str, bundle: &Path, in_namespace: b
     config
 }
 
-fn said(output: &Path) -> String {
-    let mut bytes = Vec::new();
-    let read = fs::File::open(output).and_then(|file| {
-        let skipped = file.metadata()?.len().saturating_sub(SHOWN_BYTES);
-        let mut file = file;
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(skipped))?;
-        file.take(SHOWN_BYTES).read_to_end(&mut bytes)
-    });
-    match read {
-        Ok(_) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-        Err(_) => String::new(),
+/// The end of what a check prints, however much that is.
+struct Said {
+    end: Arc<Mutex<Vec<u8>>>,
+    reader: JoinHandle<()>,
+}
+
+impl Said {
+    /// Takes what `command` will print.
+    fn of(command: &mut Command) -> io::Result<Self> {
+        let (mut reader, writer) = io::pipe()?;
+        command.stdout(writer.try_clone()?).stderr(writer);
+        let end = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&end);
+        let read = move || {
+            let mut piece = [0; SHOWN_BYTES];
+            while let Ok(len @ 1..) = reader.read(&mut piece) {
+                let mut end = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                end.extend_from_slice(&piece[..len]);
+                let surplus = end.len().saturating_sub(SHOWN_BYTES);
+                end.drain(..surplus);
+            }
+        };
+        let reader = std::thread::Builder::new().name("check".to_owned()).spawn(read)?;
+        Ok(Said { end, reader })
+    }
+
+    /// Returns the end of it, in one piece. What still holds the pipe is not waited for long.
+    fn text(&self) -> String {
+        let begun = Instant::now();
+        while !self.reader.is_finished() && begun.elapsed() < LAST_WORDS_TIME {
+            std::thread::sleep(LOOK_INTERVAL);
+        }
+        let end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&end).trim().to_owned()
+    }
+}
+
+/// Ends the containers of a check that a killed process has left in the deployment's folder.
+pub(super) fn end_leftover(folder: &Path) {
+    let state = folder.join(FOLDER).join(STATE);
+    let Ok(entries) = fs::read_dir(&state) else { return };
+    let Ok(runtime) = Runtime::find() else { return };
+    for entry in entries.flatten() {
+        runtime.kill(&state, &entry.file_name().to_string_lossy());
     }
 }
 

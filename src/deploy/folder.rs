@@ -94,9 +94,8 @@ impl Site {
     /// # Errors
     /// [`DeployError::NotDeployed`] if there is none.
     pub fn current(&self) -> Result<Deployment, DeployError> {
-        let number = fs::read_link(self.path.join(CURRENT)).ok();
-        let number = number.and_then(|number| number.to_str()?.parse().ok());
-        let current = number.and_then(|number| Deployment::read(&self.folder(number), number));
+        let current =
+            self.linked().and_then(|number| Deployment::read(&self.folder(number), number));
         current.ok_or_else(|| DeployError::NotDeployed(self.name.clone()))
     }
 
@@ -110,9 +109,14 @@ impl Site {
         self.path.join(CONTAINERS)
     }
 
-    /// The deployment's record, open: whoever holds a shared lock on it keeps the deployment from being removed.
-    pub(super) fn open_record(&self, number: u64) -> io::Result<File> {
-        File::open(self.folder(number).join(record::FILE))
+    /// The deployment's folder, open: whoever holds a shared lock on it keeps the deployment from being removed.
+    pub(super) fn open_folder(&self, number: u64) -> io::Result<File> {
+        File::open(self.folder(number))
+    }
+
+    /// The number that the link to the current deployment holds, whatever is there.
+    fn linked(&self) -> Option<u64> {
+        number(fs::read_link(self.path.join(CURRENT)).ok()?.to_str()?)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -176,7 +180,12 @@ pub(super) struct Locked<'a> {
 impl Locked<'_> {
     /// Makes the folder of a deployment with a number of its own.
     pub(super) fn begin(&self) -> Result<u64, DeployError> {
-        let number = self.site.numbers()?.last().map_or(1, |last| last + 1);
+        let last = self.site.numbers()?.last().copied().max(self.site.linked());
+        // No number comes twice: the link may still hold one whose folder has gone.
+        let number = last.unwrap_or(0).checked_add(1).ok_or_else(|| {
+            let full = io::Error::other("there is no number after the last one");
+            DeployError::io("number a deployment in", self.site.path())(full)
+        })?;
         let path = self.site.folder(number);
         fs::create_dir(&path).map_err(DeployError::io("make", &path))?;
         Ok(number)
@@ -211,12 +220,21 @@ impl Locked<'_> {
 
     /// Removes deployments that are not whole: killed processes left them.
     pub(super) fn remove_leftovers(&self) -> Result<(), DeployError> {
-        let whole = |number| Deployment::read(&self.site.folder(number), number).is_some();
-        let numbers = self.site.numbers()?;
-        numbers
-            .into_iter()
-            .filter(|&number| !whole(number))
-            .try_for_each(|number| self.remove(number))
+        self.leftovers()?.into_iter().try_for_each(|number| self.remove(number))
+    }
+
+    /// The numbers of deployments that are not whole: they have no record, nothing runs there, and nothing leads there.
+    pub(super) fn leftovers(&self) -> Result<Vec<u64>, DeployError> {
+        let current = self.site.linked();
+        let has_record = |number: u64| {
+            // A record that can't be read now is one all the same.
+            let found = fs::symlink_metadata(self.site.folder(number).join(record::FILE));
+            !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+        };
+        let is_left = |&number: &u64| {
+            !has_record(number) && Some(number) != current && !self.is_in_use(number)
+        };
+        Ok(self.site.numbers()?.into_iter().filter(is_left).collect())
     }
 
     /// Removes deployments until `keep` are left, those that somebody went back from first, then the oldest; never the
@@ -242,8 +260,7 @@ impl Locked<'_> {
     }
 
     fn is_in_use(&self, number: u64) -> bool {
-        let record = self.site.open_record(number);
-        record.is_ok_and(|record| record.try_lock().is_err())
+        self.site.open_folder(number).is_ok_and(|folder| folder.try_lock().is_err())
     }
 }
 

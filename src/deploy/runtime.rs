@@ -71,11 +71,11 @@ pub fn start_command(site: &Site, runtime: &Runtime) -> Result<(Deployment, Comm
     let current = site.current()?;
     let folder = site.folder(current.number);
     let hold = || {
-        let record = site.open_record(current.number)?;
-        record.lock_shared()?;
+        let folder = site.open_folder(current.number)?;
+        folder.lock_shared()?;
         // The lock goes with the process, and this one becomes the runtime.
-        rustix::io::fcntl_setfd(record.as_fd(), rustix::io::FdFlags::empty())?;
-        std::mem::forget(record);
+        rustix::io::fcntl_setfd(folder.as_fd(), rustix::io::FdFlags::empty())?;
+        std::mem::forget(folder);
         std::fs::canonicalize(site.bundle(current.number))
     };
     let bundle = hold().map_err(DeployError::io("use", &folder))?;

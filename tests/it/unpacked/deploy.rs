@@ -135,6 +135,30 @@ fn a_release_whose_check_fails_never_becomes_current() {
 }
 
 #[test]
+fn a_check_that_says_much_or_outlives_its_deploy_takes_no_room_and_ends() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let flood = ["deploy", "app", "oci:layout:2", "--check", "yes; exit 1", "--check-time", "1s"];
+    let told = refused(&user, &flood);
+    assert!(told.contains("it did not end within 1 s; it said: y"), "{told}");
+    assert!(told.len() < 5_000, "{} bytes were told", told.len());
+
+    let marker = format!("sleep 7654{}", std::process::id());
+    let script = format!(
+        "./remora deploy app oci:layout:2 -q --check '{marker}' & sleep 2; kill -9 $!; wait"
+    );
+    user.output(&["sh", "-c", &script]);
+    let running = || {
+        let mut found = Command::new("pgrep");
+        let found = found.args(["-f", &format!("^(/bin/sh -c )?{marker}")]).output();
+        !found.expect("pgrep (apt-get install procps)").stdout.is_empty()
+    };
+    assert!(running(), "the check was to outlive its deploy");
+    assert_eq!(deploy(&user, 2, &[])["outcome"], "deployed");
+    assert!(!running());
+}
+
+#[test]
 fn old_deployments_go_but_never_the_one_before() {
     let user = user();
     deploy(&user, 1, &[]);
@@ -153,6 +177,56 @@ fn old_deployments_go_but_never_the_one_before() {
     assert!(told.contains("nothing is deployed as other"), "{told}");
     let told = refused(&user, &["run", "other"]);
     assert!(told.contains("nothing is deployed as other"), "{told}");
+}
+
+#[test]
+fn what_runs_keeps_its_files_also_after_it_was_gone_back_from() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &[]);
+    // Its folder is held as `remora run` holds it.
+    let held = fs::File::open(user.path(SITE).join("2")).expect("there");
+    held.lock_shared().expect("locked");
+    user.remora(&["rollback", "app"]);
+    assert_eq!(deploy(&user, 3, &["--keep", "1"])["removed"], json!([]));
+    assert_eq!(numbers(&user), [1, 2, 3]);
+    drop(held);
+    deploy(&user, 1, &["--keep", "1"]);
+    assert_eq!(numbers(&user), [3, 4]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_costs_no_deployment() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &[]);
+    let record = user.path(SITE).join("2/deployment.json");
+    let text = fs::read(&record).expect("there");
+    fs::write(&record, "garbage").expect("written");
+    refused(&user, &["deploy", "app", "oci:layout:3", "--check", "false"]);
+    assert_eq!(numbers(&user), [1, 2]);
+    fs::write(&record, text).expect("written");
+    assert_eq!(start(&user).0, "release 2");
+}
+
+#[test]
+fn a_switch_that_fails_leaves_nothing_and_numbers_end_without_harm() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let current = user.path(SITE).join("current");
+    fs::remove_file(&current).expect("removed");
+    fs::create_dir_all(current.join("x")).expect("made");
+    for _ in 0..2 {
+        let told = refused(&user, &["deploy", "app", "oci:layout:2"]);
+        assert!(told.contains("cannot switch"), "{told}");
+        assert_eq!(numbers(&user), [1]);
+    }
+    fs::remove_dir_all(&current).expect("removed");
+    fs::create_dir(user.path(SITE).join(u64::MAX.to_string())).expect("made");
+    fs::write(user.path(SITE).join(u64::MAX.to_string()).join("deployment.json"), "{}")
+        .expect("written");
+    let told = refused(&user, &["deploy", "app", "oci:layout:2"]);
+    assert!(told.contains("there is no number after the last one"), "{told}");
 }
 
 #[test]
