@@ -78,12 +78,12 @@ pub fn deploy(
     progress: &dyn Progress,
 ) -> Result<DeployReport, DeployError> {
     let locked = site.lock()?;
-    if let Some(report) = unchanged(site, image, options)? {
-        return Ok(report);
-    }
     // A check that a killed process began may still run there.
     locked.leftovers()?.into_iter().for_each(|number| end_leftover(&site.folder(number)));
     locked.remove_leftovers()?;
+    if let Some(report) = unchanged(site, image, options)? {
+        return Ok(report);
+    }
     let number = locked.begin()?;
     let new = New { locked: &locked, number };
     let made = new.make(image, asked, store, options, progress);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -144,15 +144,26 @@ fn a_check_that_says_much_or_outlives_its_deploy_takes_no_room_and_ends() {
     assert!(told.len() < 5_000, "{} bytes were told", told.len());
 
     let marker = format!("sleep 7654{}", std::process::id());
-    let script = format!(
-        "./remora deploy app oci:layout:2 -q --check '{marker}' & sleep 2; kill -9 $!; wait"
-    );
-    user.output(&["sh", "-c", &script]);
     let running = || {
-        let mut found = Command::new("pgrep");
-        let found = found.args(["-f", &format!("^(/bin/sh -c )?{marker}")]).output();
-        !found.expect("pgrep (apt-get install procps)").stdout.is_empty()
+        let processes = fs::read_dir("/proc").expect("processes").flatten();
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        let mut lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+        lines.any(|line| line.contains(&marker))
     };
+    let script =
+        format!("./remora deploy app oci:layout:2 -q --check '{marker}' & echo $! >pid; wait");
+    std::thread::scope(|scope| {
+        scope.spawn(|| user.output(&["sh", "-c", &script]));
+        let begun = Instant::now();
+        // The shell around it has the same words in its line.
+        while !(running() && user.path(SITE).join("2/check/state").is_dir()) {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the check never began");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        let deploy = fs::read_to_string(user.path("pid")).expect("its number");
+        run("kill", &["-9", deploy.trim()]);
+    });
     assert!(running(), "the check was to outlive its deploy");
     assert_eq!(deploy(&user, 2, &[])["outcome"], "deployed");
     assert!(!running());
