@@ -37,7 +37,10 @@ pub(super) fn carry_out(
     let base_layers = base_layers(plan, store, progress)?;
     let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
     check_work(base_bytes, 0, 0)?;
-    let budget = ImageBudget::new(store.limits(), base_bytes.saturating_add(bytes));
+    // Of whole blobs, also where an interrupted run has left most of one.
+    let blob_sizes = blobs_of(plan).into_iter().map(|(image, index)| image.stored_size(index));
+    let stored = blob_sizes.fold(base_bytes, u64::saturating_add);
+    let budget = ImageBudget::new(store.limits(), stored);
     let work = Work {
         plan,
         store,
