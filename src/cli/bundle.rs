@@ -35,12 +35,17 @@ impl Bundle {
         let Unpacking { image, store, options } = self.arguments.open(session)?;
         let dir = self.arguments.dir();
         let report = bundle::bundle(&image, &store, dir, &options, session.progress())?;
-        if let Some(uid) = report.unmapped_uid {
-            session.progress().note(&format!(
-                "the image's user {uid} cannot be had: its command runs as you, root of the container"
-            ));
-        }
+        note_unmapped_user(&report, session);
         session.summary(&Summary { folder: dir.display().to_string(), report }, false)
+    }
+}
+
+/// Says if the image's command runs as another user than the image names.
+pub(super) fn note_unmapped_user(report: &BundleReport, session: &Session) {
+    if let Some(uid) = report.unmapped_uid {
+        session.progress().note(&format!(
+            "the image's user {uid} cannot be had: its command runs as you, root of the container"
+        ));
     }
 }
 

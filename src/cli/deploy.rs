@@ -10,6 +10,7 @@ use remora::image::ImageReference;
 use serde::Serialize;
 
 use super::access::AccessArguments;
+use super::bundle::note_unmapped_user;
 use super::deployment_arguments::{DeploymentArguments, RuntimeArguments};
 use super::failure::Failure;
 use super::image_name;
@@ -48,7 +49,7 @@ pub(super) struct Deploy {
     /// How long the check may take
     #[arg(long, value_name = "TIME", value_parser = units::parse_time, default_value = "1m", requires = "check")]
     check_time: Duration,
-    /// How many deployments are kept; the current one and the one before it always are
+    /// How many deployments are kept; the current one and the one that can be gone back to always are
     #[arg(long, value_name = "N", default_value_t = 2)]
     keep: usize,
     /// Deploy the image even if somebody went back from it before
@@ -82,11 +83,7 @@ impl Deploy {
         let site = deployments.site(&self.name);
         let asked = self.image.to_string();
         let report = deploy::deploy(&site, pulled.image(), &asked, &store, &options, progress)?;
-        if let Some(uid) = report.files.as_ref().and_then(|files| files.unmapped_uid) {
-            session.progress().note(&format!(
-                "the image's user {uid} cannot be had: its command runs as you, root of the container"
-            ));
-        }
+        report.files.iter().for_each(|files| note_unmapped_user(files, session));
         let bundle = site.bundle(report.current.number).display().to_string();
         let name = self.name.to_string();
         session.summary(&Answer { name, bundle, report, pull: pulled.report().clone() }, false)

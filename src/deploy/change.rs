@@ -23,7 +23,7 @@ pub struct DeployOptions {
     pub unpack: UnpackOptions,
     /// What must succeed in the new deployment before it becomes current.
     pub check: Option<Check>,
-    /// How many deployments are kept. The current one and the one before it stay in any case.
+    /// How many deployments are kept. The current one and the one that can be gone back to stay in any case.
     pub keep: usize,
     /// Deploy the image even if somebody went back from it before.
     pub again: bool,
