@@ -4,7 +4,7 @@
     benches/faults/run.py [--remora PROGRAM] [--rounds N] [--seed N] [--only ACTIONS] [--folder DIR]
 
 Each round begins an action (create a v3 or v2 delta, apply it, collect or verify the store, push to a
-registry on loopback, pull from there by a delta, take a name away) and has something happen to it at a random moment: SIGKILL, SIGTERM or SIGHUP
+registry on loopback, pull from there by a delta, take a name away; unpack, bundle, deploy, go back, see hosts.py) and has something happen to it at a random moment: SIGKILL, SIGTERM or SIGHUP
 after a random time; or the n-th call that writes fails, or all from the n-th on, or the process is
 killed in place of the n-th call, or the power fails there (shim.c, compiled by this script with cc); or
 a bit of a stored layer, a blob or a delta is flipped before. After each round it must be true that
@@ -15,12 +15,16 @@ a bit of a stored layer, a blob or a delta is flipped before. After each round i
   - the same action without a fault succeeds, and its output is right;
   - after `store gc` nothing half-done is in the store, and no temporary file beside the output.
 
-Needs cc; pushes and pulls need docker-registry and are left out, with a line that says so, where there is none.
+Needs cc; pushes and pulls need docker-registry, failed calls of unpack, bundle, deploy and rollback strace, their checks
+runc and busybox: these are left out, with a line that says so, where there is none. Runs as root or as any user.
 Prints each broken promise as it is found and the counts in the end; exits with 1 if one was broken.
 """
 
 import argparse, collections, hashlib, json, os, random, shutil, signal, socket, subprocess, sys, tempfile, time
 import urllib.request
+
+import hosts
+from promise import Broken
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -29,7 +33,7 @@ ERRNOS = {5: "EIO", 28: "ENOSPC"}
 # surroundings, the content, killed.
 IN_ORDER = {0, 3, 4, 129, 130, 143, 137, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP}
 FAULTS = ["signal"] * 4 + ["error"] * 4 + ["all"] * 2 + ["kill"] * 3 + ["power", "power-names", "flip"]
-ACTIONS = ["v3", "v3", "v2", "apply", "archive", "gc", "verify", "push", "pull", "pull", "rmi"]
+ACTIONS = ["v3", "v3", "v2", "apply", "archive", "gc", "verify", "push", "pull", "pull", "rmi"] + hosts.ACTIONS
 # Actions that take a registry.
 REMOTE = ["push", "pull", "rmi"]
 
@@ -37,10 +41,6 @@ REMOTE = ["push", "pull", "rmi"]
 def sha256(path):
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class Broken(Exception):
-    """A promise that was not kept."""
 
 
 class Campaign:
@@ -52,10 +52,12 @@ class Campaign:
         self.counts = collections.Counter()
         self.shim = os.path.join(folder, "shim.so")
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", self.shim, os.path.join(HERE, "shim.c"), "-ldl", "-lpthread"], check=True)
+        self.in_order = IN_ORDER
         self.registry = self.start_registry()
         shutil.copytree(os.path.join(ROOT, "fixtures", "thermostat"), self.path("images"), symlinks=False)
         self.images = self.snapshot("images")
         self.prepare()
+        self.hosts = hosts.Hosts(self) if set(self.actions) & set(hosts.ACTIONS) else None
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -152,6 +154,8 @@ class Campaign:
             with open(count) as file:
                 self.calls[action] = int(file.read())
             self.expected[action] = self.output(action)
+        self.clear_output()
+        shutil.rmtree(self.path("store"), ignore_errors=True)
 
     def succeed(self, action, environment=None):
         code, said = self.run(self.command(action), environment)
@@ -272,6 +276,9 @@ class Campaign:
 
     def round(self):
         action, fault = self.random.choice(self.actions), self.random.choice(FAULTS)
+        if action in hosts.ACTIONS:
+            self.hosts.round(action)
+            return
         self.flipped = False
         if action in REMOTE and not self.registry:
             return
@@ -344,6 +351,8 @@ class Campaign:
                 for name in ("store", "out"):
                     shutil.rmtree(self.path(name), ignore_errors=True)
                 os.mkdir(self.path("out"))
+                if self.hosts:
+                    self.hosts.reset()
             if number % 500 == 499:
                 print(f"{number + 1} rounds, {time.monotonic() - begun:.0f} s, {broken} broken: {dict(self.counts)}", flush=True)
         print(f"{rounds} rounds, {broken} broken promises: {dict(sorted(self.counts.items()))}")
