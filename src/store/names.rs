@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use super::record::{MAX_RECORD_BYTES, Record};
 use super::removal::Removal;
 use super::trouble::Trouble;
 use super::{KeptImage, Layer, Store, StoreError};
-use crate::image::{DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};
+use crate::image::{ArchiveFile, DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};
 use crate::temporary::create_folders;
 
 /// What went with a name that was taken away.
@@ -51,6 +51,7 @@ impl Store {
         assert!(there.eq(config.diff_ids().iter().copied()), "the layers of the image");
         self.raise_format()?;
         let _lock = self.lock_names(Hold::Shared)?;
+        let name = &lasting(name);
         let path = self.name_path(name);
         let record = Record::of(name.to_string(), manifest, config);
         let scratch = self.scratch()?;
@@ -66,7 +67,7 @@ impl Store {
     /// # Errors
     /// If its record cannot be read, or is damaged.
     pub fn kept_image(&self, name: &ImageReference) -> Result<Option<KeptImage>, StoreError> {
-        self.read_record(&self.name_path(name))
+        self.read_record(&self.name_path(&lasting(name)))
     }
 
     /// Returns the images that are known by name, in the order of their names, and the records that can't be read.
@@ -108,7 +109,7 @@ impl Store {
     /// # Errors
     /// If the name cannot be removed.
     pub fn forget_image(&self, name: &ImageReference) -> Result<Option<Forgotten>, StoreError> {
-        let path = self.name_path(name);
+        let path = self.name_path(&lasting(name));
         if fs::symlink_metadata(&path).is_err() {
             return Ok(None);
         }
@@ -171,7 +172,7 @@ impl Store {
         Ok(lock)
     }
 
-    fn read_record(&self, path: &std::path::Path) -> Result<Option<KeptImage>, StoreError> {
+    fn read_record(&self, path: &Path) -> Result<Option<KeptImage>, StoreError> {
         let Some(file) = open_layer(path)? else { return Ok(None) };
         let mut bytes = Vec::new();
         file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes).map_err(io_error("read", path))?;
@@ -183,6 +184,21 @@ impl Store {
     fn name_path(&self, name: &ImageReference) -> PathBuf {
         self.names_folder().join(Digest::of(name.to_string().as_bytes()).hex())
     }
+}
+
+/// The name as it is meant from every folder: files and folders by their absolute paths.
+fn lasting(name: &ImageReference) -> ImageReference {
+    let mut name = name.clone();
+    let path = match &mut name {
+        ImageReference::OciLayout { dir, .. } => dir,
+        ImageReference::OciArchive { file: ArchiveFile::Path(path), .. }
+        | ImageReference::DockerArchive { file: ArchiveFile::Path(path), .. } => path,
+        _ => return name,
+    };
+    if let Ok(absolute) = std::path::absolute(&path) {
+        *path = absolute;
+    }
+    name
 }
 
 /// The records of images.
