@@ -23,10 +23,14 @@ pub enum Remedy {
     PullBase,
     /// Name a folder for deployments: there is no usual one.
     NameDeployments,
+    /// Deploy as the user whose folder it is, or into a folder that is root's alone.
+    OwnDeployments,
     /// See what is deployed.
     ListDeployments,
     /// The deployment before is still current: mend the image, or the check.
     OldOneStays,
+    /// Wait until whoever is deploying has ended, and try again.
+    WaitForDeploy,
     /// Install a program that starts containers, or name one.
     InstallRuntime,
     /// Pull the image again, or remove its name.

@@ -43,7 +43,10 @@ impl Folder {
     /// Makes the folder `name`, which only its owner may enter until it gets a mode, and opens it.
     pub(crate) fn make_dir(&self, name: &[u8]) -> io::Result<Self> {
         rustix::fs::mkdirat(&self.0, one_name(name)?, Mode::RWXU)?;
-        self.open_dir(name)
+        self.open_dir(name).inspect_err(|_| {
+            // The error is the one to report.
+            let _ = self.remove_dir(name);
+        })
     }
 
     /// Opens the folder `name`.

@@ -3,13 +3,15 @@
 use std::io;
 use std::sync::Arc;
 
+use remora::deploy;
 use remora::end_signals::EndSignals;
 use remora::temporary;
 
 use super::exit_code;
 use super::progress::Screen;
 
-/// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT remove every temporary file and end the process.
+/// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT end the check of a deployment, remove every temporary
+/// file and end the process.
 pub(super) fn install(screen: Arc<Screen>) {
     if let Err(error) = listen(screen) {
         tracing::warn!("Ctrl-C may leave temporary files behind: {error}");
@@ -28,6 +30,7 @@ fn listen(screen: Arc<Screen>) -> io::Result<()> {
 }
 
 fn end(signal: i32, screen: &Screen) -> ! {
+    deploy::end_checks();
     temporary::discard_all();
     screen.clear();
     // The process ends whether or not this can be read.

@@ -49,9 +49,15 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
              damaged layers, and try again; check the disk"
         }
         (Remedy::NameDeployments, _) => "name a folder with --deployments or REMORA_DEPLOYMENTS",
+        (Remedy::OwnDeployments, _) => {
+            "deploy as that user, or name a folder that is root's alone with --deployments"
+        }
         (Remedy::ListDeployments, _) => "see what is deployed: remora deployments",
         (Remedy::OldOneStays, _) => {
             "the deployment before, if there was one, is still current; mend the image, or the check"
+        }
+        (Remedy::WaitForDeploy, _) => {
+            "wait until that has ended, a check may take its time, and try again"
         }
         (Remedy::InstallRuntime, _) => {
             "install one, for instance with apt-get install runc, or name it with --runtime"

@@ -53,6 +53,9 @@ impl Display for Answer {
         let RollbackReport { from, current, .. } = &self.report;
         writeln!(out, "name:    {}", self.name)?;
         writeln!(out, "image:   {} (number {})", current.image, current.number)?;
-        writeln!(out, "before:  {} (number {})", from.image, from.number)
+        match self.report.is_unchanged() {
+            true => writeln!(out, "note:    that deployment was current already"),
+            false => writeln!(out, "before:  {} (number {})", from.image, from.number),
+        }
     }
 }

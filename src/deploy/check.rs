@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::running::{Watch, begin};
 use super::runtime::Runtime;
 use super::{DeployError, DeploymentName};
 use crate::small_file::read_small_file;
@@ -60,7 +61,7 @@ impl Check {
     ) -> Result<(), DeployError> {
         let place = folder.join(FOLDER);
         fs::create_dir(&place).map_err(DeployError::io("make", &place))?;
-        let ended = self.run_in(name, bundle, &place);
+        let ended = self.run_in(name, bundle, folder, &place);
         let removed = fs::remove_dir_all(&place).map_err(DeployError::io("remove", &place));
         ended.and(removed)
     }
@@ -69,6 +70,7 @@ impl Check {
         &self,
         name: &DeploymentName,
         bundle: &Path,
+        folder: &Path,
         place: &Path,
     ) -> Result<(), DeployError> {
         let config = bundle.join("config.json");
@@ -80,15 +82,15 @@ impl Check {
         let checked = check_config(parsed, &self.command, bundle, has_entered());
         fs::write(&own, checked.to_string()).map_err(DeployError::io("write", &own))?;
         let id = format!("{name}-check-{}", std::process::id());
-        let mut command = self.runtime.command(&place.join(STATE), place, &id);
+        let state = place.join(STATE);
+        let mut command = self.runtime.command(&state, place, &id);
         let said = Said::of(&mut command).map_err(self.runtime.failed())?;
-        let child = command.stdin(Stdio::null()).spawn().map_err(self.runtime.failed())?;
+        command.stdin(Stdio::null());
+        let watch = begin(folder, &mut command, &self.runtime, (&state, &id));
+        let watch = watch.map_err(self.runtime.failed())?;
         // The other end of its output is now the child's alone.
         drop(command);
-        let ended = self.wait(child).map_err(self.runtime.failed())?;
-        if ended.is_none() {
-            self.runtime.kill(&place.join(STATE), &id);
-        }
+        let ended = self.wait(watch).map_err(self.runtime.failed())?;
         match ended {
             Some(status) if status.success() => Ok(()),
             ended => Err(DeployError::CheckFailed {
@@ -98,16 +100,14 @@ impl Check {
         }
     }
 
-    /// Waits for the end; `None` if it does not come in time.
-    fn wait(&self, mut child: Child) -> io::Result<Option<ExitStatus>> {
+    /// Waits for the end; `None` if it does not come in time. Nothing runs any more then.
+    fn wait(&self, watch: Watch<'_>) -> io::Result<Option<ExitStatus>> {
         let begun = Instant::now();
         loop {
-            if let Some(status) = child.try_wait()? {
+            if let Some(status) = watch.look()? {
                 return Ok(Some(status));
             }
             if begun.elapsed() >= self.time {
-                child.kill()?;
-                child.wait()?;
                 return Ok(None);
             }
             std::thread::sleep(LOOK_INTERVAL);

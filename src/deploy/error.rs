@@ -24,6 +24,14 @@ pub enum DeployError {
         /// Why not.
         source: io::Error,
     },
+    /// Root is to work in a folder that another user could exchange.
+    #[error("{} belongs to user {owner}, who could exchange what root deploys and starts there", path.display())]
+    Foreign {
+        /// The folder, or a link on the way to the deployments.
+        path: PathBuf,
+        /// The user's number.
+        owner: u32,
+    },
     /// The image's files could not be made.
     #[error(transparent)]
     Unpack(Box<UnpackError>),
@@ -83,6 +91,7 @@ impl DeployError {
                 Cause::of_io(source)
             }
             DeployError::Unpack(error) => error.cause(),
+            DeployError::Foreign { .. } => Cause::Permission,
             DeployError::InUse(_) => Cause::InUse,
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
             DeployError::CheckFailed { .. } => Cause::Refused,
@@ -105,7 +114,9 @@ impl DeployError {
             }
             DeployError::CheckFailed { .. } => Some(Remedy::OldOneStays),
             DeployError::NoRuntime => Some(Remedy::InstallRuntime),
-            DeployError::Io { .. } | DeployError::Runtime { .. } | DeployError::InUse(_) => None,
+            DeployError::InUse(_) => Some(Remedy::WaitForDeploy),
+            DeployError::Foreign { .. } => Some(Remedy::OwnDeployments),
+            DeployError::Io { .. } | DeployError::Runtime { .. } => None,
         }
     }
 

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use super::containers::{any_lives, id_start, remove_dead};
+use super::owners::refuse_foreign;
 use super::record::{self, Deployment};
 use super::{DeployError, DeploymentName};
 use crate::beneath::Folder;
@@ -136,6 +138,7 @@ impl Site {
 
     /// Takes the name for a change, and keeps others out for as long as what is returned lives.
     pub(super) fn lock(&self) -> Result<Locked<'_>, DeployError> {
+        refuse_foreign(&self.path)?;
         create_folders(&self.path, 0o755).map_err(DeployError::io("make", &self.path))?;
         let path = self.path.join(LOCK);
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
@@ -215,7 +218,9 @@ impl Locked<'_> {
             folder.sync()?;
             here.remove_tree(name.as_bytes())
         };
-        gone(removed()).map_err(DeployError::io("remove", &path))
+        gone(removed()).map_err(DeployError::io("remove", &path))?;
+        remove_dead(&self.site.containers(), &id_start(self.site.name().as_str(), number));
+        Ok(())
     }
 
     /// Removes deployments that are not whole: killed processes left them.
@@ -259,8 +264,11 @@ impl Locked<'_> {
         Ok(removed)
     }
 
+    /// Whether a runtime has the deployment, or a container of it has outlived its runtime.
     fn is_in_use(&self, number: u64) -> bool {
-        self.site.open_folder(number).is_ok_and(|folder| folder.try_lock().is_err())
+        let is_held = self.site.open_folder(number).is_ok_and(|it| it.try_lock().is_err());
+        let start = id_start(self.site.name().as_str(), number);
+        is_held || any_lives(&self.site.containers(), &start)
     }
 }
 

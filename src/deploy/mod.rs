@@ -14,12 +14,16 @@
 
 mod change;
 mod check;
+mod containers;
 mod error;
 mod folder;
 mod name;
+mod owners;
 mod record;
 mod rollback;
+mod running;
 mod runtime;
+mod start;
 
 pub use change::{DeployOptions, DeployReport, Outcome, deploy};
 pub use check::Check;
@@ -28,4 +32,6 @@ pub use folder::{Deployments, Site};
 pub use name::DeploymentName;
 pub use record::Deployment;
 pub use rollback::{RollbackReport, rollback};
-pub use runtime::{Runtime, start_command};
+pub use running::end_checks;
+pub use runtime::Runtime;
+pub use start::start_command;

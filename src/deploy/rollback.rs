@@ -16,8 +16,15 @@ pub struct RollbackReport {
     pub current: Deployment,
 }
 
+impl RollbackReport {
+    /// Returns whether nothing was done: the deployment that was asked for was current already.
+    pub fn is_unchanged(&self) -> bool {
+        self.from.number == self.current.number
+    }
+}
+
 /// Makes the deployment `to` current, or the one before the current one. The image of the one that was current is not
-/// deployed again by itself.
+/// deployed again by itself. If `to` is current already, nothing is done: who was interrupted may ask again.
 ///
 /// # Errors
 /// If nothing is deployed, there is no such deployment, or somebody else is deploying under the name.
@@ -25,9 +32,12 @@ pub fn rollback(site: &Site, to: Option<u64>) -> Result<RollbackReport, DeployEr
     site.current()?;
     let locked = site.lock()?;
     let mut from = site.current()?;
+    if to == Some(from.number) {
+        return Ok(RollbackReport { current: from.clone(), from });
+    }
     let all = site.deployments()?;
     let wanted = |it: &&Deployment| match to {
-        Some(number) => it.number == number && number != from.number,
+        Some(number) => it.number == number,
         None => it.is_way_back_from(from.number),
     };
     let target = all.iter().rfind(wanted).cloned();

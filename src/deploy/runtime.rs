@@ -1,13 +1,10 @@
 //! The OCI runtime that starts containers: somebody else's program.
 
 use std::io;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::DeployError;
-use super::folder::Site;
-use super::record::Deployment;
 
 /// The runtimes that are looked for on PATH, the first first.
 pub(super) const USUAL: [&str; 3] = ["runc", "crun", "youki"];
@@ -45,6 +42,19 @@ impl Runtime {
         command
     }
 
+    /// Returns whether the container lives. One that the runtime knows nothing of does not.
+    pub(super) fn has_living(&self, state: &Path, id: &str) -> bool {
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(state).args(["state", id]).stdin(Stdio::null());
+        match command.output() {
+            Ok(output) => output.status.success() && !is_stopped(&output.stdout),
+            Err(error) => {
+                tracing::warn!("{}: {error}", self.program.display());
+                true
+            }
+        }
+    }
+
     /// Ends what is left of a container.
     pub(super) fn kill(&self, state: &Path, id: &str) {
         let mut command = Command::new(&self.program);
@@ -62,25 +72,8 @@ impl Runtime {
     }
 }
 
-/// Returns what starts the deployment of `site` that is current, in the place of this process: the deployment stays on
-/// disk for as long as the process runs that is made of it.
-///
-/// # Errors
-/// If nothing is deployed there, or its folder cannot be used.
-pub fn start_command(site: &Site, runtime: &Runtime) -> Result<(Deployment, Command), DeployError> {
-    let current = site.current()?;
-    let folder = site.folder(current.number);
-    let hold = || {
-        let folder = site.open_folder(current.number)?;
-        folder.lock_shared()?;
-        // The lock goes with the process, and this one becomes the runtime.
-        rustix::io::fcntl_setfd(folder.as_fd(), rustix::io::FdFlags::empty())?;
-        std::mem::forget(folder);
-        std::fs::canonicalize(site.bundle(current.number))
-    };
-    let bundle = hold().map_err(DeployError::io("use", &folder))?;
-    let state = site.containers();
-    std::fs::create_dir_all(&state).map_err(DeployError::io("make", &state))?;
-    let id = format!("{}-{}-{}", site.name(), current.number, std::process::id());
-    Ok((current, runtime.command(&state, &bundle, &id)))
+/// Whether the state of a container, as the OCI runtime spec has it, says that it has ended.
+fn is_stopped(state: &[u8]) -> bool {
+    let state: Result<serde_json::Value, _> = serde_json::from_slice(state);
+    state.is_ok_and(|state| state["status"] == "stopped")
 }

@@ -1,9 +1,7 @@
 //! Folders with all that is in them, made under a temporary name and given their own in one step.
 
-use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,18 +30,16 @@ impl TemporaryTree {
         let parent_folder = Folder::open(parent)?;
         let mut live = live();
         loop {
-            let path = tempfile::Builder::new()
+            // Made through the handle: whoever owns the parent may exchange it meanwhile.
+            let (folder, path) = tempfile::Builder::new()
                 .prefix(TREE_PREFIX)
                 .suffix(SUFFIX)
                 .rand_bytes(RANDOM_CHARACTERS)
-                .make_in(parent, |path| DirBuilder::new().mode(0o700).create(path))
+                .make_in(parent, |path| parent_folder.make_dir(name_of(path)))
                 .map_err(without_path)?
-                .into_temp_path()
-                .keep()
-                .map_err(io::Error::from)?;
-            let opened = parent_folder.open_dir(name_of(&path));
-            let locked = opened.and_then(|folder| Ok((folder.try_lock()?, folder)));
-            let (is_locked, folder) = locked.inspect_err(|_| {
+                .into_parts();
+            let path = path.keep().map_err(io::Error::from)?;
+            let is_locked = folder.try_lock().inspect_err(|_| {
                 // The error is the one to report.
                 let _ = parent_folder.remove_dir(name_of(&path));
             })?;

@@ -23,6 +23,11 @@ fn kills() -> u64 {
 
 /// A release of an app that says which one it is; files of two users are in it.
 fn release(number: u32) -> ImageBuilder {
+    release_that(number, "cat /release; exit 7")
+}
+
+/// The same app, which runs `script`.
+fn release_that(number: u32, script: &str) -> ImageBuilder {
     let busybox = run("sh", &["-c", "command -v busybox"]);
     let busybox = fs::read(busybox.trim()).expect("the program");
     let system = layer()
@@ -34,7 +39,6 @@ fn release(number: u32) -> ImageBuilder {
         .dir("dev")
         .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 });
     let own = layer().file("release", &format!("release {number}"));
-    let script = "cat /release; exit 7";
     image()
         .layer(&system.tar())
         .layer(&own.tar())
@@ -144,29 +148,46 @@ fn a_check_that_says_much_or_outlives_its_deploy_takes_no_room_and_ends() {
     assert!(told.len() < 5_000, "{} bytes were told", told.len());
 
     let marker = format!("sleep 7654{}", std::process::id());
-    let running = || {
-        let processes = fs::read_dir("/proc").expect("processes").flatten();
-        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
-        let mut lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
-        lines.any(|line| line.contains(&marker))
-    };
+    signal_during_check(&user, &marker, "-9");
+    assert!(is_running(&marker), "the check was to outlive its deploy");
+    assert_eq!(deploy(&user, 2, &[])["outcome"], "deployed");
+    assert!(!is_running(&marker));
+}
+
+#[test]
+fn a_deploy_that_is_told_to_end_ends_its_check_and_leaves_nothing() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let marker = format!("sleep 8765{}", std::process::id());
+    signal_during_check(&user, &marker, "-TERM");
+    assert!(!is_running(&marker));
+    assert_eq!((start(&user).0.as_str(), numbers(&user)), ("release 1", vec![1]));
+}
+
+/// Whether a process has `marker` in its command line.
+fn is_running(marker: &str) -> bool {
+    let processes = fs::read_dir("/proc").expect("processes").flatten();
+    let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    let mut lines = lines.map(|line| String::from_utf8_lossy(&line).replace('\0', " "));
+    lines.any(|line| line.contains(marker))
+}
+
+/// Sends `signal` to a deploy of release 2 while its check, `marker`, runs; returns when the deploy has ended.
+fn signal_during_check(user: &OrdinaryUser, marker: &str, signal: &str) {
     let script =
         format!("./remora deploy app oci:layout:2 -q --check '{marker}' & echo $! >pid; wait");
     std::thread::scope(|scope| {
         scope.spawn(|| user.output(&["sh", "-c", &script]));
         let begun = Instant::now();
         // The shell around it has the same words in its line.
-        while !(running() && user.path(SITE).join("2/check/state").is_dir()) {
+        while !(is_running(marker) && user.path(SITE).join("2/check/state").is_dir()) {
             assert!(begun.elapsed() < Duration::from_secs(60), "the check never began");
             std::thread::sleep(Duration::from_millis(50));
         }
         std::thread::sleep(Duration::from_millis(500));
         let deploy = fs::read_to_string(user.path("pid")).expect("its number");
-        run("kill", &["-9", deploy.trim()]);
+        run("kill", &[signal, deploy.trim()]);
     });
-    assert!(running(), "the check was to outlive its deploy");
-    assert_eq!(deploy(&user, 2, &[])["outcome"], "deployed");
-    assert!(!running());
 }
 
 #[test]
@@ -182,6 +203,8 @@ fn old_deployments_go_but_never_the_one_before() {
     assert_eq!(start(&user).0, "release 2");
     let told = refused(&user, &["rollback", "app"]);
     assert!(told.contains("app has no deployment before the current one"), "{told}");
+    let again = user.remora(&["rollback", "app", "--to", "2"]);
+    assert_eq!(again["from"], again["current"], "nothing is left to do");
     let told = refused(&user, &["rollback", "app", "--to", "9"]);
     assert!(told.contains("app has no deployment 9"), "{told}");
     let told = refused(&user, &["rollback", "other"]);
@@ -204,6 +227,51 @@ fn what_runs_keeps_its_files_also_after_it_was_gone_back_from() {
     drop(held);
     deploy(&user, 1, &["--keep", "1"]);
     assert_eq!(numbers(&user), [3, 4]);
+}
+
+#[test]
+fn a_container_that_outlives_its_runtime_keeps_its_files() {
+    let user = user();
+    let seconds = format!("7321{}", std::process::id());
+    let bench = Bench::new();
+    bench.put("1", &release_that(1, &format!("exec sleep {seconds}")).build());
+    let (from, to) = (bench.path().join("layout"), user.path("sleeper"));
+    run("cp", &["-r", from.to_str().expect("text"), to.to_str().expect("text")]);
+    user.give(&to);
+    user.remora(&["deploy", "app", "oci:sleeper:1"]);
+    let script = "./remora run app >/dev/null 2>&1 & echo $! >pid; wait; true";
+    let sleeps = || {
+        let processes = fs::read_dir("/proc").expect("processes").flatten();
+        let line = |path: &Path| fs::read(path.join("cmdline")).unwrap_or_default();
+        let mut ours = processes.map(|it| it.path()).filter(|path| {
+            let line = String::from_utf8_lossy(&line(path)).replace('\0', " ");
+            line.trim_end() == format!("sleep {seconds}")
+        });
+        ours.next().and_then(|path| path.file_name()?.to_str().map(str::to_owned))
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| user.output(&["sh", "-c", script]));
+        let begun = Instant::now();
+        while sleeps().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the container never started");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let runtime = fs::read_to_string(user.path("pid")).expect("its number");
+        run("kill", &["-9", runtime.trim()]);
+    });
+    deploy(&user, 2, &[]);
+    deploy(&user, 3, &["--keep", "1"]);
+    assert_eq!(deploy(&user, 1, &["--keep", "1"])["removed"], json!([2]));
+    assert!(numbers(&user).contains(&1), "its container lives");
+    let containers = || fs::read_dir(user.path(SITE).join("containers")).expect("there").count();
+    assert_eq!(containers(), 1);
+    let container = sleeps().expect("it lives");
+    run("kill", &["-9", &container]);
+    while sleeps().is_some() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    deploy(&user, 2, &["--keep", "1"]);
+    assert_eq!((numbers(&user), containers()), (vec![4, 5], 0));
 }
 
 #[test]
