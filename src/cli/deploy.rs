@@ -16,7 +16,6 @@ use super::failure::Failure;
 use super::image_name;
 use super::owner_arguments::OwnerArguments;
 use super::session::Session;
-use super::trust_arguments::TrustArguments;
 use super::units;
 use super::way_arguments::WayArguments;
 
@@ -64,8 +63,6 @@ pub(super) struct Deploy {
     #[command(flatten)]
     way: WayArguments,
     #[command(flatten)]
-    trust: TrustArguments,
-    #[command(flatten)]
     access: AccessArguments,
 }
 
@@ -77,8 +74,7 @@ impl Deploy {
         let named: Vec<_> = [&self.image].into_iter().chain(self.way.bases()).collect();
         let transports = self.access.transports(&named)?;
         let store = self.access.store()?;
-        let (mut way, progress) = (self.way.options(&self.access)?, session.progress());
-        way.policy = self.trust.policy()?;
+        let (way, progress) = (self.way.options(&self.access)?, session.progress());
         let pulled = fetch::pull(&self.image, &way, &transports, &store, progress)?;
         let site = deployments.site(&self.name);
         let asked = self.image.to_string();

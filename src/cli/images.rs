@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::access::StoreArguments;
 use super::failure::Failure;
-use super::image_name;
+use super::kept_name::{self, KeptName};
 use super::session::Session;
 use super::table::{Align, Table};
 use super::units;
@@ -24,7 +24,9 @@ Examples:
 
 const RMI_EXAMPLES: &str = "\
 Examples:
-  remora rmi registry.example.com/app:1";
+  remora rmi registry.example.com/app:1
+  By the start of an ID, all names of the image:
+    remora rmi 3f2a91c07d44";
 
 /// List the images that are kept by name.
 ///
@@ -43,9 +45,9 @@ pub(super) struct Images {
 #[derive(Debug, Args)]
 #[command(after_help = RMI_EXAMPLES)]
 pub(super) struct Rmi {
-    /// The images, by the names that remora images lists
-    #[arg(required = true, value_parser = image_name::input)]
-    images: Vec<ImageReference>,
+    /// The images, by the names that remora images lists, or by ID or digest: then all names of the image go
+    #[arg(required = true, value_name = "IMAGE", value_parser = kept_name::parse)]
+    images: Vec<KeptName>,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -65,9 +67,8 @@ impl Rmi {
         let (mut removed, mut failure) = (Removed { removed: Vec::new() }, None);
         // What is not there keeps none of the others.
         for image in &self.images {
-            match store.forget_image(image)? {
-                Some(forgotten) => removed.add(image, forgotten),
-                None => failure = Some(not_kept(image)),
+            if !removed.forget(image, &store)? {
+                failure = Some(not_kept(image.reference()));
             }
         }
         match failure.or_else(|| removed.trouble()) {
@@ -181,6 +182,21 @@ impl Removed {
         let hint =
             "see which images there are, remora images, and collect the rest: remora store gc";
         Some(Failure::new(Cause::Disk, what, hint))
+    }
+
+    /// Takes the name away, or every name of the image with the ID. Returns whether there was one.
+    fn forget(&mut self, image: &KeptName, store: &Store) -> Result<bool, Failure> {
+        if let Some(forgotten) = store.forget_image(image.reference())? {
+            self.add(image.reference(), forgotten);
+            return Ok(true);
+        }
+        let found = image.by_id(store)?;
+        for image in &found {
+            if let Some(forgotten) = store.forget_image(image.reference())? {
+                self.add(image.reference(), forgotten);
+            }
+        }
+        Ok(!found.is_empty())
     }
 
     fn add(&mut self, image: &ImageReference, forgotten: Forgotten) {

@@ -27,6 +27,7 @@ mod image_name;
 mod images;
 mod inspect;
 mod interrupt;
+mod kept_name;
 mod layers;
 mod limits;
 mod list;

@@ -1,6 +1,7 @@
 //! `remora pull`: an image into the store, by the cheapest way, and on to whatever runs it.
 
 use std::fmt::{self, Display, Formatter};
+use std::time::Instant;
 
 use clap::Args;
 use remora::fetch::{self, LayerWay, PullOptions, PullReport, Pulled, Way};
@@ -13,7 +14,6 @@ use super::image_name;
 use super::replace;
 use super::report;
 use super::session::Session;
-use super::trust_arguments::TrustArguments;
 use super::units;
 use super::way_arguments::WayArguments;
 
@@ -56,15 +56,13 @@ pub(super) struct Pull {
     #[command(flatten)]
     way: WayArguments,
     #[command(flatten)]
-    trust: TrustArguments,
-    #[command(flatten)]
     access: AccessArguments,
 }
 
 impl Pull {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        let named = self.named();
-        let transports = self.access.transports(&named)?;
+        let begun = Instant::now();
+        let transports = self.access.transports(&self.named())?;
         let store = self.access.store()?;
         let (options, progress) = (self.options()?, session.progress());
         if self.dry_run {
@@ -78,7 +76,9 @@ impl Pull {
             self.write(&pulled, place, &transports, session)
         };
         let places = self.places.iter().zip(places).map(write).collect::<Result<_, _>>()?;
-        let report = pulled.report().clone();
+        let mut report = pulled.report().clone();
+        // Writing the image on is part of the work.
+        report.seconds = begun.elapsed().as_secs_f64();
         session.summary(&Answer { report, dry_run: false, places }, to_stdout)
     }
 
@@ -88,7 +88,6 @@ impl Pull {
 
     fn options(&self) -> Result<PullOptions, Failure> {
         let mut options = self.way.options(&self.access)?;
-        options.policy = self.trust.policy()?;
         options.name = self.name.clone();
         Ok(options)
     }

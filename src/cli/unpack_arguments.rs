@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use remora::Cause;
 use remora::image::{Image, ImageReference, Transports};
-use remora::store::Store;
+use remora::store::{KeptImage, Store};
 use remora::trust::{Policy, Subject, TrustError};
 use remora::unpack::UnpackOptions;
 
 use super::access::{self, AccessArguments};
 use super::failure::Failure;
-use super::image_name;
+use super::kept_name::{self, KeptName};
 use super::owner_arguments::OwnerArguments;
 use super::session::Session;
 use super::trust_arguments::TrustArguments;
@@ -18,9 +19,9 @@ use super::trust_arguments::TrustArguments;
 /// An image and where its files go.
 #[derive(Debug, Args)]
 pub(super) struct UnpackArguments {
-    /// The image; one that was pulled is taken from the store
-    #[arg(value_parser = image_name::input)]
-    image: ImageReference,
+    /// The image; one that was pulled is taken from the store, also by its ID or digest
+    #[arg(value_parser = kept_name::parse)]
+    image: KeptName,
     /// The folder, empty or not there yet
     dir: PathBuf,
     #[command(flatten)]
@@ -55,17 +56,25 @@ impl UnpackArguments {
         self.access.refuse_in_store(&self.dir)?;
         let store = self.access.store()?;
         let policy = self.trust.policy()?;
-        let transports = self.access.transports(&[&self.image])?;
+        let by_id = self.image.by_id(&store)?.into_iter().next();
+        let reference = by_id.as_ref().map_or(self.image.reference(), KeptImage::reference);
+        let transports = self.access.transports(&[reference])?;
         let accepts = |image: &Image| match &policy {
-            Some(policy) => self.verify(policy, image, &transports, session),
+            Some(policy) => verify(policy, image, reference, &transports, session),
             None => Ok(()),
         };
         // A signature may be that of an index, which only the registry knows: the image is looked for there then.
-        let kept = self.kept(&store)?.filter(|image| accepts(image).is_ok());
-        let image = match kept {
-            Some(image) => image,
-            None => {
-                let image = self.access.open(&transports, &self.image)?;
+        let known = self.kept(&store)?.filter(|image| accepts(image).is_ok());
+        let image = match (&by_id, known) {
+            // The registry may have another image by that name now.
+            (Some(kept), _) => {
+                let image = store.open_kept(kept)?.ok_or_else(|| not_whole(kept))?;
+                accepts(&image)?;
+                image
+            }
+            (None, Some(image)) => image,
+            (None, None) => {
+                let image = self.access.open(&transports, reference)?;
                 accepts(&image)?;
                 image
             }
@@ -74,24 +83,29 @@ impl UnpackArguments {
         Ok(Unpacking { image, store, options })
     }
 
-    /// Refuses an image that the policy does not accept.
-    fn verify(
-        &self,
-        policy: &Policy,
-        image: &Image,
-        transports: &Transports,
-        session: &Session,
-    ) -> Result<(), TrustError> {
-        let manifest = image.manifest().map_or(image.id().0, |manifest| manifest.digest());
-        let named = image.named_digest().unwrap_or(manifest);
-        let subject = Subject { named, manifest };
-        policy.verify(transports, &self.image, subject, session.progress()).map(drop)
-    }
-
     /// The image that was pulled under this name, if all of it is still there. Files are read anew: they are at hand.
     fn kept(&self, store: &Store) -> Result<Option<Image>, Failure> {
-        let ImageReference::Registry(_) = &self.image else { return Ok(None) };
-        let Some(kept) = store.kept_image(&self.image)? else { return Ok(None) };
+        let ImageReference::Registry(_) = self.image.reference() else { return Ok(None) };
+        let Some(kept) = store.kept_image(self.image.reference())? else { return Ok(None) };
         Ok(store.open_kept(&kept)?.filter(|image| self.access.is_wanted(image)))
     }
+}
+
+/// Refuses an image that the policy does not accept under the name `reference`.
+fn verify(
+    policy: &Policy,
+    image: &Image,
+    reference: &ImageReference,
+    transports: &Transports,
+    session: &Session,
+) -> Result<(), TrustError> {
+    let manifest = image.manifest().map_or(image.id().0, |manifest| manifest.digest());
+    let named = image.named_digest().unwrap_or(manifest);
+    let subject = Subject { named, manifest };
+    policy.verify(transports, reference, subject, session.progress()).map(drop)
+}
+
+fn not_whole(kept: &KeptImage) -> Failure {
+    let what = format!("layers of {} are missing in the store", kept.reference());
+    Failure::new(Cause::Missing, what, format!("pull it again: remora pull {}", kept.reference()))
 }

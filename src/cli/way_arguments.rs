@@ -1,4 +1,4 @@
-//! By which ways an image may come: the options of every command that fetches one into the store.
+//! By which ways an image may come, and whom to trust for it: the options of every command that fetches one into the store.
 
 use std::path::PathBuf;
 
@@ -11,6 +11,7 @@ use super::access::AccessArguments;
 use super::failure::Failure;
 use super::image_name;
 use super::secret::secret;
+use super::trust_arguments::TrustArguments;
 use super::units;
 
 /// The ways.
@@ -31,6 +32,8 @@ pub(super) struct WayArguments {
     /// The link, in bits a second, that ways are compared for
     #[arg(long, value_parser = units::parse_rate, default_value = "100M", value_name = "RATE")]
     link_rate: u64,
+    #[command(flatten)]
+    trust: TrustArguments,
 }
 
 impl WayArguments {
@@ -47,6 +50,7 @@ impl WayArguments {
         options.plain = self.no_delta;
         options.link = Link::of(self.link_rate as f64);
         options.delta_server = self.delta_server(access)?;
+        options.policy = self.trust.policy()?;
         Ok(options)
     }
 

@@ -37,6 +37,38 @@ fn what_was_pulled_is_listed_and_goes_with_its_name() {
 }
 
 #[test]
+fn an_image_is_named_by_the_start_of_its_id_or_digest_too() {
+    let bench = Bench::new();
+    bench.pull("1", "");
+    bench.pull("1", "--as app:same");
+    bench.pull("2", "");
+    let answer = bench.succeed("images --json").json();
+    let ids: Vec<&str> =
+        [0, 1].map(|row| answer["images"][row]["id"].as_str().expect("an ID")).into();
+    assert_ne!(ids[0], ids[1], "{answer}");
+    let digest = answer["images"][1]["digest"].as_str().expect("a digest");
+    bench.succeed(&format!("unpack {digest} by-digest"));
+    bench.succeed(&format!("unpack {} by-id", &ids[0]["sha256:".len()..][..12]));
+    assert_eq!(fs::read(bench.path("by-id/version")).expect("there"), b"1");
+    assert_eq!(bench.run("unpack 0123456789ab nothing").code, Some(3));
+    let removed = bench.succeed(&format!("rmi {} --json", &ids[0][..19])).json();
+    assert_eq!(removed["removed"].as_array().map(Vec::len), Some(2));
+    assert_eq!(listed(&bench), [(bench.app("2"), true)]);
+}
+
+#[test]
+fn the_name_of_a_file_holds_in_every_folder() {
+    let bench = Bench::new();
+    bench.succeed(&format!("pull {} --to oci-archive:here.tar:1", bench.app("1")));
+    bench.succeed("pull oci-archive:here.tar:1");
+    let name = format!("oci-archive:{}:1", bench.path("here.tar").display());
+    let answer = bench.succeed("images --json").json();
+    let names: Vec<_> = answer["images"].as_array().expect("a list").iter().collect();
+    assert!(names.iter().any(|image| image["name"] == name.as_str()), "{answer}");
+    bench.succeed("rmi oci-archive:here.tar:1");
+}
+
+#[test]
 fn collection_leaves_what_a_name_needs() {
     let bench = Bench::new();
     bench.pull("1", "");
