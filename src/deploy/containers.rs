@@ -32,14 +32,28 @@ pub(super) fn any_lives(state: &Path, start: &str) -> bool {
     found.iter().any(|id| runtime.has_living(state, id))
 }
 
-/// Removes what runtimes left of containers, none of which lives.
+/// Removes what is left of containers that nobody starts or runs.
 pub(super) fn remove_dead(state: &Path, start: &str) {
     let found = of_deployment(state, start);
     if found.is_empty() {
         return;
     }
     let Ok(runtime) = Runtime::find() else { return };
-    found.iter().for_each(|id| runtime.kill(state, id));
+    let dead = found.iter().filter(|id| !runtime.has_living(state, id));
+    dead.for_each(|id| runtime.kill(state, id));
+}
+
+/// Removes what a power cut left of containers: processes have their numbers again after it, and with them the
+/// containers their IDs. What another process may just be starting stays.
+pub(super) fn make_way(runtime: &Runtime, state: &Path, start: &str) {
+    let own = std::process::id().to_string();
+    let has_gone = |id: &String| {
+        let process = &id[start.len()..];
+        process == own || !Path::new("/proc").join(process).exists()
+    };
+    let found = of_deployment(state, start).into_iter().filter(has_gone);
+    let dead = found.filter(|id| !runtime.has_living(state, id));
+    dead.for_each(|id| runtime.kill(state, &id));
 }
 
 #[cfg(test)]

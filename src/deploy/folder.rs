@@ -201,6 +201,8 @@ impl Locked<'_> {
             let folder = Folder::open(self.site.path())?;
             gone(folder.remove_file(NEXT.as_bytes()))?;
             folder.make_symlink(NEXT.as_bytes(), number.to_string().as_bytes())?;
+            // The deployment's own name outlives a power cut before anything leads to it.
+            folder.sync()?;
             folder.rename(NEXT.as_bytes(), &folder, CURRENT.as_bytes())?;
             folder.sync()
         };

@@ -4,7 +4,7 @@ use std::os::fd::AsFd as _;
 use std::process::Command;
 
 use super::DeployError;
-use super::containers::id_start;
+use super::containers::{id_start, make_way};
 use super::folder::Site;
 use super::owners::refuse_foreign;
 use super::record::Deployment;
@@ -31,6 +31,7 @@ pub fn start_command(site: &Site, runtime: &Runtime) -> Result<(Deployment, Comm
     let state = site.containers();
     std::fs::create_dir_all(&state).map_err(DeployError::io("make", &state))?;
     let start = id_start(site.name().as_str(), current.number);
+    make_way(runtime, &state, &start);
     let id = format!("{start}{}", std::process::id());
     Ok((current, runtime.command(&state, &bundle, &id)))
 }

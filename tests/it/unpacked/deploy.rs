@@ -272,6 +272,10 @@ fn a_container_that_outlives_its_runtime_keeps_its_files() {
     }
     deploy(&user, 2, &["--keep", "1"]);
     assert_eq!((numbers(&user), containers()), (vec![4, 5], 0));
+    // What a power cut leaves of a container is in nobody's way.
+    fs::create_dir(user.path(SITE).join("containers/app-5-4194304")).expect("made");
+    user.give(&user.path(SITE).join("containers/app-5-4194304"));
+    assert_eq!((start(&user), containers()), (("release 2".to_owned(), Some(7)), 0));
 }
 
 #[test]
