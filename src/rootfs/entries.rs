@@ -2,6 +2,7 @@
 
 use super::error::{Problem, RootfsError, shown};
 use super::extras::Extras;
+use super::layer_bytes::LayerBytes;
 use super::sparse_files::SparseFiles;
 use super::tree::{Attributes, Device};
 use crate::tar::{self, EntryType, TarProblem};
@@ -11,12 +12,12 @@ const OPAQUE: (&[u8], &[u8]) = (b"trusted.overlay.opaque", b"y");
 
 /// One entry of a layer.
 #[derive(Debug)]
-pub(super) struct LayerEntry<'a> {
+pub(super) struct LayerEntry<'a, C> {
     /// Byte offset of the entry's first header in the layer.
     pub(super) offset: u64,
     /// The name, in parts to be joined with slashes.
     pub(super) path: [&'a [u8]; 2],
-    pub(super) body: Body<'a>,
+    pub(super) body: Body<'a, C>,
     pub(super) attributes: Attributes,
     /// Overlay's own mark: what lies below this directory is hidden.
     pub(super) opaque: bool,
@@ -26,9 +27,9 @@ pub(super) struct LayerEntry<'a> {
 
 /// What kind of entry it is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Body<'a> {
+pub(super) enum Body<'a, C> {
     Directory,
-    File(&'a [u8]),
+    File(C),
     Symlink(&'a [u8]),
     HardLink(&'a [u8]),
     CharDevice(Device),
@@ -37,31 +38,31 @@ pub(super) enum Body<'a> {
 }
 
 /// The entries of layer number `layer`, counted from 1, in order. After an error there are no more.
-pub(super) fn entries<'a>(
+pub(super) fn entries<'a, A: LayerBytes<'a>>(
     layer: usize,
-    tar: &'a [u8],
+    tar: A,
     sparse: &'a SparseFiles,
-) -> impl Iterator<Item = Result<LayerEntry<'a>, RootfsError>> {
-    tar::Entries::new(tar).map(move |entry| {
+) -> impl Iterator<Item = Result<LayerEntry<'a, A::Content>, RootfsError>> {
+    tar::Entries::of(tar).map(move |entry| {
         let entry = entry.map_err(|error| RootfsError::of_tar(layer, error))?;
         let offset = entry.start;
         convert(layer, tar, sparse, entry).map_err(|problem| RootfsError { layer, offset, problem })
     })
 }
 
-fn convert<'a>(
+fn convert<'a, A: LayerBytes<'a>>(
     layer: usize,
-    tar: &'a [u8],
+    tar: A,
     sparse: &'a SparseFiles,
     entry: tar::Entry<'a>,
-) -> Result<LayerEntry<'a>, Problem> {
+) -> Result<LayerEntry<'a, A::Content>, Problem> {
     let path = entry.name.parts();
     let body = match entry.entry_type {
         EntryType::Regular => {
-            let stored = &tar[entry.content.start as usize..entry.content.end as usize];
-            Body::File(match entry.sparse {
-                Some(_) => sparse.content(layer, entry.start).unwrap_or(stored),
-                None => stored,
+            let laid_out = entry.sparse.as_ref().and_then(|_| sparse.content(layer, entry.start));
+            Body::File(match laid_out {
+                Some(content) => A::laid_out(content),
+                None => tar.content(entry.content.clone()),
             })
         }
         EntryType::HardLink => Body::HardLink(entry.link_name),

@@ -6,7 +6,7 @@ use super::tree::{InodeId, Kind, Tree};
 /// How many symbolic links Linux follows in one path (path_resolution(7)).
 const MAX_FOLLOWED: usize = 40;
 
-impl Tree<'_> {
+impl<C> Tree<'_, C> {
     /// Returns the inode that `path` leads to from the root folder. Symbolic links are followed, the last
     /// one too, and none of them leads out of the tree. `None` if nothing is there, or there are too many links.
     pub fn follow(&self, path: &[u8]) -> Option<InodeId> {

@@ -12,6 +12,7 @@ mod entries;
 mod error;
 mod extras;
 mod follow;
+mod layer_bytes;
 mod path;
 mod sparse_files;
 mod stack;
@@ -21,6 +22,7 @@ mod tree;
 
 pub use error::{Problem, RootfsError};
 pub use extras::Xattr;
+pub use layer_bytes::LayerBytes;
 pub use sparse_files::{MAX_SPARSE_BYTES, SparseFiles};
 pub use tree::{Attributes, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
 

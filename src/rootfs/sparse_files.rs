@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::error::{Problem, RootfsError, shown};
 use super::path::MAX_ENTRIES;
-use crate::tar::{self, Entries, MAX_SPARSE_PIECES, SparseMap, TarProblem};
+use crate::tar::{self, Archive, Entries, MAX_SPARSE_PIECES, SparseMap, TarProblem};
 
 /// How many bytes all sparse files of a stack may have together with their holes. The files are
 /// laid out in memory; holes take none until somebody writes there, which nobody does.
@@ -16,7 +16,7 @@ pub const MAX_SPARSE_BYTES: u64 = 1 << 30;
 const MAX_PIECES: usize = MAX_SPARSE_PIECES;
 
 /// What is kept of a sparse file.
-type Keep = fn(&mut SparseFiles, &[u8], &tar::Entry<'_>, &SparseMap) -> Result<SparseFile, Problem>;
+type Keep<A> = fn(&mut SparseFiles, A, &tar::Entry<'_>, &SparseMap) -> Result<SparseFile, Problem>;
 
 /// All sparse files of a stack of layers.
 #[derive(Debug, Default)]
@@ -51,15 +51,15 @@ impl SparseFiles {
     ///
     /// # Errors
     /// If a layer is damaged, or its sparse files have too many pieces.
-    pub fn kept_apart(layers: &[&[u8]]) -> Result<Self, RootfsError> {
+    pub fn kept_apart<'a, A: Archive<'a>>(layers: &[A]) -> Result<Self, RootfsError> {
         SparseFiles::collect(layers, |files, _, _, map| files.keep_apart(map))
     }
 
-    fn collect(layers: &[&[u8]], keep: Keep) -> Result<Self, RootfsError> {
+    fn collect<'a, A: Archive<'a>>(layers: &[A], keep: Keep<A>) -> Result<Self, RootfsError> {
         let mut files = SparseFiles::default();
-        for (index, tar) in layers.iter().enumerate() {
+        for (index, &tar) in layers.iter().enumerate() {
             let layer = index + 1;
-            for entry in Entries::new(tar) {
+            for entry in Entries::of(tar) {
                 let entry = entry.map_err(|error| RootfsError::of_tar(layer, error))?;
                 let offset = entry.start;
                 files.add(layer, tar, &entry, keep).map_err(|problem| RootfsError {
@@ -97,12 +97,12 @@ impl SparseFiles {
         }
     }
 
-    fn add(
+    fn add<A>(
         &mut self,
         layer: usize,
-        tar: &[u8],
+        tar: A,
         entry: &tar::Entry<'_>,
-        keep: Keep,
+        keep: Keep<A>,
     ) -> Result<(), Problem> {
         self.entries += 1;
         if self.entries > MAX_ENTRIES {

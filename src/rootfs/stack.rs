@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::entries::{Body, LayerEntry, entries};
 use super::error::{Problem, RootfsError, shown};
 use super::extras::Extras;
+use super::layer_bytes::LayerBytes;
 use super::path::{MAX_ENTRIES, MAX_NAME, MAX_PATH, components};
 use super::sparse_files::SparseFiles;
 use super::tree::{Attributes, Child, Device, Directory, Doubt, Inode, InodeId, Kind, Tree};
@@ -34,6 +35,19 @@ impl<'a> Tree<'a> {
         layers: &[&'a [u8]],
         sparse: &'a SparseFiles,
     ) -> Result<Tree<'a>, RootfsError> {
+        Tree::of(layers, sparse)
+    }
+}
+
+impl<'a, C: Copy> Tree<'a, C> {
+    /// The same, of layers of which not all need be in memory.
+    ///
+    /// # Errors
+    /// The same as those of [`from_layers`](Tree::from_layers).
+    pub fn of<A: LayerBytes<'a, Content = C>>(
+        layers: &[A],
+        sparse: &'a SparseFiles,
+    ) -> Result<Self, RootfsError> {
         let mut tree = Tree::empty();
         let expected = sparse.entry_count().min(MAX_ENTRIES);
         let problem = || Problem::OutOfMemory(expected);
@@ -43,7 +57,7 @@ impl<'a> Tree<'a> {
             problem: problem(),
         })?;
         let mut budget = Budget { link_steps: MAX_LINK_STEPS, xattrs: MAX_XATTRS };
-        for (index, tar) in layers.iter().enumerate() {
+        for (index, &tar) in layers.iter().enumerate() {
             let layer = index + 1;
             let mut stacking = Stacking::new(&mut tree, &mut budget, layer as u32);
             for entry in entries(layer, tar, sparse) {
@@ -78,8 +92,8 @@ impl Budget {
 }
 
 /// One layer on its way into the tree.
-struct Stacking<'t, 'a> {
-    tree: &'t mut Tree<'a>,
+struct Stacking<'t, 'a, C> {
+    tree: &'t mut Tree<'a, C>,
     budget: &'t mut Budget,
     layer: u32,
     /// Directories that this layer has something below, and those it has an entry for.
@@ -100,13 +114,13 @@ struct Reached<'a> {
     lower_link: Option<InodeId>,
 }
 
-impl<'t, 'a> Stacking<'t, 'a> {
-    fn new(tree: &'t mut Tree<'a>, budget: &'t mut Budget, layer: u32) -> Self {
+impl<'t, 'a, C: Copy> Stacking<'t, 'a, C> {
+    fn new(tree: &'t mut Tree<'a, C>, budget: &'t mut Budget, layer: u32) -> Self {
         let (passed, named, removed, cleared) = Default::default();
         Stacking { tree, budget, layer, passed, named, removed, cleared }
     }
 
-    fn apply(&mut self, entry: LayerEntry<'a>) -> Result<(), Problem> {
+    fn apply(&mut self, entry: LayerEntry<'a, C>) -> Result<(), Problem> {
         if self.tree.inode_count() > MAX_ENTRIES {
             return Err(Problem::TooManyEntries(MAX_ENTRIES));
         }
@@ -138,7 +152,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         Ok(())
     }
 
-    fn root(&mut self, entry: &LayerEntry<'a>) -> Result<(), Problem> {
+    fn root(&mut self, entry: &LayerEntry<'a, C>) -> Result<(), Problem> {
         if !matches!(entry.body, Body::Directory) {
             return Err(Problem::RootReplaced);
         }
@@ -157,7 +171,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         &mut self,
         place: &Reached<'a>,
         name: &'a [u8],
-        entry: &LayerEntry<'a>,
+        entry: &LayerEntry<'a, C>,
         path: &[&'a [u8]],
     ) -> Result<(), Problem> {
         let directory = place.directory;
@@ -183,11 +197,11 @@ impl<'t, 'a> Stacking<'t, 'a> {
         names.insert(name, Child { inode, layer });
     }
 
-    fn leaf(&mut self, kind: Kind<'a>, entry: &LayerEntry<'a>) -> InodeId {
+    fn leaf(&mut self, kind: Kind<'a, C>, entry: &LayerEntry<'a, C>) -> InodeId {
         self.add(kind, entry.attributes, entry.extras.clone())
     }
 
-    fn symlink(&mut self, target: &'a [u8], entry: &LayerEntry<'a>) -> Result<InodeId, Problem> {
+    fn symlink(&mut self, target: &'a [u8], entry: &LayerEntry<'a, C>) -> Result<InodeId, Problem> {
         if target.is_empty() || target.len() > MAX_PATH {
             return Err(Problem::NameTooLong(shown(target)));
         }
@@ -195,7 +209,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         Ok(self.add(Kind::Symlink(target), attributes, entry.extras.clone()))
     }
 
-    fn add(&mut self, kind: Kind<'a>, attributes: Attributes, extras: Extras<'a>) -> InodeId {
+    fn add(&mut self, kind: Kind<'a, C>, attributes: Attributes, extras: Extras<'a>) -> InodeId {
         let doubt = match kind {
             // What overlay itself keeps in place of a name that is removed.
             Kind::CharDevice(Device { major: 0, minor: 0 }) => Doubt::Everything,
@@ -206,7 +220,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
     }
 
     /// A directory's entry: over a directory it only changes attributes.
-    fn directory(&mut self, parent: InodeId, name: &'a [u8], entry: &LayerEntry<'a>) -> InodeId {
+    fn directory(&mut self, parent: InodeId, name: &'a [u8], entry: &LayerEntry<'a, C>) -> InodeId {
         let old = self.tree.child(parent, name).filter(|&id| self.tree.inode(id).is_directory());
         let inode = match old {
             Some(old) => {
@@ -240,7 +254,7 @@ impl<'t, 'a> Stacking<'t, 'a> {
         &mut self,
         directory: InodeId,
         name: &[u8],
-        entry: &LayerEntry<'a>,
+        entry: &LayerEntry<'a, C>,
         target: &'a [u8],
         path: &[&'a [u8]],
     ) -> Result<InodeId, Problem> {
@@ -414,7 +428,7 @@ fn owned(attributes: Attributes, before: Attributes) -> Attributes {
 }
 
 /// The doubt that an entry's own time, and an owner that stands for nobody, bring.
-fn doubt_of_attributes(kind: &Kind<'_>, attributes: &Attributes) -> Doubt {
+fn doubt_of_attributes<C>(kind: &Kind<'_, C>, attributes: &Attributes) -> Doubt {
     let unowned = [attributes.uid, attributes.gid].contains(&NOBODY);
     let before_1970 = attributes.mtime.seconds < 0 && !matches!(kind, Kind::Symlink(_));
     let fraction = attributes.mtime.nanoseconds != 0 && matches!(kind, Kind::File(_));

@@ -9,8 +9,8 @@ use crate::tar::{Mtime, SparseMap};
 /// A whole file tree, in memory. Content stays where it is: in the layers' tars,
 /// or in [`SparseFiles`](super::SparseFiles).
 #[derive(Debug, Clone)]
-pub struct Tree<'a> {
-    inodes: Vec<Inode<'a>>,
+pub struct Tree<'a, C = &'a [u8]> {
+    inodes: Vec<Inode<'a, C>>,
 }
 
 /// Stands for an inode of one [`Tree`]. Names with the same inode are hard links of each other.
@@ -19,9 +19,9 @@ pub struct InodeId(NonZeroU32);
 
 /// Something in the tree, whatever its names.
 #[derive(Debug, Clone)]
-pub struct Inode<'a> {
+pub struct Inode<'a, C = &'a [u8]> {
     /// The kind of file, with its content.
-    pub kind: Kind<'a>,
+    pub kind: Kind<'a, C>,
     /// The owner, the permissions and the time of the last change.
     pub attributes: Attributes,
     /// Whether a device may see something else.
@@ -31,12 +31,12 @@ pub struct Inode<'a> {
 
 /// The types of things in a tree.
 #[derive(Debug, Clone)]
-pub enum Kind<'a> {
+pub enum Kind<'a, C = &'a [u8]> {
     /// A directory; [`Tree::children`] lists it.
     Directory(Directory<'a>),
-    /// A regular file: its content, a slice of its layer unless the file is sparse and laid out. Where
+    /// A regular file: its content, usually a slice of its layer unless the file is sparse and laid out. Where
     /// [`Inode::holes`] returns a map, the content is what lies between the holes.
-    File(&'a [u8]),
+    File(C),
     /// A symbolic link: its target, as it is written.
     Symlink(&'a [u8]),
     /// A character device.
@@ -106,7 +106,7 @@ pub enum Doubt {
     Everything,
 }
 
-impl<'a> Tree<'a> {
+impl<'a, C> Tree<'a, C> {
     /// A tree of an empty root folder.
     pub(super) fn empty() -> Self {
         let root = Attributes { mode: 0o755, uid: 0, gid: 0, mtime: Mtime::default() };
@@ -126,16 +126,16 @@ impl<'a> Tree<'a> {
     }
 
     /// Returns the inode that `id` stands for.
-    pub fn inode(&self, id: InodeId) -> &Inode<'a> {
+    pub fn inode(&self, id: InodeId) -> &Inode<'a, C> {
         &self.inodes[id.index()]
     }
 
-    pub(crate) fn inode_mut(&mut self, id: InodeId) -> &mut Inode<'a> {
+    pub(crate) fn inode_mut(&mut self, id: InodeId) -> &mut Inode<'a, C> {
         &mut self.inodes[id.index()]
     }
 
     /// Adds an inode, which has no name yet.
-    pub(crate) fn add(&mut self, inode: Inode<'a>) -> InodeId {
+    pub(crate) fn add(&mut self, inode: Inode<'a, C>) -> InodeId {
         self.inodes.push(inode);
         InodeId::of_index(self.inodes.len() - 1)
     }
@@ -204,9 +204,9 @@ impl InodeId {
     }
 }
 
-impl Kind<'_> {
+impl<C> Kind<'_, C> {
     /// Whether both are the same thing of the same type, whatever is in files and directories.
-    pub(crate) fn is_like(&self, other: &Kind<'_>) -> bool {
+    pub(crate) fn is_like(&self, other: &Kind<'_, C>) -> bool {
         match (self, other) {
             (Kind::Directory(_), Kind::Directory(_)) => true,
             (Kind::File(_), Kind::File(_)) | (Kind::Fifo, Kind::Fifo) => true,
@@ -218,9 +218,9 @@ impl Kind<'_> {
     }
 }
 
-impl<'a> Inode<'a> {
+impl<'a, C> Inode<'a, C> {
     /// An inode without extended attributes and holes.
-    pub(crate) fn new(kind: Kind<'a>, attributes: Attributes, doubt: Doubt) -> Self {
+    pub(crate) fn new(kind: Kind<'a, C>, attributes: Attributes, doubt: Doubt) -> Self {
         Inode { kind, attributes, doubt, extras: Extras::default() }
     }
 
@@ -241,7 +241,10 @@ impl<'a> Inode<'a> {
     }
 
     /// The content, of a regular file.
-    pub fn content(&self) -> Option<&'a [u8]> {
+    pub fn content(&self) -> Option<C>
+    where
+        C: Copy,
+    {
         match self.kind {
             Kind::File(content) => Some(content),
             _ => None,

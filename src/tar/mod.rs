@@ -8,6 +8,7 @@
 //! "Tar Internals", for its header, long names and sparse files; star's header. Where readers
 //! disagree, Go's archive/tar counts, because engines unpack layers with it.
 
+mod archive;
 mod entry;
 mod entry_type;
 mod error;
@@ -29,6 +30,7 @@ mod tree_writer;
 mod walk;
 mod writer;
 
+pub use archive::Archive;
 pub use entry::Entry;
 pub use entry_type::EntryType;
 pub use error::{ReadError, TarError, TarProblem};
