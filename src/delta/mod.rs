@@ -6,6 +6,7 @@
 //! cost there (a dialect's [`Pricing`]), and how they are applied (`librsync`).
 
 mod base;
+mod base_bytes;
 mod base_entries;
 mod cells;
 mod command;
@@ -30,6 +31,7 @@ mod trial;
 mod tuning;
 
 pub use base::Base;
+pub use base_bytes::{BaseBytes, BaseError};
 pub use command::Command;
 pub use encode::Encoder;
 pub use options::{Algorithm, Effort, Goal, Options, Search};

@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 
 use super::stream::LiteralError;
 use super::{CommandError, CommandReader};
-use crate::delta::{Base, Command, CommandStats};
+use crate::delta::{BaseBytes, BaseError, Command, CommandStats};
 use crate::{Cause, ErrorKind};
 
 /// Why a delta could not be applied, and where in it.
@@ -47,6 +47,9 @@ pub enum PatchError {
         /// The caller's limit in bytes.
         limit: u64,
     },
+    /// The base could not be read.
+    #[error("cannot read the base: {0}")]
+    Base(#[source] io::Error),
     /// The result could not be written.
     #[error("cannot write the rebuilt bytes: {0}")]
     Output(#[source] io::Error),
@@ -57,6 +60,8 @@ impl PatchError {
     pub fn cause(&self) -> Cause {
         match self {
             PatchError::Output(error) => Cause::of_io(error),
+            // What was read of the base is less than there was of it.
+            PatchError::Base(_) => Cause::DamagedLayer,
             PatchError::TooLarge { .. } => Cause::TooLarge,
             _ => Cause::Content,
         }
@@ -73,10 +78,10 @@ impl PatchError {
 ///
 /// # Errors
 /// [`PatchError::Stream`] if the delta is damaged, [`PatchError::CopyOutsideBase`] if it is for another
-/// base, [`PatchError::TooLarge`] if it makes more than `limit` bytes, [`PatchError::Output`] if `out`
-/// fails.
+/// base, [`PatchError::TooLarge`] if it makes more than `limit` bytes, [`PatchError::Base`] if `base` and
+/// [`PatchError::Output`] if `out` fails.
 pub fn patch(
-    base: &Base<'_>,
+    base: &dyn BaseBytes,
     delta: impl Read,
     out: &mut impl Write,
     limit: u64,
@@ -98,22 +103,31 @@ pub fn patch(
         }
         match command {
             Command::Copy { offset, len } => {
-                let outside = || PatchError::CopyOutsideBase {
-                    command: number,
-                    position,
-                    offset,
-                    len,
-                    base_len: base.len(),
-                };
-                for piece in base.pieces(offset, len).ok_or_else(outside)? {
-                    out.write_all(piece).map_err(PatchError::Output)?;
+                let base_len = base.size();
+                if offset.checked_add(len).is_none_or(|end| end > base_len) {
+                    let command = number;
+                    return Err(PatchError::CopyOutsideBase {
+                        command,
+                        position,
+                        offset,
+                        len,
+                        base_len,
+                    });
                 }
+                base.copy(offset, len, out).map_err(of_base)?;
             }
             Command::Literal { .. } => reader.copy_literal(out).map_err(|error| match error {
                 LiteralError::Input(source) => at(&reader, number, source),
                 LiteralError::Output(source) => PatchError::Output(source),
             })?,
         }
+    }
+}
+
+fn of_base(error: BaseError) -> PatchError {
+    match error {
+        BaseError::Read(error) => PatchError::Base(error),
+        BaseError::Write(error) => PatchError::Output(error),
     }
 }
 
@@ -124,6 +138,7 @@ fn at<R: Read>(reader: &CommandReader<R>, command: u64, source: CommandError) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delta::Base;
 
     fn apply(commands: &[u8]) -> Result<Vec<u8>, PatchError> {
         let base = Base::new(vec![b"hello ", b"world"]);

@@ -12,7 +12,7 @@ use super::refuse::refuse_without_layers;
 use super::verify::expect_diff_id;
 use super::{DeltaReport, LayerError, LayerReport, V3Error};
 use crate::ErrorKind;
-use crate::delta::Base;
+use crate::delta::{Base, BaseBytes};
 use crate::image::{
     Blob, Descriptor, DiffId, Image, ImageBudget, ImageConfig, ImageContents, ImageReference,
 };
@@ -108,7 +108,7 @@ pub fn apply(
         base_image: base,
         target: &labels.target,
         base: base_stream(&base_layers),
-        shared: base_layers[..shared].iter().map(|layer| &layer[..]).collect(),
+        shared: base_layers[..shared].iter().map(|layer| Base::new(vec![&layer[..]])).collect(),
         scratch: &scratch,
         space: store.path(),
         budget: &budget,
@@ -136,7 +136,7 @@ struct Work<'a> {
     target: &'a ImageConfig,
     base: Base<'a>,
     /// The base's layers that the target shares, bottom first.
-    shared: Vec<&'a [u8]>,
+    shared: Vec<Base<'a>>,
     scratch: &'a Workspace,
     /// A folder on the disk that the scratch folder is on.
     space: &'a Path,
@@ -221,7 +221,7 @@ impl Work<'_> {
         bytes: &AtomicU64,
     ) -> Result<RebuiltLayer<W>, LayerError> {
         let blob = open_blob(self.delta, index, bytes, self.progress)?;
-        let shared = self.shared.get(index).copied();
+        let shared = self.shared.get(index).map(|layer| layer as &dyn BaseBytes);
         let rebuilt = rebuild(blob, &self.base, shared, out, self.limit)?;
         expect_diff_id(self.target.diff_ids()[index], rebuilt.diff_id)?;
         Ok(rebuilt)

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::delta::BaseError;
 use crate::image::{DiffId, Excess, ImageError, ImageId};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
@@ -243,7 +244,7 @@ impl LayerError {
     pub fn hint(&self) -> Option<String> {
         match self {
             LayerError::Read(error) => error.hint(),
-            LayerError::Patch(PatchError::Output(_)) => None,
+            LayerError::Patch(PatchError::Output(_) | PatchError::Base(_)) => None,
             _ => Some("the delta is damaged or was made for something else: make it again".into()),
         }
     }
@@ -263,6 +264,13 @@ impl LayerError {
             }
             PatchError::Output(source) => LayerError::of_write(source),
             error => LayerError::Patch(error),
+        }
+    }
+
+    pub(super) fn of_base(error: BaseError) -> Self {
+        match error {
+            BaseError::Read(error) => LayerError::Patch(PatchError::Base(error)),
+            BaseError::Write(error) => LayerError::of_write(error),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use super::V3Error;
 use super::labels::DeltaLabels;
 use super::rebuild::rebuild;
-use crate::delta::Base;
+use crate::delta::BaseBytes;
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId};
 
 /// A delta image whose layers are applied one by one.
@@ -54,8 +54,8 @@ impl LayerDeltas {
         &self,
         index: usize,
         blob: impl Read + Send + 'a,
-        base: &Base<'_>,
-        shared: Option<&[u8]>,
+        base: &dyn BaseBytes,
+        shared: Option<&dyn BaseBytes>,
         out: impl Write,
         limit: u64,
     ) -> Result<DiffId, V3Error> {

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, BufWriter, Cursor, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::LayerError;
-use crate::delta::{Base, Command, CommandStats};
+use crate::delta::{BaseBytes, Command, CommandStats};
 use crate::image::{Compression, DiffId, Image, decompress};
 use crate::librsync::{CommandReader, PatchError, patch};
 use crate::pack::Hashed;
@@ -56,7 +56,7 @@ impl DeltaStream<'_> {
     /// Applies the delta to `base` and reads the blob to its end, where its digest is checked.
     pub(super) fn patch(
         mut self,
-        base: &Base<'_>,
+        base: &dyn BaseBytes,
         out: &mut impl Write,
         limit: u64,
     ) -> Result<CommandStats, LayerError> {
@@ -110,8 +110,8 @@ fn drain(tar: impl Read) -> Result<(), LayerError> {
 /// layer, if it is the same one. Gives `out` back, and says what the layer is made of and hashes to.
 pub(super) fn rebuild<'a, W: Write>(
     blob: impl Read + Send + 'a,
-    base: &Base<'_>,
-    shared: Option<&[u8]>,
+    base: &dyn BaseBytes,
+    shared: Option<&dyn BaseBytes>,
     out: W,
     limit: u64,
 ) -> Result<RebuiltLayer<W>, LayerError> {
@@ -119,9 +119,9 @@ pub(super) fn rebuild<'a, W: Write>(
     let stats = match (open(blob)?, shared) {
         (Content::Delta(delta), _) => delta.patch(base, &mut out, limit)?,
         (Content::Nothing, Some(layer)) => {
-            out.write_all(layer).map_err(LayerError::of_write)?;
+            layer.copy(0, layer.size(), &mut out).map_err(LayerError::of_base)?;
             // As if it were one COPY of the layer.
-            [Command::Copy { offset: 0, len: layer.len() as u64 }].iter().collect()
+            [Command::Copy { offset: 0, len: layer.size() }].iter().collect()
         }
         (Content::Nothing, None) => return Err(LayerError::Empty),
     };
