@@ -79,6 +79,22 @@ impl Folder {
         Ok(File::from(rustix::fs::openat(&self.0, one_name(name)?, flags, mode)?))
     }
 
+    /// Opens the file `name` for reading. What else stands there is neither followed nor waited for.
+    pub(crate) fn open_file(&self, name: &[u8]) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(&self.0, one_name(name)?, flags, Mode::empty())?);
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    /// Opens `name` to look at it and not into it: its mode and owner do not matter.
+    pub(crate) fn open_handle(&self, name: &[u8]) -> io::Result<File> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(rustix::fs::openat(&self.0, one_name(name)?, flags, Mode::empty())?))
+    }
+
     /// Makes the symbolic link `name`.
     pub(crate) fn make_symlink(&self, name: &[u8], target: &[u8]) -> io::Result<()> {
         Ok(rustix::fs::symlinkat(target, &self.0, one_name(name)?)?)
@@ -146,6 +162,11 @@ impl Folder {
     pub(crate) fn identity(&self) -> io::Result<Identity> {
         let stat = rustix::fs::fstat(&self.0)?;
         Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+    }
+
+    /// Returns which file system the folder is on.
+    pub(crate) fn device(&self) -> io::Result<u64> {
+        Ok(rustix::fs::fstat(&self.0)?.st_dev)
     }
 
     /// Returns the owner of the folder.

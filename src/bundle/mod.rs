@@ -4,7 +4,9 @@
 //! spec, "Conversion to OCI Runtime Configuration"; OCI runtime spec 1.0.2). Files are the unpack room's. No runtime is run
 //! here.
 
+mod options;
 mod process;
+mod root;
 mod runtime_config;
 mod user;
 
@@ -14,18 +16,19 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use options::{BundleOptions, RootAccess};
 pub use runtime_config::{Isolation, ROOTFS};
 
+use self::root::Root;
 use self::runtime_config::{Surroundings, runtime_config};
 use self::user::{User, find_user};
 use crate::beneath::{Folder, Target};
 use crate::image::Image;
 use crate::measure::Measure;
 use crate::progress::Progress;
-use crate::rootfs::Tree;
 use crate::store::Store;
 use crate::unpack::{
-    Owners, Place, UnpackError, UnpackOptions, UnpackReport, with_tree, write_tree,
+    FileTree, Owners, Place, Shared, UnpackError, UnpackReport, with_tree, write_tree,
 };
 use crate::user_namespace::{IdMapping, group_mappings, has_entered, user_mappings};
 
@@ -61,21 +64,28 @@ pub fn bundle(
     image: &Image,
     store: &Store,
     dir: &Path,
-    options: &UnpackOptions,
+    options: &BundleOptions,
     progress: &dyn Progress,
 ) -> Result<BundleReport, UnpackError> {
     let measure = Measure::start(progress);
     let place = Place::find(dir)?;
-    let surroundings = surroundings(options.owners);
+    let surroundings = surroundings(options.unpack.owners);
+    let root = Root::of(options.root, &place.path())?;
     with_tree(image, store, progress, |tree| {
         let wanted = wanted_user(image, tree)?;
         let user = surroundings.possible(&wanted);
-        let config = runtime_config(image, &user, &surroundings).map_err(UnpackError::Config)?;
+        let config = runtime_config(image, &user, &surroundings, &root);
+        let config = config.map_err(UnpackError::Config)?;
         let site = place.begin()?;
         let rootfs = site.folder().make_dir(ROOTFS.as_bytes());
         let rootfs = rootfs.map_err(UnpackError::place("write to", site.path()))?;
-        let counts = write_tree(tree, &site, &rootfs, options, progress)?;
-        write_config(site.folder(), &config)
+        let unpack = &options.unpack;
+        let shared = Shared::beside(&rootfs, store, unpack, progress)?;
+        let counts = write_tree(tree, &site, &rootfs, unpack, shared.as_ref(), progress)?;
+        let mode = tree.inode(tree.root()).attributes.mode;
+        let completed = root.make(site.folder(), mode);
+        completed
+            .and_then(|()| write_config(site.folder(), &config))
             .map_err(UnpackError::place("write to", site.path()))?;
         place.publish(site)?;
         Ok(BundleReport {
@@ -83,12 +93,12 @@ pub fn bundle(
             uid: user.uid,
             unmapped_uid: (user.uid != wanted.uid).then_some(wanted.uid),
             left_out_groups: wanted.groups.len() - user.groups.len(),
-            unpacked: UnpackReport::new(image.id(), options, counts, &measure),
+            unpacked: UnpackReport::new(image.id(), unpack, counts, &measure),
         })
     })
 }
 
-fn wanted_user(image: &Image, tree: &Tree<'_>) -> Result<User, UnpackError> {
+fn wanted_user(image: &Image, tree: &FileTree<'_>) -> Result<User, UnpackError> {
     let name = image.config().runtime().get("User").and_then(|user| user.as_str());
     find_user(tree, name.unwrap_or_default()).map_err(UnpackError::Config)
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::process::process;
+use super::root::Root;
 use super::user::User;
 use crate::image::Image;
 use crate::user_namespace::IdMapping;
@@ -83,15 +84,16 @@ pub(super) fn runtime_config(
     image: &Image,
     user: &User,
     surroundings: &Surroundings,
+    root: &Root,
 ) -> Result<Value, String> {
     let config = image.config();
     let whole: Value = serde_json::from_slice(config.bytes()).map_err(|error| error.to_string())?;
     Ok(json!({
         "ociVersion": SPEC_VERSION,
         "process": process(config.runtime(), user)?,
-        "root": { "path": ROOTFS, "readonly": false },
+        "root": root.config(),
         "hostname": "remora",
-        "mounts": mounts(surroundings),
+        "mounts": all_mounts(surroundings, root),
         "annotations": annotations(&whole, config.runtime()),
         "linux": linux(surroundings),
     }))
@@ -131,8 +133,18 @@ fn annotations(whole: &Value, runtime: &Map<String, Value>) -> Value {
     json!(found)
 }
 
-fn mounts(surroundings: &Surroundings) -> Value {
-    let is_root = surroundings.isolation == Isolation::Root;
+/// Whether the container's root is the machine's.
+pub(super) fn is_root(surroundings: &Surroundings) -> bool {
+    surroundings.isolation == Isolation::Root
+}
+
+fn all_mounts(surroundings: &Surroundings, root: &Root) -> Vec<Value> {
+    let (first, last) = root.mounts(surroundings);
+    [first, mounts(surroundings), last].concat()
+}
+
+fn mounts(surroundings: &Surroundings) -> Vec<Value> {
+    let is_root = is_root(surroundings);
     let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     let gid = format!("gid={TTY_GROUP}");
     if is_root {
@@ -160,10 +172,10 @@ fn mounts(surroundings: &Surroundings) -> Value {
         let options = ["bind", "nosuid", "noexec", "nodev", "ro"];
         mounts.push(mount("/etc/resolv.conf", "none", "/etc/resolv.conf", &options));
     }
-    Value::Array(mounts)
+    mounts
 }
 
-fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
+pub(super) fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
     json!({ "destination": destination, "type": kind, "source": source, "options": options })
 }
 
@@ -250,8 +262,7 @@ mod tests {
         assert_eq!(inside["namespaces"].as_array().map(Vec::len), Some(5));
         let everybody = Surroundings { isolation: Isolation::Root, ..in_namespace(0) };
         assert_eq!(linux(&everybody).get("uidMappings"), None);
-        let types = |mounts: &Value| mounts.as_array().expect("a list").len();
         let bare = Surroundings { has_resolver: false, ..in_namespace(0) };
-        assert_eq!(types(&mounts(&everybody)), types(&mounts(&bare)) + 1);
+        assert_eq!(mounts(&everybody).len(), mounts(&bare).len() + 1);
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::accounts::{groups, number, users};
 use crate::quote::quoted;
-use crate::rootfs::Tree;
+use crate::unpack::FileTree;
 
 /// Bytes of the image's files of users and groups that are read, at most.
-const MAX_ACCOUNT_BYTES: usize = 16 << 20;
+const MAX_ACCOUNT_BYTES: u64 = 16 << 20;
 /// How many groups a process may be in (`NGROUPS_MAX`).
 const MAX_GROUPS: usize = 65_536;
 
@@ -25,9 +25,9 @@ pub(super) struct User {
 ///
 /// # Errors
 /// If a name is not in the image's files: one line that says which.
-pub(super) fn find_user(tree: &Tree<'_>, text: &str) -> Result<User, String> {
-    let (passwd, group) = (file(tree, b"etc/passwd"), file(tree, b"etc/group"));
-    find(passwd, group, text)
+pub(super) fn find_user(tree: &FileTree<'_>, text: &str) -> Result<User, String> {
+    let (passwd, group) = (file(tree, b"etc/passwd")?, file(tree, b"etc/group")?);
+    find(&passwd, &group, text)
 }
 
 fn find(passwd: &[u8], group: &[u8], text: &str) -> Result<User, String> {
@@ -61,11 +61,16 @@ fn distinct(numbers: impl Iterator<Item = u32>) -> Vec<u32> {
 }
 
 /// The content of a file, if that is a plain one and not too large; links inside the image are followed.
-fn file<'a>(tree: &Tree<'a>, path: &[u8]) -> &'a [u8] {
+fn file(tree: &FileTree<'_>, path: &[u8]) -> Result<Vec<u8>, String> {
     let inode = tree.follow(path).map(|id| tree.inode(id));
     let plain = inode.filter(|inode| inode.holes().is_none());
     let content = plain.and_then(|inode| inode.content());
-    content.filter(|content| content.len() <= MAX_ACCOUNT_BYTES).unwrap_or_default()
+    let mut bytes = Vec::new();
+    if let Some(content) = content.filter(|content| content.len() <= MAX_ACCOUNT_BYTES) {
+        let read = content.copy(0..content.len(), &mut bytes);
+        read.map_err(|error| format!("cannot read its {}: {error}", path.escape_ascii()))?;
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use remora::image::{
     ArchiveFile, Image, ImageError, ImageReference, Platform, Transports, UnpackLimits,
 };
 use remora::store::Store;
+use remora::user_namespace;
 use remora::v3::{self, V3Error};
 
 use super::failure::Failure;
@@ -142,6 +143,11 @@ impl AccessArguments {
         self.limits.limits()
     }
 
+    /// Has this process become root in a user namespace if the store has files of several users.
+    pub(super) fn enter_namespace_for_files(&self) {
+        self.store.enter_namespace_for_files();
+    }
+
     /// The store, opened.
     pub(super) fn store(&self) -> Result<Store, Failure> {
         Ok(self.store.open()?.with_limits(self.limits()))
@@ -149,6 +155,15 @@ impl AccessArguments {
 }
 
 impl StoreArguments {
+    /// Has this process become root in a user namespace if an ordinary user's store has files of several users: others
+    /// could not read all of them. Without one the files that can be read are.
+    pub(super) fn enter_namespace_for_files(&self) {
+        let has_files = self.path().is_ok_and(|path| path.join("objects").is_dir());
+        if has_files && !rustix::process::geteuid().is_root() {
+            let _ = user_namespace::enter();
+        }
+    }
+
     /// The store, opened.
     pub(super) fn open(&self) -> Result<Store, Failure> {
         Ok(Store::open(self.path()?)?)

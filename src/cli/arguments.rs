@@ -130,6 +130,8 @@ impl Command {
             Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
             Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
             Command::Deploy(deploy) => deploy.owners.enter_namespace(),
+            Command::Pull(pull) => pull.access.enter_namespace_for_files(),
+            Command::Store(store) => store.enter_namespace(),
             _ => {}
         }
     }

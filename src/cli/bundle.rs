@@ -34,7 +34,7 @@ impl Bundle {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         let Unpacking { image, store, options } = self.arguments.open(session)?;
         let dir = self.arguments.dir();
-        let report = bundle::bundle(&image, &store, dir, &options, session.progress())?;
+        let report = bundle::bundle(&image, &store, dir, &options.into(), session.progress())?;
         note_unmapped_user(&report, session);
         session.summary(&Summary { folder: dir.display().to_string(), report }, false)
     }

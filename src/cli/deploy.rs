@@ -4,9 +4,11 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use clap::Args;
+use remora::bundle::RootAccess;
 use remora::deploy::{self, Check, DeployOptions, DeployReport, DeploymentName, Outcome};
 use remora::fetch::{self, PullReport};
 use remora::image::ImageReference;
+use remora::unpack::Files;
 use serde::Serialize;
 
 use super::access::AccessArguments;
@@ -54,6 +56,13 @@ pub(super) struct Deploy {
     /// Deploy the image even if somebody went back from it before
     #[arg(long)]
     again: bool,
+    /// Let containers change what they see of the files: what they change is kept apart, for as long as this
+    /// deployment is (overlayfs)
+    #[arg(long)]
+    writable: bool,
+    /// Give the deployment files of its own, in place of links to those that other deployments have too
+    #[arg(long)]
+    copy: bool,
     #[command(flatten)]
     runtime: RuntimeArguments,
     #[command(flatten)]
@@ -86,7 +95,15 @@ impl Deploy {
     }
 
     fn options(&self, session: &Session) -> Result<DeployOptions, Failure> {
-        let mut options = DeployOptions::new(self.owners.options(session)?);
+        let mut options = DeployOptions::new(self.owners.owners(session)?);
+        options.bundle.root = match (self.writable, self.copy) {
+            (false, _) => RootAccess::ReadOnly,
+            (true, false) => RootAccess::Layered,
+            (true, true) => RootAccess::Writable,
+        };
+        if self.copy {
+            options.bundle.unpack.files = Files::Own;
+        }
         options.keep = self.keep;
         options.again = self.again;
         if let Some(command) = &self.check {
@@ -115,6 +132,11 @@ impl Display for Answer {
         writeln!(out, "image:   {}", current.image)?;
         writeln!(out, "bundle:  {}", self.bundle)?;
         writeln!(out, "fetch:   {}", units::bytes(self.pull.fetched_bytes))?;
+        if let Some(files) = &self.report.files {
+            let counts = &files.unpacked.counts;
+            let (own, shared) = (units::bytes(counts.bytes), units::bytes(counts.shared_bytes));
+            writeln!(out, "files:   {own} new, {shared} shared with other deployments")?;
+        }
         match outcome {
             Outcome::Unchanged => writeln!(out, "note:    the image was current already"),
             Outcome::RolledBackBefore => {

@@ -41,9 +41,14 @@ impl OwnerArguments {
 
     /// Returns how to unpack, and says if owners can't be set.
     pub(super) fn options(&self, session: &Session) -> Result<UnpackOptions, Failure> {
-        let possible = UnpackOptions::default();
-        match (self.owners, possible.owners) {
-            (Choice::Record, _) => Ok(UnpackOptions::new(Owners::Recorded)),
+        self.owners(session).map(UnpackOptions::new)
+    }
+
+    /// Returns what becomes of owners, and says if they can't be set.
+    pub(super) fn owners(&self, session: &Session) -> Result<Owners, Failure> {
+        let possible = UnpackOptions::default().owners;
+        match (self.owners, possible) {
+            (Choice::Record, _) => Ok(Owners::Recorded),
             (Choice::Set, Owners::Recorded) => Err(Failure::new(
                 Cause::Permission,
                 format!("owners cannot be set{}", self.reason()),

@@ -56,7 +56,7 @@ pub(super) struct Pull {
     #[command(flatten)]
     way: WayArguments,
     #[command(flatten)]
-    access: AccessArguments,
+    pub(super) access: AccessArguments,
 }
 
 impl Pull {

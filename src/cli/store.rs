@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use remora::Cause;
+use remora::fetch::{self, RepairReport};
+use remora::image::{Platform, Transports};
 use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble, VerifyReport};
 use serde::Serialize;
 
 use super::access::StoreArguments;
 use super::failure::Failure;
+use super::registry_access::RegistryArguments;
 use super::session::Session;
 use super::units;
 
@@ -17,6 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   remora store info
   remora store verify
+  Fetch again what is damaged, and mend the deployments that have it:
+    remora store verify --repair
   remora store gc --max-size 20GiB
   remora store gc --older-than 30d";
 
@@ -37,10 +42,19 @@ pub(super) struct Store {
 enum Action {
     /// Say where the store is and what it holds
     Info,
-    /// Read every layer, compare it with its digest, and drop those that are damaged
-    Verify,
+    /// Read every layer and shared file, compare it with its digest, and drop those that are damaged
+    Verify(Box<Verify>),
     /// Drop layers that are too much or too old and that no image needs, and what killed processes left behind
     Gc(Gc),
+}
+
+#[derive(Debug, Args)]
+struct Verify {
+    /// Fetch again what is damaged, from where the images came, and mend deployments that have damaged files
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    registry: RegistryArguments,
 }
 
 #[derive(Debug, Args)]
@@ -57,11 +71,18 @@ struct Gc {
 }
 
 impl Store {
+    /// Has this process enter a user namespace if files of several users are to be read.
+    pub(super) fn enter_namespace(&self) {
+        if let Action::Verify(_) = self.action {
+            self.store.enter_namespace_for_files();
+        }
+    }
+
     /// The command's name as it is typed.
     pub(super) fn name(&self) -> &'static str {
         match self.action {
             Action::Info => "store info",
-            Action::Verify => "store verify",
+            Action::Verify(_) => "store verify",
             Action::Gc(_) => "store gc",
         }
     }
@@ -70,27 +91,55 @@ impl Store {
         let store = self.store.open()?;
         match &self.action {
             Action::Info => session.answer(&Info(store.info()?)),
-            Action::Verify => verify(&store, session),
+            Action::Verify(arguments) => arguments.run(&store, session),
             Action::Gc(gc) => collect(&store, gc, session),
         }
     }
 }
 
-fn verify(store: &LayerStore, session: &Session) -> Result<(), Failure> {
-    let report = store.verify()?;
-    let failure = match report.damaged.len() {
-        0 => trouble(&report.troubles, "checked"),
-        damaged => Some(Failure::new(
-            Cause::Content,
-            format!("{} in the store did not match their digests", units::layers(damaged as u64)),
-            "they have been dropped and will be fetched again; check the disk",
-        )),
-    };
-    let answer = Verified(report);
-    match failure {
-        None => session.answer(&answer),
-        Some(failure) => session.answer_with(&answer, failure),
+impl Verify {
+    fn run(&self, store: &LayerStore, session: &Session) -> Result<(), Failure> {
+        let report = store.verify()?;
+        let repair = if self.repair { Some(self.repair(store, &report, session)?) } else { None };
+        let failure = match &repair {
+            Some(repair) => {
+                trouble(&report.troubles, "checked").or(trouble(&repair.troubles, "repaired"))
+            }
+            None => damage(&report).or(trouble(&report.troubles, "checked")),
+        };
+        let answer = Verified { report, repair };
+        match failure {
+            None => session.answer(&answer),
+            Some(failure) => session.answer_with(&answer, failure),
+        }
     }
+
+    fn repair(
+        &self,
+        store: &LayerStore,
+        report: &VerifyReport,
+        session: &Session,
+    ) -> Result<RepairReport, Failure> {
+        let transports = Transports::new(self.registry.settings())?;
+        Ok(fetch::repair(store, report, &transports, &Platform::host(), session.progress())?)
+    }
+}
+
+/// That something was damaged.
+fn damage(report: &VerifyReport) -> Option<Failure> {
+    let (layers, files) = (report.damaged.len() as u64, report.damaged_objects.len() as u64);
+    if layers + files == 0 {
+        return None;
+    }
+    let what = match files {
+        0 => units::layers(layers),
+        _ => format!("{} and {files} shared files", units::layers(layers)),
+    };
+    Some(Failure::new(
+        Cause::Content,
+        format!("{what} in the store did not match their digests"),
+        "they have been dropped; fetch them again with --repair, which mends deployments too, and check the disk",
+    ))
 }
 
 fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure> {
@@ -132,8 +181,12 @@ impl Gc {
 struct Info(StoreInfo);
 
 #[derive(Serialize)]
-#[serde(transparent)]
-struct Verified(VerifyReport);
+struct Verified {
+    #[serde(flatten)]
+    report: VerifyReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<RepairReport>,
+}
 
 #[derive(Serialize)]
 struct Collected {
@@ -147,6 +200,10 @@ impl Display for Info {
         let info = &self.0;
         writeln!(out, "store:  {}", info.path.display())?;
         writeln!(out, "holds:  {}, {}", units::layers(info.layers), units::bytes(info.bytes))?;
+        if info.objects > 0 {
+            let (files, bytes) = (units::count(info.objects), units::bytes(info.object_bytes));
+            writeln!(out, "files:  {files}, {bytes}, which deployments share")?;
+        }
         if info.images > 0 {
             writeln!(out, "images: {}, see remora images", units::count(info.images))?;
         }
@@ -168,21 +225,37 @@ impl Display for Info {
 
 impl Display for Verified {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let report = &self.0;
+        let report = &self.report;
         writeln!(out, "checked: {}, {}", units::layers(report.layers), units::bytes(report.bytes))?;
+        if report.objects > 0 {
+            let (files, bytes) = (units::count(report.objects), units::bytes(report.object_bytes));
+            writeln!(out, "checked: {files} shared files, {bytes}")?;
+        }
         report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
-        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))
+        let files = &report.damaged_objects;
+        files.iter().try_for_each(|content| writeln!(out, "damaged: a file {content}"))?;
+        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))?;
+        let Some(repair) = &self.repair else { return Ok(()) };
+        repair.fetched.iter().try_for_each(|layer| writeln!(out, "fetched: {layer}"))?;
+        repair.mended.iter().try_for_each(|tree| writeln!(out, "mended:  {}", tree.display()))?;
+        repair.troubles.iter().try_for_each(|trouble| writeln!(out, "not repaired: {trouble}"))
     }
 }
 
 impl Display for Collected {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = &self.report;
-        let freed = units::bytes(report.removed_bytes + report.leftover_bytes);
+        let freed = units::bytes(
+            report.removed_bytes + report.leftover_bytes + report.removed_object_bytes,
+        );
         if self.dry_run {
             writeln!(out, "a dry run: nothing was dropped; this is what would be")?;
         }
         writeln!(out, "dropped: {}, {freed}", units::layers(report.removed_layers))?;
+        if report.removed_objects > 0 {
+            let files = units::count(report.removed_objects);
+            writeln!(out, "dropped: {files} files that no layer or deployment has")?;
+        }
         writeln!(
             out,
             "kept:    {}, {}",

@@ -6,11 +6,11 @@ use super::check::{Check, end_leftover};
 use super::folder::{Locked, Site};
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
-use crate::bundle::{BundleReport, bundle};
+use crate::bundle::{BundleOptions, BundleReport, ROOTFS, RootAccess, bundle};
 use crate::image::Image;
 use crate::progress::Progress;
-use crate::store::Store;
-use crate::unpack::UnpackOptions;
+use crate::store::{HeldDeployment, Store};
+use crate::unpack::{Files, Owners, UnpackOptions, share_files};
 
 /// Deployments that are kept if nobody says how many: the current one and one to go back to.
 const USUALLY_KEPT: usize = 2;
@@ -19,8 +19,8 @@ const USUALLY_KEPT: usize = 2;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DeployOptions {
-    /// How its files are made.
-    pub unpack: UnpackOptions,
+    /// How its files are made, and what a container may do to them.
+    pub bundle: BundleOptions,
     /// What must succeed in the new deployment before it becomes current.
     pub check: Option<Check>,
     /// How many deployments are kept. The current one and the one that can be gone back to stay in any case.
@@ -30,9 +30,13 @@ pub struct DeployOptions {
 }
 
 impl DeployOptions {
-    /// The usual ones, with files made so.
-    pub fn new(unpack: UnpackOptions) -> Self {
-        DeployOptions { unpack, check: None, keep: USUALLY_KEPT, again: false }
+    /// The usual ones, with owners kept so: files are shared with other deployments, and nothing may change them.
+    pub fn new(owners: Owners) -> Self {
+        let mut unpack = UnpackOptions::new(owners);
+        unpack.files = Files::Shared;
+        let mut bundle = BundleOptions::from(unpack);
+        bundle.root = RootAccess::ReadOnly;
+        DeployOptions { bundle, check: None, keep: USUALLY_KEPT, again: false }
     }
 }
 
@@ -82,6 +86,7 @@ pub fn deploy(
     locked.leftovers()?.into_iter().for_each(|number| end_leftover(&site.folder(number)));
     locked.remove_leftovers()?;
     if let Some(report) = unchanged(site, image, options)? {
+        share(site, &report.current, image, store, options, progress);
         return Ok(report);
     }
     let number = locked.begin()?;
@@ -97,7 +102,29 @@ pub fn deploy(
         progress.note(&error.to_string());
         Vec::new()
     });
+    share(site, &current, image, store, options, progress);
     Ok(DeployReport { outcome: Outcome::Deployed, current, files: Some(files), removed })
+}
+
+/// Gives the files of the current deployment to the store, which needs the layers' tars no more then. A deployment is
+/// whole without that, and the next run of any tries again.
+fn share(
+    site: &Site,
+    current: &Deployment,
+    image: &Image,
+    store: &Store,
+    options: &DeployOptions,
+    progress: &dyn Progress,
+) {
+    let unpack = &options.bundle.unpack;
+    if !current.shared || current.id != image.id() {
+        return;
+    }
+    let rootfs = site.bundle(current.number).join(ROOTFS);
+    let shared = share_files(image.config().diff_ids(), &rootfs, store, unpack, progress);
+    if let Err(error) = shared {
+        progress.note(&format!("layers are kept beside the files: {error}"));
+    }
 }
 
 /// The report if nothing is to be done.
@@ -139,7 +166,7 @@ impl New<'_> {
     ) -> Result<(Deployment, BundleReport), DeployError> {
         let (site, number) = (self.locked.site, self.number);
         let place = site.bundle(number);
-        let made = bundle(image, store, &place, &options.unpack, progress)?;
+        let made = bundle(image, store, &place, &options.bundle, progress)?;
         if let Some(check) = &options.check {
             check.run(self.name(), &place, &site.folder(number))?;
         }
@@ -148,10 +175,20 @@ impl New<'_> {
             image: asked.to_owned(),
             id: image.id(),
             digest: image.manifest().map(|manifest| manifest.digest()),
+            shared: options.bundle.unpack.files == Files::Shared,
             deployed: now(),
             rolled_back: None,
         };
         let folder = site.folder(number);
+        let unpack = &options.bundle.unpack;
+        store.hold_for_deployment(HeldDeployment {
+            rootfs: place.join(ROOTFS),
+            image: asked.to_owned(),
+            digest: deployment.digest,
+            is_shared: deployment.shared,
+            has_recorded_owners: unpack.owners == Owners::Recorded,
+            layers: image.config().diff_ids().to_vec(),
+        })?;
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
         Ok((deployment, made))
     }

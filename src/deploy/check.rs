@@ -122,6 +122,10 @@ fn check_config(mut config: Value, command: &str, bundle: &Path, in_namespace: b
     config["process"]["terminal"] = json!(false);
     config["root"]["path"] = json!(bundle.join("rootfs"));
     config["root"]["readonly"] = json!(true);
+    if let Some(mounts) = config.get_mut("mounts").and_then(Value::as_array_mut) {
+        // A layer that keeps changes is the deployment's own: a check leaves none there.
+        mounts.retain(|mount| mount["destination"] != "/");
+    }
     if in_namespace && let Some(linux) = config["linux"].as_object_mut() {
         linux.remove("uidMappings");
         linux.remove("gidMappings");

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::DeploymentName;
+use crate::store::StoreError;
 use crate::unpack::UnpackError;
 use crate::{Cause, ErrorKind, Remedy};
 
@@ -32,6 +33,9 @@ pub enum DeployError {
         /// The user's number.
         owner: u32,
     },
+    /// The store could not be used.
+    #[error(transparent)]
+    Store(Box<StoreError>),
     /// The image's files could not be made.
     #[error(transparent)]
     Unpack(Box<UnpackError>),
@@ -76,6 +80,12 @@ impl From<UnpackError> for DeployError {
     }
 }
 
+impl From<StoreError> for DeployError {
+    fn from(error: StoreError) -> Self {
+        DeployError::Store(Box::new(error))
+    }
+}
+
 impl DeployError {
     /// Makes an error of an I/O error: `.map_err(DeployError::io("write", path))`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -90,6 +100,7 @@ impl DeployError {
             DeployError::Io { source, .. } | DeployError::Runtime { source, .. } => {
                 Cause::of_io(source)
             }
+            DeployError::Store(error) => error.cause(),
             DeployError::Unpack(error) => error.cause(),
             DeployError::Foreign { .. } => Cause::Permission,
             DeployError::InUse(_) => Cause::InUse,
@@ -108,6 +119,7 @@ impl DeployError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             DeployError::NoDefaultPath => Some(Remedy::NameDeployments),
+            DeployError::Store(error) => error.remedy(),
             DeployError::Unpack(error) => error.remedy(),
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => {
                 Some(Remedy::ListDeployments)
@@ -123,6 +135,7 @@ impl DeployError {
     /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            DeployError::Store(error) => error.hint(),
             DeployError::Unpack(error) => error.hint(),
             _ => None,
         }

@@ -27,6 +27,9 @@ pub struct Deployment {
     pub id: ImageId,
     /// The digest of the image's manifest, if it had one.
     pub digest: Option<Digest>,
+    /// Whether its files are links to those of the store.
+    #[serde(default)]
+    pub shared: bool,
     /// When it was deployed, in seconds since 1970.
     pub deployed: u64,
     /// When somebody went back from it, in seconds since 1970.

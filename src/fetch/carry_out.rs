@@ -6,12 +6,12 @@ use std::sync::atomic::AtomicBool;
 use super::FetchError;
 use super::blob::{Blobs, Kept, Traffic};
 use super::plan::{Plan, Step};
-use crate::delta::Base;
+use crate::delta::BaseBytes;
 use crate::image::{DiffId, Image, ImageBudget, decompress};
-use crate::pack::{base_stream, check_work, shared_layers};
+use crate::pack::{check_work, shared_layers};
 use crate::progress::{Progress, Stage, check};
 use crate::space::check_space;
-use crate::store::{Incoming, Layer, Store, StoreError, in_threads, verify_layers};
+use crate::store::{Incoming, KeptBase, KeptLayer, Layer, Store, StoreError, in_threads};
 use crate::v3::LayerDeltas;
 use crate::{Cause, ErrorKind};
 
@@ -22,7 +22,7 @@ pub(super) fn carry_out(
     store: &Store,
     traffic: &Traffic,
     progress: &dyn Progress,
-) -> Result<Vec<Layer>, FetchError> {
+) -> Result<Vec<KeptLayer>, FetchError> {
     let bytes = plan.steps.iter().map(|step| step.bytes()).fold(0, u64::saturating_add);
     let blobs = Blobs { store, traffic, progress, no_room: AtomicBool::new(false) };
     if check_space(store.path(), least_space(plan)).is_err() {
@@ -35,7 +35,7 @@ pub(super) fn carry_out(
     }
     progress.expect(Stage::Fetch, bytes);
     let base_layers = base_layers(plan, store, progress)?;
-    let base_bytes: u64 = base_layers.iter().map(|layer| layer.len() as u64).sum();
+    let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
     check_work(base_bytes, 0, 0)?;
     // Of whole blobs, also where an interrupted run has left most of one.
     let blob_sizes = blobs_of(plan).into_iter().map(|(image, index)| image.stored_size(index));
@@ -45,7 +45,7 @@ pub(super) fn carry_out(
         plan,
         store,
         blobs,
-        base: base_stream(&base_layers),
+        base: KeptBase::new(&base_layers),
         base_layers: &base_layers,
         shared: shared(plan),
         budget: &budget,
@@ -53,10 +53,15 @@ pub(super) fn carry_out(
     };
     let numbers: Vec<usize> = (0..plan.steps.len()).collect();
     let layers = in_threads(&numbers, |&index| Ok((index, work.bring_in(index)?)));
-    let mut layers = layers.map_err(|error: FetchError| match error.kind() {
+    let mut layers = layers.map_err(|error: FetchError| {
+        let may_be_the_bases =
+            error.kind() == ErrorKind::Content || error.cause() == Cause::DamagedLayer;
+        if !may_be_the_bases {
+            return error;
+        }
         // Not the delta is to blame if the base's bytes are not what they were.
-        ErrorKind::Content => verify_layers(&base_layers).map_or_else(FetchError::from, |()| error),
-        _ => error,
+        let verified = base_layers.iter().try_for_each(KeptLayer::verify);
+        verified.map_or_else(FetchError::from, |()| error)
     })?;
     layers.sort_unstable_by_key(|(index, _)| *index);
     Ok(layers.into_iter().map(|(_, layer)| layer).collect())
@@ -89,10 +94,10 @@ fn base_layers(
     plan: &Plan,
     store: &Store,
     progress: &dyn Progress,
-) -> Result<Vec<Layer>, FetchError> {
+) -> Result<Vec<KeptLayer>, FetchError> {
     match plan.deltas() {
         Some((_, base)) if plan.steps.iter().any(|step| matches!(step, Step::Delta(_))) => {
-            Ok(store.ensure_layers(&[&base.image], progress)?.remove(0))
+            Ok(store.ensure_kept_layers(&base.image, progress)?)
         }
         _ => Ok(Vec::new()),
     }
@@ -110,21 +115,23 @@ struct Work<'a> {
     plan: &'a Plan,
     store: &'a Store,
     blobs: Blobs<'a>,
-    base: Base<'a>,
-    base_layers: &'a [Layer],
+    base: KeptBase<'a>,
+    base_layers: &'a [KeptLayer],
     shared: usize,
     budget: &'a ImageBudget,
     progress: &'a dyn Progress,
 }
 
 impl Work<'_> {
-    fn bring_in(&self, index: usize) -> Result<Layer, FetchError> {
+    fn bring_in(&self, index: usize) -> Result<KeptLayer, FetchError> {
         check(self.progress)?;
         let diff_id = self.plan.opened.config().diff_ids()[index];
-        if let (Step::AtHand, Some(layer)) = (self.plan.steps[index], self.store.layer(diff_id)?) {
+        if let (Step::AtHand, Some(layer)) =
+            (self.plan.steps[index], self.store.kept_layer(diff_id)?)
+        {
             return Ok(layer);
         }
-        match (self.plan.steps[index], self.plan.deltas(), self.plan.opened.image()) {
+        let layer = match (self.plan.steps[index], self.plan.deltas(), self.plan.opened.image()) {
             (Step::Delta(_), Some((deltas, _)), _) => {
                 self.retried(deltas.image(), index, |kept, resumed| {
                     self.rebuild(deltas, index, diff_id, kept, resumed)
@@ -135,7 +142,8 @@ impl Work<'_> {
             }),
             // Taken out of the store since the plan was made.
             _ => Err(StoreError::Damaged { diff_id }.into()),
-        }
+        };
+        layer.map(KeptLayer::Tar)
     }
 
     /// Calls `work`; once more without what an interrupted run left of the blob, if it fails and that may be why: a
@@ -207,7 +215,7 @@ impl Work<'_> {
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
         let shared = self.base_layers.get(index).filter(|_| index < self.shared);
-        let shared = shared.map(|layer| &layer[..]);
+        let shared = shared.map(|layer| layer as &dyn BaseBytes);
         self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
             let blob = self.blobs.open(deltas.image(), index, kept)?;
             *resumed |= blob.is_resumed();

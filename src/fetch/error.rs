@@ -1,6 +1,6 @@
 //! The failures of fetching an image.
 
-use crate::image::{ImageError, ImageId};
+use crate::image::{DiffId, ImageError, ImageId};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
 use crate::trust::TrustError;
@@ -26,6 +26,14 @@ pub enum FetchError {
     /// The system does not give the memory that the work takes.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// A layer is not in the image any more that once had it.
+    #[error("the layer {diff_id} is not in {image} any more")]
+    LayerGone {
+        /// The image.
+        image: String,
+        /// The layer.
+        diff_id: DiffId,
+    },
     /// A delta was named as the target, and the image that it applies to is not at hand.
     #[error("{delta} is a delta from the image {base}, which is not at hand")]
     NoBase {
@@ -75,7 +83,7 @@ impl FetchError {
             FetchError::Delta(error) => error.cause(),
             FetchError::Trust(error) => error.cause(),
             FetchError::Memory(error) => error.cause(),
-            FetchError::NoBase { .. } => Cause::Missing,
+            FetchError::NoBase { .. } | FetchError::LayerGone { .. } => Cause::Missing,
         }
     }
 
@@ -93,6 +101,7 @@ impl FetchError {
             FetchError::Trust(error) => error.remedy(),
             FetchError::Memory(error) => error.remedy(),
             FetchError::NoBase { .. } => Some(Remedy::PullBase),
+            FetchError::LayerGone { .. } => Some(Remedy::PullAgain),
         }
     }
 
@@ -103,7 +112,9 @@ impl FetchError {
             FetchError::Store(error) => error.hint(),
             FetchError::Delta(error) => error.hint(),
             FetchError::Trust(error) => error.hint(),
-            FetchError::Memory(_) | FetchError::NoBase { .. } => None,
+            FetchError::Memory(_) | FetchError::NoBase { .. } | FetchError::LayerGone { .. } => {
+                None
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod opened;
 mod options;
 mod plan;
 mod pull;
+mod repair;
 mod report;
 #[cfg(feature = "api")]
 mod server;
@@ -30,4 +31,5 @@ pub use options::DeltaServer;
 pub use options::PullOptions;
 pub use plan::Plan;
 pub use pull::{Pulled, plan, pull};
+pub use repair::{RepairReport, repair};
 pub use report::{LayerWay, PullReport, Way};

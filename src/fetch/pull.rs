@@ -10,7 +10,7 @@ use crate::image::{Destination, Digest, Image, ImageReference, Transports};
 use crate::measure::Measure;
 use crate::pack::{ManifestKind, pack_stored};
 use crate::progress::Progress;
-use crate::store::{Layer, Store};
+use crate::store::{KeptLayer, Store};
 use crate::{Cause, ErrorKind};
 
 /// How many plans are made: another one if a layer that a plan counted on was damaged, and has been dropped, or if a
@@ -21,7 +21,7 @@ const MAX_PLANS: usize = 5;
 #[derive(Debug)]
 pub struct Pulled {
     image: Image,
-    layers: Vec<Layer>,
+    layers: Vec<KeptLayer>,
     report: PullReport,
 }
 

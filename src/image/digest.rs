@@ -41,6 +41,16 @@ impl Digest {
         Digest(hasher.finalize().into())
     }
 
+    /// The digest that these bytes are.
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        Digest(bytes)
+    }
+
+    /// Returns the bytes of the digest itself.
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// The 64 hex digits, without the algorithm.
     pub fn hex(&self) -> String {
         use fmt::Write as _;

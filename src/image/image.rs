@@ -94,11 +94,15 @@ impl Image {
         self.layers.descriptor(layer).map(|descriptor| descriptor.size)
     }
 
+    /// The layer where it is, to be written elsewhere.
+    pub(crate) fn stored_layer(&self, layer: usize) -> StoredLayer {
+        StoredLayer::new(Arc::clone(&self.layers), layer)
+    }
+
     /// The layer's blob as it is, to be written elsewhere. `None` where the place keeps no digests.
     pub(crate) fn layer_blob(&self, layer: usize) -> Option<Blob> {
         let descriptor = self.layers.descriptor(layer)?;
-        let stored = StoredLayer::new(Arc::clone(&self.layers), layer);
-        let data = BlobData::Stored(stored);
+        let data = BlobData::Stored(self.stored_layer(layer));
         Some(Blob { digest: descriptor.digest, size: descriptor.size, data })
     }
 

@@ -1,6 +1,6 @@
 //! An image whose layers are in the store, made ready to be written elsewhere.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use rayon::prelude::*;
 
@@ -10,7 +10,7 @@ use super::manifest::{ManifestKind, image_manifest};
 use super::packed_image::PackedImage;
 use crate::image::{Blob, BlobData, Descriptor, DiffId, Image, ImageContents};
 use crate::space::check_space;
-use crate::store::{Layer, Store, StoreError, Workspace};
+use crate::store::{KeptLayer, Store, StoreError, Workspace};
 use crate::temporary::TemporaryPath;
 
 /// Makes the image `image`, whose layers are `layers`, ready to be written: as plain tars, for as long as `layers`
@@ -21,7 +21,7 @@ use crate::temporary::TemporaryPath;
 /// [`StoreError::Damaged`] if a layer is not what it was when it came in; also if the files cannot be written.
 pub(crate) fn pack_stored(
     image: &Image,
-    layers: &[Layer],
+    layers: &[KeptLayer],
     kind: ManifestKind,
     plain: bool,
     store: &Store,
@@ -34,9 +34,13 @@ pub(crate) fn pack_stored(
     };
     let packed: Vec<Packed> = match plain {
         // Whoever writes compares with the digest, which is the diff ID.
-        true => layers.iter().map(|layer| as_it_is(layer, kind)).collect(),
+        true => layers
+            .iter()
+            .enumerate()
+            .map(|(index, layer)| as_it_is(image, index, layer, kind))
+            .collect(),
         false => {
-            let bytes = layers.iter().map(|layer| layer.len() as u64 / LEAST_GAIN).sum();
+            let bytes = layers.iter().map(|layer| layer.size() / LEAST_GAIN).sum();
             check_space(store.path(), bytes).map_err(written)?;
             let packed = layers.par_iter().map(|layer| {
                 let (packed, diff_id) = compressed(layer, kind, &scratch).map_err(written)?;
@@ -69,22 +73,22 @@ struct Packed {
     file: Option<TemporaryPath>,
 }
 
-fn as_it_is(layer: &Layer, kind: ManifestKind) -> Packed {
-    let id = BlobId { digest: layer.diff_id().0, size: layer.len() as u64 };
-    let data = BlobData::File(layer.path().to_owned());
+fn as_it_is(image: &Image, index: usize, layer: &KeptLayer, kind: ManifestKind) -> Packed {
+    let id = BlobId { digest: layer.diff_id().0, size: layer.size() };
+    let data = BlobData::Stored(image.stored_layer(index));
     let blob = Blob { digest: id.digest, size: id.size, data };
     Packed { blob, descriptor: kind.layer(id, false), file: None }
 }
 
 /// The layer in a file, and what its bytes hash to: the store may have been damaged.
 fn compressed(
-    layer: &Layer,
+    layer: &KeptLayer,
     kind: ManifestKind,
     scratch: &Workspace,
 ) -> io::Result<(Packed, DiffId)> {
     let file = scratch.new_file().map_err(io::Error::other)?;
     let mut out = Hashed::new(LayerFile::new(file, false));
-    out.write_all(layer)?;
+    layer.write(0, layer.size(), &mut out)?;
     let (out, read) = out.finish();
     let Some((file, id)) = out.finish()? else { unreachable!("it is written to a file") };
     let file = file.close();

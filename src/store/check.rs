@@ -26,6 +26,12 @@ pub struct VerifyReport {
     /// The layers that did not hash to their names, that the disk could not give back, or in whose
     /// place something else stood; they have been dropped and will be fetched again when next needed.
     pub damaged: Vec<DiffId>,
+    /// How many files were read that deployments share and layers are put together from.
+    pub objects: u64,
+    /// How many bytes they have together.
+    pub object_bytes: u64,
+    /// The digests of such files that were not what they were; they have been dropped. Deployments still have them.
+    pub damaged_objects: Vec<Digest>,
     /// The files that could not be checked or dropped, and why.
     pub troubles: Vec<Trouble>,
 }
@@ -65,8 +71,8 @@ impl Store {
         }))
     }
 
-    /// Hashes every stored layer, several at a time, and drops those that are damaged. A layer that
-    /// cannot be checked is told in the report and keeps no other from being checked.
+    /// Hashes every stored layer and shared file, several at a time, and drops those that are damaged. What
+    /// cannot be checked is told in the report and keeps nothing else from being checked.
     ///
     /// # Errors
     /// If the store cannot be listed.
@@ -84,6 +90,8 @@ impl Store {
                 }
             }
         }
+        self.verify_objects(&mut report)?;
+        self.verify_recipes(&mut report)?;
         Ok(report)
     }
 

@@ -42,6 +42,10 @@ pub struct GcReport {
     pub in_use_layers: u64,
     /// Layers among the kept ones that the limits would have deleted, but an image that is known by name needs them.
     pub named_layers: u64,
+    /// Files deleted that no layer and no deployment has any more.
+    pub removed_objects: u64,
+    /// Their size in bytes.
+    pub removed_object_bytes: u64,
     /// Bytes freed that killed processes had left half-done.
     pub leftover_bytes: u64,
     /// The files and folders that could not be opened or removed, and why.
@@ -64,6 +68,10 @@ pub struct StoreInfo {
     pub incoming_bytes: u64,
     /// Bytes of blobs that interrupted pulls left, for the next to go on with.
     pub partial_bytes: u64,
+    /// Files that layers are put together from and deployments have in common.
+    pub objects: u64,
+    /// Their size in bytes.
+    pub object_bytes: u64,
     /// Images that are known by name.
     pub images: u64,
 }
@@ -89,6 +97,9 @@ fn partial_age(limits: GcLimits) -> Duration {
 /// A stored layer as collection sees it.
 struct StoredLayer {
     diff_id: DiffId,
+    path: PathBuf,
+    /// Whether it is a recipe: its files are counted apart.
+    is_recipe: bool,
     bytes: u64,
     last_used: SystemTime,
 }
@@ -101,6 +112,7 @@ impl Store {
     pub fn info(&self) -> Result<StoreInfo, StoreError> {
         let entries = self.entries()?;
         let incoming = file_names(&self.incoming()).map_err(io_error("list", &self.incoming()))?;
+        let objects = self.count_objects()?;
         Ok(StoreInfo {
             path: self.path().to_owned(),
             layers: entries.len() as u64,
@@ -111,6 +123,8 @@ impl Store {
                 .map(|name| workspace::size_of_files(&self.incoming().join(name)))
                 .sum(),
             partial_bytes: self.partials_bytes(Duration::ZERO),
+            objects: objects.objects,
+            object_bytes: objects.bytes,
             images: self.kept_images()?.0.len() as u64,
         })
     }
@@ -135,6 +149,7 @@ impl Store {
         let mut leftovers = self.remove_leftovers();
         self.remove_partials(partial_age(limits), &mut leftovers);
         let _lock = self.lock_names(Hold::Alone)?;
+        self.forget_gone_deployments(&mut leftovers.troubles);
         self.collect(limits, leftovers, true)
     }
 
@@ -157,36 +172,50 @@ impl Store {
         let Leftovers { bytes: leftover_bytes, troubles } = leftovers;
         let mut report = GcReport { leftover_bytes, troubles, ..GcReport::default() };
         let needed = self.needed_layers(&mut report.troubles)?;
+        let mut named = self.named_objects(&mut report.troubles)?;
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
         let now = SystemTime::now();
         let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        left = left.saturating_add(named.bytes());
         for entry in &entries {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));
             let too_much = limits.max_bytes.is_some_and(|max| left > max);
             let removal = match too_old || too_much {
                 true if needed.needs(&entry.diff_id) => Ok(Removal::Named),
-                true => self.remove_unless_in_use(entry.diff_id, really),
+                true => Store::remove_unless_in_use(&entry.path, really),
                 false => Ok(Removal::Kept),
             };
             let gone = matches!(removal, Ok(Removal::Removed | Removal::Gone));
-            left -= if gone { entry.bytes } else { 0 };
-            report.add(entry.bytes, removal, &self.layer_path(&entry.diff_id));
+            if gone {
+                let freed = if entry.is_recipe { named.remove(entry.diff_id) } else { 0 };
+                left = left.saturating_sub(entry.bytes.saturating_add(freed));
+            }
+            report.add(entry.bytes, removal, &entry.path);
         }
+        let swept = self.sweep_objects(&named, really, &mut report.troubles)?;
+        report.removed_objects = swept.objects;
+        report.removed_object_bytes = swept.bytes;
         Ok(report)
     }
 
     fn entries(&self) -> Result<Vec<StoredLayer>, StoreError> {
         let mut entries = Vec::new();
-        for diff_id in self.list()? {
-            let path = self.layer_path(&diff_id);
+        let tars = self.list()?.into_iter().map(|diff_id| (diff_id, false));
+        let recipes = self.list_recipes()?.into_iter().map(|diff_id| (diff_id, true));
+        for (diff_id, is_recipe) in tars.chain(recipes) {
+            let path = match is_recipe {
+                true => self.recipe_path(&diff_id),
+                false => self.layer_path(&diff_id),
+            };
             let metadata = match fs::symlink_metadata(&path) {
                 Ok(metadata) => metadata,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(io_error("read", &path)(error)),
             };
             let last_used = metadata.modified().map_err(io_error("read", &path))?;
-            entries.push(StoredLayer { diff_id, bytes: metadata.len(), last_used });
+            let bytes = metadata.len();
+            entries.push(StoredLayer { diff_id, path, is_recipe, bytes, last_used });
         }
         Ok(entries)
     }

@@ -112,12 +112,20 @@ impl Store {
         self.root.join("partial")
     }
 
-    fn scratch_parent(&self) -> PathBuf {
+    pub(super) fn scratch_parent(&self) -> PathBuf {
         self.root.join("scratch")
     }
 
     pub(super) fn layer_path(&self, diff_id: &DiffId) -> PathBuf {
         self.layers().join(diff_id.0.hex())
+    }
+
+    pub(super) fn recipes(&self) -> PathBuf {
+        self.root.join("recipes")
+    }
+
+    pub(super) fn recipe_path(&self, diff_id: &DiffId) -> PathBuf {
+        self.recipes().join(diff_id.0.hex())
     }
 
     pub(super) fn incoming_path(&self, diff_id: &DiffId) -> PathBuf {

@@ -9,8 +9,8 @@ use super::files::open_layer;
 use super::{Store, StoreError};
 
 /// The newest format that this version knows; all up to it are read. Format 2 knows images by name: a version that
-/// knows only layers would collect those that a name needs.
-const FORMAT: u32 = 2;
+/// knows only layers would collect those that a name needs. Format 3 has recipes, objects and what deployments need.
+const FORMAT: u32 = 3;
 /// The format of a store of layers alone, and of one without the file, from before there was one.
 const LAYERS_ALONE: u32 = 1;
 /// The name of the file that holds the format's number.
@@ -18,7 +18,18 @@ const FILE: &str = "format";
 /// More than any number takes.
 const MAX_BYTES: u64 = 32;
 /// Everything that stands in the folder of a store. `lost+found` is the file system's own.
-const NAMES: [&str; 7] = ["layers", "incoming", "scratch", "names", "partial", FILE, "lost+found"];
+const NAMES: [&str; 10] = [
+    "layers",
+    "incoming",
+    "scratch",
+    "names",
+    "partial",
+    "recipes",
+    "objects",
+    "deployments",
+    FILE,
+    "lost+found",
+];
 
 impl Store {
     /// Refuses a folder that is no store or has a newer format. What is in such a folder is not to be

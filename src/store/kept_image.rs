@@ -1,12 +1,14 @@
 //! An image that the store knows by name, and its layers there.
 
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Layer, Store, StoreError};
+use super::kept_layer::KeptLayer;
+use super::{Store, StoreError};
 use crate::image::{
-    Descriptor, Image, ImageConfig, ImageError, ImageId, ImageReference, LayerSource, Manifest,
+    Descriptor, DiffId, Image, ImageConfig, ImageError, ImageId, ImageReference, LayerSource,
+    Manifest,
 };
 
 /// An image that the store knows by name: what it is, not its layers, which may have gone.
@@ -46,14 +48,14 @@ impl KeptImage {
 }
 
 impl Store {
-    /// Returns the image with its layers mapped; `None` if the store does not have all of them.
+    /// Returns the image with its layers as they are there; `None` if the store does not have all of them.
     ///
     /// # Errors
     /// If a layer's file cannot be opened, locked or mapped.
     pub fn open_kept(&self, kept: &KeptImage) -> Result<Option<Image>, StoreError> {
         let mut layers = Vec::with_capacity(kept.config.diff_ids().len());
         for diff_id in kept.config.diff_ids() {
-            match self.layer(*diff_id)? {
+            match self.kept_layer(*diff_id)? {
                 Some(layer) => layers.push(layer),
                 None => return Ok(None),
             }
@@ -64,9 +66,8 @@ impl Store {
 
     /// Bytes of the image's layers that the store has, and whether these are all.
     pub fn size_of_kept(&self, kept: &KeptImage) -> (u64, bool) {
-        let sizes = kept.config.diff_ids().iter().map(|diff_id| {
-            std::fs::symlink_metadata(self.layer_path(diff_id)).ok().map(|file| file.len())
-        });
+        let size = |diff_id: &DiffId| Some(self.kept_layer(*diff_id).ok()??.size());
+        let sizes = kept.config.diff_ids().iter().map(size);
         sizes.fold((0, true), |(bytes, whole), size| {
             (bytes + size.unwrap_or(0), whole && size.is_some())
         })
@@ -78,13 +79,13 @@ pub(super) fn stored_image(
     reference: ImageReference,
     manifest: Option<Manifest>,
     config: ImageConfig,
-    layers: Vec<Layer>,
+    layers: Vec<KeptLayer>,
 ) -> Image {
     Image::known(reference, manifest, config, Arc::new(StoredLayers(layers)))
 }
 
 /// The layers of an image in the store: plain tars.
-struct StoredLayers(Vec<Layer>);
+struct StoredLayers(Vec<KeptLayer>);
 
 impl LayerSource for StoredLayers {
     fn count(&self) -> usize {
@@ -96,19 +97,10 @@ impl LayerSource for StoredLayers {
     }
 
     fn stored_size(&self, index: usize) -> u64 {
-        self.0[index].len() as u64
+        self.0[index].size()
     }
 
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError> {
-        Ok(Box::new(Cursor::new(Bytes(self.0[index].clone()))))
-    }
-}
-
-/// A layer's bytes, for a cursor.
-struct Bytes(Layer);
-
-impl AsRef<[u8]> for Bytes {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
+        Ok(self.0[index].read())
     }
 }

@@ -44,15 +44,22 @@ struct Stored {
 }
 
 impl Layer {
+    /// The layer in a file that has no name, and whose last handle is `file`; `None` if it is not what `diff_id` says.
+    pub(super) fn of_nameless(
+        diff_id: DiffId,
+        file: File,
+        folder: &Path,
+    ) -> io::Result<Option<Self>> {
+        let identity = Identity::of(&file)?;
+        let map = Mapping::of_nameless(file, folder)?;
+        let path = folder.to_owned();
+        let is_it = DiffId(Digest::of(&map)) == diff_id;
+        Ok(is_it.then(|| Layer(Arc::new(Stored { diff_id, path, identity, map, _open: None }))))
+    }
+
     /// The digest under which the bytes are stored.
     pub fn diff_id(&self) -> DiffId {
         self.0.diff_id
-    }
-
-    /// The layer's file, which stays there for as long as this or a clone lives.
-    #[cfg(feature = "registry")]
-    pub(crate) fn path(&self) -> &Path {
-        &self.0.path
     }
 
     /// Whether the bytes hash to the diff ID, as they did when they came in: disks and people change
@@ -162,11 +169,8 @@ pub fn verify_layers<'a>(layers: impl IntoIterator<Item = &'a Layer>) -> Result<
 }
 
 impl Store {
-    /// Returns the layer `diff_id`, if the store has it. The layer's bytes were checked when they came in.
-    ///
-    /// # Errors
-    /// If the layer's file cannot be opened, locked or mapped.
-    pub fn layer(&self, diff_id: DiffId) -> Result<Option<Layer>, StoreError> {
+    /// Returns the layer's tar, if the store has that.
+    pub(super) fn tar(&self, diff_id: DiffId) -> Result<Option<Layer>, StoreError> {
         let path = self.layer_path(&diff_id);
         loop {
             let Some(file) = self.open_or_clear(&path)? else { return Ok(None) };
@@ -189,7 +193,7 @@ impl Store {
     /// Whether the layer is there, without opening it.
     #[cfg(feature = "registry")]
     pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
-        self.layer_path(diff_id).is_file()
+        self.layer_path(diff_id).is_file() || self.recipe_path(diff_id).is_file()
     }
 
     /// Opens a layer's file. What stands there and is no file is not taken for a layer: it gives way

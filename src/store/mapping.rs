@@ -25,7 +25,6 @@ use memmap2::{Advice, Mmap};
 const SLOTS: usize = 4096;
 
 /// What a file without a name is called.
-#[cfg(feature = "builder")]
 const NAMELESS: &str = "(a file without a name)";
 
 /// How many pages the system is asked for at a time.
@@ -59,7 +58,6 @@ impl Mapping {
 
     /// Maps a file that has no name, and whose last handle is `file`: nothing can write to it any more, which
     /// fulfils the invariant. Errors about its pages call it by the name of `folder`.
-    #[cfg(feature = "builder")]
     pub(crate) fn of_nameless(file: File, folder: &Path) -> io::Result<Self> {
         if rustix::fs::fstat(&file)?.st_nlink != 0 {
             return Err(io::Error::other("the file has a name"));

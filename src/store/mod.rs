@@ -10,6 +10,9 @@
 //! ```text
 //! format                             the number of the format that the folder has
 //! layers/<64 hex digits>             an uncompressed layer, mode 0400; its modification time is when it was last used
+//! recipes/<64 hex digits>            what a layer is put together from, in place of the layer (docs/formats/recipe.md)
+//! objects/<2>/<64>-<64 hex digits>   a file of an image: the digests of its content and of the rest of its inode
+//! deployments/<64 hex digits>        what a deployment needs, under the digest of its path
 //! names/<64 hex digits>              the manifest and config of an image that is known by name, under the name's digest
 //! partial/<64 hex digits>            the first part of a blob, under the blob's digest, for whoever goes on with it
 //! incoming/<64 hex digits>/          a layer on its way in
@@ -21,39 +24,54 @@
 //! needs stays.
 
 mod check;
+mod check_objects;
 mod collect;
+mod deployments;
 mod error;
 mod files;
 mod folder;
 mod format;
 mod ingest;
 mod kept_image;
+mod kept_layer;
 mod layer;
 mod mapping;
 mod names;
+mod object_id;
+mod objects;
 #[cfg(feature = "registry")]
 mod partial;
 mod partials;
+mod put_together;
+mod recipe;
 mod record;
 mod removal;
 mod side_by_side;
+mod sweep;
 mod trouble;
 mod workspace;
 
 pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
+pub(crate) use deployments::HeldDeployment;
 pub use error::StoreError;
 pub use folder::Store;
 #[cfg(feature = "registry")]
 pub(crate) use ingest::Incoming;
 pub use kept_image::KeptImage;
+#[cfg(feature = "registry")]
+pub(crate) use kept_layer::KeptBase;
+pub(crate) use kept_layer::KeptLayer;
 pub use layer::{Layer, verify_layers};
 #[cfg(feature = "builder")]
 pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};
 pub use names::Forgotten;
+pub(crate) use object_id::ObjectId;
+pub(crate) use objects::{Glance, Objects};
 #[cfg(feature = "registry")]
 pub(crate) use partial::Partial;
+pub(crate) use recipe::{Contents, FileContent};
 #[cfg(feature = "registry")]
 pub(crate) use side_by_side::in_threads;
 pub use trouble::Trouble;

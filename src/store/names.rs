@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::error::{io_error, lock_error};
 use super::files::{file_names, gone, open_folder, open_layer};
 use super::kept_image::stored_image;
+use super::kept_layer::KeptLayer;
 use super::record::{MAX_RECORD_BYTES, Record};
 use super::removal::Removal;
 use super::trouble::Trouble;
-use super::{KeptImage, Layer, Store, StoreError};
+use super::{KeptImage, Store, StoreError};
 use crate::image::{ArchiveFile, DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};
 use crate::temporary::create_folders;
 
@@ -40,14 +41,14 @@ impl Store {
     ///
     /// # Panics
     /// If `layers` are not the image's.
-    pub fn keep_image(
+    pub(crate) fn keep_image(
         &self,
         name: &ImageReference,
         manifest: Option<&Manifest>,
         config: &ImageConfig,
-        layers: &[Layer],
+        layers: &[KeptLayer],
     ) -> Result<Image, StoreError> {
-        let there = layers.iter().map(Layer::diff_id);
+        let there = layers.iter().map(KeptLayer::diff_id);
         assert!(there.eq(config.diff_ids().iter().copied()), "the layers of the image");
         self.raise_format()?;
         let _lock = self.lock_names(Hold::Shared)?;
@@ -125,20 +126,24 @@ impl Store {
                 false => self.drop_layer(diff_id, &mut forgotten),
             }
         }
+        let named = self.named_objects(&mut forgotten.troubles)?;
+        let swept = self.sweep_objects(&named, true, &mut forgotten.troubles)?;
+        forgotten.removed_bytes += swept.bytes;
         Ok(Some(forgotten))
     }
 
     fn drop_layer(&self, diff_id: DiffId, forgotten: &mut Forgotten) {
-        let path = self.layer_path(&diff_id);
-        let bytes = fs::symlink_metadata(&path).map_or(0, |file| file.len());
-        match self.remove_unless_in_use(diff_id, true) {
-            Ok(Removal::Removed) => {
-                forgotten.removed_layers += 1;
-                forgotten.removed_bytes += bytes;
+        for path in [self.layer_path(&diff_id), self.recipe_path(&diff_id)] {
+            let bytes = fs::symlink_metadata(&path).map_or(0, |file| file.len());
+            match Store::remove_unless_in_use(&path, true) {
+                Ok(Removal::Removed) => {
+                    forgotten.removed_layers += 1;
+                    forgotten.removed_bytes += bytes;
+                }
+                Ok(Removal::Gone) => {}
+                Ok(Removal::InUse | Removal::Named | Removal::Kept) => forgotten.kept_layers += 1,
+                Err(error) => forgotten.troubles.push(Trouble::at(&path, error)),
             }
-            Ok(Removal::Gone) => {}
-            Ok(Removal::InUse | Removal::Named | Removal::Kept) => forgotten.kept_layers += 1,
-            Err(error) => forgotten.troubles.push(Trouble::at(&path, error)),
         }
     }
 
@@ -149,10 +154,19 @@ impl Store {
     ) -> Result<NeededLayers, StoreError> {
         let Records { images, unreadable, damaged } = self.records()?;
         let layers = images.iter().flat_map(|image| image.config.diff_ids().iter().copied());
-        let needed = NeededLayers { layers: layers.collect(), all: !unreadable.is_empty() };
+        let mut layers: BTreeSet<DiffId> = layers.collect();
+        let before = troubles.len();
+        layers.extend(self.layers_of_deployments(troubles)?);
+        let all = !unreadable.is_empty() || troubles.len() > before;
+        let needed = NeededLayers { layers, all };
         troubles.extend(unreadable);
         troubles.extend(damaged);
         Ok(needed)
+    }
+
+    /// Keeps objects from being collected for as long as what is returned lives: whoever makes a recipe has it.
+    pub(crate) fn lock_objects(&self) -> Result<File, StoreError> {
+        self.lock_names(Hold::Shared)
     }
 
     /// Keeps others from giving and taking names, or from collecting, for as long as what is returned lives.

@@ -2,11 +2,11 @@
 
 use std::fs::{self, TryLockError};
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use super::error::{io_error, lock_error};
 use super::files::{gone, open_layer, remove_obstacle};
 use super::{Store, StoreError};
-use crate::image::DiffId;
 
 /// What came of a layer that was to be collected.
 pub(super) enum Removal {
@@ -21,19 +21,14 @@ pub(super) enum Removal {
 }
 
 impl Store {
-    /// Deletes a layer, unless somebody uses it; if not `really`, says only what would become of it.
-    pub(super) fn remove_unless_in_use(
-        &self,
-        diff_id: DiffId,
-        really: bool,
-    ) -> Result<Removal, StoreError> {
-        let path = self.layer_path(&diff_id);
-        let file = match open_layer(&path) {
+    /// Deletes the file `path` of a layer, unless somebody uses it; if not `really`, says only what would become of it.
+    pub(super) fn remove_unless_in_use(path: &Path, really: bool) -> Result<Removal, StoreError> {
+        let file = match open_layer(path) {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(Removal::Gone),
             Err(StoreError::Obstacle { .. }) if !really => return Ok(Removal::Removed),
             Err(obstacle @ StoreError::Obstacle { .. }) => {
-                let removed = remove_obstacle(&path).map_err(io_error("remove", &path))?;
+                let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
                 return if removed { Ok(Removal::Removed) } else { Err(obstacle) };
             }
             Err(error) => return Err(error),
@@ -41,14 +36,14 @@ impl Store {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(Removal::InUse),
-            Err(TryLockError::Error(error)) => return Err(lock_error(&path)(error)),
+            Err(TryLockError::Error(error)) => return Err(lock_error(path)(error)),
         }
-        if file.metadata().map_err(io_error("read", &path))?.nlink() == 0 {
+        if file.metadata().map_err(io_error("read", path))?.nlink() == 0 {
             // Another collection was first; what has the name now has just come in.
             return Ok(Removal::Gone);
         }
         if really {
-            gone(fs::remove_file(&path)).map_err(io_error("remove", &path))?;
+            gone(fs::remove_file(path)).map_err(io_error("remove", path))?;
         }
         Ok(Removal::Removed)
     }

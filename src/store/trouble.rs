@@ -16,7 +16,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    pub(super) fn at(path: &Path, problem: impl Display) -> Self {
+    pub(crate) fn at(path: &Path, problem: impl Display) -> Self {
         Trouble { path: path.to_owned(), problem: problem.to_string() }
     }
 }

@@ -20,6 +20,10 @@ pub struct Counts {
     pub fifos: u64,
     /// Bytes written into files; holes take none.
     pub bytes: u64,
+    /// Regular files among them that are links to files which the store has for other deployments.
+    pub shared_files: u64,
+    /// Bytes of those.
+    pub shared_bytes: u64,
     /// What is written down beside the files.
     pub recorded: Recorded,
     /// What the image has and the folder has not.

@@ -1,23 +1,27 @@
 //! One thing of the image made on disk, with its content and attributes.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::ops::Range;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
 
 use rustix::io::Errno;
 
+use super::FileInode;
 use super::counts::Counts;
 use super::options::Owners;
 use super::owner::record;
+use super::shared::Shared;
 use super::xattrs::{set_owner_record, set_xattrs};
 use crate::beneath::{Folder, NodeKind, Target, Times};
 use crate::progress::{Progress, Stage, check};
-use crate::rootfs::{Attributes, Inode, Kind, SparseMap, Stretch};
+use crate::rootfs::{Attributes, Kind, SparseMap, Stretch};
+use crate::store::FileContent;
 use crate::temporary::TemporaryTree;
 
 /// Bytes written from one question whether to stop to the next.
-const PIECE: usize = 1 << 20;
+const PIECE: u64 = 1 << 20;
 /// The bits that let whoever runs a file become its owner or group.
 const SET_ID: u16 = 0o6000;
 
@@ -25,17 +29,38 @@ const SET_ID: u16 = 0o6000;
 pub(super) struct Maker<'p> {
     pub(super) owners: Owners,
     pub(super) counts: Counts,
+    /// Files that are there already.
+    pub(super) shared: Option<&'p Shared>,
     pub(super) site: &'p TemporaryTree,
     pub(super) progress: &'p dyn Progress,
 }
 
 impl Maker<'_> {
+    /// Makes a file that is shared already another name of that one. Returns whether it did.
+    pub(super) fn link_shared(
+        &mut self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &FileInode<'_>,
+    ) -> io::Result<bool> {
+        let Some(shared) = self.shared else { return Ok(false) };
+        let site = self.site;
+        let _working = site.working();
+        let Some(len) = shared.link(folder, name, inode)? else { return Ok(false) };
+        self.counts.files += 1;
+        self.counts.shared_files += 1;
+        self.counts.shared_bytes += len;
+        self.progress.advance(Stage::Unpack, len);
+        self.counts.recorded.owners += u64::from(self.owners == Owners::Recorded);
+        Ok(true)
+    }
+
     /// Makes something that is no directory.
     pub(super) fn make(
         &mut self,
         folder: &Folder,
         name: &[u8],
-        inode: &Inode<'_>,
+        inode: &FileInode<'_>,
     ) -> io::Result<()> {
         if let Kind::File(content) = inode.kind {
             return self.file(folder, name, inode, content);
@@ -69,8 +94,8 @@ impl Maker<'_> {
         &mut self,
         folder: &Folder,
         name: &[u8],
-        inode: &Inode<'_>,
-        content: &[u8],
+        inode: &FileInode<'_>,
+        content: FileContent<'_>,
     ) -> io::Result<()> {
         // An interrupt need not wait for a large file.
         let working = self.site.working();
@@ -78,7 +103,7 @@ impl Maker<'_> {
         drop(working);
         match inode.holes() {
             Some(map) => self.write_around(&file, map, content)?,
-            None => self.write(&file, content, 0)?,
+            None => self.write(&file, content, 0, 0..content.len())?,
         }
         self.counts.files += 1;
         let site = self.site;
@@ -87,16 +112,20 @@ impl Maker<'_> {
     }
 
     /// Writes the data of a file with holes, and leaves the holes.
-    fn write_around(&mut self, file: &File, map: &SparseMap, mut data: &[u8]) -> io::Result<()> {
+    fn write_around(
+        &mut self,
+        file: &File,
+        map: &SparseMap,
+        data: FileContent<'_>,
+    ) -> io::Result<()> {
         file.set_len(map.size())?;
-        let mut offset = 0;
+        let (mut offset, mut read) = (0, 0);
         for stretch in map.stretches() {
             offset += match stretch {
                 Stretch::Hole(len) => len,
                 Stretch::Data(len) => {
-                    let (piece, rest) = data.split_at(len as usize);
-                    self.write(file, piece, offset)?;
-                    data = rest;
+                    self.write(file, data, offset, read..read + len)?;
+                    read += len;
                     len
                 }
             };
@@ -104,17 +133,27 @@ impl Maker<'_> {
         Ok(())
     }
 
-    fn write(&mut self, file: &File, content: &[u8], mut offset: u64) -> io::Result<()> {
-        for piece in content.chunks(PIECE) {
+    /// Writes the bytes in `range` of `content` to `file`, from `offset` on.
+    fn write(
+        &mut self,
+        file: &File,
+        content: FileContent<'_>,
+        offset: u64,
+        range: Range<u64>,
+    ) -> io::Result<()> {
+        let mut out = Placed { file, at: offset };
+        let mut reading = content.checked();
+        for start in range.clone().step_by(PIECE as usize) {
             check(self.progress)?;
+            let piece = start..range.end.min(start + PIECE);
+            let len = piece.end - piece.start;
             let working = self.site.working();
-            file.write_all_at(piece, offset)?;
+            reading.copy(piece, &mut out)?;
             drop(working);
-            offset += piece.len() as u64;
-            self.counts.bytes += piece.len() as u64;
-            self.progress.advance(Stage::Unpack, piece.len() as u64);
+            self.counts.bytes += len;
+            self.progress.advance(Stage::Unpack, len);
         }
-        Ok(())
+        reading.finish()
     }
 
     /// Makes a device, or where that is not allowed an empty file that says what it should be.
@@ -122,7 +161,7 @@ impl Maker<'_> {
         &mut self,
         folder: &Folder,
         name: &[u8],
-        inode: &Inode<'_>,
+        inode: &FileInode<'_>,
         kind: NodeKind,
     ) -> io::Result<()> {
         match folder.make_node(name, kind) {
@@ -135,7 +174,7 @@ impl Maker<'_> {
         }
     }
 
-    fn stand_in(&mut self, folder: &Folder, name: &[u8], inode: &Inode<'_>) -> io::Result<()> {
+    fn stand_in(&mut self, folder: &Folder, name: &[u8], inode: &FileInode<'_>) -> io::Result<()> {
         let file = folder.make_file(name)?;
         let target = Target::Open(file.as_fd());
         if !set_owner_record(target, &record(inode.attributes, &inode.kind))? {
@@ -147,7 +186,7 @@ impl Maker<'_> {
     }
 
     /// Gives something new its owner, extended attributes, mode and times, in this order: each may undo those after it.
-    pub(super) fn finish(&mut self, target: Target<'_>, inode: &Inode<'_>) -> io::Result<()> {
+    pub(super) fn finish(&mut self, target: Target<'_>, inode: &FileInode<'_>) -> io::Result<()> {
         let is_owned = self.set_owner(target, inode)?;
         let has_room = matches!(inode.kind, Kind::File(_) | Kind::Directory(_));
         set_xattrs(target, inode.xattrs(), has_room, &mut self.counts)?;
@@ -161,7 +200,7 @@ impl Maker<'_> {
     }
 
     /// Sets or records the owner. Returns whether the owner is the one that the image says.
-    fn set_owner(&mut self, target: Target<'_>, inode: &Inode<'_>) -> io::Result<bool> {
+    fn set_owner(&mut self, target: Target<'_>, inode: &FileInode<'_>) -> io::Result<bool> {
         let Attributes { uid, gid, .. } = inode.attributes;
         if self.owners == Owners::Set {
             match target.set_owner(uid, gid) {
@@ -181,7 +220,25 @@ impl Maker<'_> {
     }
 }
 
-fn times(attributes: Attributes) -> Times {
+/// A file that is written to at a place.
+struct Placed<'f> {
+    file: &'f File,
+    at: u64,
+}
+
+impl Write for Placed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write_all_at(bytes, self.at)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+pub(super) fn times(attributes: Attributes) -> Times {
     let mtime = attributes.mtime;
     Times { seconds: mtime.seconds, nanoseconds: mtime.nanoseconds }
 }

@@ -10,10 +10,13 @@
 mod counts;
 mod error;
 mod leaf;
+mod mend;
 mod options;
 mod owner;
 mod place;
 mod report;
+mod share;
+mod shared;
 mod survey;
 mod tree_writer;
 mod xattrs;
@@ -22,19 +25,27 @@ use std::path::Path;
 
 pub use counts::{Counts, LeftOut, Recorded};
 pub use error::UnpackError;
-pub use options::{Owners, UnpackOptions};
+pub use options::{Files, Owners, UnpackOptions};
 pub use owner::OWNER_RECORD;
 pub use report::{OwnersKept, UnpackReport};
 pub use xattrs::XATTR_RECORD_PREFIX;
 
+pub(crate) use mend::mend_files;
 pub(crate) use place::Place;
+pub(crate) use share::share_files;
+pub(crate) use shared::Shared;
 pub(crate) use tree_writer::write_tree;
 
 use crate::image::Image;
 use crate::measure::Measure;
 use crate::progress::Progress;
-use crate::rootfs::{SparseFiles, Tree};
-use crate::store::Store;
+use crate::rootfs::{Inode, SparseFiles, Tree};
+use crate::store::{FileContent, KeptLayer, Store};
+
+/// The tree of an image, whose files may have their contents in the store.
+pub(crate) type FileTree<'a> = Tree<'a, FileContent<'a>>;
+/// Something in such a tree.
+pub(crate) type FileInode<'a> = Inode<'a, FileContent<'a>>;
 
 /// Unpacks `image` into the folder `dir`, which is empty or not there yet. Layers that `store` does not have are
 /// fetched into it.
@@ -53,7 +64,9 @@ pub fn unpack(
     let place = Place::find(dir)?;
     let counts = with_tree(image, store, progress, |tree| {
         let site = place.begin()?;
-        let counts = write_tree(tree, &site, site.folder(), options, progress)?;
+        let shared = Shared::beside(site.folder(), store, options, progress)?;
+        let top = site.folder();
+        let counts = write_tree(tree, &site, top, options, shared.as_ref(), progress)?;
         place.publish(site)?;
         Ok(counts)
     })?;
@@ -65,10 +78,17 @@ pub(crate) fn with_tree<T>(
     image: &Image,
     store: &Store,
     progress: &dyn Progress,
-    work: impl FnOnce(&Tree<'_>) -> Result<T, UnpackError>,
+    work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
 ) -> Result<T, UnpackError> {
-    let layers = store.ensure_layers(&[image], progress)?.remove(0);
-    let slices: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
-    let sparse = SparseFiles::kept_apart(&slices)?;
-    work(&Tree::from_layers(&slices, &sparse)?)
+    with_tree_of(&store.ensure_kept_layers(image, progress)?, work)
+}
+
+/// Gives `work` the tree that `layers` add up to.
+pub(crate) fn with_tree_of<T>(
+    layers: &[KeptLayer],
+    work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
+) -> Result<T, UnpackError> {
+    let views = layers.iter().map(KeptLayer::view).collect::<Result<Vec<_>, _>>()?;
+    let sparse = SparseFiles::kept_apart(&views)?;
+    work(&Tree::of(&views, &sparse)?)
 }

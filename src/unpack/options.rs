@@ -19,12 +19,25 @@ pub enum Owners {
 pub struct UnpackOptions {
     /// What becomes of owners.
     pub owners: Owners,
+    /// Whose the files are beside this tree.
+    pub files: Files,
+}
+
+/// Whether trees have files in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Files {
+    /// Every tree has files of its own.
+    #[default]
+    Own,
+    /// A file that the store has for another tree is a hard link to that one: whoever writes there changes both.
+    Shared,
 }
 
 impl UnpackOptions {
     /// Options with what becomes of owners.
     pub fn new(owners: Owners) -> Self {
-        UnpackOptions { owners }
+        UnpackOptions { owners, files: Files::Own }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Owners that files can't have, written down as Podman and fuse-overlayfs read them (docs/formats/unpacked.md).
 
 use crate::rootfs::{Attributes, Kind};
+use crate::store::FileContent;
 
 /// The extended attribute with owner, mode and type of a file or directory.
 pub const OWNER_RECORD: &str = "user.containers.override_stat";
 
 /// The record of something with these attributes: owner, group, mode in octal, type.
-pub(super) fn record(attributes: Attributes, kind: &Kind<'_>) -> String {
+pub(super) fn record(attributes: Attributes, kind: &Kind<'_, FileContent<'_>>) -> String {
     let Attributes { uid, gid, mode, .. } = attributes;
     let kind = match kind {
         Kind::Directory(_) => "dir".to_owned(),
@@ -26,10 +27,13 @@ mod tests {
 
     #[test]
     fn records_are_what_podman_writes() {
-        let of = |uid, gid, mode, kind: &Kind<'_>| {
+        let of = |uid, gid, mode, kind: &Kind<'_, FileContent<'_>>| {
             record(Attributes { mode, uid, gid, mtime: Mtime::default() }, kind)
         };
-        assert_eq!(of(1000, 1011, 0o644, &Kind::File(b"")), "1000:1011:0644:file");
+        assert_eq!(
+            of(1000, 1011, 0o644, &Kind::File(FileContent::Bytes(b""))),
+            "1000:1011:0644:file"
+        );
         let directory = Kind::Directory(Default::default());
         assert_eq!(of(1001, 1012, 0o1755, &directory), "1001:1012:01755:dir");
         let device = Device { major: 8, minor: 0 };

@@ -37,6 +37,11 @@ impl Place {
         }
     }
 
+    /// The path of what is to be there.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.parent.join(&self.name)
+    }
+
     /// Begins to make what is to be there, in the folder beside it. What killed processes left there goes first.
     pub(crate) fn begin(&self) -> Result<TemporaryTree, UnpackError> {
         remove_leftover_trees(&self.parent);
@@ -45,7 +50,7 @@ impl Place {
 
     /// Gives what was made its name.
     pub(crate) fn publish(&self, site: TemporaryTree) -> Result<(), UnpackError> {
-        let path = self.parent.join(&self.name);
+        let path = self.path();
         match site.publish(self.name.as_bytes()) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 Err(UnpackError::NotEmpty { path })

@@ -1,7 +1,9 @@
 //! A look over the whole tree before anything is made.
 
+use super::FileTree;
 use super::error::UnpackError;
-use crate::rootfs::{InodeId, Kind, Tree};
+use crate::rootfs::{InodeId, Kind};
+use crate::store::FileContent;
 
 /// The longest path that a system call takes, without its NUL byte.
 const MAX_PATH: usize = 4095;
@@ -14,16 +16,18 @@ const SHOWN_BYTES: usize = 200;
 pub(super) struct Survey {
     /// By index of the inode: how many names it has, counted up to two.
     names: Vec<u8>,
-    /// Bytes of content that are to be written.
+    /// Bytes of content that are to be written or shared.
     pub(super) bytes: u64,
     /// Bytes of disk, about.
     pub(super) disk: u64,
+    /// Whether files that the store has are not made anew.
+    is_shared: bool,
 }
 
 impl Survey {
-    pub(super) fn of(tree: &Tree<'_>) -> Result<Self, UnpackError> {
+    pub(super) fn of(tree: &FileTree<'_>, is_shared: bool) -> Result<Self, UnpackError> {
         let names = vec![0; tree.inode_count()];
-        let mut survey = Survey { names, bytes: 0, disk: BLOCK };
+        let mut survey = Survey { names, bytes: 0, disk: BLOCK, is_shared };
         let mut todo = vec![(tree.root(), 0)];
         while let Some((folder, path_len)) = todo.pop() {
             for (name, id) in tree.children(folder) {
@@ -40,14 +44,15 @@ impl Survey {
     }
 
     /// Counts a name. Returns whether it is a folder's.
-    fn add(&mut self, tree: &Tree<'_>, id: InodeId) -> bool {
+    fn add(&mut self, tree: &FileTree<'_>, id: InodeId) -> bool {
         let names = &mut self.names[id.index()];
         *names = (*names + 1).min(2);
         match tree.inode(id).kind {
             Kind::File(content) if *names == 1 => {
-                let bytes = content.len() as u64;
+                let bytes = content.len();
                 self.bytes += bytes;
-                self.disk += bytes.next_multiple_of(BLOCK);
+                let is_there = self.is_shared && matches!(content, FileContent::Object(..));
+                self.disk += if is_there { 0 } else { bytes.next_multiple_of(BLOCK) };
             }
             Kind::Directory(_) => self.disk += BLOCK,
             _ => {}

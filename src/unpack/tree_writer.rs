@@ -5,14 +5,16 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::vec;
 
+use super::FileTree;
 use super::counts::Counts;
 use super::error::UnpackError;
 use super::leaf::Maker;
 use super::options::{Owners, UnpackOptions};
+use super::shared::Shared;
 use super::survey::Survey;
 use crate::beneath::{Folder, Identity, Target};
 use crate::progress::{Cancelled, Progress, Stage, check};
-use crate::rootfs::{InodeId, Tree};
+use crate::rootfs::InodeId;
 use crate::space::{SpaceWatch, check_space};
 use crate::temporary::TemporaryTree;
 
@@ -40,7 +42,7 @@ struct Level<'a> {
 }
 
 struct TreeWriter<'t, 'a> {
-    tree: &'t Tree<'a>,
+    tree: &'t FileTree<'a>,
     site: &'t TemporaryTree,
     top: &'t Folder,
     survey: Survey,
@@ -56,20 +58,21 @@ struct TreeWriter<'t, 'a> {
     shut: Vec<InodeId>,
 }
 
-/// Makes everything that is in `tree` in `top`, an empty folder of `site`, which becomes the tree's root. Folders get their
-/// times last.
+/// Makes everything that is in `tree` in `top`, an empty folder of `site`, which becomes the tree's root. Files that
+/// `shared` has are links to those. Folders get their times last.
 pub(crate) fn write_tree(
-    tree: &Tree<'_>,
+    tree: &FileTree<'_>,
     site: &TemporaryTree,
     top: &Folder,
     options: &UnpackOptions,
+    shared: Option<&Shared>,
     progress: &dyn Progress,
 ) -> Result<Counts, UnpackError> {
-    let survey = Survey::of(tree)?;
+    let survey = Survey::of(tree, shared.is_some())?;
     let no_room = |error| UnpackError::place("write to", site.path())(error);
     check_space(site.path(), survey.disk).map_err(no_room)?;
     progress.expect(Stage::Unpack, survey.bytes);
-    let maker = Maker { owners: options.owners, counts: Counts::default(), site, progress };
+    let maker = Maker { owners: options.owners, counts: Counts::default(), shared, site, progress };
     let mut writer = TreeWriter {
         tree,
         site,
@@ -144,8 +147,10 @@ impl<'a> TreeWriter<'_, 'a> {
             return Ok(None);
         }
         drop(working);
-        self.space.about_to_write(inode.content().map_or(0, |content| content.len() as u64))?;
-        self.maker.make(folder, spot.name, inode)?;
+        if !self.maker.link_shared(folder, spot.name, inode)? {
+            self.space.about_to_write(inode.content().map_or(0, |content| content.len()))?;
+            self.maker.make(folder, spot.name, inode)?;
+        }
         if self.survey.has_links(id) {
             self.made.insert(id, spot);
         }

@@ -1,0 +1,88 @@
+//! Checking files that deployments share, and the layers that are put together from them.
+
+use std::io;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::check::{VerifyReport, hash};
+use super::error::{io_error, is_unreadable};
+use super::object_id::ObjectId;
+use super::objects::Objects;
+use super::trouble::Trouble;
+use super::{Store, StoreError};
+
+impl Store {
+    /// Hashes every object, several at a time, and drops those that are damaged.
+    pub(super) fn verify_objects(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+        if !self.objects_folder().exists() {
+            return Ok(());
+        }
+        let objects = self.objects()?;
+        let mut ids = Vec::new();
+        let listed = objects.each(|id, _| {
+            ids.push(id);
+            Ok(())
+        });
+        listed.map_err(io_error("look through", objects.path()))?;
+        ids.sort_unstable();
+        let checked: Vec<_> = ids.into_par_iter().map(|id| (id, check(&objects, id))).collect();
+        for (id, checked) in checked {
+            match checked {
+                Ok(Checked::Sound(bytes)) => {
+                    report.objects += 1;
+                    report.object_bytes += bytes;
+                }
+                Ok(Checked::Damaged) => {
+                    report.objects += 1;
+                    report.damaged_objects.push(id.content);
+                }
+                Ok(Checked::Gone) => {}
+                Err(error) => report.troubles.push(trouble(&objects, id, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts every layer together that is kept as a recipe, and drops the recipes of those that don't come out.
+    pub(super) fn verify_recipes(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
+        for diff_id in self.list_recipes()? {
+            let path = self.recipe_path(&diff_id);
+            let Some(layer) = self.recipe(diff_id)? else { continue };
+            match layer.verify() {
+                Ok(()) => {
+                    report.layers += 1;
+                    report.bytes += layer.size();
+                }
+                Err(StoreError::Damaged { .. }) => {
+                    report.layers += 1;
+                    report.damaged.push(diff_id);
+                }
+                Err(error) => report.troubles.push(Trouble::at(&path, error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Checked {
+    Sound(u64),
+    Damaged,
+    Gone,
+}
+
+fn check(objects: &Objects, id: ObjectId) -> io::Result<Checked> {
+    match objects.open(id).and_then(|file| hash(&file)) {
+        Ok((bytes, digest)) if digest == id.content => return Ok(Checked::Sound(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checked::Gone),
+        Err(error) if !is_unreadable(&error) => return Err(error),
+        _ => {}
+    }
+    // A deployment keeps its name of the file until it is mended.
+    objects.remove(id)?;
+    Ok(Checked::Damaged)
+}
+
+fn trouble(objects: &Objects, id: ObjectId, error: io::Error) -> Trouble {
+    Trouble::at(&objects.path().join(Path::new(&id.to_string())), error)
+}

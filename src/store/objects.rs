@@ -1,0 +1,242 @@
+//! The folder of files that deployments share.
+//!
+//! An object is a hard link of a file in a deployment, so that both have the one inode: content, owner, mode, times and
+//! attributes. Nothing here is written to; a file that is not what its name says is dropped.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use composefs_ioctls::fsverity::{EnableVerityError, fs_ioc_enable_verity};
+use rustix::io::Errno;
+
+use super::error::io_error;
+use super::object_id::ObjectId;
+use super::{Store, StoreError};
+use crate::beneath::Folder;
+use crate::temporary::create_folders;
+
+/// How many hex digits of an object's name its folder is named by.
+const FOLDER_DIGITS: usize = 2;
+/// The hash of fs-verity's trees, and the block that each hash in it is of (linux/fsverity.h).
+const VERITY_SHA256: u8 = 1;
+const VERITY_BLOCK: u32 = 4096;
+
+/// The objects of a store.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    folder: Folder,
+    path: PathBuf,
+    /// Whether the file system has fs-verity, as far as is known.
+    seals: AtomicBool,
+}
+
+/// What a file must be like at a glance to be an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Glance {
+    /// Bytes of its content.
+    pub(crate) size: u64,
+    /// When it was last changed: seconds since 1970, and nanoseconds.
+    pub(crate) changed: (i64, i64),
+}
+
+impl Glance {
+    fn at(file: &File) -> io::Result<Self> {
+        let metadata = file.metadata()?;
+        Ok(Glance { size: metadata.len(), changed: (metadata.mtime(), metadata.mtime_nsec()) })
+    }
+}
+
+impl Store {
+    pub(super) fn objects_folder(&self) -> PathBuf {
+        self.path().join("objects")
+    }
+
+    /// The objects, of which there may be none yet.
+    ///
+    /// # Errors
+    /// If their folder cannot be made or opened.
+    pub(crate) fn objects(&self) -> Result<Objects, StoreError> {
+        let path = self.objects_folder();
+        if !path.exists() {
+            self.raise_format()?;
+        }
+        create_folders(&path, 0o700).map_err(io_error("create", &path))?;
+        let folder = Folder::open(&path).map_err(io_error("open", &path))?;
+        Ok(Objects { folder, path, seals: AtomicBool::new(true) })
+    }
+}
+
+impl Objects {
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether hard links may lead from here to `folder`: both are on one file system.
+    pub(crate) fn is_beside(&self, folder: &Folder) -> io::Result<bool> {
+        Ok(self.folder.device()? == folder.device()?)
+    }
+
+    /// Makes `name` in `to` another name of the object, if there is one that looks as `glance` says. Returns whether it
+    /// did.
+    ///
+    /// # Errors
+    /// If the link cannot be made for a reason of the disk's or of `to`.
+    pub(crate) fn link_out(
+        &self,
+        id: ObjectId,
+        glance: Glance,
+        to: &Folder,
+        name: &[u8],
+    ) -> io::Result<bool> {
+        let Some(folder) = self.shelf(id)? else { return Ok(false) };
+        let own = id.to_string();
+        let Some(file) = found(folder.open_handle(own.as_bytes()))? else { return Ok(false) };
+        if Glance::at(&file)? != glance {
+            found(folder.remove_file(own.as_bytes()))?;
+            return Ok(false);
+        }
+        match folder.make_hard_link(own.as_bytes(), to, name) {
+            Ok(()) => Ok(true),
+            Err(error) if is_no_way(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes `name` in `from` an object if it looks as `glance` says, unless there is one already. Returns whether there
+    /// is one now.
+    ///
+    /// # Errors
+    /// If the link cannot be made for a reason of the disk's.
+    pub(crate) fn link_in(
+        &self,
+        id: ObjectId,
+        glance: Glance,
+        from: &Folder,
+        name: &[u8],
+    ) -> io::Result<bool> {
+        let Some(file) = found(from.open_handle(name))? else { return Ok(false) };
+        if !file.metadata()?.is_file() || Glance::at(&file)? != glance {
+            return Ok(false);
+        }
+        let folder = self.make_shelf(id)?;
+        let own = id.to_string();
+        match from.make_hard_link(name, &folder, own.as_bytes()) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(true),
+            Err(error) if is_no_way(&error) => return Ok(false),
+            Err(error) => return Err(error),
+            Ok(()) => {}
+        }
+        self.seal(&folder, own.as_bytes());
+        Ok(true)
+    }
+
+    /// Has the system refuse to change or misread the file from now on, where it offers that (fs-verity).
+    fn seal(&self, folder: &Folder, name: &[u8]) {
+        if !self.seals.load(Ordering::Relaxed) {
+            return;
+        }
+        let Ok(file) = folder.open_file(name) else { return };
+        let sealed = fs_ioc_enable_verity(&file, VERITY_SHA256, VERITY_BLOCK);
+        if let Err(EnableVerityError::FilesystemNotSupported) = sealed {
+            self.seals.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Moves the file `name` of `from` among the objects.
+    pub(super) fn move_in(&self, id: ObjectId, from: &Folder, name: &[u8]) -> io::Result<()> {
+        from.rename(name, &self.make_shelf(id)?, id.to_string().as_bytes())
+    }
+
+    /// Opens the object for reading.
+    ///
+    /// # Errors
+    /// If it is not there or cannot be read.
+    pub(crate) fn open(&self, id: ObjectId) -> io::Result<File> {
+        let folder = self.shelf(id)?.ok_or(io::ErrorKind::NotFound)?;
+        folder.open_file(id.to_string().as_bytes())
+    }
+
+    /// Returns whether the object is there.
+    pub(crate) fn has(&self, id: ObjectId) -> io::Result<bool> {
+        match self.shelf(id)? {
+            Some(folder) => Ok(found(folder.open_handle(id.to_string().as_bytes()))?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes the object away; deployments keep their names of the file.
+    pub(super) fn remove(&self, id: ObjectId) -> io::Result<()> {
+        match self.shelf(id)? {
+            Some(folder) => found(folder.remove_file(id.to_string().as_bytes())).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes the names of all objects durable.
+    ///
+    /// # Errors
+    /// If the file system cannot be synced.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        self.folder.sync_file_system()
+    }
+
+    /// Calls `look` with each object and its file, of those that can be opened without reading them.
+    pub(super) fn each(
+        &self,
+        mut look: impl FnMut(ObjectId, &File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        for name in self.folder.names()? {
+            let Some(folder) = found(self.folder.open_dir(&name?))? else { continue };
+            // All names are known before any of them goes.
+            let names: Vec<Vec<u8>> = folder.names()?.collect::<io::Result<_>>()?;
+            for name in names {
+                let id = std::str::from_utf8(&name).ok().and_then(ObjectId::parse);
+                let (Some(id), Some(file)) = (id, found(folder.open_handle(&name))?) else {
+                    continue;
+                };
+                look(id, &file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder that holds the object, if it is there.
+    fn shelf(&self, id: ObjectId) -> io::Result<Option<Folder>> {
+        found(self.folder.open_dir(shelf_name(id).as_bytes()))
+    }
+
+    fn make_shelf(&self, id: ObjectId) -> io::Result<Folder> {
+        match self.shelf(id)? {
+            Some(folder) => Ok(folder),
+            None => match self.folder.make_dir(shelf_name(id).as_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    self.folder.open_dir(shelf_name(id).as_bytes())
+                }
+                made => made,
+            },
+        }
+    }
+}
+
+fn shelf_name(id: ObjectId) -> String {
+    id.content.hex()[..FOLDER_DIGITS].to_owned()
+}
+
+/// What there is; `None` if there is nothing.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Whether an object cannot be linked although nothing is wrong: it has as many names as a file may have, has just gone,
+/// or is on another mount, or is nothing that this user may give names.
+fn is_no_way(error: &io::Error) -> bool {
+    const NO_WAY: [Errno; 4] = [Errno::MLINK, Errno::NOENT, Errno::XDEV, Errno::PERM];
+    Errno::from_io_error(error).is_some_and(|errno| NO_WAY.contains(&errno))
+}

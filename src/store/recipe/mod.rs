@@ -1,0 +1,12 @@
+//! Recipes: layers without the contents of their files, which are objects of the store
+//! (docs/formats/recipe.md).
+
+mod format;
+mod open;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use open::{FileContent, OpenRecipe, Recipe, object_list};
+pub(crate) use write::Contents;

@@ -1,0 +1,108 @@
+//! Files that a tree has in common with others: which object of the store each one is.
+
+use std::io;
+
+use super::FileInode;
+use super::error::UnpackError;
+use super::options::{Files, Owners, UnpackOptions};
+use crate::beneath::Folder;
+use crate::image::Digest;
+use crate::progress::Progress;
+use crate::rootfs::Kind;
+use crate::store::{FileContent, Glance, ObjectId, Objects, Store};
+use crate::user_namespace::{group_mappings, is_mapped, user_mappings};
+
+/// The objects of a store, for trees that are made the same way.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(super) objects: Objects,
+    /// How files get their owners: what else decides how the inode of a file comes out.
+    way: String,
+}
+
+impl Shared {
+    /// The files that the tree in `folder` may have in common with others, if `options` say that it may have any. Said
+    /// once where it cannot.
+    pub(crate) fn beside(
+        folder: &Folder,
+        store: &Store,
+        options: &UnpackOptions,
+        progress: &dyn Progress,
+    ) -> Result<Option<Self>, UnpackError> {
+        if options.files == Files::Own {
+            return Ok(None);
+        }
+        let objects = store.objects()?;
+        let is_beside = objects.is_beside(folder);
+        if !is_beside.map_err(UnpackError::place("read", objects.path()))? {
+            progress.note(&format!(
+                "{} is on another file system: files are copied, not shared",
+                store.path().display()
+            ));
+            return Ok(None);
+        }
+        Ok(Some(Shared { objects, way: way(options.owners) }))
+    }
+
+    /// The object that a file is or would be; `None` if it is none: no file, empty, or with holes.
+    pub(super) fn id(&self, inode: &FileInode<'_>) -> Option<ObjectId> {
+        let content = shareable(inode)?;
+        let attributes = inode.attributes;
+        let mtime = attributes.mtime;
+        let mut text = format!(
+            "{}\n{:o} {} {} {}.{:09}\n",
+            self.way,
+            attributes.mode,
+            attributes.uid,
+            attributes.gid,
+            mtime.seconds,
+            mtime.nanoseconds
+        )
+        .into_bytes();
+        for (name, value) in inode.xattrs() {
+            text.extend_from_slice(format!("{} {}\n", name.len(), value.len()).as_bytes());
+            text.extend_from_slice(name);
+            text.extend_from_slice(value);
+        }
+        Some(ObjectId { content: content.digest(), metadata: Digest::of(&text) })
+    }
+
+    /// Makes `name` a link to the object that the file is. Returns its length; `None` if there is none.
+    pub(super) fn link(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &FileInode<'_>,
+    ) -> io::Result<Option<u64>> {
+        let Some(id) = self.id(inode) else { return Ok(None) };
+        let glance = glance(inode);
+        let linked = self.objects.link_out(id, glance, folder, name)?;
+        Ok(linked.then_some(glance.size))
+    }
+}
+
+/// What the file of an inode must be like at a glance.
+pub(super) fn glance(inode: &FileInode<'_>) -> Glance {
+    let mtime = inode.attributes.mtime;
+    let size = inode.content().map_or(0, |content| content.len());
+    Glance { size, changed: (mtime.seconds, mtime.nanoseconds.into()) }
+}
+
+/// The content of a file that may be shared. An empty file takes no room, and one with holes is not known by its content.
+pub(super) fn shareable<'a>(inode: &FileInode<'a>) -> Option<FileContent<'a>> {
+    match inode.kind {
+        Kind::File(content) if content.len() > 0 && inode.holes().is_none() => Some(content),
+        _ => None,
+    }
+}
+
+fn way(owners: Owners) -> String {
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    match owners {
+        Owners::Recorded => format!("recorded, of {uid} {gid}"),
+        Owners::Set if is_mapped() => {
+            format!("mapped {:?} {:?}", user_mappings(), group_mappings())
+        }
+        Owners::Set => "set".to_owned(),
+    }
+}
