@@ -241,6 +241,12 @@ def main():
                                            ("Dockerfile.template", tarfile.REGTYPE, b"FROM %%BALENA_ARCH%%"),
                                            (".env", tarfile.REGTYPE, b"A=1"), ("l", tarfile.LNKTYPE, ".env"),
                                            ("s", tarfile.SYMTYPE, "/etc"), ("d", tarfile.DIRTYPE, "")]))
+    word = lambda number, length: number.to_bytes(length, "little")
+    own = word(5, 8) + word(0, 4) + word(1, 4) + word(5, 8) + word(0xFFFFFFFF, 4) + b"hello"
+    write("recipe", "own", own)
+    listed = word(1, 4) + bytes(64) + word(7, 8) + word(2, 4)
+    pieces = word(3, 8) + word(0, 4) + word(2, 8) + word(0xFFFFFFFF, 4)
+    write("recipe", "object", word(12, 8) + listed + pieces + b"abcde")
     write("accounts", "passwd", b"root:x:0:0:root:/root:/bin/sh\napp:x:1000:100::/:/bin/sh\n")
     write("accounts", "group", b"root:x:0:\nvideo:x:44:app,root\n")
     write("accounts", "subuid", b"root:100000:65536\n1000:165536:65536\n")

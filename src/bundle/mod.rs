@@ -4,10 +4,12 @@
 //! spec, "Conversion to OCI Runtime Configuration"; OCI runtime spec 1.0.2). Files are the unpack room's. No runtime is run
 //! here.
 
+mod mount;
 mod options;
 mod process;
 mod root;
 mod runtime_config;
+mod surroundings;
 mod user;
 
 use std::io::Write as _;
@@ -17,10 +19,12 @@ use std::path::Path;
 use serde::Serialize;
 
 pub use options::{BundleOptions, RootAccess};
-pub use runtime_config::{Isolation, ROOTFS};
+pub use root::ROOTFS;
+pub use surroundings::Isolation;
 
 use self::root::Root;
-use self::runtime_config::{Surroundings, runtime_config};
+use self::runtime_config::runtime_config;
+use self::surroundings::Surroundings;
 use self::user::{User, find_user};
 use crate::beneath::{Folder, Target};
 use crate::image::Image;

@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::mount::mount;
 use super::options::RootAccess;
-use super::runtime_config::{ROOTFS, Surroundings, is_root, mount};
+use super::surroundings::Surroundings;
 use crate::beneath::{Folder, Target};
 use crate::unpack::UnpackError;
+
+/// The name of the folder with the image's files.
+pub const ROOTFS: &str = "rootfs";
 
 /// The folder of the layer that keeps changes, and what is in it (Linux, "Overlay Filesystem").
 const LAYER: &str = "layer";
@@ -79,7 +83,7 @@ impl Root {
             place("upperdir", &[LAYER, UPPER]),
             place("workdir", &[LAYER, WORK]),
         ];
-        if !is_root(surroundings) {
+        if !surroundings.is_root() {
             options.push("userxattr".to_owned());
         }
         json!({ "destination": "/", "type": "overlay", "source": "overlay", "options": options })

@@ -1,19 +1,17 @@
 //! The whole of `config.json`. Pure: the same image and surroundings give the same bytes.
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::mount::mount;
 use super::process::process;
 use super::root::Root;
+use super::surroundings::{Isolation, Surroundings};
 use super::user::User;
 use crate::image::Image;
 use crate::user_namespace::IdMapping;
 
 /// The version of the OCI runtime spec that the file is written to.
 const SPEC_VERSION: &str = "1.0.2";
-
-/// The name of the folder with the image's files.
-pub const ROOTFS: &str = "rootfs";
 
 /// The group of terminals on Linux.
 const TTY_GROUP: u32 = 5;
@@ -35,46 +33,6 @@ const MASKED: [&str; 10] = [
 /// What a container sees and cannot change.
 const READ_ONLY: [&str; 5] =
     ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
-
-/// How a container is kept apart from the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Isolation {
-    /// Root starts it, and root inside is root outside.
-    Root,
-    /// Whoever made the bundle starts it, and is root inside.
-    UserNamespace,
-}
-
-/// What there is around the container.
-#[derive(Debug, Clone)]
-pub(super) struct Surroundings {
-    pub(super) isolation: Isolation,
-    /// The users and groups of its namespace, if it has one.
-    pub(super) users: Vec<IdMapping>,
-    pub(super) groups: Vec<IdMapping>,
-    /// Whether the machine has a file that says who resolves names.
-    pub(super) has_resolver: bool,
-}
-
-impl Surroundings {
-    /// Returns `user` as far as the container has it: root if its namespace lacks the user,
-    /// and without more groups in any namespace.
-    pub(super) fn possible(&self, user: &User) -> User {
-        if self.isolation == Isolation::Root {
-            return user.clone();
-        }
-        let has = |ranges: &[IdMapping], number: u32| {
-            ranges.iter().any(|it| number >= it.inside && number - it.inside < it.count)
-        };
-        if !has(&self.users, user.uid) || !has(&self.groups, user.gid) {
-            return User::default();
-        }
-        // runc sets no more groups for a caller who is not root, whatever the namespace has.
-        User { uid: user.uid, gid: user.gid, groups: Vec::new() }
-    }
-}
 
 /// Returns the configuration that starts `image` as `user`.
 ///
@@ -133,18 +91,13 @@ fn annotations(whole: &Value, runtime: &Map<String, Value>) -> Value {
     json!(found)
 }
 
-/// Whether the container's root is the machine's.
-pub(super) fn is_root(surroundings: &Surroundings) -> bool {
-    surroundings.isolation == Isolation::Root
-}
-
 fn all_mounts(surroundings: &Surroundings, root: &Root) -> Vec<Value> {
     let (first, last) = root.mounts(surroundings);
     [first, mounts(surroundings), last].concat()
 }
 
 fn mounts(surroundings: &Surroundings) -> Vec<Value> {
-    let is_root = is_root(surroundings);
+    let is_root = surroundings.is_root();
     let mut pts = vec!["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"];
     let gid = format!("gid={TTY_GROUP}");
     if is_root {
@@ -173,10 +126,6 @@ fn mounts(surroundings: &Surroundings) -> Vec<Value> {
         mounts.push(mount("/etc/resolv.conf", "none", "/etc/resolv.conf", &options));
     }
     mounts
-}
-
-pub(super) fn mount(destination: &str, kind: &str, source: &str, options: &[&str]) -> Value {
-    json!({ "destination": destination, "type": kind, "source": source, "options": options })
 }
 
 /// What is Linux's own. The network is the machine's, and so are the limits on memory and processors.

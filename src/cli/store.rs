@@ -100,7 +100,7 @@ impl Store {
 impl Verify {
     fn run(&self, store: &LayerStore, session: &Session) -> Result<(), Failure> {
         let report = store.verify()?;
-        let repair = if self.repair { Some(self.repair(store, &report, session)?) } else { None };
+        let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
         let failure = match &repair {
             Some(repair) => {
                 trouble(&report.troubles, "checked").or(trouble(&repair.troubles, "repaired"))
@@ -114,14 +114,9 @@ impl Verify {
         }
     }
 
-    fn repair(
-        &self,
-        store: &LayerStore,
-        report: &VerifyReport,
-        session: &Session,
-    ) -> Result<RepairReport, Failure> {
+    fn repair(&self, store: &LayerStore, session: &Session) -> Result<RepairReport, Failure> {
         let transports = Transports::new(self.registry.settings())?;
-        Ok(fetch::repair(store, report, &transports, &Platform::host(), session.progress())?)
+        Ok(fetch::repair(store, &transports, &Platform::host(), session.progress())?)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::image::{
     DiffId, Digest, Image, ImageReference, Platform, RegistryReference, Transports,
 };
 use crate::progress::Progress;
-use crate::store::{HeldDeployment, Store, Trouble, VerifyReport};
+use crate::store::{HeldDeployment, Store, Trouble};
 use crate::unpack::{Files, Owners, UnpackOptions, mend_files, share_files};
 
 /// What was repaired.
@@ -35,14 +35,13 @@ struct Source {
 }
 
 /// Fetches the layers that images and deployments need and the store lacks, since they were damaged or lost, from where
-/// their images came; then compares the files of all deployments with their layers if `damage` says that files were
-/// damaged, and makes those again that differ. What cannot be repaired is told in the report.
+/// their images came; then compares the files of all deployments that share files with their layers, and makes those
+/// again that differ. What cannot be repaired is told in the report.
 ///
 /// # Errors
 /// If the store cannot be read.
 pub fn repair(
     store: &Store,
-    damage: &VerifyReport,
     transports: &Transports,
     platform: &Platform,
     progress: &dyn Progress,
@@ -61,8 +60,7 @@ pub fn repair(
             }
         }
     }
-    let is_damaged = !damage.damaged_objects.is_empty() || !report.fetched.is_empty();
-    for deployment in deployments.iter().filter(|it| is_damaged && it.is_shared) {
+    for deployment in deployments.iter().filter(|deployment| deployment.is_shared) {
         mend(deployment, store, progress, &mut report);
     }
     Ok(report)

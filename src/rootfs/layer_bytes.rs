@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::tar::Archive;
+use crate::tar::TarBytes;
 
 /// The bytes of a layer: in memory all of them, or all but the contents of files.
-pub trait LayerBytes<'a>: Archive<'a> {
+pub trait LayerBytes<'a>: TarBytes<'a> {
     /// What stands for the content of a file.
     type Content: Copy;
 

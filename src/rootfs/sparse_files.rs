@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::error::{Problem, RootfsError, shown};
 use super::path::MAX_ENTRIES;
-use crate::tar::{self, Archive, Entries, MAX_SPARSE_PIECES, SparseMap, TarProblem};
+use crate::tar::{self, Entries, MAX_SPARSE_PIECES, SparseMap, TarBytes, TarProblem};
 
 /// How many bytes all sparse files of a stack may have together with their holes. The files are
 /// laid out in memory; holes take none until somebody writes there, which nobody does.
@@ -51,11 +51,11 @@ impl SparseFiles {
     ///
     /// # Errors
     /// If a layer is damaged, or its sparse files have too many pieces.
-    pub fn kept_apart<'a, A: Archive<'a>>(layers: &[A]) -> Result<Self, RootfsError> {
+    pub fn kept_apart<'a, A: TarBytes<'a>>(layers: &[A]) -> Result<Self, RootfsError> {
         SparseFiles::collect(layers, |files, _, _, map| files.keep_apart(map))
     }
 
-    fn collect<'a, A: Archive<'a>>(layers: &[A], keep: Keep<A>) -> Result<Self, RootfsError> {
+    fn collect<'a, A: TarBytes<'a>>(layers: &[A], keep: Keep<A>) -> Result<Self, RootfsError> {
         let mut files = SparseFiles::default();
         for (index, &tar) in layers.iter().enumerate() {
             let layer = index + 1;

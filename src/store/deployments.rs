@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
 use super::files::{file_names, gone, open_layer};
+use super::format::WITH_RECIPES;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
@@ -44,7 +45,7 @@ impl Store {
     /// # Errors
     /// If that cannot be written down.
     pub(crate) fn hold_for_deployment(&self, deployment: HeldDeployment) -> Result<(), StoreError> {
-        self.raise_format()?;
+        self.raise_format(WITH_RECIPES)?;
         let folder = self.deployments_folder();
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         let rootfs = std::path::absolute(&deployment.rootfs);

@@ -8,9 +8,13 @@ use super::error::io_error;
 use super::files::open_layer;
 use super::{Store, StoreError};
 
-/// The newest format that this version knows; all up to it are read. Format 2 knows images by name: a version that
-/// knows only layers would collect those that a name needs. Format 3 has recipes, objects and what deployments need.
-const FORMAT: u32 = 3;
+/// The newest format that this version knows; all up to it are read.
+const FORMAT: u32 = WITH_RECIPES;
+/// The format of a store with recipes, objects and what deployments need.
+pub(super) const WITH_RECIPES: u32 = 3;
+/// The format of a store that knows images by name: a version that knows only layers would collect those that a name
+/// needs.
+pub(super) const WITH_NAMES: u32 = 2;
 /// The format of a store of layers alone, and of one without the file, from before there was one.
 const LAYERS_ALONE: u32 = 1;
 /// The name of the file that holds the format's number.
@@ -83,11 +87,13 @@ impl Store {
         }
     }
 
-    /// Gives the store the newest format, before something is kept in it that older versions don't know.
-    pub(super) fn raise_format(&self) -> Result<(), StoreError> {
-        match self.read_format()? {
-            Some(found) if found == FORMAT.to_string() => Ok(()),
-            _ => self.write_format(&self.path().join(FILE), FORMAT),
+    /// Gives the store the format `least` if it has a lower one, before something is kept in it that older versions don't
+    /// know.
+    pub(super) fn raise_format(&self, least: u32) -> Result<(), StoreError> {
+        let found = self.read_format()?.and_then(|found| found.parse::<u32>().ok());
+        match found {
+            Some(found) if found >= least => Ok(()),
+            _ => self.write_format(&self.path().join(FILE), least),
         }
     }
 

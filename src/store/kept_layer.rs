@@ -10,7 +10,7 @@ use crate::delta::{BaseBytes, BaseError};
 use crate::image::{DiffId, Image};
 use crate::progress::Progress;
 use crate::rootfs::LayerBytes;
-use crate::tar::Archive;
+use crate::tar::TarBytes;
 
 /// A layer of the store. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -193,7 +193,7 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-impl<'a> Archive<'a> for LayerView<'a> {
+impl<'a> TarBytes<'a> for LayerView<'a> {
     fn size(&self) -> u64 {
         match self {
             LayerView::Tar(tar) => tar.size(),
@@ -203,7 +203,7 @@ impl<'a> Archive<'a> for LayerView<'a> {
 
     fn bytes(&self, range: Range<u64>) -> Option<&'a [u8]> {
         match self {
-            LayerView::Tar(tar) => Archive::bytes(tar, range),
+            LayerView::Tar(tar) => TarBytes::bytes(tar, range),
             LayerView::Recipe(recipe) => recipe.bytes(range),
         }
     }

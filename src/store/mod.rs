@@ -71,6 +71,8 @@ pub(crate) use object_id::ObjectId;
 pub(crate) use objects::{Glance, Objects};
 #[cfg(feature = "registry")]
 pub(crate) use partial::Partial;
+#[cfg(fuzzing)]
+pub use recipe::fuzzing;
 pub(crate) use recipe::{Contents, FileContent};
 #[cfg(feature = "registry")]
 pub(crate) use side_by_side::in_threads;

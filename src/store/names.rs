@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::error::{io_error, lock_error};
 use super::files::{file_names, gone, open_folder, open_layer};
+use super::format::WITH_NAMES;
 use super::kept_image::stored_image;
 use super::kept_layer::KeptLayer;
 use super::record::{MAX_RECORD_BYTES, Record};
@@ -50,7 +51,7 @@ impl Store {
     ) -> Result<Image, StoreError> {
         let there = layers.iter().map(KeptLayer::diff_id);
         assert!(there.eq(config.diff_ids().iter().copied()), "the layers of the image");
-        self.raise_format()?;
+        self.raise_format(WITH_NAMES)?;
         let _lock = self.lock_names(Hold::Shared)?;
         let name = &lasting(name);
         let path = self.name_path(name);

@@ -13,6 +13,7 @@ use composefs_ioctls::fsverity::{EnableVerityError, fs_ioc_enable_verity};
 use rustix::io::Errno;
 
 use super::error::io_error;
+use super::format::WITH_RECIPES;
 use super::object_id::ObjectId;
 use super::{Store, StoreError};
 use crate::beneath::Folder;
@@ -61,7 +62,7 @@ impl Store {
     pub(crate) fn objects(&self) -> Result<Objects, StoreError> {
         let path = self.objects_folder();
         if !path.exists() {
-            self.raise_format()?;
+            self.raise_format(WITH_RECIPES)?;
         }
         create_folders(&path, 0o700).map_err(io_error("create", &path))?;
         let folder = Folder::open(&path).map_err(io_error("open", &path))?;

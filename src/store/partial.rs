@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use rustix::fs::OFlags;
 
 use super::error::io_error;
+use super::format::WITH_NAMES;
 use super::{Store, StoreError};
 use crate::image::Digest;
 use crate::temporary::create_folders;
@@ -39,7 +40,7 @@ impl Store {
     }
 
     fn open_partial(&self, digest: Digest) -> Result<Option<Partial>, StoreError> {
-        self.raise_format()?;
+        self.raise_format(WITH_NAMES)?;
         let folder = self.partials();
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         let path = folder.join(digest.hex());

@@ -8,7 +8,6 @@
 //! "Tar Internals", for its header, long names and sparse files; star's header. Where readers
 //! disagree, Go's archive/tar counts, because engines unpack layers with it.
 
-mod archive;
 mod entry;
 mod entry_type;
 mod error;
@@ -22,6 +21,7 @@ mod slice_entries;
 mod source;
 mod sparse;
 mod sparse_readers;
+mod tar_bytes;
 #[cfg(test)]
 pub(crate) mod test_archives;
 #[cfg(test)]
@@ -30,7 +30,6 @@ mod tree_writer;
 mod walk;
 mod writer;
 
-pub use archive::Archive;
 pub use entry::Entry;
 pub use entry_type::EntryType;
 pub use error::{ReadError, TarError, TarProblem};
@@ -40,6 +39,7 @@ pub use read_entries::ReadEntries;
 pub use slice_entries::Entries;
 pub use source::{Forward, Seeking, Source};
 pub use sparse::{SparseMap, SparsePiece, Stretch};
+pub use tar_bytes::TarBytes;
 pub use tree_writer::{NewEntry, NewKind, TreeWriter};
 pub use writer::{HeaderStyle, NewFile, Writer, archive_len};
 

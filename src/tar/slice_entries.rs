@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 
 use super::BLOCK;
-use super::archive::Archive;
 use super::entry::Entry;
 use super::error::{TarError, TarProblem};
+use super::tar_bytes::TarBytes;
 use super::walk::{Input, find_entry, place_entry};
 
 /// Iterates over the entries of a tar, in order. After an error there are no more.
@@ -23,7 +23,7 @@ impl<'a> Entries<'a> {
     }
 }
 
-impl<'a, A: Archive<'a>> Entries<'a, A> {
+impl<'a, A: TarBytes<'a>> Entries<'a, A> {
     /// The entries of `tar`, of whose files the contents need not be in memory.
     pub fn of(tar: A) -> Self {
         Entries { tar, position: 0, bytes: PhantomData }
@@ -48,7 +48,7 @@ impl<'a, A: Archive<'a>> Entries<'a, A> {
     }
 }
 
-impl<'a, A: Archive<'a>> Input for Entries<'a, A> {
+impl<'a, A: TarBytes<'a>> Input for Entries<'a, A> {
     type Block = &'a [u8; BLOCK];
     type Bytes = &'a [u8];
     type Error = TarProblem;
@@ -75,7 +75,7 @@ impl<'a, A: Archive<'a>> Input for Entries<'a, A> {
     }
 }
 
-impl<'a, A: Archive<'a>> Iterator for Entries<'a, A> {
+impl<'a, A: TarBytes<'a>> Iterator for Entries<'a, A> {
     type Item = Result<Entry<'a>, TarError>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -8,8 +8,8 @@ use std::os::unix::fs::FileExt as _;
 
 use rustix::io::Errno;
 
-use super::FileInode;
 use super::counts::Counts;
+use super::file_tree::FileInode;
 use super::options::Owners;
 use super::owner::record;
 use super::shared::Shared;

@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::counts::Counts;
 use super::error::UnpackError;
+use super::file_tree::{FileInode, FileTree, with_tree_of};
 use super::leaf::{Maker, times};
 use super::options::Owners;
 use super::shared::shareable;
-use super::{FileInode, FileTree, with_tree_of};
 use crate::beneath::{Folder, Target};
 use crate::image::{DiffId, Digest};
 use crate::progress::{Progress, check};
@@ -49,18 +49,26 @@ pub(crate) fn mend_files(
     with_tree_of(&kept, |tree| {
         let maker =
             Maker { owners, counts: Counts::default(), shared: None, site: &site, progress };
-        let mut mending = Mending { tree, top: &top, maker, made: HashMap::new(), files: 0 };
+        let mut mending = Mending { tree, top: &top, maker, looked_at: HashMap::new(), files: 0 };
         mending.run().map_err(UnpackError::place("mend", rootfs))?;
         Ok(mending.files)
     })
+}
+
+/// What became of a file.
+enum Found<'a> {
+    /// It is what the image says.
+    Sound,
+    /// It was made again, and this is its first name.
+    Made { folder: Vec<u8>, name: &'a [u8] },
 }
 
 struct Mending<'t, 'a> {
     tree: &'t FileTree<'a>,
     top: &'t Folder,
     maker: Maker<'t>,
-    /// Where the first name is of what was looked at; `None` if it was sound.
-    made: HashMap<InodeId, Option<(Vec<u8>, &'a [u8])>>,
+    /// What became of those that were looked at.
+    looked_at: HashMap<InodeId, Found<'a>>,
     files: u64,
 }
 
@@ -101,19 +109,20 @@ impl<'a> Mending<'_, 'a> {
     ) -> io::Result<bool> {
         let inode = self.tree.inode(id);
         let site = self.maker.site;
-        match self.made.get(&id) {
-            Some(None) => return Ok(false),
-            Some(Some((first, first_name))) => {
-                let first = self.top.open_below(first)?;
-                first.make_hard_link(first_name, site.folder(), STAGED)?;
+        match self.looked_at.get(&id) {
+            Some(Found::Sound) => return Ok(false),
+            Some(Found::Made { folder, name }) => {
+                let first = self.top.open_below(folder)?;
+                first.make_hard_link(name, site.folder(), STAGED)?;
             }
             None if is_sound(folder, name, inode)? => {
-                self.made.insert(id, None);
+                self.looked_at.insert(id, Found::Sound);
                 return Ok(false);
             }
             None => {
                 self.maker.make(site.folder(), STAGED, inode)?;
-                self.made.insert(id, Some((path.to_vec(), name)));
+                let made = Found::Made { folder: path.to_vec(), name };
+                self.looked_at.insert(id, made);
                 self.files += 1;
             }
         }
@@ -125,7 +134,7 @@ impl<'a> Mending<'_, 'a> {
 /// Whether a file has the content that the image says. What is no shared file is left alone.
 fn is_sound(folder: &Folder, name: &[u8], inode: &FileInode<'_>) -> io::Result<bool> {
     let Some(content) = shareable(inode) else { return Ok(true) };
-    let read = folder.open_file(name).and_then(|file| hash(file));
+    let read = folder.open_file(name).and_then(hash);
     match read {
         Ok(found) => Ok(found == content.digest()),
         // Not that this user may not look: nothing says then that the file is damaged.

@@ -9,6 +9,7 @@
 
 mod counts;
 mod error;
+mod file_tree;
 mod leaf;
 mod mend;
 mod options;
@@ -30,6 +31,7 @@ pub use owner::OWNER_RECORD;
 pub use report::{OwnersKept, UnpackReport};
 pub use xattrs::XATTR_RECORD_PREFIX;
 
+pub(crate) use file_tree::{FileTree, with_tree};
 pub(crate) use mend::mend_files;
 pub(crate) use place::Place;
 pub(crate) use share::share_files;
@@ -39,13 +41,7 @@ pub(crate) use tree_writer::write_tree;
 use crate::image::Image;
 use crate::measure::Measure;
 use crate::progress::Progress;
-use crate::rootfs::{Inode, SparseFiles, Tree};
-use crate::store::{FileContent, KeptLayer, Store};
-
-/// The tree of an image, whose files may have their contents in the store.
-pub(crate) type FileTree<'a> = Tree<'a, FileContent<'a>>;
-/// Something in such a tree.
-pub(crate) type FileInode<'a> = Inode<'a, FileContent<'a>>;
+use crate::store::Store;
 
 /// Unpacks `image` into the folder `dir`, which is empty or not there yet. Layers that `store` does not have are
 /// fetched into it.
@@ -71,24 +67,4 @@ pub fn unpack(
         Ok(counts)
     })?;
     Ok(UnpackReport::new(image.id(), options, counts, &measure))
-}
-
-/// Gives `work` the tree that the layers of `image` add up to. Files with holes are kept apart from them.
-pub(crate) fn with_tree<T>(
-    image: &Image,
-    store: &Store,
-    progress: &dyn Progress,
-    work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
-) -> Result<T, UnpackError> {
-    with_tree_of(&store.ensure_kept_layers(image, progress)?, work)
-}
-
-/// Gives `work` the tree that `layers` add up to.
-pub(crate) fn with_tree_of<T>(
-    layers: &[KeptLayer],
-    work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
-) -> Result<T, UnpackError> {
-    let views = layers.iter().map(KeptLayer::view).collect::<Result<Vec<_>, _>>()?;
-    let sparse = SparseFiles::kept_apart(&views)?;
-    work(&Tree::of(&views, &sparse)?)
 }

@@ -4,9 +4,9 @@ use std::io;
 use std::path::Path;
 
 use super::error::UnpackError;
+use super::file_tree::{FileInode, FileTree, with_tree_of};
 use super::options::UnpackOptions;
 use super::shared::{Shared, glance};
-use super::{FileInode, FileTree, with_tree_of};
 use crate::beneath::Folder;
 use crate::image::DiffId;
 use crate::progress::{Progress, check};

@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::FileInode;
 use super::error::UnpackError;
+use super::file_tree::FileInode;
 use super::options::{Files, Owners, UnpackOptions};
 use crate::beneath::Folder;
 use crate::image::Digest;

@@ -1,7 +1,7 @@
 //! A look over the whole tree before anything is made.
 
-use super::FileTree;
 use super::error::UnpackError;
+use super::file_tree::FileTree;
 use crate::rootfs::{InodeId, Kind};
 use crate::store::FileContent;
 

@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::vec;
 
-use super::FileTree;
 use super::counts::Counts;
 use super::error::UnpackError;
+use super::file_tree::FileTree;
 use super::leaf::Maker;
 use super::options::{Owners, UnpackOptions};
 use super::shared::Shared;

@@ -148,11 +148,12 @@ fn collections_at_the_same_time_do_not_fail_each_other() {
 #[test]
 fn a_folder_that_is_no_store_or_a_newer_one_is_refused_and_left_alone() {
     for (name, text, refused) in [
-        ("format", "3\n", true),
+        ("format", "4\n", true),
         ("format", "one\n", true),
         ("format", "0\n", true),
         ("format", "1\n", false),
         ("format", "2\n", false),
+        ("format", "3\n", false),
         ("holiday.jpg", "precious", true),
         (".remora-abc.tmp", "", false),
     ] {

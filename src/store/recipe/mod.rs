@@ -2,6 +2,8 @@
 //! (docs/formats/recipe.md).
 
 mod format;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod open;
 mod write;
 

@@ -18,7 +18,7 @@ use super::super::{Store, StoreError};
 use super::format::{self, Parts, Piece};
 use crate::image::{DiffId, Digest};
 use crate::rootfs::LayerBytes;
-use crate::tar::Archive;
+use crate::tar::TarBytes;
 
 /// How many objects are held open: the parts of a file that a delta copies come close together.
 const HELD_OPEN: usize = 8;
@@ -333,7 +333,7 @@ impl Write for Both<'_> {
     }
 }
 
-impl<'a> Archive<'a> for &'a OpenRecipe {
+impl<'a> TarBytes<'a> for &'a OpenRecipe {
     fn size(&self) -> u64 {
         self.parts.size
     }

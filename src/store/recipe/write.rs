@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::error::io_error;
 use super::super::files::gone;
+use super::super::format::WITH_RECIPES;
 use super::super::object_id::ObjectId;
 use super::super::objects::Objects;
 use super::super::{Layer, Store, StoreError, Workspace};
@@ -46,7 +47,7 @@ impl Store {
         contents: &mut Contents,
         objects: Objects,
     ) -> Result<(), StoreError> {
-        self.raise_format()?;
+        self.raise_format(WITH_RECIPES)?;
         let (folder, path) = (self.recipes(), self.recipe_path(&layer.diff_id()));
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         let scratch = self.scratch()?;

@@ -46,7 +46,7 @@ fn release_that(number: u32, script: &str) -> ImageBuilder {
 }
 
 /// A user who has the releases 1 to 3 as `oci:layout:N`.
-fn user() -> OrdinaryUser {
+pub(super) fn user() -> OrdinaryUser {
     let user = OrdinaryUser::new(true);
     let bench = Bench::new();
     for number in 1..=3 {
@@ -58,13 +58,13 @@ fn user() -> OrdinaryUser {
     user
 }
 
-fn deploy(user: &OrdinaryUser, number: u32, options: &[&str]) -> Value {
+pub(super) fn deploy(user: &OrdinaryUser, number: u32, options: &[&str]) -> Value {
     let image = format!("oci:layout:{number}");
     user.remora(&[&["deploy", "app", &image], options].concat())
 }
 
 /// What the app says, and its exit code.
-fn start(user: &OrdinaryUser) -> (String, Option<i32>) {
+pub(super) fn start(user: &OrdinaryUser) -> (String, Option<i32>) {
     let output = user.output(&[user.path("remora").to_str().expect("text"), "run", "app"]);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let told = String::from_utf8_lossy(&output.stderr);
@@ -79,7 +79,7 @@ fn refused(user: &OrdinaryUser, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn numbers(user: &OrdinaryUser) -> Vec<u64> {
+pub(super) fn numbers(user: &OrdinaryUser) -> Vec<u64> {
     let names = fs::read_dir(user.path(SITE)).expect("there");
     let names = names.map(|entry| entry.expect("entry").file_name().into_string().expect("text"));
     let mut numbers: Vec<u64> = names.filter_map(|name| name.parse().ok()).collect();

@@ -7,4 +7,5 @@ mod hostile_layers;
 mod layer;
 mod metadata;
 mod ordinary_user;
+mod shared;
 mod unpack;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// The bytes of an archive, by their offsets. An archive whose files' contents are elsewhere has the rest alone.
-pub trait Archive<'a>: Copy {
+pub trait TarBytes<'a>: Copy {
     /// How many bytes the whole archive has.
     fn size(&self) -> u64;
 
@@ -11,7 +11,7 @@ pub trait Archive<'a>: Copy {
     fn bytes(&self, range: Range<u64>) -> Option<&'a [u8]>;
 }
 
-impl<'a> Archive<'a> for &'a [u8] {
+impl<'a> TarBytes<'a> for &'a [u8] {
     fn size(&self) -> u64 {
         self.len() as u64
     }
