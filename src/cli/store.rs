@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use remora::Cause;
-use remora::fetch::{self, RepairReport};
-use remora::image::{Platform, Transports};
+use remora::fetch::{self, PullOptions, RepairReport};
+use remora::image::Transports;
 use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble, VerifyReport};
 use serde::Serialize;
 
@@ -116,7 +116,7 @@ impl Verify {
 
     fn repair(&self, store: &LayerStore, session: &Session) -> Result<RepairReport, Failure> {
         let transports = Transports::new(self.registry.settings())?;
-        Ok(fetch::repair(store, &transports, &Platform::host(), session.progress())?)
+        Ok(fetch::repair(store, &PullOptions::default(), &transports, session.progress())?)
     }
 }
 

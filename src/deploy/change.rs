@@ -183,7 +183,7 @@ impl New<'_> {
         let unpack = &options.bundle.unpack;
         store.hold_for_deployment(HeldDeployment {
             rootfs: place.join(ROOTFS),
-            image: asked.to_owned(),
+            image: image.reference().to_string(),
             digest: deployment.digest,
             is_shared: deployment.shared,
             has_recorded_owners: unpack.owners == Owners::Recorded,

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::FetchError;
-use crate::image::{
-    DiffId, Digest, Image, ImageReference, Platform, RegistryReference, Transports,
-};
+use super::blob::Traffic;
+use super::carry_out::carry_out;
+use super::options::PullOptions;
+use super::plan::Plan;
+use crate::image::{DiffId, Digest, ImageReference, RegistryReference, Transports};
 use crate::progress::Progress;
 use crate::store::{HeldDeployment, Store, Trouble};
 use crate::unpack::{Files, Owners, UnpackOptions, mend_files, share_files};
@@ -42,17 +44,22 @@ struct Source {
 /// If the store cannot be read.
 pub fn repair(
     store: &Store,
+    options: &PullOptions,
     transports: &Transports,
-    platform: &Platform,
     progress: &dyn Progress,
 ) -> Result<RepairReport, FetchError> {
     let mut report = RepairReport::default();
     let deployments = store.held_deployments(&mut report.troubles)?;
-    for source in sources(store, &deployments)? {
-        if store.has_layer(&source.diff_id) {
-            continue;
-        }
-        match fetch(&source, store, transports, platform, progress) {
+    let needed = sources(store, &deployments)?.into_iter();
+    let missing: Vec<Source> = needed.filter(|it| !store.has_layer(&it.diff_id)).collect();
+    for source in &missing {
+        // Another image with the layer may have come before.
+        let fetched = match store.has_layer(&source.diff_id) {
+            true => Ok(()),
+            false => fetch(source, options, transports, store, progress),
+        };
+        match fetched {
+            Ok(()) if report.fetched.contains(&source.diff_id) => {}
             Ok(()) => report.fetched.push(source.diff_id),
             Err(error) => {
                 let place = PathBuf::from(source.image.to_string());
@@ -101,18 +108,18 @@ fn pinned(reference: ImageReference, digest: Option<Digest>) -> ImageReference {
     }
 }
 
+/// Brings in what is missing of the image, by the cheapest way there is.
 fn fetch(
     source: &Source,
-    store: &Store,
+    options: &PullOptions,
     transports: &Transports,
-    platform: &Platform,
+    store: &Store,
     progress: &dyn Progress,
 ) -> Result<(), FetchError> {
-    let image: Image = transports.open_watched(&source.image, platform, progress)?;
-    match image.diff_ids()?.get(source.index) {
+    let plan = Plan::make(&source.image, options, &[], transports, store, progress)?;
+    match plan.opened.config().diff_ids().get(source.index) {
         Some(found) if *found == source.diff_id => {
-            store.ensure_layer(&image, source.index, progress)?;
-            Ok(())
+            carry_out(&plan, store, &Traffic::default(), progress).map(drop)
         }
         // Another image has the name by now.
         _ => {

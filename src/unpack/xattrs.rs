@@ -49,10 +49,11 @@ pub(super) fn set_xattrs(
     Ok(())
 }
 
-/// Writes down whose something should be. Returns whether there is room for that.
+/// Writes down whose something new should be. Returns whether there is room for that: the first attribute is not too
+/// long for any file system, so that only a full disk says so.
 pub(super) fn set_owner_record(target: Target<'_>, record: &str) -> io::Result<bool> {
     match target.set_xattr(OWNER_RECORD.as_bytes(), record.as_bytes()) {
-        Err(error) if is_fatal(&error) => Err(error),
+        Err(error) if is_fatal(&error) || error.kind() == io::ErrorKind::StorageFull => Err(error),
         set => Ok(set.is_ok()),
     }
 }

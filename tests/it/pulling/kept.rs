@@ -100,10 +100,10 @@ fn a_store_with_names_is_refused_by_versions_that_would_collect_their_layers() {
     assert_eq!(format(), "1\n");
     bench.pull("1", "");
     assert_eq!(format(), "2\n");
-    fs::write(bench.path("store/format"), "3\n").expect("written");
+    fs::write(bench.path("store/format"), "4\n").expect("written");
     let ran = bench.run("images");
     assert_eq!(ran.code, Some(3));
-    assert!(ran.stderr.contains("has the format \"3\"; this version knows formats up to 2"));
+    assert!(ran.stderr.contains("has the format \"4\"; this version knows formats up to 3"));
 }
 
 #[test]
