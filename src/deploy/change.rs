@@ -117,7 +117,9 @@ fn share(
     progress: &dyn Progress,
 ) {
     let unpack = &options.bundle.unpack;
-    if !current.shared || current.id != image.id() {
+    // Files with other owners are other files.
+    let is_alike = current.recorded_owners == (unpack.owners == Owners::Recorded);
+    if !current.shared || !is_alike || current.id != image.id() {
         return;
     }
     let rootfs = site.bundle(current.number).join(ROOTFS);
@@ -176,17 +178,17 @@ impl New<'_> {
             id: image.id(),
             digest: image.manifest().map(|manifest| manifest.digest()),
             shared: options.bundle.unpack.files == Files::Shared,
+            recorded_owners: options.bundle.unpack.owners == Owners::Recorded,
             deployed: now(),
             rolled_back: None,
         };
         let folder = site.folder(number);
-        let unpack = &options.bundle.unpack;
         store.hold_for_deployment(HeldDeployment {
             rootfs: place.join(ROOTFS),
             image: image.reference().to_string(),
             digest: deployment.digest,
             is_shared: deployment.shared,
-            has_recorded_owners: unpack.owners == Owners::Recorded,
+            has_recorded_owners: deployment.recorded_owners,
             layers: image.config().diff_ids().to_vec(),
         })?;
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;

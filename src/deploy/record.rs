@@ -30,6 +30,9 @@ pub struct Deployment {
     /// Whether its files are links to those of the store.
     #[serde(default)]
     pub shared: bool,
+    /// Whether owners are recorded in an attribute, and not set.
+    #[serde(default)]
+    pub recorded_owners: bool,
     /// When it was deployed, in seconds since 1970.
     pub deployed: u64,
     /// When somebody went back from it, in seconds since 1970.

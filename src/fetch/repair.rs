@@ -136,6 +136,11 @@ fn mend(
 ) {
     let HeldDeployment { rootfs, layers, has_recorded_owners, .. } = deployment;
     let owners = if *has_recorded_owners { Owners::Recorded } else { Owners::Set };
+    let possible = UnpackOptions::default().owners;
+    if owners == Owners::Set && possible != owners {
+        let problem = "its files belong to several users, and this process cannot make such";
+        return report.troubles.push(Trouble::at(rootfs, problem));
+    }
     let mut options = UnpackOptions::new(owners);
     options.files = Files::Shared;
     let mended = mend_files(layers, rootfs, owners, store, progress).and_then(|files| {

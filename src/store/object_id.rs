@@ -19,6 +19,13 @@ impl ObjectId {
         ObjectId { content, metadata: Digest::of(b"content alone") }
     }
 
+    /// A short form, for tables of many.
+    pub(crate) fn key(&self) -> [u8; 16] {
+        let both = [self.content.as_bytes().as_slice(), self.metadata.as_bytes()].concat();
+        let digest = Digest::of(&both);
+        *digest.as_bytes().first_chunk().expect("a digest has 32 bytes")
+    }
+
     /// The object whose file has the name `name`.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let digest = |hex: &str| format!("sha256:{hex}").parse().ok();

@@ -17,7 +17,7 @@ use super::xattrs::{set_owner_record, set_xattrs};
 use crate::beneath::{Folder, NodeKind, Target, Times};
 use crate::progress::{Progress, Stage, check};
 use crate::rootfs::{Attributes, Kind, SparseMap, Stretch};
-use crate::store::FileContent;
+use crate::store::{FileContent, ObjectId};
 use crate::temporary::TemporaryTree;
 
 /// Bytes written from one question whether to stop to the next.
@@ -36,23 +36,32 @@ pub(super) struct Maker<'p> {
 }
 
 impl Maker<'_> {
-    /// Makes a file that is shared already another name of that one. Returns whether it did.
+    /// Makes a file that is shared already another name of that one, which is known as `id`. Returns whether it did.
     pub(super) fn link_shared(
         &mut self,
         folder: &Folder,
         name: &[u8],
         inode: &FileInode<'_>,
+        id: ObjectId,
     ) -> io::Result<bool> {
         let Some(shared) = self.shared else { return Ok(false) };
         let site = self.site;
         let _working = site.working();
-        let Some(len) = shared.link(folder, name, inode)? else { return Ok(false) };
+        let is_linked = shared.link(folder, name, inode, id)?;
+        if is_linked {
+            self.count_shared(inode);
+        }
+        Ok(is_linked)
+    }
+
+    /// Counts a file that is another name of one that is there.
+    pub(super) fn count_shared(&mut self, inode: &FileInode<'_>) {
+        let len = inode.content().map_or(0, |content| content.len());
         self.counts.files += 1;
         self.counts.shared_files += 1;
         self.counts.shared_bytes += len;
         self.progress.advance(Stage::Unpack, len);
         self.counts.recorded.owners += u64::from(self.owners == Owners::Recorded);
-        Ok(true)
     }
 
     /// Makes something that is no directory.

@@ -67,17 +67,15 @@ impl Shared {
         Some(ObjectId { content: content.digest(), metadata: Digest::of(&text) })
     }
 
-    /// Makes `name` a link to the object that the file is. Returns its length; `None` if there is none.
+    /// Makes `name` a link to the object `id`, which the file is. Returns whether there is one.
     pub(super) fn link(
         &self,
         folder: &Folder,
         name: &[u8],
         inode: &FileInode<'_>,
-    ) -> io::Result<Option<u64>> {
-        let Some(id) = self.id(inode) else { return Ok(None) };
-        let glance = glance(inode);
-        let linked = self.objects.link_out(id, glance, folder, name)?;
-        Ok(linked.then_some(glance.size))
+        id: ObjectId,
+    ) -> io::Result<bool> {
+        self.objects.link_out(id, glance(inode), folder, name)
     }
 }
 

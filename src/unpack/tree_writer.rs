@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::vec;
 
+use rustix::io::Errno;
+
 use super::counts::Counts;
 use super::error::UnpackError;
 use super::file_tree::FileTree;
@@ -52,6 +54,8 @@ struct TreeWriter<'t, 'a> {
     folders: HashMap<InodeId, Spot<'a>>,
     /// Where inodes with several names were made.
     made: HashMap<InodeId, Spot<'a>>,
+    /// Where the first file of each kind was made that may be shared.
+    twins: HashMap<[u8; 16], Spot<'a>>,
     /// The folder that the last hard link's target is in.
     linked: Option<(InodeId, Folder)>,
     /// Folders that nobody could enter any more if they had their modes, in the order they were completed.
@@ -82,6 +86,7 @@ pub(crate) fn write_tree(
         space: SpaceWatch::new(site.path()),
         folders: HashMap::new(),
         made: HashMap::new(),
+        twins: HashMap::new(),
         linked: None,
         shut: Vec::new(),
     };
@@ -147,7 +152,7 @@ impl<'a> TreeWriter<'_, 'a> {
             return Ok(None);
         }
         drop(working);
-        if !self.maker.link_shared(folder, spot.name, inode)? {
+        if !self.share(spot, id, folder)? {
             self.space.about_to_write(inode.content().map_or(0, |content| content.len()))?;
             self.maker.make(folder, spot.name, inode)?;
         }
@@ -157,8 +162,42 @@ impl<'a> TreeWriter<'_, 'a> {
         Ok(None)
     }
 
+    /// Makes a file another name of one that is like it, in the store or in this tree. Returns whether it did; if not, the
+    /// file is the first of its kind.
+    fn share(&mut self, spot: Spot<'a>, id: InodeId, folder: &Folder) -> io::Result<bool> {
+        let inode = self.tree.inode(id);
+        let Some(object) = self.maker.shared.and_then(|shared| shared.id(inode)) else {
+            return Ok(false);
+        };
+        if self.maker.link_shared(folder, spot.name, inode, object)? {
+            return Ok(true);
+        }
+        let Some(&twin) = self.twins.get(&object.key()) else {
+            self.twins.insert(object.key(), spot);
+            return Ok(false);
+        };
+        let site = self.site;
+        let working = site.working();
+        let linked = self.link_to(twin, spot, folder);
+        drop(working);
+        match linked {
+            // It has as many names as a file may have.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::MLINK) => Ok(false),
+            Err(error) => Err(error),
+            Ok(()) => {
+                self.maker.count_shared(inode);
+                Ok(true)
+            }
+        }
+    }
+
     fn link(&mut self, first: Spot<'a>, spot: Spot<'a>, folder: &Folder) -> io::Result<()> {
         self.maker.counts.hard_links += 1;
+        self.link_to(first, spot, folder)
+    }
+
+    /// Makes `spot`, in `folder`, another name of what is at `first`.
+    fn link_to(&mut self, first: Spot<'a>, spot: Spot<'a>, folder: &Folder) -> io::Result<()> {
         if first.folder == spot.folder {
             return folder.make_hard_link(first.name, folder, spot.name);
         }

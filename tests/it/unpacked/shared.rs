@@ -193,3 +193,17 @@ fn collection_keeps_what_deployments_need_and_takes_the_rest() {
     assert_eq!((objects(&user), names(&user.path("store/recipes")).len()), (0, 0));
     assert_eq!(names(&user.path("store/deployments")), [""; 0].map(PathBuf::from));
 }
+
+#[test]
+fn files_whose_owners_are_recorded_are_others_than_those_whose_owners_are_set() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    // The layers come in anew, so that the next run has files to share.
+    fs::remove_dir_all(user.path("store/recipes")).expect("removed");
+    user.remora(&["pull", "oci:layout:1"]);
+    assert_eq!(deploy(&user, 1, &["--owners", "record"])["outcome"], "unchanged");
+    let second = deploy(&user, 2, &["--owners", "record"]);
+    assert_eq!(second["files"]["shared_files"], 0, "{second}");
+    assert_ne!(inode(&file(&user, 1, COMMON)), inode(&file(&user, 2, COMMON)));
+    assert_eq!(user.remora(&["store", "verify"])["damaged"], json!([]));
+}
