@@ -76,6 +76,7 @@ pub fn bundle(
     let surroundings = surroundings(options.unpack.owners);
     let root = Root::of(options.root, &place.path())?;
     with_tree(image, store, progress, |tree| {
+        let root = root.over(tree);
         let wanted = wanted_user(image, tree)?;
         let user = surroundings.possible(&wanted);
         let config = runtime_config(image, &user, &surroundings, &root);

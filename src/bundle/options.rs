@@ -9,7 +9,8 @@ pub enum RootAccess {
     /// Change them.
     #[default]
     Writable,
-    /// Nothing. `/run`, `/tmp` and `/var/tmp` are in memory, as Podman has them for read-only containers.
+    /// Nothing. `/run`, `/tmp` and `/var/tmp`, as far as the image has them, are in memory, as Podman has them for
+    /// read-only containers.
     ReadOnly,
     /// Change what the container sees: changes are kept in a layer of the bundle's own (overlayfs), and the files stay
     /// as they are.

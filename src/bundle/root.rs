@@ -10,7 +10,7 @@ use super::mount::mount;
 use super::options::RootAccess;
 use super::surroundings::Surroundings;
 use crate::beneath::{Folder, Target};
-use crate::unpack::UnpackError;
+use crate::unpack::{FileTree, UnpackError};
 
 /// The name of the folder with the image's files.
 pub const ROOTFS: &str = "rootfs";
@@ -27,6 +27,8 @@ pub(super) struct Root {
     access: RootAccess,
     /// The bundle's folder.
     bundle: PathBuf,
+    /// Folders of the image that are in memory.
+    in_memory: Vec<&'static str>,
 }
 
 impl Root {
@@ -39,7 +41,16 @@ impl Root {
             );
             return Err(UnpackError::place("use", bundle)(problem));
         }
-        Ok(Root { access, bundle: bundle.to_owned() })
+        Ok(Root { access, bundle: bundle.to_owned(), in_memory: Vec::new() })
+    }
+
+    /// The same root, over the image's `tree`. A runtime would make a folder that the image lacks, and so change files that
+    /// are shared.
+    pub(super) fn over(self, tree: &FileTree<'_>) -> Self {
+        let is_folder = |path: &&str| {
+            tree.find(path.as_bytes()).is_some_and(|id| tree.inode(id).is_directory())
+        };
+        Root { in_memory: IN_MEMORY.into_iter().filter(is_folder).collect(), ..self }
     }
 
     /// Makes what the root has beside the files: `mode` is that of the image's root folder.
@@ -66,7 +77,7 @@ impl Root {
             RootAccess::ReadOnly => {
                 let options = ["nosuid", "nodev", "mode=1777"];
                 let in_memory = |place| mount(place, "tmpfs", "tmpfs", &options);
-                (Vec::new(), IN_MEMORY.into_iter().map(in_memory).collect())
+                (Vec::new(), self.in_memory.iter().copied().map(in_memory).collect())
             }
             RootAccess::Layered => (vec![self.overlay(surroundings)], Vec::new()),
         }
