@@ -32,6 +32,8 @@ mod files;
 mod folder;
 mod format;
 mod ingest;
+#[cfg(feature = "registry")]
+mod kept_base;
 mod kept_image;
 mod kept_layer;
 mod layer;
@@ -58,9 +60,9 @@ pub use error::StoreError;
 pub use folder::Store;
 #[cfg(feature = "registry")]
 pub(crate) use ingest::Incoming;
-pub use kept_image::KeptImage;
 #[cfg(feature = "registry")]
-pub(crate) use kept_layer::KeptBase;
+pub(crate) use kept_base::KeptBase;
+pub use kept_image::KeptImage;
 pub(crate) use kept_layer::KeptLayer;
 pub use layer::{Layer, verify_layers};
 #[cfg(feature = "builder")]

@@ -42,6 +42,10 @@ impl Store {
     ///
     /// # Panics
     /// If `layers` are not the image's.
+    #[cfg_attr(
+        not(feature = "registry"),
+        expect(dead_code, reason = "only what is pulled gets a name")
+    )]
     pub(crate) fn keep_image(
         &self,
         name: &ImageReference,

@@ -11,6 +11,7 @@ mod counts;
 mod error;
 mod file_tree;
 mod leaf;
+#[cfg(feature = "registry")]
 mod mend;
 mod options;
 mod owner;
@@ -32,6 +33,7 @@ pub use report::{OwnersKept, UnpackReport};
 pub use xattrs::XATTR_RECORD_PREFIX;
 
 pub(crate) use file_tree::{FileTree, with_tree};
+#[cfg(feature = "registry")]
 pub(crate) use mend::mend_files;
 pub(crate) use place::Place;
 pub(crate) use share::share_files;
