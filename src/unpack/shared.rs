@@ -12,12 +12,17 @@ use crate::rootfs::Kind;
 use crate::store::{FileContent, Glance, ObjectId, Objects, Store};
 use crate::user_namespace::{group_mappings, is_mapped, user_mappings};
 
+/// The permission that the owner of a file needs to read it.
+const OWNER_MAY_READ: u16 = 0o400;
+
 /// The objects of a store, for trees that are made the same way.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) objects: Objects,
     /// How files get their owners: what else decides how the inode of a file comes out.
     way: String,
+    /// Whether this process reads what the owner of a file may read, and no more.
+    reads_as_owner: bool,
 }
 
 impl Shared {
@@ -41,13 +46,18 @@ impl Shared {
             ));
             return Ok(None);
         }
-        Ok(Some(Shared { objects, way: way(options.owners) }))
+        let reads_as_owner = !rustix::process::geteuid().is_root();
+        Ok(Some(Shared { objects, way: way(options.owners), reads_as_owner }))
     }
 
     /// The object that a file is or would be; `None` if it is none: no file, empty, or with holes.
     pub(super) fn id(&self, inode: &FileInode<'_>) -> Option<ObjectId> {
         let content = shareable(inode)?;
         let attributes = inode.attributes;
+        // Layers are put together from objects: their owner must be able to read them.
+        if self.reads_as_owner && attributes.mode & OWNER_MAY_READ == 0 {
+            return None;
+        }
         let mtime = attributes.mtime;
         let mut text = format!(
             "{}\n{:o} {} {} {}.{:09}\n",

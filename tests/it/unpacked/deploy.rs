@@ -37,7 +37,8 @@ fn release_that(number: u32, script: &str) -> ImageBuilder {
         .dir("proc")
         .dir("sys")
         .dir("dev")
-        .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 });
+        .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 })
+        .file_of("data/shut", &[b's'; 5000], Has { mode: 0, uid: 0, gid: 0 });
     let own = layer().file("release", &format!("release {number}"));
     image()
         .layer(&system.tar())

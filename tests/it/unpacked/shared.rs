@@ -63,7 +63,7 @@ fn what_two_deployments_have_in_common_is_stored_once_and_no_layer_beside_it() {
     assert_eq!(first["files"]["shared_files"], 0, "{first}");
     assert_eq!(layers(&user), 0, "recipes are kept in place of tars");
     let second = deploy(&user, 2, &[]);
-    assert_eq!(second["files"]["shared_files"], 2, "{second}");
+    assert_eq!(second["files"]["shared_files"], 3, "{second}");
     for name in [COMMON, PRIVATE] {
         assert_eq!(inode(&file(&user, 1, name)), inode(&file(&user, 2, name)), "{name}");
     }
@@ -202,4 +202,5 @@ fn files_whose_owners_are_recorded_are_others_than_those_whose_owners_are_set() 
     assert_eq!(second["files"]["shared_files"], 0, "{second}");
     assert_ne!(inode(&file(&user, 1, COMMON)), inode(&file(&user, 2, COMMON)));
     assert_eq!(user.remora(&["store", "verify"])["damaged"], json!([]));
+    assert_eq!(layers(&user), 0, "what its owner may not read is in a file of its own");
 }
