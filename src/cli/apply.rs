@@ -53,7 +53,7 @@ pub(super) struct Apply {
     #[command(flatten)]
     digest: DigestArguments,
     #[command(flatten)]
-    access: AccessArguments,
+    pub(super) access: AccessArguments,
 }
 
 impl Apply {

@@ -123,14 +123,17 @@ impl Command {
         }
     }
 
-    /// Has this process enter a user namespace if the command makes files for several users, and an ordinary user
-    /// runs it.
+    /// Has this process enter a user namespace if the command makes files for several users, or reads layers that are
+    /// put together from such, and an ordinary user runs it.
     pub(super) fn enter_namespace(&mut self) {
         match self {
             Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
             Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
             Command::Deploy(deploy) => deploy.owners.enter_namespace(),
             Command::Pull(pull) => pull.access.enter_namespace_for_files(),
+            Command::Create(create) => create.enter_namespace(),
+            Command::Apply(apply) => apply.access.enter_namespace_for_files(),
+            Command::Diff(diff) => diff.access.enter_namespace_for_files(),
             Command::Store(store) => store.enter_namespace(),
             _ => {}
         }

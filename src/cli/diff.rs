@@ -42,7 +42,7 @@ pub(super) struct Diff {
     #[command(flatten)]
     encoding: EncodingArguments,
     #[command(flatten)]
-    access: AccessArguments,
+    pub(super) access: AccessArguments,
 }
 
 impl Diff {

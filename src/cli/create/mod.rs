@@ -52,6 +52,11 @@ impl Create {
         self.request.encoding.threads()
     }
 
+    /// Has this process enter a user namespace if the store has files of several users.
+    pub(super) fn enter_namespace(&self) {
+        self.request.access.enter_namespace_for_files();
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.request.base, &self.request.target])?;
         let Format(dialect) = self.request.format;
