@@ -85,7 +85,11 @@ pub fn deploy(
     // A check that a killed process began may still run there.
     locked.leftovers()?.into_iter().for_each(|number| end_leftover(&site.folder(number)));
     locked.remove_leftovers()?;
-    if let Some(report) = unchanged(site, image, options)? {
+    if let Some(mut report) = unchanged(site, image, options)? {
+        if report.outcome == Outcome::Unchanged {
+            // A run that was killed after its switch has left the older ones.
+            report.removed = prune(&locked, options.keep, progress);
+        }
         share(site, &report.current, image, store, options, progress);
         return Ok(report);
     }
@@ -98,12 +102,17 @@ pub fn deploy(
         let _ = locked.remove(number);
     })?;
     // The new one is current: what cannot be removed of old ones is no failure.
-    let removed = locked.prune(options.keep).unwrap_or_else(|error| {
-        progress.note(&error.to_string());
-        Vec::new()
-    });
+    let removed = prune(&locked, options.keep, progress);
     share(site, &current, image, store, options, progress);
     Ok(DeployReport { outcome: Outcome::Deployed, current, files: Some(files), removed })
+}
+
+/// Removes deployments beyond those that are kept. What cannot be removed is told.
+fn prune(locked: &Locked<'_>, keep: usize, progress: &dyn Progress) -> Vec<u64> {
+    locked.prune(keep).unwrap_or_else(|error| {
+        progress.note(&error.to_string());
+        Vec::new()
+    })
 }
 
 /// Gives the files of the current deployment to the store, which needs the layers' tars no more then. A deployment is

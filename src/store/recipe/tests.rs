@@ -180,3 +180,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_damaged_file_of_a_deployment_makes_no_recipe_and_costs_no_tar() {
+    let kept = kept(&SIZES);
+    let tar = kept.store.layer(kept.diff_id).expect("put together").expect("there");
+    let bytes = tar.to_vec();
+    fs::remove_file(kept.store.recipe_path(&kept.diff_id)).expect("there");
+    let layer = kept.store.ensure(kept.diff_id, || Ok(Box::new(&bytes[..]))).expect("stored");
+    let path = kept.object(7);
+    fs::remove_file(&path).expect("there");
+    fs::write(&path, vec![1; SIZES[7]]).expect("written");
+    let objects = kept.store.objects().expect("objects");
+    let refused = kept.store.keep_recipe(&layer, &mut Contents::default(), objects);
+    assert!(refused.is_err() && !path.exists());
+    assert!(kept.store.layer_path(&kept.diff_id).exists());
+    let objects = kept.store.objects().expect("objects");
+    kept.store.keep_recipe(&layer, &mut Contents::default(), objects).expect("made anew");
+    kept.layer().verify().expect("sound");
+}

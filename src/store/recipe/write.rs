@@ -61,8 +61,13 @@ impl Store {
         written.map_err(io_error("write", file.path()))?;
         let read =
             fs::File::open(file.path()).and_then(|file| OpenRecipe::of(&file, self, objects));
-        let made = read.and_then(|recipe| recipe.hash()).map_err(io_error("read", file.path()))?;
-        layer.expect(made)?;
+        let recipe = read.map_err(io_error("read", file.path()))?;
+        if recipe.hash().map_err(io_error("read", file.path()))? != layer.diff_id() {
+            // A deployment's file is not what it was: what the tar says counts.
+            recipe.drop_damaged_objects();
+            let damaged = io::Error::new(io::ErrorKind::InvalidData, "a file in it is damaged");
+            return Err(io_error("use", &self.objects_folder())(damaged));
+        }
         let read_only = Permissions::from_mode(0o400);
         file.as_file().set_permissions(read_only).map_err(io_error("change the mode of", &path))?;
         file.publish(&path).map_err(io_error("write", &path))?;
