@@ -89,15 +89,16 @@ impl Root {
                 [self.bundle.as_path()].into_iter().chain(path.iter().map(Path::new)).collect();
             format!("{key}={}", path.display())
         };
-        let mut options = vec![
+        let options = [
             place("lowerdir", &[ROOTFS]),
             place("upperdir", &[LAYER, UPPER]),
             place("workdir", &[LAYER, WORK]),
         ];
+        let mut options: Vec<&str> = options.iter().map(String::as_str).collect();
         if !surroundings.is_root() {
-            options.push("userxattr".to_owned());
+            options.push("userxattr");
         }
-        json!({ "destination": "/", "type": "overlay", "source": "overlay", "options": options })
+        mount("/", "overlay", "overlay", &options)
     }
 }
 

@@ -107,7 +107,7 @@ impl Store {
             }
             Err(error) => return Err(error),
         };
-        let checked = match hash(&file) {
+        let checked = match hash_file(&file) {
             Ok((bytes, digest)) => Checked { bytes, sound: DiffId(digest) == diff_id },
             Err(error) if is_unreadable(&error) => Checked::DAMAGED,
             Err(error) => return Err(io_error("read", &path)(error)),
@@ -141,7 +141,7 @@ impl Checked {
 
 /// Length and digest of the whole file. It is read, not mapped, so that a bad disk is an error and
 /// not a signal.
-pub(super) fn hash(mut file: &File) -> io::Result<(u64, Digest)> {
+pub(crate) fn hash_file(mut file: &File) -> io::Result<(u64, Digest)> {
     let mut hasher = Sha256::new();
     let mut chunk = vec![0; CHUNK];
     let mut bytes = 0;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::check::{VerifyReport, hash};
-use super::error::{io_error, is_unreadable};
+use super::check::VerifyReport;
+use super::error::io_error;
 use super::object_id::ObjectId;
-use super::objects::Objects;
+use super::objects::{Checked, Objects};
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 
@@ -26,7 +26,7 @@ impl Store {
         });
         listed.map_err(io_error("look through", objects.path()))?;
         ids.sort_unstable();
-        let checked: Vec<_> = ids.into_par_iter().map(|id| (id, check(&objects, id))).collect();
+        let checked: Vec<_> = ids.into_par_iter().map(|id| (id, objects.check(id))).collect();
         for (id, checked) in checked {
             match checked {
                 Ok(Checked::Sound(bytes)) => {
@@ -63,24 +63,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-enum Checked {
-    Sound(u64),
-    Damaged,
-    Gone,
-}
-
-fn check(objects: &Objects, id: ObjectId) -> io::Result<Checked> {
-    match objects.open(id).and_then(|file| hash(&file)) {
-        Ok((bytes, digest)) if digest == id.content => return Ok(Checked::Sound(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checked::Gone),
-        Err(error) if !is_unreadable(&error) => return Err(error),
-        _ => {}
-    }
-    // A deployment keeps its name of the file until it is mended.
-    objects.remove(id)?;
-    Ok(Checked::Damaged)
 }
 
 fn trouble(objects: &Objects, id: ObjectId, error: io::Error) -> Trouble {

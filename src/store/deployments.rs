@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
-use super::files::{file_names, gone, open_layer};
+use super::files::{file_names, gone, read_bytes};
 use super::format::WITH_RECIPES;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
@@ -54,10 +54,7 @@ impl Store {
         let path = folder.join(name_of(&record.rootfs));
         let written = serde_json::to_vec(&record).map_err(io::Error::from);
         let written = written.map_err(io_error("write", &path))?;
-        let scratch = self.scratch()?;
-        let mut file = scratch.new_file()?;
-        file.write_all(&written).map_err(io_error("write", &path))?;
-        file.publish(&path).map_err(io_error("write", &path))
+        self.put(&path, &written)
     }
 
     /// Returns the deployments that are there. Records that can't be read are told in `troubles`.
@@ -113,9 +110,7 @@ impl HeldDeployment {
 }
 
 fn read(path: &Path) -> Result<Option<HeldDeployment>, StoreError> {
-    let Some(file) = open_layer(path)? else { return Ok(None) };
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    let Some(bytes) = read_bytes(path, MAX_BYTES)? else { return Ok(None) };
     let damaged = |problem: String| StoreError::DamagedName { path: path.to_owned(), problem };
     serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
 }

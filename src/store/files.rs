@@ -2,7 +2,7 @@
 //! whatever somebody has put in its place.
 
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -39,6 +39,14 @@ pub(super) fn identity_at(path: &Path) -> Option<Identity> {
 /// [`StoreError::Obstacle`].
 pub(super) fn open_layer(path: &Path) -> Result<Option<File>, StoreError> {
     open_as(path, OFlags::empty(), FileType::is_file)
+}
+
+/// The first `limit` bytes of the file `path`, or `None` where there is nothing.
+pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(file) = open_layer(path)? else { return Ok(None) };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    Ok(Some(bytes))
 }
 
 /// The folder `path`, opened, or `None` where there is nothing. Anything else is

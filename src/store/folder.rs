@@ -1,5 +1,6 @@
 //! The folder itself: where things are in it, how it is opened.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
@@ -132,15 +133,33 @@ impl Store {
         self.incoming().join(diff_id.0.hex())
     }
 
-    /// The layers that are there, in the order of their diff IDs. Files of other names are not ours
-    /// and are passed over.
+    /// The layers that are there as tars, in the order of their diff IDs.
     pub(super) fn list(&self) -> Result<Vec<DiffId>, StoreError> {
-        let folder = self.layers();
-        let names = file_names(&folder).map_err(io_error("list", &folder))?;
-        let mut layers: Vec<DiffId> = names.iter().filter_map(|name| layer_named(name)).collect();
-        layers.sort_unstable();
-        Ok(layers)
+        layers_in(&self.layers())
     }
+
+    /// The layers that are there as recipes, in the order of their diff IDs.
+    pub(super) fn list_recipes(&self) -> Result<Vec<DiffId>, StoreError> {
+        let folder = self.recipes();
+        if folder.exists() { layers_in(&folder) } else { Ok(Vec::new()) }
+    }
+
+    /// Puts a small file at `path`, in one step, in place of what is there.
+    pub(super) fn put(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        // In a folder that is collected if the process is killed now.
+        let scratch = self.scratch()?;
+        let mut file = scratch.new_file()?;
+        file.write_all(bytes).map_err(io_error("write", path))?;
+        file.publish(path).map_err(io_error("write", path))
+    }
+}
+
+/// The layers that files in `folder` are named by, in order. Files of other names are not ours and are passed over.
+fn layers_in(folder: &Path) -> Result<Vec<DiffId>, StoreError> {
+    let names = file_names(folder).map_err(io_error("list", folder))?;
+    let mut layers: Vec<DiffId> = names.iter().filter_map(|name| layer_named(name)).collect();
+    layers.sort_unstable();
+    Ok(layers)
 }
 
 /// The layer whose file or folder has the name `name`.

@@ -1,11 +1,11 @@
 //! Which format a store has, so that a newer one is refused instead of misread.
 
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io;
 use std::path::Path;
 
 use super::error::io_error;
-use super::files::open_layer;
+use super::files::read_bytes;
 use super::{Store, StoreError};
 
 /// The newest format that this version knows; all up to it are read.
@@ -51,10 +51,8 @@ impl Store {
 
     fn read_format(&self) -> Result<Option<String>, StoreError> {
         let path = self.path().join(FILE);
-        let Some(file) = open_layer(&path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(io_error("read", &path))?;
-        Ok(Some(String::from_utf8_lossy(&bytes).trim().to_owned()))
+        let bytes = read_bytes(&path, MAX_BYTES)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned()))
     }
 
     fn refuse_other_names(&self) -> Result<(), StoreError> {
@@ -98,11 +96,7 @@ impl Store {
     }
 
     fn write_format(&self, path: &Path, format: u32) -> Result<(), StoreError> {
-        // In a folder that is collected if the process is killed now.
-        let scratch = self.scratch()?;
-        let mut file = scratch.new_file()?;
-        writeln!(file, "{format}").map_err(io_error("write", path))?;
-        file.publish(path).map_err(io_error("write", path))
+        self.put(path, format!("{format}\n").as_bytes())
     }
 }
 

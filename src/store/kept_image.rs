@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::kept_layer::KeptLayer;
+use super::recipe::recipe_size;
 use super::{Store, StoreError};
 use crate::image::{
     Descriptor, DiffId, Image, ImageConfig, ImageError, ImageId, ImageReference, LayerSource,
@@ -66,11 +67,16 @@ impl Store {
 
     /// Bytes of the image's layers that the store has, and whether these are all.
     pub fn size_of_kept(&self, kept: &KeptImage) -> (u64, bool) {
-        let size = |diff_id: &DiffId| Some(self.kept_layer(*diff_id).ok()??.size());
-        let sizes = kept.config.diff_ids().iter().map(size);
+        let sizes = kept.config.diff_ids().iter().map(|diff_id| self.layer_size(diff_id));
         sizes.fold((0, true), |(bytes, whole), size| {
             (bytes + size.unwrap_or(0), whole && size.is_some())
         })
+    }
+
+    /// Bytes of the layer, if it is there. Looking is no use of it, as collection counts uses.
+    fn layer_size(&self, diff_id: &DiffId) -> Option<u64> {
+        let tar = std::fs::symlink_metadata(self.layer_path(diff_id)).ok().map(|file| file.len());
+        tar.or_else(|| recipe_size(&self.recipe_path(diff_id)))
     }
 }
 

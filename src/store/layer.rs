@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::check::hash;
+use super::check::hash_file;
 use super::error::{io_error, lock_error};
 use super::files::{Identity, identity_at, open_layer};
 use super::mapping::Mapping;
@@ -99,7 +99,7 @@ impl Layer {
         let Stored { path, .. } = &*self.0;
         let digest = match open_layer(path)? {
             Some(file) if self.is(Identity::of(&file).map_err(io_error("read", path))?) => {
-                hash(&file).map_err(io_error("read", path))?.1
+                hash_file(&file).map_err(io_error("read", path))?.1
             }
             // The file that is mapped has lost its name; its bytes are there all the same.
             _ => Digest::of(self),

@@ -53,6 +53,8 @@ mod sweep;
 mod trouble;
 mod workspace;
 
+#[cfg(feature = "registry")]
+pub(crate) use check::hash_file;
 pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub(crate) use deployments::HeldDeployment;

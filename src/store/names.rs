@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::error::{io_error, lock_error};
-use super::files::{file_names, gone, open_folder, open_layer};
+use super::files::{file_names, gone, open_folder, read_bytes};
 use super::format::WITH_NAMES;
 use super::kept_image::stored_image;
 use super::kept_layer::KeptLayer;
@@ -60,11 +59,7 @@ impl Store {
         let name = &lasting(name);
         let path = self.name_path(name);
         let record = Record::of(name.to_string(), manifest, config);
-        let scratch = self.scratch()?;
-        let mut file = scratch.new_file()?;
-        let text = serde_json::to_vec(&record).expect("plain data");
-        file.write_all(&text).map_err(io_error("write", &path))?;
-        file.publish(&path).map_err(io_error("write", &path))?;
+        self.put(&path, &serde_json::to_vec(&record).expect("plain data"))?;
         Ok(stored_image(name.clone(), manifest.cloned(), config.clone(), layers.to_vec()))
     }
 
@@ -192,9 +187,7 @@ impl Store {
     }
 
     fn read_record(&self, path: &Path) -> Result<Option<KeptImage>, StoreError> {
-        let Some(file) = open_layer(path)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        file.take(MAX_RECORD_BYTES).read_to_end(&mut bytes).map_err(io_error("read", path))?;
+        let Some(bytes) = read_bytes(path, MAX_RECORD_BYTES)? else { return Ok(None) };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let damaged = |problem| StoreError::DamagedName { path: path.to_owned(), problem };
         Record::read(&bytes, &name).map(Some).map_err(damaged)

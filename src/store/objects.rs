@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use composefs_ioctls::fsverity::{EnableVerityError, fs_ioc_enable_verity};
 use rustix::io::Errno;
 
-use super::error::io_error;
+use super::check::hash_file;
+use super::error::{io_error, is_unreadable};
 use super::format::WITH_RECIPES;
 use super::object_id::ObjectId;
 use super::{Store, StoreError};
@@ -32,6 +33,17 @@ pub(crate) struct Objects {
     path: PathBuf,
     /// Whether the file system has fs-verity, as far as is known.
     seals: AtomicBool,
+}
+
+/// What was found of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Checked {
+    /// The object is what it is known by, and has so many bytes.
+    Sound(u64),
+    /// The object was damaged, and has been taken away.
+    Damaged,
+    /// There is none.
+    Gone,
 }
 
 /// What a file must be like at a glance to be an object.
@@ -167,6 +179,19 @@ impl Objects {
             Some(folder) => Ok(found(folder.open_handle(id.to_string().as_bytes()))?.is_some()),
             None => Ok(false),
         }
+    }
+
+    /// Compares the object with what it is known by, and takes it away if it differs or the disk cannot give it back.
+    pub(super) fn check(&self, id: ObjectId) -> io::Result<Checked> {
+        match self.open(id).and_then(|file| hash_file(&file)) {
+            Ok((bytes, digest)) if digest == id.content => return Ok(Checked::Sound(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checked::Gone),
+            Err(error) if !is_unreadable(&error) => return Err(error),
+            _ => {}
+        }
+        // A deployment keeps its name of the file until it is mended.
+        self.remove(id)?;
+        Ok(Checked::Damaged)
     }
 
     /// Takes the object away; deployments keep their names of the file.

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::os::unix::fs::MetadataExt as _;
 
 use super::error::io_error;
-use super::files::file_names;
 use super::object_id::ObjectId;
 use super::recipe::object_list;
 use super::trouble::Trouble;
@@ -123,18 +122,5 @@ impl Store {
             counted.map_err(io_error("look through", objects.path()))?;
         }
         Ok(count)
-    }
-
-    /// The layers that are kept as recipes, in the order of their diff IDs.
-    pub(super) fn list_recipes(&self) -> Result<Vec<DiffId>, StoreError> {
-        let folder = self.recipes();
-        if !folder.exists() {
-            return Ok(Vec::new());
-        }
-        let names = file_names(&folder).map_err(io_error("list", &folder))?;
-        let mut layers: Vec<DiffId> =
-            names.iter().filter_map(|name| format!("sha256:{name}").parse().ok()).collect();
-        layers.sort_unstable();
-        Ok(layers)
     }
 }

@@ -30,3 +30,11 @@ pub(crate) fn with_tree_of<T>(
     let sparse = SparseFiles::kept_apart(&views)?;
     work(&Tree::of(&views, &sparse)?)
 }
+
+/// The path of `name` in the folder at `path`; the top folder's path is empty.
+pub(super) fn path_below(path: &[u8], name: &[u8]) -> Vec<u8> {
+    match path {
+        b"" => name.to_vec(),
+        path => [path, b"/", name].concat(),
+    }
+}

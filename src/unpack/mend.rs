@@ -1,30 +1,25 @@
 //! Files of a finished tree that are not what they were: made again.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::counts::Counts;
 use super::error::UnpackError;
-use super::file_tree::{FileInode, FileTree, with_tree_of};
+use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
 use super::leaf::{Maker, times};
 use super::options::Owners;
 use super::shared::shareable;
 use crate::beneath::{Folder, Target};
-use crate::image::{DiffId, Digest};
+use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::InodeId;
-use crate::store::{KeptLayer, Store, StoreError};
+use crate::store::{KeptLayer, Store, StoreError, hash_file};
 use crate::temporary::TemporaryTree;
 
 /// What a file is called until it gets its name.
 const STAGED: &[u8] = b"f";
-/// Bytes hashed at a time.
-const CHUNK: usize = 128 << 10;
 
 /// Compares the files of the tree in `rootfs`, which `layers` add up to and nothing may have changed, with what the
 /// layers say, and makes those again that differ. Returns how many did. Programs that have one open keep the old one.
@@ -81,12 +76,7 @@ impl<'a> Mending<'_, 'a> {
             let mut is_changed = false;
             for (name, child) in self.tree.children(id) {
                 if self.tree.inode(child).is_directory() {
-                    let below = if path.is_empty() {
-                        name.to_vec()
-                    } else {
-                        [&path[..], b"/", name].concat()
-                    };
-                    todo.push((child, below));
+                    todo.push((child, path_below(&path, name)));
                 } else {
                     is_changed |= self.look_at(&folder, &path, name, child)?;
                 }
@@ -134,22 +124,11 @@ impl<'a> Mending<'_, 'a> {
 /// Whether a file has the content that the image says. What is no shared file is left alone.
 fn is_sound(folder: &Folder, name: &[u8], inode: &FileInode<'_>) -> io::Result<bool> {
     let Some(content) = shareable(inode) else { return Ok(true) };
-    let read = folder.open_file(name).and_then(hash);
+    let read = folder.open_file(name).and_then(|file| hash_file(&file));
     match read {
-        Ok(found) => Ok(found == content.digest()),
+        Ok((_, found)) => Ok(found == content.digest()),
         // Not that this user may not look: nothing says then that the file is damaged.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
         Err(_) => Ok(false),
-    }
-}
-
-fn hash(mut file: File) -> io::Result<Digest> {
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        match file.read(&mut chunk)? {
-            0 => return Ok(Digest::from_hasher(hasher)),
-            len => hasher.update(&chunk[..len]),
-        }
     }
 }

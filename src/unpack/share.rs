@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::error::UnpackError;
-use super::file_tree::{FileInode, FileTree, with_tree_of};
+use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
 use super::options::UnpackOptions;
 use super::shared::{Shared, glance};
 use crate::beneath::Folder;
@@ -72,7 +72,7 @@ impl Sharing<'_, '_> {
             let mut open = None;
             for (name, id) in self.tree.children(folder) {
                 if self.tree.inode(id).is_directory() {
-                    todo.push((id, joined(&path, name)));
+                    todo.push((id, path_below(&path, name)));
                 } else if !std::mem::replace(&mut seen[id.index()], true) {
                     self.add(id, &path, name, &mut open, &mut contents)?;
                 }
@@ -115,12 +115,5 @@ impl Sharing<'_, '_> {
         name: &[u8],
     ) -> io::Result<bool> {
         self.shared.objects.link_in(object, glance(inode), folder, name)
-    }
-}
-
-fn joined(path: &[u8], name: &[u8]) -> Vec<u8> {
-    match path {
-        b"" => name.to_vec(),
-        path => [path, b"/", name].concat(),
     }
 }

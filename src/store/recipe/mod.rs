@@ -1,14 +1,17 @@
 //! Recipes: layers without the contents of their files, which are objects of the store
 //! (docs/formats/recipe.md).
 
+mod content;
 mod format;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod hashing;
 mod open;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use open::{FileContent, OpenRecipe, Recipe, object_list};
+pub(crate) use content::FileContent;
+pub(crate) use open::{OpenRecipe, Recipe, object_list, recipe_size};
 pub(crate) use write::Contents;

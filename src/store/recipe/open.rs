@@ -7,8 +7,6 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
 use super::super::error::io_error;
 use super::super::files::{gone, open_layer};
 use super::super::mapping::Mapping;
@@ -16,9 +14,8 @@ use super::super::object_id::ObjectId;
 use super::super::objects::Objects;
 use super::super::{Store, StoreError};
 use super::format::{self, Parts, Piece};
-use crate::image::{DiffId, Digest};
-use crate::rootfs::LayerBytes;
-use crate::tar::TarBytes;
+use super::hashing::Hashing;
+use crate::image::DiffId;
 
 /// How many objects are held open: the parts of a file that a delta copies come close together.
 const HELD_OPEN: usize = 8;
@@ -150,39 +147,40 @@ impl OpenRecipe {
 
     /// The digest of the whole layer.
     pub(crate) fn hash(&self) -> io::Result<DiffId> {
-        let mut hashing = Hashing(Sha256::new());
+        let mut hashing = Hashing::new();
         self.copy(0, self.parts.size, &mut hashing)?;
-        Ok(DiffId(Digest::from_hasher(hashing.0)))
+        Ok(DiffId(hashing.digest()))
     }
 
     /// Takes the objects away that are not what their names say.
     pub(in super::super) fn drop_damaged_objects(&self) {
-        for (number, object) in self.parts.objects.iter().enumerate() {
-            let mut hashing = Hashing(Sha256::new());
-            let whole = Piece { start: 0, own_start: 0, own_len: 0, object: Some(number as u32) };
-            let read = self.copy_object(&whole, 0..object.len, &mut hashing);
-            if read.is_err() || Digest::from_hasher(hashing.0) != object.id.content {
-                let _ = self.objects.remove(object.id);
-            }
+        for object in &self.parts.objects {
+            // What cannot be looked at stays.
+            let _ = self.objects.check(object.id);
         }
     }
 
     /// The number of the piece that the byte at `offset` is in.
-    fn piece_at(&self, offset: u64) -> usize {
+    pub(super) fn piece_at(&self, offset: u64) -> usize {
         self.parts.pieces.partition_point(|piece| piece.start <= offset).saturating_sub(1)
     }
 
     /// Bytes of the recipe's own, by their place in the layer.
-    fn own_bytes(&self, piece: &Piece, range: Range<u64>) -> &[u8] {
+    pub(super) fn own_bytes(&self, piece: &Piece, range: Range<u64>) -> &[u8] {
         let at = |offset: u64| (piece.own_start + (offset - piece.start)) as usize;
         self.own.get(at(range.start)..at(range.end)).unwrap_or_default()
     }
 
-    fn object_len(&self, piece: &Piece) -> u64 {
+    pub(super) fn object_len(&self, piece: &Piece) -> u64 {
         piece.object.map_or(0, |number| self.parts.objects[number as usize].len)
     }
 
-    fn copy_object(&self, piece: &Piece, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn copy_object(
+        &self,
+        piece: &Piece,
+        range: Range<u64>,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
         let Some(number) = piece.object else { return Ok(()) };
         let file = self.object(number)?;
         let mut buffer = vec![0; CHUNK.min((range.end - range.start) as usize)];
@@ -211,18 +209,9 @@ impl OpenRecipe {
     }
 }
 
-/// What is written here is hashed.
-struct Hashing(Sha256);
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// The length of the layer whose recipe is in the file `path`, if there is one.
+pub(crate) fn recipe_size(path: &Path) -> Option<u64> {
+    format::read_size(open_layer(path).ok()??).ok()
 }
 
 /// The objects that the recipe in the file `path` names, and their lengths.
@@ -230,149 +219,6 @@ pub(crate) fn object_list(path: &Path) -> io::Result<Vec<(ObjectId, u64)>> {
     let file = open_layer(path).map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
     let objects = format::read_objects(file)?;
     Ok(objects.into_iter().map(|object| (object.id, object.len)).collect())
-}
-
-/// The content of a file in a layer, wherever its bytes are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum FileContent<'a> {
-    /// In memory.
-    Bytes(&'a [u8]),
-    /// The object that follows the piece of this number.
-    Object(&'a OpenRecipe, u32),
-}
-
-impl<'a> FileContent<'a> {
-    /// How many bytes it has.
-    pub(crate) fn len(&self) -> u64 {
-        match self {
-            FileContent::Bytes(bytes) => bytes.len() as u64,
-            FileContent::Object(recipe, piece) => {
-                recipe.object_len(&recipe.parts.pieces[*piece as usize])
-            }
-        }
-    }
-
-    /// The digest of the bytes: of an object the one that it is known by.
-    pub(crate) fn digest(&self) -> Digest {
-        match self {
-            FileContent::Bytes(bytes) => Digest::of(bytes),
-            FileContent::Object(recipe, piece) => {
-                let object = recipe.parts.pieces[*piece as usize].object.unwrap_or_default();
-                recipe.parts.objects[object as usize].id.content
-            }
-        }
-    }
-
-    /// Begins to read the content from its beginning to its end.
-    pub(crate) fn checked(self) -> Checked<'a> {
-        Checked { content: self, hashing: Hashing(Sha256::new()), read: 0 }
-    }
-
-    /// Writes the bytes in `range`.
-    pub(crate) fn copy(&self, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
-        match self {
-            FileContent::Bytes(bytes) => {
-                let bytes = bytes.get(range.start as usize..range.end as usize);
-                out.write_all(bytes.ok_or(io::ErrorKind::UnexpectedEof)?)
-            }
-            FileContent::Object(recipe, piece) => {
-                recipe.copy_object(&recipe.parts.pieces[*piece as usize], range, out)
-            }
-        }
-    }
-}
-
-/// A content that is read from its beginning to its end. An object is compared with what it is known by: it may have been
-/// changed by whoever has a name of its file.
-pub(crate) struct Checked<'a> {
-    content: FileContent<'a>,
-    hashing: Hashing,
-    read: u64,
-}
-
-impl Checked<'_> {
-    /// Writes the bytes in `range`, which comes after those before.
-    pub(crate) fn copy(&mut self, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
-        if let FileContent::Bytes(_) = self.content {
-            return self.content.copy(range, out);
-        }
-        self.read += range.end - range.start;
-        self.content.copy(range, &mut Both { first: &mut self.hashing, second: out })
-    }
-
-    /// Ends the reading.
-    ///
-    /// # Errors
-    /// If all of it was read, and it is not what it was.
-    pub(crate) fn finish(self) -> io::Result<()> {
-        let FileContent::Object(..) = self.content else { return Ok(()) };
-        let is_whole = self.read == self.content.len();
-        match is_whole && Digest::from_hasher(self.hashing.0) != self.content.digest() {
-            true => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "a file of the store is damaged"))
-            }
-            false => Ok(()),
-        }
-    }
-}
-
-/// What is written here goes to two places.
-struct Both<'a> {
-    first: &'a mut Hashing,
-    second: &'a mut dyn Write,
-}
-
-impl Write for Both<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.second.write_all(bytes)?;
-        self.first.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> TarBytes<'a> for &'a OpenRecipe {
-    fn size(&self) -> u64 {
-        self.parts.size
-    }
-
-    fn bytes(&self, range: Range<u64>) -> Option<&'a [u8]> {
-        let recipe: &'a OpenRecipe = self;
-        if range.is_empty() {
-            return (range.end <= recipe.parts.size).then_some(&[]);
-        }
-        let piece = recipe.parts.pieces.get(recipe.piece_at(range.start))?;
-        let own_end = piece.start + piece.own_len;
-        (range.end <= own_end).then(|| recipe.own_bytes(piece, range))
-    }
-}
-
-impl<'a> LayerBytes<'a> for &'a OpenRecipe {
-    type Content = FileContent<'a>;
-
-    fn content(&self, range: Range<u64>) -> FileContent<'a> {
-        let recipe: &'a OpenRecipe = self;
-        if let Some(bytes) = self.bytes(range.clone()) {
-            return FileContent::Bytes(bytes);
-        }
-        // The piece whose object begins there: its own bytes may be none at all.
-        let pieces = &recipe.parts.pieces;
-        let first = pieces.partition_point(|piece| piece.start + piece.own_len < range.start);
-        let begins = |piece: &Piece| piece.start + piece.own_len == range.start;
-        let whole = |piece: &Piece| recipe.object_len(piece) == range.end - range.start;
-        let mut there = (first..pieces.len()).take_while(|&number| begins(&pieces[number]));
-        match there.find(|&number| whole(&pieces[number])) {
-            Some(number) => FileContent::Object(recipe, number as u32),
-            // No recipe that was written here is so: the layer's digest will not come out.
-            None => FileContent::Bytes(&[]),
-        }
-    }
-
-    fn laid_out(content: &'a [u8]) -> FileContent<'a> {
-        FileContent::Bytes(content)
-    }
 }
 
 /// The layer's bytes from its beginning to its end.

@@ -69,6 +69,20 @@ fn the_name_of_a_file_holds_in_every_folder() {
 }
 
 #[test]
+fn whoever_lists_images_uses_no_layer() {
+    let bench = Bench::new();
+    bench.pull("1", "");
+    let used = || -> Vec<_> {
+        let layers = fs::read_dir(bench.path("store/layers")).expect("a folder");
+        let layers = layers.map(|layer| layer.expect("an entry").metadata().expect("there"));
+        layers.map(|layer| layer.modified().expect("a time")).collect()
+    };
+    let before = used();
+    bench.succeed("images");
+    assert_eq!((used(), before.len()), (before, 2));
+}
+
+#[test]
 fn collection_leaves_what_a_name_needs() {
     let bench = Bench::new();
     bench.pull("1", "");
