@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData as _};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use serde_json::{Value, json};
 
 use super::{TokenAlgorithm, TokenSettings};
@@ -51,10 +52,15 @@ impl Issuer {
 
     /// A token with this header and these claims, signed with ES256 whatever the header says.
     pub(super) fn sign(&self, header: &Value, claims: &Value) -> String {
-        let message = message(header, claims);
-        let key = EncodingKey::from_ec_pem(self.pair.serialize_pem().as_bytes()).expect("a key");
-        let signature = crypto::sign(message.as_bytes(), &key, Algorithm::ES256).expect("signed");
-        format!("{message}.{signature}")
+        self.sign_message(&message(header, claims))
+    }
+
+    /// A message and its signature with ES256.
+    pub(super) fn sign_message(&self, message: &str) -> String {
+        let random = SystemRandom::new();
+        let (algorithm, key) = (&ECDSA_P256_SHA256_FIXED_SIGNING, self.pair.serialize_der());
+        let key = EcdsaKeyPair::from_pkcs8(algorithm, &key, &random).expect("a key");
+        signed(message, key.sign(&random, message.as_bytes()).expect("signed").as_ref())
     }
 
     /// A token as the API gives it.
@@ -73,6 +79,11 @@ impl Issuer {
             leeway: TokenSettings::DEFAULT_LEEWAY,
         }
     }
+}
+
+/// A token of what was signed and of its signature.
+pub(super) fn signed(message: &str, signature: &[u8]) -> String {
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// What is signed.
