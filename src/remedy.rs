@@ -25,6 +25,10 @@ pub enum Remedy {
     NameDeployments,
     /// Deploy as the user whose folder it is, or into a folder that is root's alone.
     OwnDeployments,
+    /// Use a store that is root's alone, or work as the user whose store it is.
+    OwnStore,
+    /// Check all of the store and of what is deployed, and mend that.
+    RepairStore,
     /// See what is deployed.
     ListDeployments,
     /// The deployment before is still current: mend the image, or the check.

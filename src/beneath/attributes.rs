@@ -1,14 +1,21 @@
 //! Owners, modes, times and extended attributes, of what is open or of what has a name in a folder.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use rustix::io::Errno;
 
 use super::folder::Folder;
 use super::name::one_name;
+
+/// More than most extended attributes take, and most lists of their names.
+const USUAL_XATTR_BYTES: usize = 256;
+/// The most that one takes, and a list of names (linux/limits.h, `XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
+const MAX_XATTR_BYTES: usize = 1 << 16;
 
 /// The thing whose attributes are set.
 #[derive(Debug, Clone, Copy)]
@@ -83,6 +90,50 @@ impl Target<'_> {
         }
         Ok(())
     }
+
+    /// Takes an extended attribute away.
+    pub(crate) fn remove_xattr(self, attribute: &[u8]) -> io::Result<()> {
+        let attribute = OsStr::from_bytes(attribute);
+        match self {
+            Target::Open(fd) => rustix::fs::fremovexattr(fd, attribute)?,
+            Target::Named(folder, name) => {
+                rustix::fs::removexattr(Node::open(folder, name)?.path(), attribute)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns names and values of the extended attributes of something that is held ([`Folder::open_handle`]), whatever it is;
+/// none if its file system has none.
+pub(crate) fn read_xattrs(held: &File) -> io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let path = held_path(held.as_fd());
+    let names = match sized(|buffer| rustix::fs::listxattr(&path, buffer)) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOTSUP) => return Ok(Vec::new()),
+        names => names?,
+    };
+    let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty());
+    let with_value = |name: &[u8]| {
+        let value = sized(|buffer| rustix::fs::getxattr(&path, OsStr::from_bytes(name), buffer))?;
+        Ok((name.to_vec(), value))
+    };
+    names.map(with_value).collect()
+}
+
+/// Calls `read` with a larger buffer until that is large enough.
+fn sized(read: impl Fn(&mut [u8]) -> rustix::io::Result<usize>) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; USUAL_XATTR_BYTES];
+    loop {
+        match read(&mut buffer) {
+            Err(Errno::RANGE) if buffer.len() < MAX_XATTR_BYTES => {
+                buffer.resize(buffer.len() * 4, 0);
+            }
+            len => {
+                buffer.truncate(len?);
+                return Ok(buffer);
+            }
+        }
+    }
 }
 
 /// Something that is held, whatever it is, and not opened: neither a device nor a link's target notices.
@@ -94,8 +145,12 @@ impl Node {
         Ok(Node(rustix::fs::openat(folder, one_name(name)?, flags, Mode::empty())?))
     }
 
-    /// Returns a path that leads to just this inode (proc(5)), for calls that take nothing else.
     fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd())
+        held_path(self.0.as_fd())
     }
+}
+
+/// Returns a path that leads to just the inode that is held (proc(5)), for calls that take nothing else.
+fn held_path(held: BorrowedFd<'_>) -> String {
+    format!("/proc/self/fd/{}", held.as_raw_fd())
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::Errno;
 
+use super::exchangeable::is_exchangeable;
 use super::name::one_name;
 use super::resolve::{FOLDER, open_below};
 
@@ -89,6 +90,11 @@ impl Folder {
         }
     }
 
+    /// Returns the folder as something that is held, to look at it.
+    pub(crate) fn handle(&self) -> io::Result<File> {
+        Ok(File::from(self.0.try_clone()?))
+    }
+
     /// Opens `name` to look at it and not into it: its mode and owner do not matter.
     pub(crate) fn open_handle(&self, name: &[u8]) -> io::Result<File> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -167,6 +173,12 @@ impl Folder {
     /// Returns which file system the folder is on.
     pub(crate) fn device(&self) -> io::Result<u64> {
         Ok(rustix::fs::fstat(&self.0)?.st_dev)
+    }
+
+    /// Returns whether a user other than root could give another meaning to names in the folder.
+    pub(crate) fn is_exchangeable(&self) -> io::Result<bool> {
+        let stat = rustix::fs::fstat(&self.0)?;
+        Ok(is_exchangeable(stat.st_uid, stat.st_gid, stat.st_mode))
     }
 
     /// Returns the owner of the folder.

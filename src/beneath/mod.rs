@@ -5,6 +5,7 @@
 //! way, whoever put it there and whenever. What these names mean, and what belongs under them, lives elsewhere.
 
 mod attributes;
+mod exchangeable;
 mod folder;
 mod name;
 mod remove;
@@ -12,5 +13,6 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use attributes::{Target, Times};
+pub(crate) use attributes::{Target, Times, read_xattrs};
+pub(crate) use exchangeable::{Exchangeable, exchangeable_above};
 pub(crate) use folder::{Folder, Identity, NodeKind};

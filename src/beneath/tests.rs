@@ -133,3 +133,24 @@ fn a_lock_is_one_handles() {
     let mode = fs::metadata(yard.root.path().join("in")).expect("there").permissions().mode();
     assert_eq!(mode & 0o700, 0o700);
 }
+
+#[test]
+fn extended_attributes_are_read_back_whatever_their_length() {
+    let top = tempfile::tempdir().expect("folder");
+    let folder = Folder::open(top.path()).expect("open");
+    folder.make_file(b"file").expect("made");
+    let held = folder.open_handle(b"file").expect("held");
+    assert_eq!(read_xattrs(&held).expect("readable"), []);
+    let expected: Vec<(Vec<u8>, Vec<u8>)> = [0, 255, 256, 257, 3000]
+        .iter()
+        .map(|len| (format!("user.a{len}").into(), vec![b'x'; *len]))
+        .collect();
+    for (name, value) in &expected {
+        Target::Named(&folder, b"file")
+            .set_xattr(name, value)
+            .expect("set (the folder for temporary files must take extended attributes)");
+    }
+    let mut found = read_xattrs(&held).expect("readable");
+    found.sort_by_key(|(_, value)| value.len());
+    assert_eq!(found, expected);
+}

@@ -34,7 +34,7 @@ use crate::store::Store;
 use crate::unpack::{
     FileTree, Owners, Place, Shared, UnpackError, UnpackReport, with_tree, write_tree,
 };
-use crate::user_namespace::{IdMapping, group_mappings, has_entered, user_mappings};
+use crate::user_namespace::{IdMapping, group_mappings, has_entered, outer_ids, user_mappings};
 
 /// The name of the file that runtimes read.
 pub const CONFIG: &str = "config.json";
@@ -110,18 +110,13 @@ fn wanted_user(image: &Image, tree: &FileTree<'_>) -> Result<User, UnpackError> 
 
 /// What a container that this process's user starts has around it.
 fn surroundings(owners: Owners) -> Surroundings {
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (uid, gid) = outer_ids();
     let own = |outside| vec![IdMapping { inside: 0, outside, count: 1 }];
-    let first = |ranges: Vec<IdMapping>| ranges.first().map_or(0, |range| range.outside);
     let (isolation, users, groups) = match (owners, has_entered()) {
         (Owners::Set, false) => (Isolation::Root, Vec::new(), Vec::new()),
         (Owners::Set, true) => (Isolation::UserNamespace, user_mappings(), group_mappings()),
-        (Owners::Recorded, false) => (Isolation::UserNamespace, own(uid), own(gid)),
-        // The runtime is started outside, where the caller has another number.
-        (Owners::Recorded, true) => {
-            let (uid, gid) = (first(user_mappings()), first(group_mappings()));
-            (Isolation::UserNamespace, own(uid), own(gid))
-        }
+        // The runtime is started outside, where the caller may have another number.
+        (Owners::Recorded, _) => (Isolation::UserNamespace, own(uid), own(gid)),
     };
     let has_resolver = Path::new("/etc/resolv.conf").is_file();
     Surroundings { isolation, users, groups, has_resolver }

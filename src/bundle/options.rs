@@ -1,9 +1,12 @@
 //! How a bundle is made.
 
+use serde::{Deserialize, Serialize};
+
 use crate::unpack::UnpackOptions;
 
 /// What a container may do to the files of its bundle.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum RootAccess {
     /// Change them.

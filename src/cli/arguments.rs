@@ -129,7 +129,7 @@ impl Command {
         match self {
             Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
             Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
-            Command::Deploy(deploy) => deploy.owners.enter_namespace(),
+            Command::Deploy(deploy) => deploy.enter_namespace(),
             Command::Pull(pull) => pull.access.enter_namespace_for_files(),
             Command::Create(create) => create.enter_namespace(),
             Command::Apply(apply) => apply.access.enter_namespace_for_files(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::session::Session;
 use super::unpack::write_report;
-use super::unpack_arguments::{UnpackArguments, Unpacking};
+use super::unpack_arguments::UnpackArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,9 +32,11 @@ pub(super) struct Bundle {
 
 impl Bundle {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        let Unpacking { image, store, options } = self.arguments.open(session)?;
         let dir = self.arguments.dir();
-        let report = bundle::bundle(&image, &store, dir, &options.into(), session.progress())?;
+        let report = self.arguments.with_image(session, |it| {
+            let options = it.options.clone().into();
+            bundle::bundle(&it.image, &it.store, dir, &options, session.progress())
+        })?;
         note_unmapped_user(&report, session);
         session.summary(&Summary { folder: dir.display().to_string(), report }, false)
     }

@@ -4,9 +4,10 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use clap::Args;
+use remora::Cause;
 use remora::bundle::RootAccess;
 use remora::deploy::{self, Check, DeployOptions, DeployReport, DeploymentName, Outcome};
-use remora::fetch::{self, PullReport};
+use remora::fetch::{self, PullReport, Pulled};
 use remora::image::ImageReference;
 use remora::unpack::Files;
 use serde::Serialize;
@@ -34,8 +35,8 @@ Examples:
 ///
 /// The image is pulled as remora pull does it and made a bundle as remora bundle does it. The old one stays current until
 /// the new one is whole and its check has succeeded; then a link is replaced in one step. A power cut at any moment
-/// leaves the old one or the new one. An image that is current already is left alone, and so is one that somebody went
-/// back from: deploy may run by a timer.
+/// leaves the old one or the new one. An image that is current already, with the same options, is left alone, and so is one
+/// that somebody went back from: deploy may run by a timer.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Deploy {
@@ -53,7 +54,7 @@ pub(super) struct Deploy {
     /// How many deployments are kept; the current one and the one that can be gone back to always are
     #[arg(long, value_name = "N", default_value_t = 2)]
     keep: usize,
-    /// Deploy the image even if somebody went back from it before
+    /// Deploy the image anew even if it is current, or somebody went back from it before
     #[arg(long)]
     again: bool,
     /// Let containers change what they see of the files: what they change is kept apart, for as long as this
@@ -68,7 +69,7 @@ pub(super) struct Deploy {
     #[command(flatten)]
     deployments: DeploymentArguments,
     #[command(flatten)]
-    pub(super) owners: OwnerArguments,
+    owners: OwnerArguments,
     #[command(flatten)]
     way: WayArguments,
     #[command(flatten)]
@@ -76,6 +77,11 @@ pub(super) struct Deploy {
 }
 
 impl Deploy {
+    /// Has this process become root in a user namespace if an ordinary user is to set owners, or to read files of several.
+    pub(super) fn enter_namespace(&mut self) {
+        self.owners.enter_namespace(&self.access);
+    }
+
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         let options = self.options(session)?;
         let deployments = self.deployments.open()?;
@@ -83,11 +89,23 @@ impl Deploy {
         let named: Vec<_> = [&self.image].into_iter().chain(self.way.bases()).collect();
         let transports = self.access.transports(&named)?;
         let store = self.access.store()?;
+        // Before anything is fetched into it.
+        store.refuse_foreign_files()?;
         let (way, progress) = (self.way.options(&self.access)?, session.progress());
-        let pulled = fetch::pull(&self.image, &way, &transports, &store, progress)?;
-        let site = deployments.site(&self.name);
-        let asked = self.image.to_string();
-        let report = deploy::deploy(&site, pulled.image(), &asked, &store, &options, progress)?;
+        let (site, asked) = (deployments.site(&self.name), self.image.to_string());
+        let pull = || fetch::pull(&self.image, &way, &transports, &store, progress);
+        let deploy = |pulled: &Pulled| {
+            deploy::deploy(&site, pulled.image(), &asked, &store, &options, progress)
+        };
+        let mut pulled = pull()?;
+        let report = match deploy(&pulled) {
+            Err(error) if error.cause() == Cause::DamagedLayer => {
+                progress.note(&format!("{error}; it is fetched again"));
+                pulled = pull()?;
+                deploy(&pulled)
+            }
+            deployed => deployed,
+        }?;
         report.files.iter().for_each(|files| note_unmapped_user(files, session));
         let bundle = site.bundle(report.current.number).display().to_string();
         let name = self.name.to_string();

@@ -62,6 +62,7 @@ mod units;
 mod unpack;
 mod unpack_arguments;
 mod usage;
+mod verify;
 mod watched;
 mod way_arguments;
 

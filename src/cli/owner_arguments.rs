@@ -5,6 +5,7 @@ use remora::Cause;
 use remora::unpack::{Owners, UnpackOptions};
 use remora::user_namespace::{self, NoNamespace};
 
+use super::access::AccessArguments;
 use super::failure::Failure;
 use super::session::Session;
 
@@ -33,9 +34,11 @@ enum Choice {
 
 impl OwnerArguments {
     /// Has this process become root in a user namespace if an ordinary user is to set owners.
-    pub(super) fn enter_namespace(&mut self) {
-        if self.owners != Choice::Record && !rustix::process::geteuid().is_root() {
-            self.no_namespace = user_namespace::enter().err();
+    pub(super) fn enter_namespace(&mut self, access: &AccessArguments) {
+        match self.owners {
+            _ if rustix::process::geteuid().is_root() => {}
+            Choice::Record => access.enter_namespace_for_files(),
+            _ => self.no_namespace = user_namespace::enter().err(),
         }
     }
 

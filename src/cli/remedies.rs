@@ -52,6 +52,12 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::OwnDeployments, _) => {
             "deploy as that user, or name a folder that is root's alone with --deployments"
         }
+        (Remedy::OwnStore, _) => {
+            "work as the user whose store it is, or name a store that is root's alone with --store"
+        }
+        (Remedy::RepairStore, _) => {
+            "check all that is stored and deployed, and mend that: remora store verify --repair"
+        }
         (Remedy::ListDeployments, _) => "see what is deployed: remora deployments",
         (Remedy::OldOneStays, _) => {
             "the deployment before, if there was one, is still current; mend the image, or the check"

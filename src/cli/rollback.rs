@@ -50,12 +50,15 @@ struct Answer {
 
 impl Display for Answer {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let RollbackReport { from, current, .. } = &self.report;
+        let RollbackReport { from_number, from, current, .. } = &self.report;
         writeln!(out, "name:    {}", self.name)?;
         writeln!(out, "image:   {} (number {})", current.image, current.number)?;
         match self.report.is_unchanged() {
             true => writeln!(out, "note:    that deployment was current already"),
-            false => writeln!(out, "before:  {} (number {})", from.image, from.number),
+            false => {
+                let before = from.as_ref().map_or("an unknown image", |from| &from.image);
+                writeln!(out, "before:  {before} (number {from_number})")
+            }
         }
     }
 }

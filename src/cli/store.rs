@@ -5,16 +5,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use remora::Cause;
-use remora::fetch::{self, PullOptions, RepairReport};
-use remora::image::Transports;
-use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble, VerifyReport};
+use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble};
 use serde::Serialize;
 
 use super::access::StoreArguments;
 use super::failure::Failure;
-use super::registry_access::RegistryArguments;
 use super::session::Session;
 use super::units;
+use super::verify::Verify;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,15 +44,6 @@ enum Action {
     Verify(Box<Verify>),
     /// Drop layers that are too much or too old and that no image needs, and what killed processes left behind
     Gc(Gc),
-}
-
-#[derive(Debug, Args)]
-struct Verify {
-    /// Fetch again what is damaged, from where the images came, and mend deployments that have damaged files
-    #[arg(long)]
-    repair: bool,
-    #[command(flatten)]
-    registry: RegistryArguments,
 }
 
 #[derive(Debug, Args)]
@@ -97,46 +86,6 @@ impl Store {
     }
 }
 
-impl Verify {
-    fn run(&self, store: &LayerStore, session: &Session) -> Result<(), Failure> {
-        let report = store.verify()?;
-        let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
-        let failure = match &repair {
-            Some(repair) => {
-                trouble(&report.troubles, "checked").or(trouble(&repair.troubles, "repaired"))
-            }
-            None => damage(&report).or(trouble(&report.troubles, "checked")),
-        };
-        let answer = Verified { report, repair };
-        match failure {
-            None => session.answer(&answer),
-            Some(failure) => session.answer_with(&answer, failure),
-        }
-    }
-
-    fn repair(&self, store: &LayerStore, session: &Session) -> Result<RepairReport, Failure> {
-        let transports = Transports::new(self.registry.settings())?;
-        Ok(fetch::repair(store, &PullOptions::default(), &transports, session.progress())?)
-    }
-}
-
-/// That something was damaged.
-fn damage(report: &VerifyReport) -> Option<Failure> {
-    let (layers, files) = (report.damaged.len() as u64, report.damaged_objects.len() as u64);
-    if layers + files == 0 {
-        return None;
-    }
-    let what = match files {
-        0 => units::layers(layers),
-        _ => format!("{} and {files} shared files", units::layers(layers)),
-    };
-    Some(Failure::new(
-        Cause::Content,
-        format!("{what} in the store did not match their digests"),
-        "they have been dropped; fetch them again with --repair, which mends deployments too, and check the disk",
-    ))
-}
-
 fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure> {
     let report = match gc.dry_run {
         true => store.gc_preview(gc.limits())?,
@@ -151,7 +100,7 @@ fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure
 }
 
 /// That not all could be done.
-fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
+pub(super) fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
     let first = troubles.first()?;
     let more = match troubles.len() {
         1 => String::new(),
@@ -174,14 +123,6 @@ impl Gc {
 #[derive(Serialize)]
 #[serde(transparent)]
 struct Info(StoreInfo);
-
-#[derive(Serialize)]
-struct Verified {
-    #[serde(flatten)]
-    report: VerifyReport,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    repair: Option<RepairReport>,
-}
 
 #[derive(Serialize)]
 struct Collected {
@@ -218,25 +159,6 @@ impl Display for Info {
     }
 }
 
-impl Display for Verified {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let report = &self.report;
-        writeln!(out, "checked: {}, {}", units::layers(report.layers), units::bytes(report.bytes))?;
-        if report.objects > 0 {
-            let (files, bytes) = (units::count(report.objects), units::bytes(report.object_bytes));
-            writeln!(out, "checked: {files} shared files, {bytes}")?;
-        }
-        report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
-        let files = &report.damaged_objects;
-        files.iter().try_for_each(|content| writeln!(out, "damaged: a file {content}"))?;
-        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))?;
-        let Some(repair) = &self.repair else { return Ok(()) };
-        repair.fetched.iter().try_for_each(|layer| writeln!(out, "fetched: {layer}"))?;
-        repair.mended.iter().try_for_each(|tree| writeln!(out, "mended:  {}", tree.display()))?;
-        repair.troubles.iter().try_for_each(|trouble| writeln!(out, "not repaired: {trouble}"))
-    }
-}
-
 impl Display for Collected {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = &self.report;
@@ -259,6 +181,9 @@ impl Display for Collected {
         )?;
         if report.in_use_layers > 0 {
             writeln!(out, "kept because in use: {}", units::layers(report.in_use_layers))?;
+        }
+        for rootfs in &report.out_of_reach {
+            writeln!(out, "kept for a deployment that is not mounted: {}", rootfs.display())?;
         }
         if report.named_layers > 0 {
             let named = units::layers(report.named_layers);

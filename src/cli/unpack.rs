@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::report;
 use super::session::Session;
 use super::units;
-use super::unpack_arguments::{UnpackArguments, Unpacking};
+use super::unpack_arguments::UnpackArguments;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,9 +32,10 @@ pub(super) struct Unpack {
 
 impl Unpack {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        let Unpacking { image, store, options } = self.arguments.open(session)?;
         let dir = self.arguments.dir();
-        let report = unpack::unpack(&image, &store, dir, &options, session.progress())?;
+        let report = self.arguments.with_image(session, |it| {
+            unpack::unpack(&it.image, &it.store, dir, &it.options, session.progress())
+        })?;
         session.summary(&Summary { folder: dir.display().to_string(), report }, false)
     }
 }

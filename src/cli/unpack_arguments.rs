@@ -7,7 +7,7 @@ use remora::Cause;
 use remora::image::{Image, ImageReference, Transports};
 use remora::store::{KeptImage, Store};
 use remora::trust::{Policy, Subject, TrustError};
-use remora::unpack::UnpackOptions;
+use remora::unpack::{UnpackError, UnpackOptions};
 
 use super::access::{self, AccessArguments};
 use super::failure::Failure;
@@ -42,7 +42,7 @@ pub(super) struct Unpacking {
 impl UnpackArguments {
     /// Has this process become root in a user namespace if an ordinary user is to set owners.
     pub(super) fn enter_namespace(&mut self) {
-        self.owners.enter_namespace();
+        self.owners.enter_namespace(&self.access);
     }
 
     /// Returns the folder.
@@ -50,8 +50,24 @@ impl UnpackArguments {
         &self.dir
     }
 
+    /// Does `work` with the image. If a layer of the store turns out to be damaged, the layer is dropped, and the work is done
+    /// once more with what comes in anew.
+    pub(super) fn with_image<T>(
+        &self,
+        session: &Session,
+        work: impl Fn(&Unpacking) -> Result<T, UnpackError>,
+    ) -> Result<T, Failure> {
+        match work(&self.open(session)?) {
+            Err(error) if error.cause() == Cause::DamagedLayer => {
+                session.progress().note(&format!("{error}; it is fetched again"));
+                Ok(work(&self.open(session)?)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
     /// Opens the image and the store.
-    pub(super) fn open(&self, session: &Session) -> Result<Unpacking, Failure> {
+    fn open(&self, session: &Session) -> Result<Unpacking, Failure> {
         let options = self.owners.options(session)?;
         self.access.refuse_in_store(&self.dir)?;
         let store = self.access.store()?;
@@ -68,7 +84,10 @@ impl UnpackArguments {
         let image = match (&by_id, known) {
             // The registry may have another image by that name now.
             (Some(kept), _) => {
-                let image = store.open_kept(kept)?.ok_or_else(|| not_whole(kept))?;
+                let image = match store.open_kept(kept)? {
+                    Some(image) => image,
+                    None => self.open_again(&transports, kept)?,
+                };
                 accepts(&image)?;
                 image
             }
@@ -81,6 +100,12 @@ impl UnpackArguments {
         };
         access::refuse_delta(&image)?;
         Ok(Unpacking { image, store, options })
+    }
+
+    /// The image from where it was pulled, since the store lacks some of it.
+    fn open_again(&self, transports: &Transports, kept: &KeptImage) -> Result<Image, Failure> {
+        let image = self.access.open(transports, &kept.source())?;
+        if image.id() == kept.id() { Ok(image) } else { Err(not_whole(kept)) }
     }
 
     /// The image that was pulled under this name, if all of it is still there. Files are read anew: they are at hand.

@@ -1,13 +1,15 @@
 //! Deploying an image: its bundle, the check, the switch, and what is left of older ones.
 
+use std::fs;
+
 use serde::Serialize;
 
 use super::check::{Check, end_leftover};
 use super::folder::{Locked, Site};
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
-use crate::bundle::{BundleOptions, BundleReport, ROOTFS, RootAccess, bundle};
-use crate::image::Image;
+use crate::bundle::{BundleOptions, BundleReport, CONFIG, ROOTFS, RootAccess, bundle};
+use crate::image::{Digest, Image};
 use crate::progress::Progress;
 use crate::store::{HeldDeployment, Store};
 use crate::unpack::{Files, Owners, UnpackOptions, share_files};
@@ -25,7 +27,7 @@ pub struct DeployOptions {
     pub check: Option<Check>,
     /// How many deployments are kept. The current one and the one that can be gone back to stay in any case.
     pub keep: usize,
-    /// Deploy the image even if somebody went back from it before.
+    /// Deploy the image even if it is current, or somebody went back from it before.
     pub again: bool,
 }
 
@@ -89,8 +91,9 @@ pub fn deploy(
         if report.outcome == Outcome::Unchanged {
             // A run that was killed after its switch has left the older ones.
             report.removed = prune(&locked, options.keep, progress);
+            hold(site, &report.current, image, store)?;
         }
-        share(site, &report.current, image, store, options, progress);
+        share(site, (&report.current, false), image, store, options, progress);
         return Ok(report);
     }
     let number = locked.begin()?;
@@ -103,7 +106,8 @@ pub fn deploy(
     })?;
     // The new one is current: what cannot be removed of old ones is no failure.
     let removed = prune(&locked, options.keep, progress);
-    share(site, &current, image, store, options, progress);
+    let is_new = files.unpacked.counts.bytes > 0;
+    share(site, (&current, is_new), image, store, options, progress);
     Ok(DeployReport { outcome: Outcome::Deployed, current, files: Some(files), removed })
 }
 
@@ -119,20 +123,18 @@ fn prune(locked: &Locked<'_>, keep: usize, progress: &dyn Progress) -> Vec<u64> 
 /// whole without that, and the next run of any tries again.
 fn share(
     site: &Site,
-    current: &Deployment,
+    (current, is_new): (&Deployment, bool),
     image: &Image,
     store: &Store,
     options: &DeployOptions,
     progress: &dyn Progress,
 ) {
     let unpack = &options.bundle.unpack;
-    // Files with other owners are other files.
-    let is_alike = current.recorded_owners == (unpack.owners == Owners::Recorded);
-    if !current.shared || !is_alike || current.id != image.id() {
+    if !current.shared || current.id != image.id() {
         return;
     }
     let rootfs = site.bundle(current.number).join(ROOTFS);
-    let shared = share_files(image.config().diff_ids(), &rootfs, store, unpack, progress);
+    let shared = share_files(image.config().diff_ids(), (&rootfs, is_new), store, unpack, progress);
     if let Err(error) = shared {
         progress.note(&format!("layers are kept beside the files: {error}"));
     }
@@ -145,8 +147,12 @@ fn unchanged(
     options: &DeployOptions,
 ) -> Result<Option<DeployReport>, DeployError> {
     let Ok(current) = site.current() else { return Ok(None) };
+    let is_current = current.id == image.id();
+    if is_current && (options.again || !current.is_made_with(options)) {
+        return Ok(None);
+    }
     let rolled_back = |it: &Deployment| it.id == image.id() && it.rolled_back.is_some();
-    let outcome = match current.id == image.id() {
+    let outcome = match is_current {
         true => Outcome::Unchanged,
         false if !options.again && site.deployments()?.iter().any(rolled_back) => {
             Outcome::RolledBackBefore
@@ -154,6 +160,36 @@ fn unchanged(
         false => return Ok(None),
     };
     Ok(Some(DeployReport { outcome, current, files: None, removed: Vec::new() }))
+}
+
+/// Has the store keep what a deployment of `image` needs.
+fn hold(
+    site: &Site,
+    deployment: &Deployment,
+    image: &Image,
+    store: &Store,
+) -> Result<(), DeployError> {
+    Ok(store.hold_for_deployment(HeldDeployment {
+        site: site.path().to_owned(),
+        rootfs: site.bundle(deployment.number).join(ROOTFS),
+        image: image.reference().to_string(),
+        id: deployment.id,
+        digest: deployment.digest,
+        is_shared: deployment.shared,
+        has_recorded_owners: deployment.recorded_owners,
+        layers: image.config().diff_ids().to_vec(),
+        file_system: None,
+    })?)
+}
+
+impl Deployment {
+    /// Whether it was made with options that make the same of its image.
+    fn is_made_with(&self, options: &DeployOptions) -> bool {
+        let unpack = &options.bundle.unpack;
+        self.shared == (unpack.files == Files::Shared)
+            && self.recorded_owners == (unpack.owners == Owners::Recorded)
+            && self.root.is_none_or(|root| root == options.bundle.root)
+    }
 }
 
 /// A deployment in the making.
@@ -181,6 +217,8 @@ impl New<'_> {
         if let Some(check) = &options.check {
             check.run(self.name(), &place, &site.folder(number))?;
         }
+        let config = place.join(CONFIG);
+        let bytes = fs::read(&config).map_err(DeployError::io("read", &config))?;
         let deployment = Deployment {
             number,
             image: asked.to_owned(),
@@ -188,18 +226,13 @@ impl New<'_> {
             digest: image.manifest().map(|manifest| manifest.digest()),
             shared: options.bundle.unpack.files == Files::Shared,
             recorded_owners: options.bundle.unpack.owners == Owners::Recorded,
+            root: Some(options.bundle.root),
+            config: Some(Digest::of(&bytes)),
             deployed: now(),
             rolled_back: None,
         };
         let folder = site.folder(number);
-        store.hold_for_deployment(HeldDeployment {
-            rootfs: place.join(ROOTFS),
-            image: image.reference().to_string(),
-            digest: deployment.digest,
-            is_shared: deployment.shared,
-            has_recorded_owners: deployment.recorded_owners,
-            layers: image.config().diff_ids().to_vec(),
-        })?;
+        hold(site, &deployment, image, store)?;
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
         Ok((deployment, made))
     }

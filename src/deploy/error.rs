@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::DeploymentName;
-use crate::store::StoreError;
+use crate::store::{StoreError, whose};
 use crate::unpack::UnpackError;
 use crate::{Cause, ErrorKind, Remedy};
 
@@ -26,12 +26,18 @@ pub enum DeployError {
         source: io::Error,
     },
     /// Root is to work in a folder that another user could exchange.
-    #[error("{} belongs to user {owner}, who could exchange what root deploys and starts there", path.display())]
+    #[error("{}, who could exchange what root deploys and starts there", whose(path, *owner))]
     Foreign {
         /// The folder, or a link on the way to the deployments.
         path: PathBuf,
-        /// The user's number.
-        owner: u32,
+        /// The user that it belongs to; `None` if it is root's, and others may write there.
+        owner: Option<u32>,
+    },
+    /// What is written down of a deployment is damaged or gone.
+    #[error("the record {} of a deployment can't be read", path.display())]
+    DamagedRecord {
+        /// The record's file.
+        path: PathBuf,
     },
     /// The store could not be used.
     #[error(transparent)]
@@ -103,6 +109,7 @@ impl DeployError {
             DeployError::Store(error) => error.cause(),
             DeployError::Unpack(error) => error.cause(),
             DeployError::Foreign { .. } => Cause::Permission,
+            DeployError::DamagedRecord { .. } => Cause::Disk,
             DeployError::InUse(_) => Cause::InUse,
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
             DeployError::CheckFailed { .. } => Cause::Refused,
@@ -128,6 +135,7 @@ impl DeployError {
             DeployError::NoRuntime => Some(Remedy::InstallRuntime),
             DeployError::InUse(_) => Some(Remedy::WaitForDeploy),
             DeployError::Foreign { .. } => Some(Remedy::OwnDeployments),
+            DeployError::DamagedRecord { .. } => Some(Remedy::RepairStore),
             DeployError::Io { .. } | DeployError::Runtime { .. } => None,
         }
     }

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::containers::{any_lives, id_start, remove_dead};
-use super::owners::refuse_foreign;
 use super::record::{self, Deployment};
 use super::{DeployError, DeploymentName};
-use crate::beneath::Folder;
+use crate::beneath::{Exchangeable, Folder, exchangeable_above};
 use crate::temporary::create_folders;
+use crate::user_namespace::is_machine_root;
 
 /// The link to the current deployment, and its name while it is made.
 const CURRENT: &str = "current";
@@ -94,11 +94,29 @@ impl Site {
     /// The deployment that is current.
     ///
     /// # Errors
-    /// [`DeployError::NotDeployed`] if there is none.
+    /// [`DeployError::NotDeployed`] if there is none, [`DeployError::DamagedRecord`] if its record can't be read.
     pub fn current(&self) -> Result<Deployment, DeployError> {
-        let current =
-            self.linked().and_then(|number| Deployment::read(&self.folder(number), number));
-        current.ok_or_else(|| DeployError::NotDeployed(self.name.clone()))
+        let number = self.current_number()?;
+        let folder = self.folder(number);
+        let damaged = || DeployError::DamagedRecord { path: folder.join(record::FILE) };
+        Deployment::read(&folder, number).ok_or_else(damaged)
+    }
+
+    /// The number of the deployment that is current, whether or not its record can be read.
+    pub(super) fn current_number(&self) -> Result<u64, DeployError> {
+        let there = self.linked().filter(|number| self.folder(*number).is_dir());
+        there.ok_or_else(|| DeployError::NotDeployed(self.name.clone()))
+    }
+
+    /// The deployments in the folder `path`, if that can be one.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.parse().ok()?;
+        Some(Site { name, path: path.to_owned() })
+    }
+
+    /// The number of the deployment whose files are in `rootfs`.
+    pub(super) fn number_of(&self, rootfs: &Path) -> Option<u64> {
+        number(rootfs.strip_prefix(&self.path).ok()?.iter().next()?.to_str()?)
     }
 
     /// The bundle of the deployment `number`.
@@ -117,7 +135,7 @@ impl Site {
     }
 
     /// The number that the link to the current deployment holds, whatever is there.
-    fn linked(&self) -> Option<u64> {
+    pub(super) fn linked(&self) -> Option<u64> {
         number(fs::read_link(self.path.join(CURRENT)).ok()?.to_str()?)
     }
 
@@ -151,6 +169,17 @@ impl Site {
             Err(TryLockError::Error(error)) => return Err(DeployError::io("lock", &path)(error)),
         }
         Ok(Locked { site: self, _lock: file })
+    }
+}
+
+/// Refuses a folder for deployments that a user other than root could exchange while root works there.
+pub(super) fn refuse_foreign(folder: &Path) -> Result<(), DeployError> {
+    if !is_machine_root() {
+        return Ok(());
+    }
+    match exchangeable_above(folder).map_err(DeployError::io("use", folder))? {
+        Some(Exchangeable { path, owner }) => Err(DeployError::Foreign { path, owner }),
+        None => Ok(()),
     }
 }
 
@@ -213,6 +242,11 @@ impl Locked<'_> {
     pub(super) fn remove(&self, number: u64) -> Result<(), DeployError> {
         let path = self.site.folder(number);
         let removed = || {
+            // Whoever reads it meanwhile, and whoever begins to, knows of each other.
+            let held = self.site.open_folder(number)?;
+            if let Err(TryLockError::WouldBlock) = held.try_lock() {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
             let here = Folder::open(self.site.path())?;
             let name = number.to_string();
             let folder = here.open_dir(name.as_bytes())?;
@@ -248,7 +282,7 @@ impl Locked<'_> {
     /// current one, the one that can be gone back to and those that a runtime has. Returns the numbers of those that
     /// went.
     pub(super) fn prune(&self, keep: usize) -> Result<Vec<u64>, DeployError> {
-        let current = self.site.current()?.number;
+        let current = self.site.current_number()?;
         let mut all = self.site.deployments()?;
         let way_back = all.iter().filter(|it| it.is_way_back_from(current));
         let way_back = way_back.map(|it| it.number).max();

@@ -12,19 +12,20 @@
 //! NAME/containers/                what a runtime writes down of those that run
 //! ```
 
+mod audit;
 mod change;
 mod check;
 mod containers;
 mod error;
 mod folder;
 mod name;
-mod owners;
 mod record;
 mod rollback;
 mod running;
 mod runtime;
 mod start;
 
+pub use audit::{AuditReport, DamagedDeployment, audit};
 pub use change::{DeployOptions, DeployReport, Outcome, deploy};
 pub use check::Check;
 pub use error::DeployError;

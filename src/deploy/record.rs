@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::RootAccess;
 use crate::image::{Digest, ImageId};
 use crate::small_file::read_small_file;
 use crate::temporary::TemporaryFile;
@@ -33,6 +34,12 @@ pub struct Deployment {
     /// Whether owners are recorded in an attribute, and not set.
     #[serde(default)]
     pub recorded_owners: bool,
+    /// What containers may do to its files, if that is known.
+    #[serde(default)]
+    pub root: Option<RootAccess>,
+    /// The digest of its `config.json` as it was made, if that is known.
+    #[serde(default)]
+    pub config: Option<Digest>,
     /// When it was deployed, in seconds since 1970.
     pub deployed: u64,
     /// When somebody went back from it, in seconds since 1970.

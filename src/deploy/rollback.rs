@@ -10,8 +10,10 @@ use super::record::{Deployment, now};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RollbackReport {
-    /// The deployment that was current.
-    pub from: Deployment,
+    /// The number of the deployment that was current.
+    pub from_number: u64,
+    /// That deployment; `None` if its record can't be read any more.
+    pub from: Option<Deployment>,
     /// The deployment that is current now.
     pub current: Deployment,
 }
@@ -19,7 +21,7 @@ pub struct RollbackReport {
 impl RollbackReport {
     /// Returns whether nothing was done: the deployment that was asked for was current already.
     pub fn is_unchanged(&self) -> bool {
-        self.from.number == self.current.number
+        self.from_number == self.current.number
     }
 }
 
@@ -29,16 +31,19 @@ impl RollbackReport {
 /// # Errors
 /// If nothing is deployed, there is no such deployment, or somebody else is deploying under the name.
 pub fn rollback(site: &Site, to: Option<u64>) -> Result<RollbackReport, DeployError> {
-    site.current()?;
+    site.current_number()?;
     let locked = site.lock()?;
-    let mut from = site.current()?;
-    if to == Some(from.number) {
-        return Ok(RollbackReport { current: from.clone(), from });
+    let from_number = site.current_number()?;
+    if to == Some(from_number) {
+        let current = site.current()?;
+        return Ok(RollbackReport { from_number, from: Some(current.clone()), current });
     }
+    // What is wrong with the record is no reason to stay.
+    let mut from = site.current().ok();
     let all = site.deployments()?;
     let wanted = |it: &&Deployment| match to {
         Some(number) => it.number == number,
-        None => it.is_way_back_from(from.number),
+        None => it.is_way_back_from(from_number),
     };
     let target = all.iter().rfind(wanted).cloned();
     let name = || site.name().clone();
@@ -49,13 +54,13 @@ pub fn rollback(site: &Site, to: Option<u64>) -> Result<RollbackReport, DeployEr
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))
     };
     // Noted before the switch: whoever deploys by itself must not undo this one after a power cut.
-    if target.number < from.number {
+    if let Some(from) = from.as_mut().filter(|from| target.number < from.number) {
         from.rolled_back = Some(now());
-        write(&from)?;
+        write(from)?;
     }
     if target.rolled_back.take().is_some() {
         write(&target)?;
     }
     locked.switch(target.number)?;
-    Ok(RollbackReport { from, current: target })
+    Ok(RollbackReport { from_number, from, current: target })
 }

@@ -5,8 +5,7 @@ use std::process::Command;
 
 use super::DeployError;
 use super::containers::{id_start, make_way};
-use super::folder::Site;
-use super::owners::refuse_foreign;
+use super::folder::{Site, refuse_foreign};
 use super::record::Deployment;
 use super::runtime::Runtime;
 

@@ -1,4 +1,4 @@
-//! Fetching again what was damaged on disk, and mending the deployments that had it.
+//! Fetching again what was damaged on disk.
 
 use std::path::PathBuf;
 
@@ -9,10 +9,9 @@ use super::blob::Traffic;
 use super::carry_out::carry_out;
 use super::options::PullOptions;
 use super::plan::Plan;
-use crate::image::{DiffId, Digest, ImageReference, RegistryReference, Transports};
+use crate::image::{DiffId, ImageReference, Transports};
 use crate::progress::Progress;
-use crate::store::{HeldDeployment, Store, Trouble};
-use crate::unpack::{Files, Owners, UnpackOptions, mend_files, share_files};
+use crate::store::{HeldDeployment, Store, Trouble, by_digest};
 
 /// What was repaired.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -20,10 +19,8 @@ use crate::unpack::{Files, Owners, UnpackOptions, mend_files, share_files};
 pub struct RepairReport {
     /// The layers that were fetched again.
     pub fetched: Vec<DiffId>,
-    /// The trees of deployments in which files were made again.
-    pub mended: Vec<PathBuf>,
-    /// How many files that were.
-    pub mended_files: u64,
+    /// The records of images and deployments that nobody could read, which were removed.
+    pub removed_records: Vec<PathBuf>,
     /// What could not be repaired, and why.
     pub troubles: Vec<Trouble>,
 }
@@ -36,9 +33,8 @@ struct Source {
     image: ImageReference,
 }
 
-/// Fetches the layers that images and deployments need and the store lacks, since they were damaged or lost, from where
-/// their images came; then compares the files of all deployments that share files with their layers, and makes those
-/// again that differ. What cannot be repaired is told in the report.
+/// Removes the records that nobody can read, and fetches the layers that images and deployments need and the store lacks,
+/// since they were damaged or lost, from where their images came. What cannot be repaired is told in the report.
 ///
 /// # Errors
 /// If the store cannot be read.
@@ -49,6 +45,8 @@ pub fn repair(
     progress: &dyn Progress,
 ) -> Result<RepairReport, FetchError> {
     let mut report = RepairReport::default();
+    let removed = store.remove_damaged_records(&mut report.troubles)?;
+    report.removed_records = removed.into_iter().map(|record| record.path).collect();
     let deployments = store.held_deployments(&mut report.troubles)?;
     let needed = sources(store, &deployments)?.into_iter();
     let missing: Vec<Source> = needed.filter(|it| !store.has_layer(&it.diff_id)).collect();
@@ -67,9 +65,6 @@ pub fn repair(
             }
         }
     }
-    for deployment in deployments.iter().filter(|deployment| deployment.is_shared) {
-        mend(deployment, store, progress, &mut report);
-    }
     Ok(report)
 }
 
@@ -85,27 +80,14 @@ fn sources(store: &Store, deployments: &[HeldDeployment]) -> Result<Vec<Source>,
         sources.extend(layers.iter().enumerate().map(source));
     };
     for kept in store.kept_images()?.0 {
-        let digest = kept.manifest().map(|manifest| manifest.digest());
-        add(pinned(kept.reference().clone(), digest), kept.config().diff_ids());
+        add(kept.source(), kept.config().diff_ids());
     }
     for deployment in deployments {
         if let Ok(image) = deployment.image.parse() {
-            add(pinned(image, deployment.digest), &deployment.layers);
+            add(by_digest(image, deployment.digest), &deployment.layers);
         }
     }
     Ok(sources)
-}
-
-/// The image by its digest: the tag may lead to another one by now.
-fn pinned(reference: ImageReference, digest: Option<Digest>) -> ImageReference {
-    let (ImageReference::Registry(registry), Some(digest)) = (&reference, digest) else {
-        return reference;
-    };
-    let by_digest = format!("{}@{digest}", registry.repository());
-    match RegistryReference::in_registry(registry.host(), &by_digest) {
-        Ok(pinned) => ImageReference::Registry(pinned),
-        Err(_) => reference,
-    }
 }
 
 /// Brings in what is missing of the image, by the cheapest way there is.
@@ -125,34 +107,5 @@ fn fetch(
         _ => {
             Err(FetchError::LayerGone { image: source.image.to_string(), diff_id: source.diff_id })
         }
-    }
-}
-
-fn mend(
-    deployment: &HeldDeployment,
-    store: &Store,
-    progress: &dyn Progress,
-    report: &mut RepairReport,
-) {
-    let HeldDeployment { rootfs, layers, has_recorded_owners, .. } = deployment;
-    let owners = if *has_recorded_owners { Owners::Recorded } else { Owners::Set };
-    let possible = UnpackOptions::default().owners;
-    if owners == Owners::Set && possible != owners {
-        let problem = "its files belong to several users, and this process cannot make such";
-        return report.troubles.push(Trouble::at(rootfs, problem));
-    }
-    let mut options = UnpackOptions::new(owners);
-    options.files = Files::Shared;
-    let mended = mend_files(layers, rootfs, owners, store, progress).and_then(|files| {
-        share_files(layers, rootfs, store, &options, progress)?;
-        Ok(files)
-    });
-    match mended {
-        Ok(0) => {}
-        Ok(files) => {
-            report.mended.push(rootfs.clone());
-            report.mended_files += files;
-        }
-        Err(error) => report.troubles.push(Trouble::at(rootfs, error)),
     }
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::check_objects::SoundFiles;
 use super::error::{io_error, is_unreadable};
 use super::files::{gone, open_layer, remove_obstacle};
 use super::trouble::Trouble;
@@ -32,8 +33,13 @@ pub struct VerifyReport {
     pub object_bytes: u64,
     /// The digests of such files that were not what they were; they have been dropped. Deployments still have them.
     pub damaged_objects: Vec<Digest>,
+    /// What was written down of images and deployments, and nobody can read any more. These records stay.
+    pub damaged_records: Vec<Trouble>,
     /// The files that could not be checked or dropped, and why.
     pub troubles: Vec<Trouble>,
+    /// The shared files that were read and are what they were.
+    #[serde(skip)]
+    pub(super) sound: SoundFiles,
 }
 
 /// One layer that [`Store::verify_next`] has looked at.
@@ -92,6 +98,7 @@ impl Store {
         }
         self.verify_objects(&mut report)?;
         self.verify_recipes(&mut report)?;
+        report.damaged_records = self.damaged_records()?;
         Ok(report)
     }
 
@@ -121,6 +128,11 @@ impl Store {
 }
 
 impl VerifyReport {
+    /// The shared files that were read and are what they were.
+    pub(crate) fn sound_files(&self) -> &SoundFiles {
+        &self.sound
+    }
+
     fn add(&mut self, diff_id: DiffId, checked: &Checked) {
         self.layers += 1;
         self.bytes += checked.bytes;

@@ -1,5 +1,6 @@
 //! Checking files that deployments share, and the layers that are put together from them.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -11,6 +12,10 @@ use super::object_id::ObjectId;
 use super::objects::{Checked, Objects};
 use super::trouble::Trouble;
 use super::{Store, StoreError};
+use crate::image::Digest;
+
+/// Files by device and inode that have just been read, and the digests of their contents.
+pub(crate) type SoundFiles = HashMap<(u64, u64), Digest>;
 
 impl Store {
     /// Hashes every object, several at a time, and drops those that are damaged.
@@ -29,9 +34,10 @@ impl Store {
         let checked: Vec<_> = ids.into_par_iter().map(|id| (id, objects.check(id))).collect();
         for (id, checked) in checked {
             match checked {
-                Ok(Checked::Sound(bytes)) => {
+                Ok(Checked::Sound { bytes, identity }) => {
                     report.objects += 1;
                     report.object_bytes += bytes;
+                    report.sound.insert(identity, id.content);
                 }
                 Ok(Checked::Damaged) => {
                     report.objects += 1;

@@ -46,6 +46,9 @@ pub struct GcReport {
     pub removed_objects: u64,
     /// Their size in bytes.
     pub removed_object_bytes: u64,
+    /// Deployments that are not there because their file system is not mounted, or that cannot be looked at: what they
+    /// need stays.
+    pub out_of_reach: Vec<PathBuf>,
     /// Bytes freed that killed processes had left half-done.
     pub leftover_bytes: u64,
     /// The files and folders that could not be opened or removed, and why.
@@ -149,7 +152,6 @@ impl Store {
         let mut leftovers = self.remove_leftovers();
         self.remove_partials(partial_age(limits), &mut leftovers);
         let _lock = self.lock_names(Hold::Alone)?;
-        self.forget_gone_deployments(&mut leftovers.troubles);
         self.collect(limits, leftovers, true)
     }
 
@@ -171,6 +173,7 @@ impl Store {
     ) -> Result<GcReport, StoreError> {
         let Leftovers { bytes: leftover_bytes, troubles } = leftovers;
         let mut report = GcReport { leftover_bytes, troubles, ..GcReport::default() };
+        report.out_of_reach = self.forget_gone_deployments(really, &mut report.troubles)?;
         let needed = self.needed_layers(&mut report.troubles)?;
         let mut named = self.named_objects(&mut report.troubles)?;
         let mut entries = self.entries()?;

@@ -12,7 +12,7 @@ use super::files::{file_names, gone, read_bytes};
 use super::format::WITH_RECIPES;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
-use crate::image::{DiffId, Digest};
+use crate::image::{DiffId, Digest, ImageId};
 use crate::temporary::create_folders;
 
 /// Bytes of a record: a path, a name and the digests of a few hundred layers.
@@ -21,10 +21,14 @@ const MAX_BYTES: u64 = 1 << 20;
 /// A deployment that needs layers of the store: its files are links to the store's, and the next delta starts there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct HeldDeployment {
-    /// Where its files are.
+    /// The folder of all deployments under its name.
+    pub(crate) site: PathBuf,
+    /// Where its files are, below `site`.
     pub(crate) rootfs: PathBuf,
     /// The image as it was asked for.
     pub(crate) image: String,
+    /// The image ID.
+    pub(crate) id: ImageId,
     /// The digest of its manifest, if it had one.
     pub(crate) digest: Option<Digest>,
     /// Whether files are links to those of the store, so that nothing may have changed them.
@@ -33,6 +37,18 @@ pub(crate) struct HeldDeployment {
     pub(crate) has_recorded_owners: bool,
     /// The layers, bottom first.
     pub(crate) layers: Vec<DiffId>,
+    /// The number of the file system with `site` (statvfs(3), `f_fsid`), if it has one.
+    #[serde(default)]
+    pub(crate) file_system: Option<u64>,
+}
+
+/// What became of a deployment, as far as can be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    There,
+    Gone,
+    /// Its file system is not mounted, or cannot be looked at.
+    OutOfReach,
 }
 
 impl Store {
@@ -40,42 +56,35 @@ impl Store {
         self.path().join("deployments")
     }
 
-    /// Keeps the layers of `deployment` for as long as its files are there.
+    /// Keeps the layers of `deployment` until its files have gone.
     ///
     /// # Errors
     /// If that cannot be written down.
     pub(crate) fn hold_for_deployment(&self, deployment: HeldDeployment) -> Result<(), StoreError> {
-        self.raise_format(WITH_RECIPES)?;
+        let record = deployment.lasting().map_err(io_error("find", &deployment.site))?;
         let folder = self.deployments_folder();
-        create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
-        let rootfs = std::path::absolute(&deployment.rootfs);
-        let rootfs = rootfs.map_err(io_error("find", &deployment.rootfs))?;
-        let record = HeldDeployment { rootfs, ..deployment };
         let path = folder.join(name_of(&record.rootfs));
+        if read(&path).is_ok_and(|there| there.as_ref() == Some(&record)) {
+            return Ok(());
+        }
+        self.raise_format(WITH_RECIPES)?;
+        create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         let written = serde_json::to_vec(&record).map_err(io::Error::from);
         let written = written.map_err(io_error("write", &path))?;
         self.put(&path, &written)
     }
 
-    /// Returns the deployments that are there. Records that can't be read are told in `troubles`.
+    /// Returns the deployments that are there or out of reach. Records that can't be read are told in `troubles`.
     pub(crate) fn held_deployments(
         &self,
         troubles: &mut Vec<Trouble>,
     ) -> Result<Vec<HeldDeployment>, StoreError> {
-        let folder = self.deployments_folder();
         let mut held = Vec::new();
-        if !folder.exists() {
-            return Ok(held);
-        }
-        let mut names = file_names(&folder).map_err(io_error("list", &folder))?;
-        names.sort_unstable();
-        for name in names {
-            let path = folder.join(&name);
-            match read(&path) {
-                Ok(record) => held.extend(record.filter(HeldDeployment::may_be_there)),
-                Err(error) => troubles.push(Trouble::at(&path, error)),
-            }
-        }
+        self.each_record(|path, record| match record {
+            Ok(record) if record.presence() == Presence::Gone => {}
+            Ok(record) => held.push(record),
+            Err(error) => troubles.push(Trouble::at(path, error)),
+        })?;
         Ok(held)
     }
 
@@ -88,33 +97,168 @@ impl Store {
         Ok(held.into_iter().flat_map(|held| held.layers).collect())
     }
 
-    /// Removes what is written down of deployments that have gone.
-    pub(super) fn forget_gone_deployments(&self, troubles: &mut Vec<Trouble>) {
+    /// Removes what is written down of deployments that have gone, if `really`. Returns where those are that are out of
+    /// reach.
+    pub(super) fn forget_gone_deployments(
+        &self,
+        really: bool,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<Vec<PathBuf>, StoreError> {
+        let mut out_of_reach = Vec::new();
+        self.each_record(|path, record| match record.map(|it| (it.presence(), it.rootfs)) {
+            Ok((Presence::OutOfReach, rootfs)) => out_of_reach.push(rootfs),
+            Ok((Presence::Gone, _)) if really => {
+                if let Err(error) = gone(fs::remove_file(path)) {
+                    troubles.push(Trouble::at(path, error));
+                }
+            }
+            // Told by whoever asks what is needed.
+            Ok(_) | Err(_) => {}
+        })?;
+        Ok(out_of_reach)
+    }
+
+    /// The records that nobody can read any more.
+    pub(super) fn damaged_deployment_records(&self) -> Result<Vec<Trouble>, StoreError> {
+        let mut damaged = Vec::new();
+        self.each_record(|path, record| {
+            if let Err(error @ StoreError::DamagedName { .. }) = record {
+                damaged.push(Trouble::at(path, error));
+            }
+        })?;
+        Ok(damaged)
+    }
+
+    /// Calls `look` with every record, in the order of their files' names.
+    fn each_record(
+        &self,
+        mut look: impl FnMut(&Path, Result<HeldDeployment, StoreError>),
+    ) -> Result<(), StoreError> {
         let folder = self.deployments_folder();
-        for name in file_names(&folder).unwrap_or_default() {
+        if !folder.exists() {
+            return Ok(());
+        }
+        let mut names = file_names(&folder).map_err(io_error("list", &folder))?;
+        names.sort_unstable();
+        for name in names {
             let path = folder.join(&name);
-            let is_gone = read(&path).is_ok_and(|held| held.is_some_and(|it| !it.may_be_there()));
-            if is_gone && let Err(error) = gone(fs::remove_file(&path)) {
-                troubles.push(Trouble::at(&path, error));
+            match read(&path) {
+                Ok(None) => {}
+                Ok(Some(record)) => look(&path, Ok(record)),
+                Err(error) => look(&path, Err(error)),
             }
         }
+        Ok(())
     }
 }
 
 impl HeldDeployment {
-    /// Whether its files are there, as far as can be told.
-    fn may_be_there(&self) -> bool {
-        let found = fs::symlink_metadata(&self.rootfs);
-        !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    /// The record as it holds in every folder, with what tells later whether the deployment has gone.
+    fn lasting(&self) -> io::Result<Self> {
+        let site = std::path::absolute(&self.site)?;
+        let rootfs = std::path::absolute(&self.rootfs)?;
+        Ok(HeldDeployment { file_system: file_system_at(&site)?, site, rootfs, ..self.clone() })
+    }
+
+    /// What became of the deployment. A folder that is not there tells nothing if the file system is another one, such
+    /// as the one that something is usually mounted on.
+    pub(super) fn presence(&self) -> Presence {
+        match fs::symlink_metadata(&self.rootfs) {
+            Ok(_) => return Presence::There,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return Presence::OutOfReach,
+        }
+        let there = self.site.ancestors().find(|path| path.exists());
+        let here = there.and_then(|path| file_system_at(path).ok().flatten());
+        let is_same = here.is_some() && here == self.file_system;
+        match is_same || (self.file_system.is_none() && self.site.exists()) {
+            true => Presence::Gone,
+            false => Presence::OutOfReach,
+        }
     }
 }
 
+/// The number of the file system that `path` is on; `None` if it has none.
+fn file_system_at(path: &Path) -> io::Result<Option<u64>> {
+    let number = rustix::fs::statvfs(path)?.f_fsid;
+    Ok(Some(number).filter(|&number| number != 0))
+}
+
+/// The record in the file `path`, which is named by what it is of.
 fn read(path: &Path) -> Result<Option<HeldDeployment>, StoreError> {
     let Some(bytes) = read_bytes(path, MAX_BYTES)? else { return Ok(None) };
     let damaged = |problem: String| StoreError::DamagedName { path: path.to_owned(), problem };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| damaged(error.to_string()))
+    let record: HeldDeployment =
+        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match name == name_of(&record.rootfs) && record.rootfs.starts_with(&record.site) {
+        true => Ok(Some(record)),
+        false => Err(damaged("it is the record of another deployment".to_owned())),
+    }
 }
 
 fn name_of(rootfs: &Path) -> String {
     Digest::of(rootfs.as_os_str().as_encoded_bytes()).hex()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(site: &Path) -> HeldDeployment {
+        let digest = Digest::of(b"image");
+        HeldDeployment {
+            site: site.to_owned(),
+            rootfs: site.join("1/bundle/rootfs"),
+            image: "image".to_owned(),
+            id: ImageId(digest),
+            digest: None,
+            is_shared: true,
+            has_recorded_owners: false,
+            layers: vec![DiffId(digest)],
+            file_system: None,
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_has_gone_only_if_its_file_system_is_there() {
+        let top = tempfile::tempdir().expect("folder");
+        let site = top.path().join("all/app");
+        fs::create_dir_all(site.join("1/bundle/rootfs")).expect("made");
+        let there = held(&site).lasting().expect("a folder");
+        assert_eq!(there.presence(), Presence::There);
+        fs::remove_dir_all(top.path().join("all")).expect("removed");
+        assert_eq!(there.presence(), Presence::Gone);
+        let elsewhere = HeldDeployment { file_system: there.file_system.map(|it| it ^ 1), ..there };
+        assert_eq!(elsewhere.presence(), Presence::OutOfReach);
+        // Nothing tells file systems apart that have no number.
+        let nameless = HeldDeployment { file_system: None, ..elsewhere };
+        assert_eq!(nameless.presence(), Presence::OutOfReach);
+        fs::create_dir_all(&site).expect("made");
+        assert_eq!(nameless.presence(), Presence::Gone);
+    }
+
+    #[test]
+    fn collection_keeps_what_a_deployment_out_of_reach_needs_and_says_so() {
+        let (top, folder) =
+            (tempfile::tempdir().expect("folder"), tempfile::tempdir().expect("folder"));
+        let store = Store::open(folder.path().join("store")).expect("a store");
+        let site = top.path().join("app");
+        fs::create_dir_all(&site).expect("made");
+        store.hold_for_deployment(held(&site)).expect("held");
+        let record = &fs::read_dir(store.deployments_folder()).expect("there").next();
+        let record = record.as_ref().expect("a record").as_ref().expect("readable").path();
+        let text = fs::read_to_string(&record).expect("text");
+        let number = held(&site).lasting().expect("a folder").file_system.expect("a number");
+        fs::write(&record, text.replace(&number.to_string(), "1")).expect("written");
+        let report = store.gc(Default::default()).expect("collected");
+        assert_eq!(report.out_of_reach, [site.join("1/bundle/rootfs")]);
+        assert!(record.exists());
+        fs::write(&record, text).expect("written");
+        assert_eq!(
+            store.gc(Default::default()).expect("collected").out_of_reach,
+            [""; 0].map(PathBuf::from)
+        );
+        assert!(!record.exists());
+    }
 }

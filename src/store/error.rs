@@ -43,6 +43,14 @@ pub enum StoreError {
         /// One of the names in the folder that no store has.
         name: String,
     },
+    /// Root is to take files out of a store that another user could exchange.
+    #[error("{}, and root takes no files out of a store that others can fill", whose(path, *owner))]
+    Foreign {
+        /// The folder, or a link on the way to the store.
+        path: PathBuf,
+        /// The user that it belongs to; `None` if it is root's, and others may write there.
+        owner: Option<u32>,
+    },
     /// The store was made by a newer version, or its format cannot be told.
     #[error("the store {} has the format {found:?}; this version knows formats up to {known}", path.display())]
     UnknownFormat {
@@ -128,6 +136,7 @@ impl StoreError {
             StoreError::NotAStore { .. }
             | StoreError::UnknownFormat { .. }
             | StoreError::Obstacle { .. } => Cause::Obstacle,
+            StoreError::Foreign { .. } => Cause::Permission,
             StoreError::DamagedName { .. } => Cause::Disk,
             StoreError::Damaged { .. } => Cause::DamagedLayer,
             StoreError::Source { source, .. } | StoreError::Image(source) => source_cause(source),
@@ -148,6 +157,7 @@ impl StoreError {
             StoreError::Io { source, .. } => return io_remedy(source),
             StoreError::NoLocks { .. } => Remedy::LocalStore,
             StoreError::NotAStore { .. } | StoreError::UnknownFormat { .. } => Remedy::OtherStore,
+            StoreError::Foreign { .. } => Remedy::OwnStore,
             StoreError::Obstacle { .. } => Remedy::ClearStore,
             StoreError::DamagedName { .. } => Remedy::PullAgain,
             StoreError::Damaged { .. } => Remedy::VerifyStore,
@@ -165,6 +175,15 @@ impl StoreError {
             StoreError::Source { source, .. } | StoreError::Image(source) => source.hint(),
             _ => None,
         }
+    }
+}
+
+/// Says whose a folder is that somebody else could exchange.
+pub(crate) fn whose(path: &Path, owner: Option<u32>) -> String {
+    let path = path.display();
+    match owner {
+        Some(owner) => format!("{path} belongs to user {owner}"),
+        None => format!("{path} can be changed by users other than root"),
     }
 }
 

@@ -7,8 +7,10 @@ use super::error::io_error;
 use super::files::file_names;
 use super::workspace::{self, Leftovers};
 use super::{StoreError, Workspace};
+use crate::beneath::{Exchangeable, exchangeable_above};
 use crate::image::{DiffId, UnpackLimits};
 use crate::temporary::create_folders;
+use crate::user_namespace::is_machine_root;
 
 /// A store of uncompressed layers in a folder. Cheap to clone; any number of threads and processes
 /// may use one folder at once.
@@ -38,6 +40,24 @@ impl Store {
             tracing::warn!("{trouble}");
         }
         Ok(store)
+    }
+
+    /// Refuses a store that a user other than root could fill with files of its own while root takes files out. Ordinary
+    /// users choose for themselves.
+    ///
+    /// # Errors
+    /// [`StoreError::Foreign`]; also if a folder on the way cannot be looked at.
+    pub fn refuse_foreign_files(&self) -> Result<(), StoreError> {
+        if !is_machine_root() {
+            return Ok(());
+        }
+        for folder in [self.layers(), self.recipes(), self.objects_folder()] {
+            let found = exchangeable_above(&folder).map_err(io_error("use", &folder))?;
+            if let Some(Exchangeable { path, owner }) = found {
+                return Err(StoreError::Foreign { path, owner });
+            }
+        }
+        Ok(())
     }
 
     /// Returns the folder used if nobody names one: `remora` under the user's cache directory

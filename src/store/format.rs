@@ -41,6 +41,8 @@ impl Store {
     pub(super) fn refuse_foreign(&self) -> Result<(), StoreError> {
         match self.read_format()? {
             Some(found) if is_known(&found) => Ok(()),
+            // What wrote it was cut off: the names tell.
+            Some(found) if found.is_empty() => self.refuse_other_names(),
             Some(found) => {
                 let path = self.path().to_owned();
                 Err(StoreError::UnknownFormat { path, found, known: FORMAT })
@@ -77,11 +79,21 @@ impl Store {
     /// Writes the format into a store that has none. A store that may only be read goes without.
     pub(super) fn mark_format(&self) {
         let path = self.path().join(FILE);
-        if path.exists() {
+        if self.read_format().is_ok_and(|found| found.is_some_and(|found| !found.is_empty())) {
             return;
         }
-        if let Err(error) = self.write_format(&path, LAYERS_ALONE) {
+        if let Err(error) = self.write_format(&path, self.least_format()) {
             tracing::debug!("the store's format is not noted: {error}");
+        }
+    }
+
+    /// The lowest format that has all that is there.
+    fn least_format(&self) -> u32 {
+        let has = |names: &[&str]| names.iter().any(|name| self.path().join(name).exists());
+        match (has(&["recipes", "objects", "deployments"]), has(&["names"])) {
+            (true, _) => WITH_RECIPES,
+            (false, true) => WITH_NAMES,
+            (false, false) => LAYERS_ALONE,
         }
     }
 

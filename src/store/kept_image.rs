@@ -8,8 +8,8 @@ use super::kept_layer::KeptLayer;
 use super::recipe::recipe_size;
 use super::{Store, StoreError};
 use crate::image::{
-    Descriptor, DiffId, Image, ImageConfig, ImageError, ImageId, ImageReference, LayerSource,
-    Manifest,
+    Descriptor, DiffId, Digest, Image, ImageConfig, ImageError, ImageId, ImageReference,
+    LayerSource, Manifest, RegistryReference,
 };
 
 /// An image that the store knows by name: what it is, not its layers, which may have gone.
@@ -25,6 +25,12 @@ impl KeptImage {
     /// The name that it is known by: where it came from.
     pub fn reference(&self) -> &ImageReference {
         &self.reference
+    }
+
+    /// Returns where the image can be had again: by its digest, since the tag may lead to another one by now.
+    pub fn source(&self) -> ImageReference {
+        let digest = self.manifest.as_ref().map(Manifest::digest);
+        by_digest(self.reference.clone(), digest)
     }
 
     /// The manifest that it had there; an image out of a docker archive or engine had none.
@@ -77,6 +83,18 @@ impl Store {
     fn layer_size(&self, diff_id: &DiffId) -> Option<u64> {
         let tar = std::fs::symlink_metadata(self.layer_path(diff_id)).ok().map(|file| file.len());
         tar.or_else(|| recipe_size(&self.recipe_path(diff_id)))
+    }
+}
+
+/// The image in a registry by its digest, if it has one.
+pub(crate) fn by_digest(reference: ImageReference, digest: Option<Digest>) -> ImageReference {
+    let (ImageReference::Registry(registry), Some(digest)) = (&reference, digest) else {
+        return reference;
+    };
+    let name = format!("{}@{digest}", registry.repository());
+    match RegistryReference::in_registry(registry.host(), &name) {
+        Ok(found) => ImageReference::Registry(found),
+        Err(_) => reference,
     }
 }
 

@@ -4,6 +4,10 @@ use std::io::{self, Cursor, Read, Write};
 use std::ops::Range;
 
 use super::error::{io_error, is_unreadable};
+#[cfg(feature = "registry")]
+use super::object_id::ObjectId;
+#[cfg(feature = "registry")]
+use super::recipe::object_list;
 use super::recipe::{FileContent, OpenRecipe, Recipe};
 use super::{Layer, Store, StoreError};
 use crate::delta::{BaseBytes, BaseError};
@@ -38,6 +42,22 @@ impl Store {
             return Ok(Some(KeptLayer::Tar(layer)));
         }
         self.recipe(diff_id)
+    }
+
+    /// Returns whether the layer is there, without opening it.
+    #[cfg(feature = "registry")]
+    pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
+        self.layer_path(diff_id).is_file() || self.has_whole_recipe(diff_id).unwrap_or(false)
+    }
+
+    /// Whether the layer is there as a recipe, with all objects that it names, as far as their lengths tell.
+    #[cfg(feature = "registry")]
+    fn has_whole_recipe(&self, diff_id: &DiffId) -> Result<bool, io::Error> {
+        let named = object_list(&self.recipe_path(diff_id))?;
+        let objects = self.objects().map_err(io::Error::other)?;
+        let is_there =
+            |(id, len): &(ObjectId, u64)| objects.len(*id).is_ok_and(|it| it == Some(*len));
+        Ok(named.iter().all(is_there))
     }
 
     /// Returns the layer `diff_id` if it is there as a recipe.

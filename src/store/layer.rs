@@ -190,12 +190,6 @@ impl Store {
         }
     }
 
-    /// Whether the layer is there, without opening it.
-    #[cfg(feature = "registry")]
-    pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
-        self.layer_path(diff_id).is_file() || self.recipe_path(diff_id).is_file()
-    }
-
     /// Opens a layer's file. What stands there and is no file is not taken for a layer: it gives way
     /// when the layer comes in, and an empty folder goes now.
     fn open_or_clear(&self, path: &Path) -> Result<Option<File>, StoreError> {

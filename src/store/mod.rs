@@ -53,18 +53,20 @@ mod sweep;
 mod trouble;
 mod workspace;
 
-#[cfg(feature = "registry")]
-pub(crate) use check::hash_file;
 pub use check::{VerifiedLayer, VerifyReport};
+pub(crate) use check_objects::SoundFiles;
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub(crate) use deployments::HeldDeployment;
 pub use error::StoreError;
+pub(crate) use error::whose;
 pub use folder::Store;
 #[cfg(feature = "registry")]
 pub(crate) use ingest::Incoming;
 #[cfg(feature = "registry")]
 pub(crate) use kept_base::KeptBase;
 pub use kept_image::KeptImage;
+#[cfg(feature = "registry")]
+pub(crate) use kept_image::by_digest;
 pub(crate) use kept_layer::KeptLayer;
 pub use layer::{Layer, verify_layers};
 #[cfg(feature = "builder")]
@@ -72,7 +74,7 @@ pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};
 pub use names::Forgotten;
 pub(crate) use object_id::ObjectId;
-pub(crate) use objects::{Glance, Objects};
+pub(crate) use objects::{Linked, Objects};
 #[cfg(feature = "registry")]
 pub(crate) use partial::Partial;
 #[cfg(fuzzing)]

@@ -104,6 +104,35 @@ impl Store {
         Ok(records)
     }
 
+    /// The records of images and deployments that nobody can read any more.
+    pub(super) fn damaged_records(&self) -> Result<Vec<Trouble>, StoreError> {
+        let mut damaged = self.records()?.damaged;
+        damaged.extend(self.damaged_deployment_records()?);
+        Ok(damaged)
+    }
+
+    /// Removes the records that nobody can read any more, and returns them. What they were of is not known any more: it
+    /// can be collected from now on.
+    ///
+    /// # Errors
+    /// If the records cannot be listed.
+    #[cfg(feature = "registry")]
+    pub(crate) fn remove_damaged_records(
+        &self,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<Vec<Trouble>, StoreError> {
+        let _lock = self.lock_names(Hold::Alone)?;
+        let mut removed = self.damaged_records()?;
+        removed.retain(|record| match gone(fs::remove_file(&record.path)) {
+            Ok(()) => true,
+            Err(error) => {
+                troubles.push(Trouble::at(&record.path, error));
+                false
+            }
+        });
+        Ok(removed)
+    }
+
     /// Takes the name `name` away, and deletes the layers that no other name needs. A damaged record goes too.
     /// Returns `None` if there is no such name.
     ///

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use composefs_ioctls::fsverity::{EnableVerityError, fs_ioc_enable_verity};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::check::hash_file;
@@ -19,9 +20,12 @@ use super::object_id::ObjectId;
 use super::{Store, StoreError};
 use crate::beneath::Folder;
 use crate::temporary::create_folders;
+use crate::user_namespace::is_machine_root;
 
 /// How many hex digits of an object's name its folder is named by.
 const FOLDER_DIGITS: usize = 2;
+/// What an object is called on the way to its place.
+const REPLACING: &[u8] = b".object";
 /// The hash of fs-verity's trees, and the block that each hash in it is of (linux/fsverity.h).
 const VERITY_SHA256: u8 = 1;
 const VERITY_BLOCK: u32 = 4096;
@@ -33,33 +37,44 @@ pub(crate) struct Objects {
     path: PathBuf,
     /// Whether the file system has fs-verity, as far as is known.
     seals: AtomicBool,
+    /// Whether they are the machine's root's, and nobody else's to choose.
+    for_root: bool,
 }
 
 /// What was found of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Checked {
-    /// The object is what it is known by, and has so many bytes.
-    Sound(u64),
+    /// The object is what it is known by, has so many bytes, and is this file, by device and inode.
+    Sound { bytes: u64, identity: (u64, u64) },
     /// The object was damaged, and has been taken away.
     Damaged,
     /// There is none.
     Gone,
 }
 
-/// What a file must be like at a glance to be an object.
+/// Whether a file that is held, not opened, looks like an object: everything but its content. Asked before a file gets
+/// another name.
+pub(crate) type Looks<'a> = &'a dyn Fn(&File) -> io::Result<bool>;
+
+/// What came of a link to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Glance {
-    /// Bytes of its content.
-    pub(crate) size: u64,
-    /// When it was last changed: seconds since 1970, and nanoseconds.
-    pub(crate) changed: (i64, i64),
+pub(crate) enum Linked {
+    Yes,
+    /// There is no object, or it was taken away because its content is another, or can have no more names.
+    No,
+    /// The object does not look right: whoever makes the file anew is to replace it.
+    Unlike,
 }
 
-impl Glance {
-    fn at(file: &File) -> io::Result<Self> {
-        let metadata = file.metadata()?;
-        Ok(Glance { size: metadata.len(), changed: (metadata.mtime(), metadata.mtime_nsec()) })
-    }
+/// What a file is, compared with an object's ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    Sound,
+    /// It has the content, as far as is known, and does not look right.
+    Unlike,
+    Wrong,
+    /// This process may not read it.
+    Hidden,
 }
 
 impl Store {
@@ -78,7 +93,7 @@ impl Store {
         }
         create_folders(&path, 0o700).map_err(io_error("create", &path))?;
         let folder = Folder::open(&path).map_err(io_error("open", &path))?;
-        Ok(Objects { folder, path, seals: AtomicBool::new(true) })
+        Ok(Objects { folder, path, seals: AtomicBool::new(true), for_root: is_machine_root() })
     }
 }
 
@@ -93,46 +108,49 @@ impl Objects {
         Ok(self.folder.device()? == folder.device()?)
     }
 
-    /// Makes `name` in `to` another name of the object, if there is one that looks as `glance` says. Returns whether it
-    /// did.
+    /// Makes `name` in `to` another name of the object, if there is one, and it looks right and has its content. An object
+    /// with another content is taken away.
     ///
     /// # Errors
     /// If the link cannot be made for a reason of the disk's or of `to`.
     pub(crate) fn link_out(
         &self,
         id: ObjectId,
-        glance: Glance,
+        looks: Looks<'_>,
         to: &Folder,
         name: &[u8],
-    ) -> io::Result<bool> {
-        let Some(folder) = self.shelf(id)? else { return Ok(false) };
+    ) -> io::Result<Linked> {
+        let Some(folder) = self.shelf(id)? else { return Ok(Linked::No) };
         let own = id.to_string();
-        let Some(file) = found(folder.open_handle(own.as_bytes()))? else { return Ok(false) };
-        if Glance::at(&file)? != glance {
-            found(folder.remove_file(own.as_bytes()))?;
-            return Ok(false);
+        match prove(&folder, own.as_bytes(), id, looks, is_sealed)? {
+            Some(Proof::Sound) => {}
+            Some(Proof::Wrong) => {
+                found(folder.remove_file(own.as_bytes()))?;
+                return Ok(Linked::No);
+            }
+            Some(Proof::Unlike) => return Ok(Linked::Unlike),
+            Some(Proof::Hidden) | None => return Ok(Linked::No),
         }
         match folder.make_hard_link(own.as_bytes(), to, name) {
-            Ok(()) => Ok(true),
-            Err(error) if is_no_way(&error) => Ok(false),
+            Ok(()) => Ok(Linked::Yes),
+            Err(error) if is_no_way(&error) => Ok(Linked::No),
             Err(error) => Err(error),
         }
     }
 
-    /// Makes `name` in `from` an object if it looks as `glance` says, unless there is one already. Returns whether there
-    /// is one now.
+    /// Makes `name` in `from` an object if it looks right and has the content, unless there is one already. Returns whether
+    /// there is one now.
     ///
     /// # Errors
     /// If the link cannot be made for a reason of the disk's.
     pub(crate) fn link_in(
         &self,
         id: ObjectId,
-        glance: Glance,
+        looks: Looks<'_>,
         from: &Folder,
         name: &[u8],
     ) -> io::Result<bool> {
-        let Some(file) = found(from.open_handle(name))? else { return Ok(false) };
-        if !file.metadata()?.is_file() || Glance::at(&file)? != glance {
+        if prove(from, name, id, looks, |_| false)? != Some(Proof::Sound) {
             return Ok(false);
         }
         let folder = self.make_shelf(id)?;
@@ -159,6 +177,27 @@ impl Objects {
         }
     }
 
+    /// Puts the file `name` of `from` in the place of the object, if it looks right and has the content. `from` holds what is
+    /// half-done, and takes one more name meanwhile.
+    ///
+    /// # Errors
+    /// If the link cannot be made for a reason of the disk's.
+    pub(crate) fn replace(
+        &self,
+        id: ObjectId,
+        looks: Looks<'_>,
+        from: (&Folder, &[u8]),
+        site: &Folder,
+    ) -> io::Result<()> {
+        let (folder, name) = from;
+        if prove(folder, name, id, looks, |_| false)? != Some(Proof::Sound) {
+            return Ok(());
+        }
+        found(site.remove_file(REPLACING))?;
+        folder.make_hard_link(name, site, REPLACING)?;
+        self.move_in(id, site, REPLACING)
+    }
+
     /// Moves the file `name` of `from` among the objects.
     pub(super) fn move_in(&self, id: ObjectId, from: &Folder, name: &[u8]) -> io::Result<()> {
         from.rename(name, &self.make_shelf(id)?, id.to_string().as_bytes())
@@ -173,18 +212,23 @@ impl Objects {
         folder.open_file(id.to_string().as_bytes())
     }
 
-    /// Returns whether the object is there.
-    pub(crate) fn has(&self, id: ObjectId) -> io::Result<bool> {
-        match self.shelf(id)? {
-            Some(folder) => Ok(found(folder.open_handle(id.to_string().as_bytes()))?.is_some()),
-            None => Ok(false),
-        }
+    /// Returns the length of the object, if it is there.
+    pub(crate) fn len(&self, id: ObjectId) -> io::Result<Option<u64>> {
+        let Some(folder) = self.shelf(id)? else { return Ok(None) };
+        let held = found(folder.open_handle(id.to_string().as_bytes()))?;
+        held.map(|held| Ok(held.metadata()?.len())).transpose()
     }
 
     /// Compares the object with what it is known by, and takes it away if it differs or the disk cannot give it back.
     pub(super) fn check(&self, id: ObjectId) -> io::Result<Checked> {
-        match self.open(id).and_then(|file| hash_file(&file)) {
-            Ok((bytes, digest)) if digest == id.content => return Ok(Checked::Sound(bytes)),
+        let read = self.open(id).and_then(|file| {
+            let about = file.metadata()?;
+            Ok((hash_file(&file)?, (about.dev(), about.ino())))
+        });
+        match read {
+            Ok(((bytes, digest), identity)) if digest == id.content => {
+                return Ok(Checked::Sound { bytes, identity });
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checked::Gone),
             Err(error) if !is_unreadable(&error) => return Err(error),
             _ => {}
@@ -230,9 +274,16 @@ impl Objects {
         Ok(())
     }
 
-    /// The folder that holds the object, if it is there.
+    /// The folder that holds the object, if it is there. Root takes no files out of a folder that another user could fill.
     fn shelf(&self, id: ObjectId) -> io::Result<Option<Folder>> {
-        found(self.folder.open_dir(shelf_name(id).as_bytes()))
+        let shelf = found(self.folder.open_dir(shelf_name(id).as_bytes()))?;
+        match &shelf {
+            Some(folder) if self.for_root && folder.is_exchangeable()? => {
+                let problem = "a folder of shared files can be changed by other users than root";
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, problem))
+            }
+            _ => Ok(shelf),
+        }
     }
 
     fn make_shelf(&self, id: ObjectId) -> io::Result<Folder> {
@@ -250,6 +301,40 @@ impl Objects {
 
 fn shelf_name(id: ObjectId) -> String {
     id.content.hex()[..FOLDER_DIGITS].to_owned()
+}
+
+/// Compares a file with what an object is known by; `None` if there is none. Content that `is_proved` is not read.
+fn prove(
+    folder: &Folder,
+    name: &[u8],
+    id: ObjectId,
+    looks: Looks<'_>,
+    is_proved: fn(&File) -> bool,
+) -> io::Result<Option<Proof>> {
+    let Some(held) = found(folder.open_handle(name))? else { return Ok(None) };
+    match held.metadata()?.is_file() {
+        true if looks(&held)? => {}
+        true => return Ok(Some(Proof::Unlike)),
+        false => return Ok(Some(Proof::Wrong)),
+    }
+    let sound = folder
+        .open_file(name)
+        .and_then(|file| Ok(is_proved(&file) || hash_file(&file)?.1 == id.content));
+    match sound {
+        Ok(true) => Ok(Some(Proof::Sound)),
+        Ok(false) => Ok(Some(Proof::Wrong)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Some(Proof::Hidden)),
+        Err(error) if is_unreadable(&error) => Ok(Some(Proof::Wrong)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether fs-verity is on for a file, as it is for objects that were compared: the system has let nobody change one
+/// since, and pages that the disk has lost cannot be read.
+fn is_sealed(file: &File) -> bool {
+    let status = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
+    status.is_ok_and(|it| it.stx_attributes.contains(StatxAttributes::VERITY))
 }
 
 /// What there is; `None` if there is nothing.

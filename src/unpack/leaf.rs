@@ -17,13 +17,13 @@ use super::xattrs::{set_owner_record, set_xattrs};
 use crate::beneath::{Folder, NodeKind, Target, Times};
 use crate::progress::{Progress, Stage, check};
 use crate::rootfs::{Attributes, Kind, SparseMap, Stretch};
-use crate::store::{FileContent, ObjectId};
+use crate::store::{FileContent, Linked, ObjectId};
 use crate::temporary::TemporaryTree;
 
 /// Bytes written from one question whether to stop to the next.
 const PIECE: u64 = 1 << 20;
 /// The bits that let whoever runs a file become its owner or group.
-const SET_ID: u16 = 0o6000;
+pub(super) const SET_ID: u16 = 0o6000;
 
 /// Makes single things, and counts them.
 pub(super) struct Maker<'p> {
@@ -36,22 +36,34 @@ pub(super) struct Maker<'p> {
 }
 
 impl Maker<'_> {
-    /// Makes a file that is shared already another name of that one, which is known as `id`. Returns whether it did.
+    /// Makes a file that is shared already another name of that one, which is known as `id`.
     pub(super) fn link_shared(
         &mut self,
         folder: &Folder,
         name: &[u8],
         inode: &FileInode<'_>,
         id: ObjectId,
-    ) -> io::Result<bool> {
-        let Some(shared) = self.shared else { return Ok(false) };
+    ) -> io::Result<Linked> {
+        let Some(shared) = self.shared else { return Ok(Linked::No) };
         let site = self.site;
         let _working = site.working();
-        let is_linked = shared.link(folder, name, inode, id)?;
-        if is_linked {
+        let linked = shared.link(folder, name, inode, id)?;
+        if linked == Linked::Yes {
             self.count_shared(inode);
         }
-        Ok(is_linked)
+        Ok(linked)
+    }
+
+    /// Puts a file that was made just now in the place of the object `id`, which did not look right.
+    pub(super) fn replace_shared(
+        &self,
+        from: (&Folder, &[u8]),
+        inode: &FileInode<'_>,
+        id: ObjectId,
+    ) -> io::Result<()> {
+        let site = self.site;
+        let _working = site.working();
+        self.shared.map_or(Ok(()), |shared| shared.replace(from, inode, id, site.folder()))
     }
 
     /// Counts a file that is another name of one that is there.
@@ -197,7 +209,7 @@ impl Maker<'_> {
     /// Gives something new its owner, extended attributes, mode and times, in this order: each may undo those after it.
     pub(super) fn finish(&mut self, target: Target<'_>, inode: &FileInode<'_>) -> io::Result<()> {
         let is_owned = self.set_owner(target, inode)?;
-        let has_room = matches!(inode.kind, Kind::File(_) | Kind::Directory(_));
+        let has_room = has_room(&inode.kind);
         set_xattrs(target, inode.xattrs(), has_room, &mut self.counts)?;
         if !matches!(inode.kind, Kind::Symlink(_)) {
             let mode = inode.attributes.mode;
@@ -218,7 +230,7 @@ impl Maker<'_> {
                 set => return set.map(|()| true),
             }
         }
-        let has_room = matches!(inode.kind, Kind::File(_) | Kind::Directory(_));
+        let has_room = has_room(&inode.kind);
         match has_room && set_owner_record(target, &record(inode.attributes, &inode.kind))? {
             true => self.counts.recorded.owners += 1,
             false if (uid, gid) != (0, 0) => self.counts.left_out.owners += 1,
@@ -245,6 +257,11 @@ impl Write for Placed<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether records may be made there: only files and directories take attributes of users.
+pub(super) fn has_room(kind: &Kind<'_, FileContent<'_>>) -> bool {
+    matches!(kind, Kind::File(_) | Kind::Directory(_))
 }
 
 pub(super) fn times(attributes: Attributes) -> Times {

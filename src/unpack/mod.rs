@@ -7,12 +7,13 @@
 //!
 //! What this system or user cannot make as the image says is recorded beside it or counted, never lost in silence.
 
+mod compare;
 mod counts;
 mod error;
 mod file_tree;
+mod findings;
 mod leaf;
-#[cfg(feature = "registry")]
-mod mend;
+mod likeness;
 mod options;
 mod owner;
 mod place;
@@ -32,9 +33,9 @@ pub use owner::OWNER_RECORD;
 pub use report::{OwnersKept, UnpackReport};
 pub use xattrs::XATTR_RECORD_PREFIX;
 
+pub(crate) use compare::{MadeTree, compare_tree};
 pub(crate) use file_tree::{FileTree, with_tree};
-#[cfg(feature = "registry")]
-pub(crate) use mend::mend_files;
+pub(crate) use findings::TreeFindings;
 pub(crate) use place::Place;
 pub(crate) use share::share_files;
 pub(crate) use shared::Shared;

@@ -4,24 +4,25 @@ use std::io;
 use std::path::Path;
 
 use super::error::UnpackError;
-use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
+use super::file_tree::{FileTree, path_below, with_tree_of};
 use super::options::UnpackOptions;
-use super::shared::{Shared, glance};
+use super::shared::Shared;
 use crate::beneath::Folder;
 use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::InodeId;
-use crate::store::{Contents, KeptLayer, ObjectId, Store};
+use crate::store::{Contents, KeptLayer, Store};
 
 /// Makes the files of the tree in `rootfs`, which `layers` add up to, objects of `store`, and keeps recipes in place of
 /// the layers' tars: nothing is stored twice then. What was done before stays done, so that a run that was
-/// interrupted is taken up by the next. Returns the layers that are kept as recipes now.
+/// interrupted is taken up by the next. If all layers are recipes, files are shared only of a tree that `is_new`. Returns
+/// the layers that are kept as recipes now.
 ///
 /// # Errors
 /// If the disk has no room, a file cannot be linked, or `progress` stops the work. The tars stay then.
 pub(crate) fn share_files(
     layers: &[DiffId],
-    rootfs: &Path,
+    (rootfs, is_new): (&Path, bool),
     store: &Store,
     options: &UnpackOptions,
     progress: &dyn Progress,
@@ -29,7 +30,7 @@ pub(crate) fn share_files(
     let kept: Option<Vec<KeptLayer>> =
         layers.iter().map(|diff_id| store.kept_layer(*diff_id)).collect::<Result<_, _>>()?;
     let Some(kept) = kept else { return Ok(Vec::new()) };
-    if kept.iter().all(|layer| matches!(layer, KeptLayer::Recipe(_))) {
+    if !is_new && kept.iter().all(|layer| matches!(layer, KeptLayer::Recipe(_))) {
         return Ok(Vec::new());
     }
     let top = Folder::open(rootfs).map_err(UnpackError::place("open", rootfs))?;
@@ -38,7 +39,7 @@ pub(crate) fn share_files(
     };
     // Collection must not take an object that no recipe names yet.
     let _lock = store.lock_objects()?;
-    let mut contents = with_tree_of(&kept, |tree| {
+    let mut contents = with_tree_of(&kept, store, |tree| {
         let sharing = Sharing { tree, top: &top, shared: &shared, progress };
         sharing.run().map_err(UnpackError::place("share the files of", rootfs))
     })?;
@@ -91,12 +92,12 @@ impl Sharing<'_, '_> {
     ) -> io::Result<()> {
         let inode = self.tree.inode(id);
         let Some(object) = self.shared.id(inode) else { return Ok(()) };
-        if !self.shared.objects.has(object)? {
+        if self.shared.objects.len(object)?.is_none() {
             let folder = match open.take() {
                 Some(folder) => folder,
                 None => self.top.open_below(path)?,
             };
-            let linked = self.link(inode, object, &folder, name)?;
+            let linked = self.shared.give(&folder, name, inode, object)?;
             *open = Some(folder);
             if !linked {
                 return Ok(());
@@ -104,16 +105,5 @@ impl Sharing<'_, '_> {
         }
         contents.add(object);
         Ok(())
-    }
-
-    /// Makes a file of the tree an object, if the file is as the image says and may have more names.
-    fn link(
-        &self,
-        inode: &FileInode<'_>,
-        object: ObjectId,
-        folder: &Folder,
-        name: &[u8],
-    ) -> io::Result<bool> {
-        self.shared.objects.link_in(object, glance(inode), folder, name)
     }
 }

@@ -1,16 +1,18 @@
 //! Files that a tree has in common with others: which object of the store each one is.
 
+use std::fs::File;
 use std::io;
 
 use super::error::UnpackError;
 use super::file_tree::FileInode;
+use super::likeness::looks_like;
 use super::options::{Files, Owners, UnpackOptions};
 use crate::beneath::Folder;
 use crate::image::Digest;
 use crate::progress::Progress;
 use crate::rootfs::Kind;
-use crate::store::{FileContent, Glance, ObjectId, Objects, Store};
-use crate::user_namespace::{group_mappings, is_mapped, user_mappings};
+use crate::store::{FileContent, Linked, ObjectId, Objects, Store};
+use crate::user_namespace::{group_mappings, is_mapped, outer_ids, user_mappings};
 
 /// The permission that the owner of a file needs to read it.
 const OWNER_MAY_READ: u16 = 0o400;
@@ -19,9 +21,10 @@ const OWNER_MAY_READ: u16 = 0o400;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(super) objects: Objects,
+    owners: Owners,
     /// How files get their owners: what else decides how the inode of a file comes out.
     way: String,
-    /// Whether this process reads what the owner of a file may read, and no more.
+    /// Whether layers are put together by whoever owns all files, and may read what their owner may, and no more.
     reads_as_owner: bool,
 }
 
@@ -46,8 +49,9 @@ impl Shared {
             ));
             return Ok(None);
         }
-        let reads_as_owner = !rustix::process::geteuid().is_root();
-        Ok(Some(Shared { objects, way: way(options.owners), reads_as_owner }))
+        let owners = options.owners;
+        let reads_as_owner = owners == Owners::Recorded || !rustix::process::geteuid().is_root();
+        Ok(Some(Shared { objects, owners, way: way(owners), reads_as_owner }))
     }
 
     /// The object that a file is or would be; `None` if it is none: no file, empty, or with holes.
@@ -77,23 +81,42 @@ impl Shared {
         Some(ObjectId { content: content.digest(), metadata: Digest::of(&text) })
     }
 
-    /// Makes `name` a link to the object `id`, which the file is. Returns whether there is one.
+    /// Makes `name` a link to the object `id`, which the file is, if there is one and it is what the image says.
     pub(super) fn link(
         &self,
         folder: &Folder,
         name: &[u8],
         inode: &FileInode<'_>,
         id: ObjectId,
-    ) -> io::Result<bool> {
-        self.objects.link_out(id, glance(inode), folder, name)
+    ) -> io::Result<Linked> {
+        let looks = |held: &File| looks_like(held, inode, self.owners);
+        self.objects.link_out(id, &looks, folder, name)
     }
-}
 
-/// What the file of an inode must be like at a glance.
-pub(super) fn glance(inode: &FileInode<'_>) -> Glance {
-    let mtime = inode.attributes.mtime;
-    let size = inode.content().map_or(0, |content| content.len());
-    Glance { size, changed: (mtime.seconds, mtime.nanoseconds.into()) }
+    /// Puts the file `from`, which was made just now, in the place of the object `id`, by way of the folder `site`.
+    pub(super) fn replace(
+        &self,
+        from: (&Folder, &[u8]),
+        inode: &FileInode<'_>,
+        id: ObjectId,
+        site: &Folder,
+    ) -> io::Result<()> {
+        let looks = |held: &File| looks_like(held, inode, self.owners);
+        self.objects.replace(id, &looks, from, site)
+    }
+
+    /// Makes the file `name` the object `id` if it is what the image says and may have more names. Returns whether there is
+    /// one now.
+    pub(super) fn give(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &FileInode<'_>,
+        id: ObjectId,
+    ) -> io::Result<bool> {
+        let looks = |held: &File| looks_like(held, inode, self.owners);
+        self.objects.link_in(id, &looks, folder, name)
+    }
 }
 
 /// The content of a file that may be shared. An empty file takes no room, and one with holes is not known by its content.
@@ -105,9 +128,12 @@ pub(super) fn shareable<'a>(inode: &FileInode<'a>) -> Option<FileContent<'a>> {
 }
 
 fn way(owners: Owners) -> String {
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     match owners {
-        Owners::Recorded => format!("recorded, of {uid} {gid}"),
+        Owners::Recorded => {
+            // Files of a namespace's root are the user's, who need not be in the namespace next time.
+            let (uid, gid) = outer_ids();
+            format!("recorded, of {uid} {gid}")
+        }
         Owners::Set if is_mapped() => {
             format!("mapped {:?} {:?}", user_mappings(), group_mappings())
         }

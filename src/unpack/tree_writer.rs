@@ -18,6 +18,7 @@ use crate::beneath::{Folder, Identity, Target};
 use crate::progress::{Cancelled, Progress, Stage, check};
 use crate::rootfs::InodeId;
 use crate::space::{SpaceWatch, check_space};
+use crate::store::{Linked, ObjectId};
 use crate::temporary::TemporaryTree;
 
 /// How many folders are held open on the way down. Those further up are found again through the folders in them.
@@ -32,6 +33,15 @@ const OWNER_MAY_ENTER: u16 = 0o500;
 struct Spot<'a> {
     folder: InodeId,
     name: &'a [u8],
+}
+
+/// Whether a file is another name of one that is there.
+enum Sharing {
+    Shared,
+    /// It is to be made.
+    Own,
+    /// It is to be made, and put in the place of this object.
+    Replaces(ObjectId),
 }
 
 /// A folder on the way down from the top.
@@ -152,9 +162,15 @@ impl<'a> TreeWriter<'_, 'a> {
             return Ok(None);
         }
         drop(working);
-        if !self.share(spot, id, folder)? {
-            self.space.about_to_write(inode.content().map_or(0, |content| content.len()))?;
-            self.maker.make(folder, spot.name, inode)?;
+        match self.share(spot, id, folder)? {
+            Sharing::Shared => {}
+            sharing => {
+                self.space.about_to_write(inode.content().map_or(0, |content| content.len()))?;
+                self.maker.make(folder, spot.name, inode)?;
+                if let Sharing::Replaces(object) = sharing {
+                    self.maker.replace_shared((folder, spot.name), inode, object)?;
+                }
+            }
         }
         if self.survey.has_links(id) {
             self.made.insert(id, spot);
@@ -162,19 +178,21 @@ impl<'a> TreeWriter<'_, 'a> {
         Ok(None)
     }
 
-    /// Makes a file another name of one that is like it, in the store or in this tree. Returns whether it did; if not, the
-    /// file is the first of its kind.
-    fn share(&mut self, spot: Spot<'a>, id: InodeId, folder: &Folder) -> io::Result<bool> {
+    /// Makes a file another name of one that is like it, in the store or in this tree. If there is none, the file is the
+    /// first of its kind.
+    fn share(&mut self, spot: Spot<'a>, id: InodeId, folder: &Folder) -> io::Result<Sharing> {
         let inode = self.tree.inode(id);
         let Some(object) = self.maker.shared.and_then(|shared| shared.id(inode)) else {
-            return Ok(false);
+            return Ok(Sharing::Own);
         };
-        if self.maker.link_shared(folder, spot.name, inode, object)? {
-            return Ok(true);
-        }
+        let alone = match self.maker.link_shared(folder, spot.name, inode, object)? {
+            Linked::Yes => return Ok(Sharing::Shared),
+            Linked::No => Sharing::Own,
+            Linked::Unlike => Sharing::Replaces(object),
+        };
         let Some(&twin) = self.twins.get(&object.key()) else {
             self.twins.insert(object.key(), spot);
-            return Ok(false);
+            return Ok(alone);
         };
         let site = self.site;
         let working = site.working();
@@ -182,11 +200,11 @@ impl<'a> TreeWriter<'_, 'a> {
         drop(working);
         match linked {
             // It has as many names as a file may have.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::MLINK) => Ok(false),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::MLINK) => Ok(Sharing::Own),
             Err(error) => Err(error),
             Ok(()) => {
                 self.maker.count_shared(inode);
-                Ok(true)
+                Ok(Sharing::Shared)
             }
         }
     }

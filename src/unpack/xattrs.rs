@@ -32,7 +32,7 @@ pub(super) fn set_xattrs(
     counts: &mut Counts,
 ) -> io::Result<()> {
     for &(name, value) in xattrs {
-        if OF_HOSTS.iter().any(|of_host| name.starts_with(of_host)) {
+        if is_of_host(name) {
             counts.left_out.host_xattrs += 1;
             continue;
         }
@@ -47,6 +47,11 @@ pub(super) fn set_xattrs(
         }
     }
     Ok(())
+}
+
+/// Whether an attribute is none that an image may set.
+pub(super) fn is_of_host(name: &[u8]) -> bool {
+    OF_HOSTS.iter().any(|of_host| name.starts_with(of_host))
 }
 
 /// Writes down whose something new should be. Returns whether there is room for that: the first attribute is not too
@@ -72,7 +77,7 @@ mod tests {
     #[test]
     fn our_own_records_are_for_nobody_else_to_make() {
         for own in [OWNER_RECORD, &format!("{XATTR_RECORD_PREFIX}x"), "trusted.overlay.redirect"] {
-            assert!(OF_HOSTS.iter().any(|of_host| own.as_bytes().starts_with(of_host)), "{own}");
+            assert!(is_of_host(own.as_bytes()), "{own}");
         }
     }
 }

@@ -40,6 +40,21 @@ pub(crate) fn is_mapped() -> bool {
     !mappings.is_empty() && mappings != [IdMapping { inside: 0, outside: 0, count: u32::MAX }]
 }
 
+/// Returns this process's user and group as whoever started it knows them.
+pub(crate) fn outer_ids() -> (u32, u32) {
+    let first = |ranges: Vec<IdMapping>| ranges.first().map_or(0, |range| range.outside);
+    match has_entered() {
+        true => (first(user_mappings()), first(group_mappings())),
+        false => (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+    }
+}
+
+/// Returns whether this process is the machine's root, for whom no other user may choose files. Ordinary users choose for
+/// themselves, also as root of a namespace.
+pub(crate) fn is_machine_root() -> bool {
+    rustix::process::geteuid().is_root() && !is_mapped()
+}
+
 /// Returns whether this process may give files to several users.
 pub(crate) fn may_set_owners() -> bool {
     rustix::process::geteuid().is_root() && user_mappings().iter().any(|range| range.count > 1)

@@ -114,7 +114,7 @@ impl OpenRecipe {
 
     pub(super) fn of(file: &File, store: &Store, objects: Objects) -> io::Result<Self> {
         // Without a name: nobody else can write there, and it goes with the process.
-        let mut own = tempfile::tempfile_in(store.scratch_parent())?;
+        let mut own = nameless_file(store)?;
         let parts = format::read(file, &mut io::BufWriter::new(&mut own))?;
         let own = Mapping::of_nameless(own, &store.scratch_parent())?;
         Ok(OpenRecipe { parts, own, objects, held: Mutex::default() })
@@ -206,6 +206,17 @@ impl OpenRecipe {
         }
         held.push((number, Arc::clone(&file)));
         Ok(file)
+    }
+}
+
+/// A file without a name. A store that may only be read is read all the same.
+fn nameless_file(store: &Store) -> io::Result<File> {
+    use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match tempfile::tempfile_in(store.scratch_parent()) {
+        Err(error) if matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem) => {
+            tempfile::tempfile()
+        }
+        file => file,
     }
 }
 

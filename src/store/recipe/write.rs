@@ -124,7 +124,7 @@ impl Planner<'_> {
             return Ok(None);
         }
         let id = ObjectId::of_content(digest);
-        if !self.objects.has(id)? {
+        if self.objects.len(id)?.is_none() {
             self.make(id, content)?;
         }
         self.contents.add(id);

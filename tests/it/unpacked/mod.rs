@@ -1,6 +1,7 @@
 //! Images on hosts without an engine: unpacked and started, as root and as an ordinary user.
 
 mod bundle;
+mod damaged;
 mod deploy;
 mod hostile;
 mod hostile_layers;

@@ -11,22 +11,22 @@ use super::ordinary_user::OrdinaryUser;
 use crate::tools::run;
 
 /// The file that all releases have.
-const COMMON: &str = "bin/busybox";
+pub(super) const COMMON: &str = "bin/busybox";
 /// A file that only a user of the container may read.
-const PRIVATE: &str = "data/private";
+pub(super) const PRIVATE: &str = "data/private";
 
-fn file(user: &OrdinaryUser, number: u64, name: &str) -> PathBuf {
+pub(super) fn file(user: &OrdinaryUser, number: u64, name: &str) -> PathBuf {
     user.path(".local/share/remora/deployments/app")
         .join(number.to_string())
         .join("bundle/rootfs")
         .join(name)
 }
 
-fn inode(path: &Path) -> u64 {
+pub(super) fn inode(path: &Path) -> u64 {
     fs::symlink_metadata(path).expect("there").ino()
 }
 
-fn names(folder: &Path) -> Vec<PathBuf> {
+pub(super) fn names(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     entries.map(|entry| entry.expect("entry").path()).collect()
 }
@@ -48,7 +48,7 @@ fn blocks(paths: &[&Path]) -> u64 {
 }
 
 /// Runs `remora` and returns its exit code, its answer and what it told.
-fn told(user: &OrdinaryUser, arguments: &[&str]) -> (Option<i32>, Value, String) {
+pub(super) fn told(user: &OrdinaryUser, arguments: &[&str]) -> (Option<i32>, Value, String) {
     let remora = user.path("remora");
     let whole = [&[remora.to_str().expect("text")], arguments, &["--json"]].concat();
     let output = user.output(&whole);
@@ -125,8 +125,9 @@ fn a_deployment_with_files_of_its_own_shares_none() {
     assert_eq!(fs::symlink_metadata(file(&user, 2, COMMON)).expect("there").nlink(), 1);
     assert_eq!(start(&user).0, "release 2");
     // What a container may have changed is never given to others.
-    deploy(&user, 2, &[]);
+    assert_eq!(deploy(&user, 2, &["--keep", "3"])["outcome"], "deployed");
     assert_eq!(fs::symlink_metadata(file(&user, 2, COMMON)).expect("there").nlink(), 1);
+    assert_eq!(inode(&file(&user, 1, COMMON)), inode(&file(&user, 3, COMMON)));
 }
 
 #[test]
@@ -149,7 +150,9 @@ fn a_damaged_file_is_found_told_and_mended_wherever_it_is_shared() {
 
     let (code, repaired, said) = told(&user, &["store", "verify", "--repair"]);
     assert_eq!(code, Some(0), "{said} {repaired}");
-    assert_eq!(repaired["repair"]["mended"].as_array().map(Vec::len), Some(2), "{repaired}");
+    let mended = repaired["deployed"]["damaged"].as_array().expect("a list");
+    assert_eq!(mended.len(), 2, "{repaired}");
+    assert!(mended.iter().all(|it| it["mended"] == 1), "{repaired}");
     for number in [1, 2] {
         let path = file(&user, number, COMMON);
         assert!(fs::read(&path).expect("there") == sound);
@@ -158,7 +161,7 @@ fn a_damaged_file_is_found_told_and_mended_wherever_it_is_shared() {
         assert_eq!(looks(&after), looks(&before));
     }
     let (code, verified, _) = told(&user, &["store", "verify", "--repair"]);
-    assert_eq!((code, &verified["repair"]["mended"]), (Some(0), &json!([])));
+    assert_eq!((code, &verified["deployed"]["damaged"]), (Some(0), &json!([])));
     assert_eq!((start(&user).0.as_str(), layers(&user)), ("release 2", 0));
 }
 
@@ -194,13 +197,16 @@ fn collection_keeps_what_deployments_need_and_takes_the_rest() {
 fn files_whose_owners_are_recorded_are_others_than_those_whose_owners_are_set() {
     let user = user();
     deploy(&user, 1, &[]);
-    // The layers come in anew, so that the next run has files to share.
-    fs::remove_dir_all(user.path("store/recipes")).expect("removed");
-    user.remora(&["pull", "oci:layout:1"]);
-    assert_eq!(deploy(&user, 1, &["--owners", "record"])["outcome"], "unchanged");
-    let second = deploy(&user, 2, &["--owners", "record"]);
-    assert_eq!(second["files"]["shared_files"], 0, "{second}");
+    let recorded = ["--owners", "record"];
+    let second = deploy(&user, 1, &recorded);
+    assert_eq!(
+        (&second["outcome"], &second["files"]["shared_files"]),
+        (&json!("deployed"), &json!(0)),
+        "{second}"
+    );
     assert_ne!(inode(&file(&user, 1, COMMON)), inode(&file(&user, 2, COMMON)));
-    assert_eq!(user.remora(&["store", "verify"])["damaged"], json!([]));
-    assert_eq!(layers(&user), 1, "the layer that only the other deployment has");
+    deploy(&user, 2, &recorded);
+    assert_eq!(inode(&file(&user, 2, COMMON)), inode(&file(&user, 3, COMMON)));
+    let (code, found, said) = told(&user, &["store", "verify"]);
+    assert_eq!((code, &found["damaged"]), (Some(0), &json!([])), "{said} {found}");
 }

@@ -1,0 +1,144 @@
+//! `remora store verify`: everything that is stored or deployed compared with what it is known by.
+
+use std::fmt::{self, Display, Formatter};
+
+use clap::Args;
+use remora::Cause;
+use remora::deploy::{self, AuditReport, DamagedDeployment};
+use remora::fetch::{self, PullOptions, RepairReport};
+use remora::image::Transports;
+use remora::store::{Store, VerifyReport};
+use serde::Serialize;
+
+use super::failure::Failure;
+use super::registry_access::RegistryArguments;
+use super::session::Session;
+use super::store::trouble;
+use super::units;
+
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Fetch again what is damaged, from where the images came, and mend deployments that have damaged files
+    #[arg(long)]
+    repair: bool,
+    #[command(flatten)]
+    registry: RegistryArguments,
+}
+
+impl Verify {
+    pub(super) fn run(&self, store: &Store, session: &Session) -> Result<(), Failure> {
+        let report = store.verify()?;
+        let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
+        let deployed = deploy::audit(store, &report, self.repair, session.progress())?;
+        let failure = match &repair {
+            Some(repair) => trouble(&report.troubles, "checked")
+                .or(trouble(&repair.troubles, "repaired"))
+                .or(trouble(&deployed.troubles, "repaired"))
+                .or(lasting_damage(&deployed)),
+            None => damage(&report, &deployed)
+                .or(trouble(&report.troubles, "checked"))
+                .or(trouble(&deployed.troubles, "checked")),
+        };
+        let answer = Verified { report, deployed, repair };
+        match failure {
+            None => session.answer(&answer),
+            Some(failure) => session.answer_with(&answer, failure),
+        }
+    }
+
+    fn repair(&self, store: &Store, session: &Session) -> Result<RepairReport, Failure> {
+        let transports = Transports::new(self.registry.settings())?;
+        Ok(fetch::repair(store, &PullOptions::default(), &transports, session.progress())?)
+    }
+}
+
+/// That something was damaged.
+fn damage(report: &VerifyReport, deployed: &AuditReport) -> Option<Failure> {
+    let counts = [
+        (report.damaged.len(), "layers"),
+        (report.damaged_objects.len(), "shared files"),
+        (deployed.damaged.len(), "deployments"),
+        (report.damaged_records.len(), "records"),
+    ];
+    let there = counts.iter().filter(|(count, _)| *count > 0);
+    let there: Vec<_> =
+        there.map(|(count, kind)| format!("{} {kind}", units::count(*count as u64))).collect();
+    if there.is_empty() {
+        return None;
+    }
+    Some(Failure::new(
+        Cause::Content,
+        format!("not what they were: {}", there.join(", ")),
+        "damaged layers and shared files have been dropped; fetch them again and mend the rest with --repair, and check the disk",
+    ))
+}
+
+/// That deployments are damaged in a way that nothing here mends.
+fn lasting_damage(deployed: &AuditReport) -> Option<Failure> {
+    let first = deployed.damaged.iter().find(|it| it.is_damaged_still())?;
+    Some(Failure::new(
+        Cause::Content,
+        format!("{} is still not as it was made", first.rootfs.display()),
+        "take away what the image does not have, or deploy the image anew with --again",
+    ))
+}
+
+#[derive(Serialize)]
+struct Verified {
+    #[serde(flatten)]
+    report: VerifyReport,
+    deployed: AuditReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repair: Option<RepairReport>,
+}
+
+impl Display for Verified {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        writeln!(out, "checked: {}, {}", units::layers(report.layers), units::bytes(report.bytes))?;
+        if report.objects > 0 {
+            let (files, bytes) = (units::count(report.objects), units::bytes(report.object_bytes));
+            writeln!(out, "checked: {files} shared files, {bytes}")?;
+        }
+        report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
+        let files = &report.damaged_objects;
+        files.iter().try_for_each(|content| writeln!(out, "damaged: a file {content}"))?;
+        report.damaged_records.iter().try_for_each(|it| writeln!(out, "damaged: {it}"))?;
+        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))?;
+        if let Some(repair) = &self.repair {
+            repair.fetched.iter().try_for_each(|layer| writeln!(out, "fetched: {layer}"))?;
+            let records = &repair.removed_records;
+            records.iter().try_for_each(|path| writeln!(out, "removed: {}", path.display()))?;
+            let troubles = &repair.troubles;
+            troubles.iter().try_for_each(|trouble| writeln!(out, "not repaired: {trouble}"))?;
+        }
+        write_deployments(out, &self.deployed)
+    }
+}
+
+fn write_deployments(out: &mut Formatter<'_>, deployed: &AuditReport) -> fmt::Result {
+    if deployed.deployments > 0 {
+        writeln!(out, "checked: {} deployments", units::count(deployed.deployments))?;
+    }
+    deployed.damaged.iter().try_for_each(|damaged| write_damage(out, damaged))?;
+    let away = &deployed.out_of_reach;
+    away.iter().try_for_each(|tree| writeln!(out, "not mounted: {}", tree.display()))?;
+    let troubles = &deployed.troubles;
+    troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))
+}
+
+fn write_damage(out: &mut Formatter<'_>, damaged: &DamagedDeployment) -> fmt::Result {
+    writeln!(out, "damaged: {}", damaged.rootfs.display())?;
+    let counts = [
+        (damaged.differing, "not as the image says"),
+        (damaged.mended, "made again"),
+        (damaged.foreign, "not of the image: left alone"),
+        (damaged.record.into(), "record of the deployment that can't be read"),
+        (damaged.config.into(), "config.json that is not the one that was made"),
+    ];
+    for (count, what) in counts.iter().filter(|(count, _)| *count > 0) {
+        writeln!(out, "         {} {what}", units::count(*count))?;
+    }
+    let paths = &damaged.paths;
+    paths.iter().try_for_each(|path| writeln!(out, "         {path:?}"))
+}

@@ -1,0 +1,332 @@
+//! A finished tree compared with its image, and what differs made again.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use super::counts::Counts;
+use super::error::UnpackError;
+use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
+use super::findings::TreeFindings;
+use super::leaf::Maker;
+use super::likeness::Found;
+use super::options::{Files, Owners, UnpackOptions};
+use super::shared::Shared;
+use super::survey::Survey;
+use crate::beneath::{Folder, Target};
+use crate::image::DiffId;
+use crate::progress::{Progress, check};
+use crate::rootfs::{InodeId, Kind};
+use crate::store::{KeptLayer, Linked, SoundFiles, Store, StoreError};
+use crate::temporary::TemporaryTree;
+
+/// What a file is called until it gets its name.
+const STAGED: &[u8] = b"f";
+/// What the owner of a folder needs to change what is in it.
+const OWNER_MAY_CHANGE: u16 = 0o700;
+/// How many folders below each other may be a runtime's.
+const MOUNT_POINT_DEPTH: usize = 8;
+
+/// A tree that is on disk.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MadeTree<'a> {
+    /// The folder.
+    pub(crate) rootfs: &'a Path,
+    /// The layers that it was made from, bottom first.
+    pub(crate) layers: &'a [DiffId],
+    /// What became of owners.
+    pub(crate) owners: Owners,
+}
+
+/// Compares a tree, which nothing may have changed, with what its layers say. If `mends`, what differs is made again;
+/// programs that have a file open keep the old one. Names that the image does not have are left alone. Files in
+/// `sound` need not be read.
+///
+/// # Errors
+/// If a layer is not in the store, or something can't be read or made.
+pub(crate) fn compare_tree(
+    made: MadeTree<'_>,
+    store: &Store,
+    sound: &SoundFiles,
+    mends: bool,
+    progress: &dyn Progress,
+) -> Result<TreeFindings, UnpackError> {
+    let MadeTree { rootfs, layers, owners } = made;
+    let layer = |diff_id: &DiffId| {
+        let damaged = StoreError::Damaged { diff_id: *diff_id };
+        store.kept_layer(*diff_id)?.ok_or(damaged)
+    };
+    let kept: Vec<KeptLayer> = layers.iter().map(layer).collect::<Result<_, _>>()?;
+    let top = Folder::open(rootfs).map_err(UnpackError::place("open", rootfs))?;
+    let beside = rootfs.parent().unwrap_or(rootfs);
+    let site = match mends {
+        true => {
+            Some(TemporaryTree::new_in(beside).map_err(UnpackError::place("write to", beside))?)
+        }
+        false => None,
+    };
+    let mut options = UnpackOptions::new(owners);
+    options.files = Files::Shared;
+    let shared = Shared::beside(&top, store, &options, progress)?;
+    with_tree_of(&kept, store, |tree| {
+        let maker = site.as_ref().map(|site| Maker {
+            owners,
+            counts: Counts::default(),
+            shared: shared.as_ref(),
+            site,
+            progress,
+        });
+        let findings = TreeFindings::default();
+        let seen = HashMap::new();
+        let survey = Survey::of(tree, true)?;
+        let mut comparing =
+            Comparing { tree, top: &top, owners, sound, maker, progress, survey, seen, findings };
+        comparing.run().map_err(UnpackError::place("compare", rootfs))?;
+        Ok(comparing.findings)
+    })
+}
+
+struct Comparing<'t, 'a> {
+    tree: &'t FileTree<'a>,
+    top: &'t Folder,
+    owners: Owners,
+    sound: &'t SoundFiles,
+    /// Who makes again what differs, if anybody.
+    maker: Option<Maker<'t>>,
+    progress: &'t dyn Progress,
+    survey: Survey,
+    /// Where the first name of each file with several is that is as it should be, and which inode it has.
+    seen: HashMap<InodeId, FirstName<'a>>,
+    findings: TreeFindings,
+}
+
+/// A name of a file that is as it should be.
+struct FirstName<'a> {
+    folder: Vec<u8>,
+    name: &'a [u8],
+    identity: (u64, u64),
+}
+
+/// A folder that is to be looked at.
+struct Todo {
+    id: InodeId,
+    path: Vec<u8>,
+    /// Whether the folder itself has been made again, or does not look as it should.
+    differs: bool,
+}
+
+/// A folder that is being looked at.
+struct Level<'f> {
+    folder: &'f Folder,
+    id: InodeId,
+    path: &'f [u8],
+    /// Whether it has been made writable.
+    is_open: bool,
+}
+
+impl<'a> Comparing<'_, 'a> {
+    fn run(&mut self) -> io::Result<()> {
+        let id = self.tree.root();
+        let found = Found::at(&self.top.handle()?)?;
+        let differs = !found.is_like(self.tree.inode(id), self.owners);
+        if differs {
+            self.findings.differs(b"");
+            self.findings.mended += u64::from(self.maker.is_some());
+        }
+        let mut todo = vec![Todo { id, path: Vec::new(), differs }];
+        while let Some(next) = todo.pop() {
+            check(self.progress)?;
+            match self.top.open_below(&next.path) {
+                Ok(folder) => self.look_into(&folder, &next, &mut todo)?,
+                // Its owner may not enter it; root would.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.maker.is_none() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn look_into(&mut self, folder: &Folder, here: &Todo, todo: &mut Vec<Todo>) -> io::Result<()> {
+        let mut level = Level { folder, id: here.id, path: &here.path, is_open: false };
+        let mut differs = here.differs;
+        self.look_for_foreign(&level)?;
+        let tree = self.tree;
+        for (name, id) in tree.children(here.id) {
+            let is_folder = tree.inode(id).is_directory();
+            let path = path_below(level.path, name);
+            let is_right = match is_folder {
+                true => self.is_folder(&level, name, id)?,
+                false => self.is_leaf(&level, name, id)?,
+            };
+            if !is_right {
+                self.findings.differs(&path);
+                differs |= self.mend(&mut level, name, id)?;
+            }
+            if is_folder {
+                todo.push(Todo { id, path, differs: !is_right });
+            }
+        }
+        match differs || level.is_open {
+            true => self.finish_folder(folder, here.id),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts the names that the image does not have, other than those that a runtime makes to mount something there.
+    fn look_for_foreign(&mut self, level: &Level<'_>) -> io::Result<()> {
+        let own: HashSet<&[u8]> = self.tree.children(level.id).map(|(name, _)| name).collect();
+        for name in level.folder.names()? {
+            let name = name?;
+            if !own.contains(&name[..]) && !is_mount_point(level.folder, &name, MOUNT_POINT_DEPTH) {
+                self.findings.is_foreign(&path_below(level.path, &name));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_folder(&self, level: &Level<'_>, name: &[u8], id: InodeId) -> io::Result<bool> {
+        let Some(held) = held(level.folder, name)? else { return Ok(false) };
+        let found = Found::at(&held)?;
+        Ok(found.is_directory() && found.is_like(self.tree.inode(id), self.owners))
+    }
+
+    /// Whether a name leads to what the image says, and names of one file to one.
+    fn is_leaf(&mut self, level: &Level<'_>, name: &'a [u8], id: InodeId) -> io::Result<bool> {
+        let Some(held) = held(level.folder, name)? else { return Ok(false) };
+        let found = Found::at(&held)?;
+        let identity = found.identity();
+        if let Some(first) = self.seen.get(&id) {
+            return Ok(first.identity == identity);
+        }
+        let inode = self.tree.inode(id);
+        let is_right = found.is_like(inode, self.owners)
+            && self.has_content(level.folder, name, inode, identity)?;
+        if is_right && self.survey.has_links(id) {
+            let first = FirstName { folder: level.path.to_vec(), name, identity };
+            self.seen.insert(id, first);
+        }
+        Ok(is_right)
+    }
+
+    fn has_content(
+        &self,
+        folder: &Folder,
+        name: &[u8],
+        inode: &FileInode<'_>,
+        identity: (u64, u64),
+    ) -> io::Result<bool> {
+        // The length is right. Of files with holes nothing else is compared.
+        let (Kind::File(content), None) = (&inode.kind, inode.holes()) else { return Ok(true) };
+        if let Some(known) = self.sound.get(&identity) {
+            return Ok(*known == content.digest());
+        }
+        match folder.open_file(name).and_then(|file| content.is_in(&file)) {
+            // That this user may not look says nothing of the file.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
+            Err(_) => Ok(false),
+            read => read,
+        }
+    }
+
+    /// Makes again what should have the name, if that is wanted. Returns whether it did.
+    fn mend(&mut self, level: &mut Level<'_>, name: &'a [u8], id: InodeId) -> io::Result<bool> {
+        let Some(maker) = &mut self.maker else { return Ok(false) };
+        if !level.is_open {
+            let mode = self.tree.inode(level.id).attributes.mode | OWNER_MAY_CHANGE;
+            Target::Open(level.folder.as_fd()).set_mode(mode.into())?;
+            level.is_open = true;
+        }
+        let inode = self.tree.inode(id);
+        self.findings.mended += 1;
+        if inode.is_directory() {
+            return mend_folder(level.folder, name, inode, self.owners).map(|()| true);
+        }
+        let site = maker.site.folder();
+        match self.seen.get(&id) {
+            Some(first) => {
+                let folder = self.top.open_below(&first.folder)?;
+                folder.make_hard_link(first.name, site, STAGED)?;
+            }
+            None => make(maker, inode)?,
+        }
+        let identity = Found::at(&site.open_handle(STAGED)?)?.identity();
+        site.rename(STAGED, level.folder, name)?;
+        if self.survey.has_links(id) {
+            let first = FirstName { folder: level.path.to_vec(), name, identity };
+            self.seen.entry(id).or_insert(first);
+        }
+        Ok(true)
+    }
+
+    fn finish_folder(&mut self, folder: &Folder, id: InodeId) -> io::Result<()> {
+        let Some(maker) = &mut self.maker else { return Ok(()) };
+        maker.finish(Target::Open(folder.as_fd()), self.tree.inode(id))
+    }
+}
+
+/// Makes a file or link under the staged name: another name of a shared one, or a new one that is shared from now on.
+fn make(maker: &mut Maker<'_>, inode: &FileInode<'_>) -> io::Result<()> {
+    let site = maker.site.folder();
+    let object = maker.shared.and_then(|shared| Some((shared, shared.id(inode)?)));
+    let Some((shared, object)) = object else { return maker.make(site, STAGED, inode) };
+    match maker.link_shared(site, STAGED, inode, object)? {
+        Linked::Yes => Ok(()),
+        Linked::No => {
+            maker.make(site, STAGED, inode)?;
+            shared.give(site, STAGED, inode, object).map(drop)
+        }
+        Linked::Unlike => {
+            maker.make(site, STAGED, inode)?;
+            maker.replace_shared((site, STAGED), inode, object)
+        }
+    }
+}
+
+/// Makes a folder again, or takes away what makes it look other than it should; the rest is set when all is in it.
+fn mend_folder(
+    folder: &Folder,
+    name: &[u8],
+    inode: &FileInode<'_>,
+    owners: Owners,
+) -> io::Result<()> {
+    let there = match held(folder, name)? {
+        Some(held) => Some(Found::at(&held)?),
+        None => None,
+    };
+    match there {
+        Some(found) if found.is_directory() => {
+            let target = Target::Named(folder, name);
+            let extra = found.xattrs(inode, owners).extra;
+            extra.into_iter().try_for_each(|attribute| target.remove_xattr(attribute))
+        }
+        Some(_) => {
+            folder.remove_file(name)?;
+            folder.make_dir(name).map(drop)
+        }
+        None => folder.make_dir(name).map(drop),
+    }
+}
+
+/// What has the name, if anything has.
+fn held(folder: &Folder, name: &[u8]) -> io::Result<Option<File>> {
+    match folder.open_handle(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        held => held.map(Some),
+    }
+}
+
+/// Whether a name is what a runtime makes where it mounts something: an empty file, or a folder with nothing else in it.
+fn is_mount_point(folder: &Folder, name: &[u8], depth: usize) -> bool {
+    let is_empty_file = || {
+        folder
+            .open_handle(name)
+            .and_then(|held| held.metadata())
+            .is_ok_and(|it| it.is_file() && it.len() == 0)
+    };
+    let Ok(below) = folder.open_dir(name) else { return is_empty_file() };
+    let Ok(mut names) = below.names() else { return false };
+    depth > 0 && names.all(|name| name.is_ok_and(|name| is_mount_point(&below, &name, depth - 1)))
+}

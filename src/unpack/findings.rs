@@ -1,0 +1,38 @@
+//! What was found of a tree that nothing may have changed.
+
+/// How many paths are told of.
+const SHOWN: usize = 5;
+/// Bytes of a path that are shown of it.
+const SHOWN_BYTES: usize = 200;
+
+/// What of a tree is not as its image says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TreeFindings {
+    /// Files, links and folders that were not as the image says.
+    pub(crate) differing: u64,
+    /// How many of these were made again.
+    pub(crate) mended: u64,
+    /// Names that the image does not have.
+    pub(crate) foreign: u64,
+    /// The first paths of both kinds.
+    pub(crate) paths: Vec<String>,
+}
+
+impl TreeFindings {
+    pub(super) fn differs(&mut self, path: &[u8]) {
+        self.differing += 1;
+        self.show(path);
+    }
+
+    pub(super) fn is_foreign(&mut self, path: &[u8]) {
+        self.foreign += 1;
+        self.show(path);
+    }
+
+    fn show(&mut self, path: &[u8]) {
+        if self.paths.len() < SHOWN {
+            let path = &path[..path.len().min(SHOWN_BYTES)];
+            self.paths.push(format!("/{}", String::from_utf8_lossy(path)));
+        }
+    }
+}
