@@ -142,7 +142,8 @@ impl<'a> Comparing<'_, 'a> {
                 Ok(folder) => self.look_into(&folder, &next, &mut todo)?,
                 // Its owner may not enter it; root would.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound && self.maker.is_none() => {}
+                // Told already: something else is there, or nothing.
+                Err(_) if next.differs && self.maker.is_none() => {}
                 Err(error) => return Err(error),
             }
         }
