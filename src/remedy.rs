@@ -29,6 +29,8 @@ pub enum Remedy {
     OwnStore,
     /// Check all of the store and of what is deployed, and mend that.
     RepairStore,
+    /// End what runs of a deployment.
+    EndContainers,
     /// See what is deployed.
     ListDeployments,
     /// The deployment before is still current: mend the image, or the check.

@@ -25,6 +25,7 @@ use super::rollback::Rollback;
 use super::run::Run;
 use super::serve::Serve;
 use super::store::Store;
+use super::undeploy::Undeploy;
 use super::unpack::Unpack;
 
 const AFTER_HELP: &str = "\
@@ -78,6 +79,7 @@ pub(super) enum Command {
     Bundle(Bundle),
     Deploy(Box<Deploy>),
     Rollback(Rollback),
+    Undeploy(Undeploy),
     Deployments(ListDeployments),
     Run(Run),
     Serve(Box<Serve>),
@@ -130,6 +132,7 @@ impl Command {
             Command::Unpack(unpack) => unpack.arguments.enter_namespace(),
             Command::Bundle(bundle) => bundle.arguments.enter_namespace(),
             Command::Deploy(deploy) => deploy.enter_namespace(),
+            Command::Undeploy(undeploy) => undeploy.enter_namespace(),
             Command::Pull(pull) => pull.access.enter_namespace_for_files(),
             Command::Create(create) => create.enter_namespace(),
             Command::Apply(apply) => apply.access.enter_namespace_for_files(),
@@ -157,6 +160,7 @@ impl Command {
             Command::Bundle(_) => "bundle",
             Command::Deploy(_) => "deploy",
             Command::Rollback(_) => "rollback",
+            Command::Undeploy(_) => "undeploy",
             Command::Deployments(_) => "deployments",
             Command::Run(_) => "run",
             Command::Serve(_) => "serve",

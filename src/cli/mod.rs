@@ -58,6 +58,7 @@ mod session;
 mod store;
 mod table;
 mod trust_arguments;
+mod undeploy;
 mod units;
 mod unpack;
 mod unpack_arguments;
@@ -124,6 +125,7 @@ fn run(command: Command, output: &OutputArguments, session: &Session) -> Result<
         Command::Bundle(bundle) => bundle.run(session),
         Command::Deploy(deploy) => deploy.run(session),
         Command::Rollback(rollback) => rollback.run(session),
+        Command::Undeploy(undeploy) => undeploy.run(session),
         Command::Deployments(deployments) => deployments.run(session),
         Command::Run(run) => run.run(),
         Command::Serve(serve) => serve.run(output, Arguments::definition),

@@ -58,6 +58,7 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::RepairStore, _) => {
             "check all that is stored and deployed, and mend that: remora store verify --repair"
         }
+        (Remedy::EndContainers, _) => "end it, remora run and what it started, and try again",
         (Remedy::ListDeployments, _) => "see what is deployed: remora deployments",
         (Remedy::OldOneStays, _) => {
             "the deployment before, if there was one, is still current; mend the image, or the check"

@@ -4,15 +4,14 @@ use std::fmt::{self, Display, Formatter};
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use remora::Cause;
-use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo, Trouble};
+use remora::store::{GcLimits, GcReport, Store as LayerStore, StoreInfo};
 use serde::Serialize;
 
 use super::access::StoreArguments;
 use super::failure::Failure;
 use super::session::Session;
 use super::units;
-use super::verify::Verify;
+use super::verify::{Verify, trouble};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -97,17 +96,6 @@ fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure
         None => session.summary(&answer, false),
         Some(failure) => session.summary_with(&answer, failure),
     }
-}
-
-/// That not all could be done.
-pub(super) fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
-    let first = troubles.first()?;
-    let more = match troubles.len() {
-        1 => String::new(),
-        count => format!(" (and {} more)", units::count(count as u64 - 1)),
-    };
-    let what = format!("not all of the store could be {done}: {first}{more}");
-    Some(Failure::new(Cause::Obstacle, what, "move it away or mend its rights, then try again"))
 }
 
 impl Gc {

@@ -7,13 +7,12 @@ use remora::Cause;
 use remora::deploy::{self, AuditReport, DamagedDeployment};
 use remora::fetch::{self, PullOptions, RepairReport};
 use remora::image::Transports;
-use remora::store::{Store, VerifyReport};
+use remora::store::{Store, Trouble, VerifyReport};
 use serde::Serialize;
 
 use super::failure::Failure;
 use super::registry_access::RegistryArguments;
 use super::session::Session;
-use super::store::trouble;
 use super::units;
 
 #[derive(Debug, Args)]
@@ -71,6 +70,17 @@ fn damage(report: &VerifyReport, deployed: &AuditReport) -> Option<Failure> {
         format!("not what they were: {}", there.join(", ")),
         "damaged layers and shared files have been dropped; fetch them again and mend the rest with --repair, and check the disk",
     ))
+}
+
+/// That not all could be done.
+pub(super) fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
+    let first = troubles.first()?;
+    let more = match troubles.len() {
+        1 => String::new(),
+        count => format!(" (and {} more)", units::count(count as u64 - 1)),
+    };
+    let what = format!("not all of the store could be {done}: {first}{more}");
+    Some(Failure::new(Cause::Obstacle, what, "move it away or mend its rights, then try again"))
 }
 
 /// That deployments are damaged in a way that nothing here mends.

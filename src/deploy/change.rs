@@ -5,7 +5,8 @@ use std::fs;
 use serde::Serialize;
 
 use super::check::{Check, end_leftover};
-use super::folder::{Locked, Site};
+use super::folder::Site;
+use super::locked::Locked;
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
 use crate::bundle::{BundleOptions, BundleReport, CONFIG, ROOTFS, RootAccess, bundle};

@@ -48,6 +48,14 @@ pub enum DeployError {
     /// Another process deploys under the same name.
     #[error("somebody else is deploying {0} at the moment")]
     InUse(DeploymentName),
+    /// A deployment cannot go because something of it runs.
+    #[error("something of {name} number {number} runs")]
+    Running {
+        /// The name.
+        name: DeploymentName,
+        /// The deployment.
+        number: u64,
+    },
     /// Nothing is deployed under the name.
     #[error("nothing is deployed as {0}")]
     NotDeployed(DeploymentName),
@@ -110,7 +118,7 @@ impl DeployError {
             DeployError::Unpack(error) => error.cause(),
             DeployError::Foreign { .. } => Cause::Permission,
             DeployError::DamagedRecord { .. } => Cause::Disk,
-            DeployError::InUse(_) => Cause::InUse,
+            DeployError::InUse(_) | DeployError::Running { .. } => Cause::InUse,
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
             DeployError::CheckFailed { .. } => Cause::Refused,
             DeployError::NoRuntime => Cause::NoFile,
@@ -134,6 +142,7 @@ impl DeployError {
             DeployError::CheckFailed { .. } => Some(Remedy::OldOneStays),
             DeployError::NoRuntime => Some(Remedy::InstallRuntime),
             DeployError::InUse(_) => Some(Remedy::WaitForDeploy),
+            DeployError::Running { .. } => Some(Remedy::EndContainers),
             DeployError::Foreign { .. } => Some(Remedy::OwnDeployments),
             DeployError::DamagedRecord { .. } => Some(Remedy::RepairStore),
             DeployError::Io { .. } | DeployError::Runtime { .. } => None,

@@ -1,5 +1,6 @@
 //! Checking everything that is stored against its name.
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 
@@ -7,7 +8,6 @@ use rayon::prelude::*;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::check_objects::SoundFiles;
 use super::error::{io_error, is_unreadable};
 use super::files::{gone, open_layer, remove_obstacle};
 use super::trouble::Trouble;
@@ -15,6 +15,9 @@ use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
 
 const CHUNK: usize = 256 << 10;
+
+/// Files by device and inode that have just been read, and the digests of their contents.
+pub(crate) type SoundFiles = HashMap<(u64, u64), Digest>;
 
 /// The findings of [`Store::verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

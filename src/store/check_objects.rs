@@ -1,6 +1,5 @@
 //! Checking files that deployments share, and the layers that are put together from them.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -12,10 +11,6 @@ use super::object_id::ObjectId;
 use super::objects::{Checked, Objects};
 use super::trouble::Trouble;
 use super::{Store, StoreError};
-use crate::image::Digest;
-
-/// Files by device and inode that have just been read, and the digests of their contents.
-pub(crate) type SoundFiles = HashMap<(u64, u64), Digest>;
 
 impl Store {
     /// Hashes every object, several at a time, and drops those that are damaged.

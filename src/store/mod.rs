@@ -44,6 +44,7 @@ mod objects;
 #[cfg(feature = "registry")]
 mod partial;
 mod partials;
+mod proof;
 mod put_together;
 mod recipe;
 mod record;
@@ -53,8 +54,8 @@ mod sweep;
 mod trouble;
 mod workspace;
 
+pub(crate) use check::SoundFiles;
 pub use check::{VerifiedLayer, VerifyReport};
-pub(crate) use check_objects::SoundFiles;
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub(crate) use deployments::HeldDeployment;
 pub use error::StoreError;

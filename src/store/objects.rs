@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use composefs_ioctls::fsverity::{EnableVerityError, fs_ioc_enable_verity};
-use rustix::fs::{AtFlags, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::check::hash_file;
 use super::error::{io_error, is_unreadable};
 use super::format::WITH_RECIPES;
 use super::object_id::ObjectId;
+use super::proof::{Looks, Proof, found, is_sealed, prove};
 use super::{Store, StoreError};
 use crate::beneath::Folder;
 use crate::temporary::create_folders;
@@ -52,10 +52,6 @@ pub(super) enum Checked {
     Gone,
 }
 
-/// Whether a file that is held, not opened, looks like an object: everything but its content. Asked before a file gets
-/// another name.
-pub(crate) type Looks<'a> = &'a dyn Fn(&File) -> io::Result<bool>;
-
 /// What came of a link to an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Linked {
@@ -64,17 +60,6 @@ pub(crate) enum Linked {
     No,
     /// The object does not look right: whoever makes the file anew is to replace it.
     Unlike,
-}
-
-/// What a file is, compared with an object's ID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Proof {
-    Sound,
-    /// It has the content, as far as is known, and does not look right.
-    Unlike,
-    Wrong,
-    /// This process may not read it.
-    Hidden,
 }
 
 impl Store {
@@ -301,48 +286,6 @@ impl Objects {
 
 fn shelf_name(id: ObjectId) -> String {
     id.content.hex()[..FOLDER_DIGITS].to_owned()
-}
-
-/// Compares a file with what an object is known by; `None` if there is none. Content that `is_proved` is not read.
-fn prove(
-    folder: &Folder,
-    name: &[u8],
-    id: ObjectId,
-    looks: Looks<'_>,
-    is_proved: fn(&File) -> bool,
-) -> io::Result<Option<Proof>> {
-    let Some(held) = found(folder.open_handle(name))? else { return Ok(None) };
-    match held.metadata()?.is_file() {
-        true if looks(&held)? => {}
-        true => return Ok(Some(Proof::Unlike)),
-        false => return Ok(Some(Proof::Wrong)),
-    }
-    let sound = folder
-        .open_file(name)
-        .and_then(|file| Ok(is_proved(&file) || hash_file(&file)?.1 == id.content));
-    match sound {
-        Ok(true) => Ok(Some(Proof::Sound)),
-        Ok(false) => Ok(Some(Proof::Wrong)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(Some(Proof::Hidden)),
-        Err(error) if is_unreadable(&error) => Ok(Some(Proof::Wrong)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether fs-verity is on for a file, as it is for objects that were compared: the system has let nobody change one
-/// since, and pages that the disk has lost cannot be read.
-fn is_sealed(file: &File) -> bool {
-    let status = rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::empty());
-    status.is_ok_and(|it| it.stx_attributes.contains(StatxAttributes::VERITY))
-}
-
-/// What there is; `None` if there is nothing.
-fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(Some),
-    }
 }
 
 /// Whether an object cannot be linked although nothing is wrong: it has as many names as a file may have, has just gone,

@@ -1,7 +1,6 @@
 //! A finished tree compared with its image, and what differs made again.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::Path;
@@ -12,6 +11,7 @@ use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
 use super::findings::TreeFindings;
 use super::leaf::Maker;
 use super::likeness::Found;
+use super::mending::{STAGED, held, make, mend_folder};
 use super::options::{Files, Owners, UnpackOptions};
 use super::shared::Shared;
 use super::survey::Survey;
@@ -19,11 +19,9 @@ use crate::beneath::{Folder, Target};
 use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::{InodeId, Kind};
-use crate::store::{KeptLayer, Linked, SoundFiles, Store, StoreError};
+use crate::store::{KeptLayer, SoundFiles, Store, StoreError};
 use crate::temporary::TemporaryTree;
 
-/// What a file is called until it gets its name.
-const STAGED: &[u8] = b"f";
 /// What the owner of a folder needs to change what is in it.
 const OWNER_MAY_CHANGE: u16 = 0o700;
 /// How many folders below each other may be a runtime's.
@@ -265,57 +263,6 @@ impl<'a> Comparing<'_, 'a> {
     fn finish_folder(&mut self, folder: &Folder, id: InodeId) -> io::Result<()> {
         let Some(maker) = &mut self.maker else { return Ok(()) };
         maker.finish(Target::Open(folder.as_fd()), self.tree.inode(id))
-    }
-}
-
-/// Makes a file or link under the staged name: another name of a shared one, or a new one that is shared from now on.
-fn make(maker: &mut Maker<'_>, inode: &FileInode<'_>) -> io::Result<()> {
-    let site = maker.site.folder();
-    let object = maker.shared.and_then(|shared| Some((shared, shared.id(inode)?)));
-    let Some((shared, object)) = object else { return maker.make(site, STAGED, inode) };
-    match maker.link_shared(site, STAGED, inode, object)? {
-        Linked::Yes => Ok(()),
-        Linked::No => {
-            maker.make(site, STAGED, inode)?;
-            shared.give(site, STAGED, inode, object).map(drop)
-        }
-        Linked::Unlike => {
-            maker.make(site, STAGED, inode)?;
-            maker.replace_shared((site, STAGED), inode, object)
-        }
-    }
-}
-
-/// Makes a folder again, or takes away what makes it look other than it should; the rest is set when all is in it.
-fn mend_folder(
-    folder: &Folder,
-    name: &[u8],
-    inode: &FileInode<'_>,
-    owners: Owners,
-) -> io::Result<()> {
-    let there = match held(folder, name)? {
-        Some(held) => Some(Found::at(&held)?),
-        None => None,
-    };
-    match there {
-        Some(found) if found.is_directory() => {
-            let target = Target::Named(folder, name);
-            let extra = found.xattrs(inode, owners).extra;
-            extra.into_iter().try_for_each(|attribute| target.remove_xattr(attribute))
-        }
-        Some(_) => {
-            folder.remove_file(name)?;
-            folder.make_dir(name).map(drop)
-        }
-        None => folder.make_dir(name).map(drop),
-    }
-}
-
-/// What has the name, if anything has.
-fn held(folder: &Folder, name: &[u8]) -> io::Result<Option<File>> {
-    match folder.open_handle(name) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        held => held.map(Some),
     }
 }
 

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use super::counts::Counts;
 use super::file_tree::FileInode;
 use super::options::Owners;
-use super::owner::record;
+use super::owner::{SET_ID, has_room, record};
 use super::shared::Shared;
 use super::xattrs::{set_owner_record, set_xattrs};
 use crate::beneath::{Folder, NodeKind, Target, Times};
@@ -22,9 +22,6 @@ use crate::temporary::TemporaryTree;
 
 /// Bytes written from one question whether to stop to the next.
 const PIECE: u64 = 1 << 20;
-/// The bits that let whoever runs a file become its owner or group.
-pub(super) const SET_ID: u16 = 0o6000;
-
 /// Makes single things, and counts them.
 pub(super) struct Maker<'p> {
     pub(super) owners: Owners,
@@ -257,11 +254,6 @@ impl Write for Placed<'_> {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Whether records may be made there: only files and directories take attributes of users.
-pub(super) fn has_room(kind: &Kind<'_, FileContent<'_>>) -> bool {
-    matches!(kind, Kind::File(_) | Kind::Directory(_))
 }
 
 pub(super) fn times(attributes: Attributes) -> Times {

@@ -5,9 +5,8 @@ use std::io;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 
 use super::file_tree::FileInode;
-use super::leaf::{SET_ID, has_room};
 use super::options::Owners;
-use super::owner::{OWNER_RECORD, record};
+use super::owner::{OWNER_RECORD, SET_ID, has_room, record};
 use super::xattrs::{XATTR_RECORD_PREFIX, is_of_host};
 use crate::beneath::read_xattrs;
 use crate::rootfs::{Device, Kind};

@@ -14,6 +14,7 @@ mod file_tree;
 mod findings;
 mod leaf;
 mod likeness;
+mod mending;
 mod options;
 mod owner;
 mod place;

@@ -6,6 +6,14 @@ use crate::store::FileContent;
 /// The extended attribute with owner, mode and type of a file or directory.
 pub const OWNER_RECORD: &str = "user.containers.override_stat";
 
+/// The bits that let whoever runs a file become its owner or group.
+pub(super) const SET_ID: u16 = 0o6000;
+
+/// Whether records may be made there: only files and directories take attributes of users.
+pub(super) fn has_room(kind: &Kind<'_, FileContent<'_>>) -> bool {
+    matches!(kind, Kind::File(_) | Kind::Directory(_))
+}
+
 /// The record of something with these attributes: owner, group, mode in octal, type.
 pub(super) fn record(attributes: Attributes, kind: &Kind<'_, FileContent<'_>>) -> String {
     let Attributes { uid, gid, mode, .. } = attributes;

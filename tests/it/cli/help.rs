@@ -2,7 +2,7 @@
 
 use super::{Sandbox, assert_snapshot};
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 32] = [
     "",
     "create",
     "apply",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 31] = [
     "bundle",
     "deploy",
     "rollback",
+    "undeploy",
     "deployments",
     "run",
     "serve",

@@ -12,6 +12,9 @@ use super::ordinary_user::{FIRST, OrdinaryUser};
 use super::shared::{COMMON, PRIVATE, file, inode, names, told};
 use crate::tools::run;
 
+/// What is done to the file or folder of this name.
+type Change<'a> = (&'a str, &'a dyn Fn(&Path));
+
 /// Changes a byte of a file as a disk does: neither length nor time tell.
 fn rot(path: &Path) {
     let modified = fs::metadata(path).and_then(|it| it.modified()).expect("there");
@@ -103,7 +106,7 @@ fn what_somebody_changed_in_a_deployment_is_found_and_mended_and_not_given_on() 
     let before = tree(&file(&user, 1, ""));
     let mode = |mode| fs::Permissions::from_mode(mode);
     let other = FIRST + 4;
-    let changes: [(&str, &dyn Fn(&Path)); 7] = [
+    let changes: [Change<'_>; 7] = [
         ("bin/busybox", &|path| fs::set_permissions(path, mode(0o4777)).expect("set")),
         ("data/private", &|path| chown(path, Some(other), None).expect("root may")),
         ("bin/sh", &|path| {

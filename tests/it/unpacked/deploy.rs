@@ -314,6 +314,29 @@ fn a_switch_that_fails_leaves_nothing_and_numbers_end_without_harm() {
 }
 
 #[test]
+fn what_is_undeployed_goes_with_files_of_all_its_users_unless_it_runs() {
+    let user = user();
+    assert!(refused(&user, &["undeploy", "app"]).contains("nothing is deployed"));
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &[]);
+    let held = fs::File::open(user.path(SITE).join("1")).expect("there");
+    held.lock_shared().expect("locked as remora run does");
+    assert!(refused(&user, &["undeploy", "app"]).contains("something of app number 1 runs"));
+    assert_eq!(start(&user).0, "release 2");
+    drop(held);
+    assert_eq!(user.remora(&["undeploy", "app"])["removed"], json!([1, 2]));
+    assert_eq!(numbers(&user), [0; 0]);
+    assert!(refused(&user, &["run", "app"]).contains("nothing is deployed"));
+    assert_eq!(user.remora(&["deployments"])["deployments"], json!([]));
+    for name in ["oci:layout:1", "oci:layout:2"] {
+        user.remora(&["rmi", name]);
+    }
+    let collected = user.remora(&["store", "gc", "--older-than", "0s"]);
+    assert_eq!(collected["kept_layers"], 0, "{collected}");
+    assert_eq!(deploy(&user, 1, &[])["outcome"], "deployed");
+}
+
+#[test]
 fn names_that_are_none_are_refused() {
     let user = user();
     for name in ["", "..", "a/b", "A", "-x"] {
