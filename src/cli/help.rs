@@ -62,6 +62,7 @@ const SHOWN: &[(&str, &[&str])] = &[
             "builder-token-file",
         ],
     ),
+    ("store verify", &["repair", "deployments", "store", "authfile"]),
     ("release fleet", &["to", "html", "token-file", "server", "builder-token-file"]),
     ("release watch", &["finalize", "patience", "token-file", "server", "builder-token-file"]),
 ];

@@ -10,6 +10,7 @@ use remora::image::Transports;
 use remora::store::{Store, Trouble, VerifyReport};
 use serde::Serialize;
 
+use super::deployment_arguments::DeploymentArguments;
 use super::failure::Failure;
 use super::registry_access::RegistryArguments;
 use super::session::Session;
@@ -21,6 +22,8 @@ pub(super) struct Verify {
     #[arg(long)]
     repair: bool,
     #[command(flatten)]
+    deployments: DeploymentArguments,
+    #[command(flatten)]
     registry: RegistryArguments,
 }
 
@@ -28,6 +31,9 @@ impl Verify {
     pub(super) fn run(&self, store: &Store, session: &Session) -> Result<(), Failure> {
         let report = store.verify()?;
         let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
+        if let Some(repair) = &repair {
+            deploy::recover(&repair.removed_records, &self.deployments.open()?, store)?;
+        }
         let deployed = deploy::audit(store, &report, self.repair, session.progress())?;
         let failure = match &repair {
             Some(repair) => trouble(&report.troubles, "checked")

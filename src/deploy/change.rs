@@ -10,7 +10,7 @@ use super::locked::Locked;
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
 use crate::bundle::{BundleOptions, BundleReport, CONFIG, ROOTFS, RootAccess, bundle};
-use crate::image::{Digest, Image};
+use crate::image::{DiffId, Digest, Image};
 use crate::progress::Progress;
 use crate::store::{HeldDeployment, Store};
 use crate::unpack::{Files, Owners, UnpackOptions, share_files};
@@ -87,12 +87,13 @@ pub fn deploy(
     let locked = site.lock()?;
     // A check that a killed process began may still run there.
     locked.leftovers()?.into_iter().for_each(|number| end_leftover(&site.folder(number)));
-    locked.remove_leftovers()?;
+    // What cannot be removed is in nobody's way.
+    locked.remove_leftovers().unwrap_or_else(|error| progress.note(&error.to_string()));
     if let Some(mut report) = unchanged(site, image, options)? {
         if report.outcome == Outcome::Unchanged {
             // A run that was killed after its switch has left the older ones.
             report.removed = prune(&locked, options.keep, progress);
-            hold(site, &report.current, image, store)?;
+            hold_image(site, &report.current, image, store)?;
         }
         share(site, (&report.current, false), image, store, options, progress);
         return Ok(report);
@@ -163,22 +164,32 @@ fn unchanged(
     Ok(Some(DeployReport { outcome, current, files: None, removed: Vec::new() }))
 }
 
-/// Has the store keep what a deployment of `image` needs.
-fn hold(
+fn hold_image(
     site: &Site,
     deployment: &Deployment,
     image: &Image,
     store: &Store,
 ) -> Result<(), DeployError> {
+    let name = image.reference().to_string();
+    hold(site, deployment, (&name, image.config().diff_ids()), store)
+}
+
+/// Has the store keep what a deployment needs: the layers of an image that can be had again by this name.
+pub(super) fn hold(
+    site: &Site,
+    deployment: &Deployment,
+    (image, layers): (&str, &[DiffId]),
+    store: &Store,
+) -> Result<(), DeployError> {
     Ok(store.hold_for_deployment(HeldDeployment {
         site: site.path().to_owned(),
         rootfs: site.bundle(deployment.number).join(ROOTFS),
-        image: image.reference().to_string(),
+        image: image.to_owned(),
         id: deployment.id,
         digest: deployment.digest,
         is_shared: deployment.shared,
         has_recorded_owners: deployment.recorded_owners,
-        layers: image.config().diff_ids().to_vec(),
+        layers: layers.to_vec(),
         file_system: None,
     })?)
 }
@@ -233,7 +244,7 @@ impl New<'_> {
             rolled_back: None,
         };
         let folder = site.folder(number);
-        hold(site, &deployment, image, store)?;
+        hold_image(site, &deployment, image, store)?;
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
         Ok((deployment, made))
     }

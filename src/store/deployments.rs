@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::error::io_error;
-use super::files::{file_names, gone, read_bytes};
+use super::files::{file_names, gone, read_record_bytes};
 use super::format::WITH_RECIPES;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
@@ -153,6 +153,11 @@ impl Store {
 }
 
 impl HeldDeployment {
+    /// The name of the record's file.
+    pub(crate) fn record_name(rootfs: &Path) -> io::Result<String> {
+        Ok(name_of(&std::path::absolute(rootfs)?))
+    }
+
     /// The record as it holds in every folder, with what tells later whether the deployment has gone.
     fn lasting(&self) -> io::Result<Self> {
         let site = std::path::absolute(&self.site)?;
@@ -186,7 +191,7 @@ fn file_system_at(path: &Path) -> io::Result<Option<u64>> {
 
 /// The record in the file `path`, which is named by what it is of.
 fn read(path: &Path) -> Result<Option<HeldDeployment>, StoreError> {
-    let Some(bytes) = read_bytes(path, MAX_BYTES)? else { return Ok(None) };
+    let Some(bytes) = read_record_bytes(path, MAX_BYTES)? else { return Ok(None) };
     let damaged = |problem: String| StoreError::DamagedName { path: path.to_owned(), problem };
     let record: HeldDeployment =
         serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;

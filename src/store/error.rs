@@ -95,7 +95,7 @@ pub enum StoreError {
         diff_id: DiffId,
     },
     /// What the store has written down of an image is damaged.
-    #[error("the record {} of an image is damaged: {problem}", path.display())]
+    #[error("the record {} of an image or a deployment is damaged: {problem}", path.display())]
     DamagedName {
         /// The record's file.
         path: PathBuf,

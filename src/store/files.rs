@@ -11,6 +11,9 @@ use rustix::fs::OFlags;
 use super::StoreError;
 use super::error::io_error;
 
+/// What a folder is called that stands in the way.
+const FOLDER: &str = "folder";
+
 /// Which file it is, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -47,6 +50,16 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Sto
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).map_err(io_error("read", path))?;
     Ok(Some(bytes))
+}
+
+/// The same of a record: what stands in its place and holds nothing is a damaged one. A folder may hold something.
+pub(super) fn read_record_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    read_bytes(path, limit).map_err(|error| match error {
+        StoreError::Obstacle { path, kind } if kind != FOLDER => {
+            StoreError::DamagedName { path, problem: format!("it is a {kind}") }
+        }
+        error => error,
+    })
 }
 
 /// The folder `path`, opened, or `None` where there is nothing. Anything else is
@@ -87,7 +100,7 @@ fn open_as(
 fn kind_of(file_type: FileType) -> &'static str {
     match file_type {
         kind if kind.is_symlink() => "symbolic link",
-        kind if kind.is_dir() => "folder",
+        kind if kind.is_dir() => FOLDER,
         kind if kind.is_fifo() => "named pipe",
         kind if kind.is_socket() => "socket",
         kind if kind.is_file() => "file",

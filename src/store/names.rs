@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::{io_error, lock_error};
-use super::files::{file_names, gone, open_folder, read_bytes};
+use super::files::{file_names, gone, open_folder, read_record_bytes};
 use super::format::WITH_NAMES;
 use super::kept_image::stored_image;
 use super::kept_layer::KeptLayer;
@@ -216,7 +216,7 @@ impl Store {
     }
 
     fn read_record(&self, path: &Path) -> Result<Option<KeptImage>, StoreError> {
-        let Some(bytes) = read_bytes(path, MAX_RECORD_BYTES)? else { return Ok(None) };
+        let Some(bytes) = read_record_bytes(path, MAX_RECORD_BYTES)? else { return Ok(None) };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let damaged = |problem| StoreError::DamagedName { path: path.to_owned(), problem };
         Record::read(&bytes, &name).map(Some).map_err(damaged)

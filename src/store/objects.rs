@@ -110,7 +110,7 @@ impl Objects {
         match prove(&folder, own.as_bytes(), id, looks, is_sealed)? {
             Some(Proof::Sound) => {}
             Some(Proof::Wrong) => {
-                found(folder.remove_file(own.as_bytes()))?;
+                remove(&folder, own.as_bytes())?;
                 return Ok(Linked::No);
             }
             Some(Proof::Unlike) => return Ok(Linked::Unlike),
@@ -194,7 +194,10 @@ impl Objects {
     /// If it is not there or cannot be read.
     pub(crate) fn open(&self, id: ObjectId) -> io::Result<File> {
         let folder = self.shelf(id)?.ok_or(io::ErrorKind::NotFound)?;
-        folder.open_file(id.to_string().as_bytes())
+        folder.open_file(id.to_string().as_bytes()).map_err(|error| match is_no_file(&error) {
+            true => io::Error::new(io::ErrorKind::InvalidData, "something else is in its place"),
+            false => error,
+        })
     }
 
     /// Returns the length of the object, if it is there.
@@ -215,6 +218,7 @@ impl Objects {
                 return Ok(Checked::Sound { bytes, identity });
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checked::Gone),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
             Err(error) if !is_unreadable(&error) => return Err(error),
             _ => {}
         }
@@ -223,10 +227,10 @@ impl Objects {
         Ok(Checked::Damaged)
     }
 
-    /// Takes the object away; deployments keep their names of the file.
+    /// Takes the object away, or an empty folder in its place; deployments keep their names of the file.
     pub(super) fn remove(&self, id: ObjectId) -> io::Result<()> {
         match self.shelf(id)? {
-            Some(folder) => found(folder.remove_file(id.to_string().as_bytes())).map(drop),
+            Some(folder) => remove(&folder, id.to_string().as_bytes()),
             None => Ok(()),
         }
     }
@@ -245,7 +249,8 @@ impl Objects {
         mut look: impl FnMut(ObjectId, &File) -> io::Result<()>,
     ) -> io::Result<()> {
         for name in self.folder.names()? {
-            let Some(folder) = found(self.folder.open_dir(&name?))? else { continue };
+            // What is no folder holds none.
+            let Ok(folder) = self.folder.open_dir(&name?) else { continue };
             // All names are known before any of them goes.
             let names: Vec<Vec<u8>> = folder.names()?.collect::<io::Result<_>>()?;
             for name in names {
@@ -261,7 +266,10 @@ impl Objects {
 
     /// The folder that holds the object, if it is there. Root takes no files out of a folder that another user could fill.
     fn shelf(&self, id: ObjectId) -> io::Result<Option<Folder>> {
-        let shelf = found(self.folder.open_dir(shelf_name(id).as_bytes()))?;
+        let shelf = match self.folder.open_dir(shelf_name(id).as_bytes()) {
+            Err(error) if is_no_file(&error) => None,
+            opened => found(opened)?,
+        };
         match &shelf {
             Some(folder) if self.for_root && folder.is_exchangeable()? => {
                 let problem = "a folder of shared files can be changed by other users than root";
@@ -276,12 +284,32 @@ impl Objects {
             Some(folder) => Ok(folder),
             None => match self.folder.make_dir(shelf_name(id).as_bytes()) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    self.folder.open_dir(shelf_name(id).as_bytes())
+                    let name = shelf_name(id);
+                    self.folder.open_dir(name.as_bytes()).or_else(|_| {
+                        // Something that is no folder: nothing that is ours is lost with it.
+                        self.folder.remove_file(name.as_bytes())?;
+                        self.folder.make_dir(name.as_bytes())
+                    })
                 }
                 made => made,
             },
         }
     }
+}
+
+/// Removes a file, or whatever else stands in its place and has nothing in it.
+fn remove(folder: &Folder, name: &[u8]) -> io::Result<()> {
+    match folder.remove_file(name) {
+        Err(error) if error.kind() == io::ErrorKind::IsADirectory => folder.remove_dir(name),
+        removed => found(removed).map(drop),
+    }
+}
+
+/// Whether an error says that what has the name is another kind of thing.
+fn is_no_file(error: &io::Error) -> bool {
+    const OTHERS: [Errno; 3] = [Errno::LOOP, Errno::NOTDIR, Errno::INVAL];
+    error.kind() == io::ErrorKind::InvalidInput
+        || Errno::from_io_error(error).is_some_and(|errno| OTHERS.contains(&errno))
 }
 
 fn shelf_name(id: ObjectId) -> String {

@@ -207,7 +207,7 @@ impl Maker<'_> {
     pub(super) fn finish(&mut self, target: Target<'_>, inode: &FileInode<'_>) -> io::Result<()> {
         let is_owned = self.set_owner(target, inode)?;
         let has_room = has_room(&inode.kind);
-        set_xattrs(target, inode.xattrs(), has_room, &mut self.counts)?;
+        set_xattrs(target, inode.xattrs(), self.owners, has_room, &mut self.counts)?;
         if !matches!(inode.kind, Kind::Symlink(_)) {
             let mode = inode.attributes.mode;
             // Whoever runs a file of root's is not to become the caller instead.

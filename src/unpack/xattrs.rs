@@ -3,6 +3,7 @@
 use std::io;
 
 use super::counts::Counts;
+use super::options::Owners;
 use super::owner::OWNER_RECORD;
 use crate::beneath::Target;
 use crate::rootfs::Xattr;
@@ -23,11 +24,17 @@ const OF_HOSTS: [&[u8]; 7] = [
     b"system.nfs4_acl",
 ];
 
-/// Sets extended attributes on something new. `has_room` says whether records may be made there: only files and
+/// Attributes that mean the same whoever owns a file, and in every namespace of users: the others name users or give
+/// rights.
+const OF_USERS: &[u8] = b"user.";
+
+/// Sets extended attributes on something new; if owners are recorded, those that name users or give rights are recorded
+/// too. `has_room` says whether records may be made there: only files and
 /// directories take attributes of users.
 pub(super) fn set_xattrs(
     target: Target<'_>,
     xattrs: &[Xattr<'_>],
+    owners: Owners,
     has_room: bool,
     counts: &mut Counts,
 ) -> io::Result<()> {
@@ -36,9 +43,11 @@ pub(super) fn set_xattrs(
             counts.left_out.host_xattrs += 1;
             continue;
         }
-        let Err(error) = target.set_xattr(name, value) else { continue };
-        if is_fatal(&error) {
-            return Err(error);
+        if owners == Owners::Set || name.starts_with(OF_USERS) {
+            let Err(error) = target.set_xattr(name, value) else { continue };
+            if is_fatal(&error) {
+                return Err(error);
+            }
         }
         let record = [XATTR_RECORD_PREFIX.as_bytes(), name].concat();
         match has_room && target.set_xattr(&record, value).is_ok() {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::super::error::io_error;
-use super::super::files::{gone, open_layer};
+use super::super::files::{gone, open_layer, remove_obstacle};
 use super::super::mapping::Mapping;
 use super::super::object_id::ObjectId;
 use super::super::objects::Objects;
@@ -52,7 +52,16 @@ impl Recipe {
         diff_id: DiffId,
         path: PathBuf,
     ) -> Result<Option<Self>, StoreError> {
-        let Some(file) = open_layer(&path)? else { return Ok(None) };
+        let file = match open_layer(&path) {
+            Ok(Some(file)) => file,
+            Ok(None) => return Ok(None),
+            // As with tars: what is none is not taken for one, and gives way if nothing is lost with it.
+            Err(StoreError::Obstacle { .. }) => {
+                remove_obstacle(&path).map_err(io_error("remove", &path))?;
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
         let _ = file.set_modified(std::time::SystemTime::now());
         let size = match format::read_size(&file) {
             Ok(size) => size,

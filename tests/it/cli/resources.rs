@@ -62,7 +62,13 @@ fn few_threads_are_made_do_with_and_too_few_are_named() {
         assert_eq!(ran.code, Some(3), "{threads}: {}", ran.stderr);
         assert!(!ran.stderr.contains("panicked"), "{threads}: {}", ran.stderr);
         let code = &ran.json()["error"]["code"];
-        assert_eq!(*code, if threads < 9 { "resources" } else { "unreachable" }, "{}", ran.stderr);
+        // In between it depends on which threads have ended when others begin.
+        let possible: &[&str] = match threads {
+            ..=3 => &["resources"],
+            16.. => &["unreachable"],
+            _ => &["resources", "unreachable"],
+        };
+        assert!(possible.iter().any(|it| *code == *it), "{threads}: {}", ran.stderr);
     }
 }
 

@@ -190,11 +190,20 @@ fn an_object_that_is_lost_or_damaged_is_had_again_by_whatever_needs_it() {
         &["deploy", "app", "oci:layout:1"],
     ];
     for command in commands {
-        for is_lost in [true, false] {
+        for harm in ["lost", "rotted", "a link", "a folder"] {
             let all = objects(&user);
             assert!(!all.is_empty(), "{command:?}");
             for path in all {
-                if is_lost { fs::remove_file(path).expect("removed") } else { rot(&path) }
+                if harm == "rotted" {
+                    rot(&path);
+                    continue;
+                }
+                fs::remove_file(&path).expect("removed");
+                match harm {
+                    "a link" => symlink("/etc/hostname", &path).expect("made"),
+                    "a folder" => fs::create_dir(&path).expect("made"),
+                    _ => {}
+                }
             }
             let (code, answer, said) = told(&user, command);
             assert_eq!(code, Some(0), "{command:?}: {said}");
@@ -220,31 +229,53 @@ fn pull_fetches_a_layer_again_whose_files_are_lost() {
 }
 
 #[test]
-fn records_that_nobody_can_read_are_told_and_replaced() {
+fn records_of_the_store_that_nobody_can_read_are_told_and_written_again() {
     let user = user();
     deploy(&user, 1, &[]);
     deploy(&user, 2, &[]);
-    let site = user.path(".local/share/remora/deployments/app");
-    let records = [
-        names(&user.path("store/deployments")).remove(0),
-        names(&user.path("store/names")).remove(0),
-        site.join("2/deployment.json"),
-    ];
-    let swapped = names(&user.path("store/deployments")).remove(1);
+    user.remora(&["pull", "oci:layout:3"]);
+    user.remora(&["rmi", "oci:layout:3"]);
+    let before = names(&user.path("store/names"));
+    user.remora(&["pull", "oci:layout:3"]);
+    let third = names(&user.path("store/names")).into_iter().find(|path| !before.contains(path));
+    fs::write(third.expect("a name"), "{").expect("written");
+    let records = names(&user.path("store/deployments"));
     let other = fs::read(&records[0]).expect("there");
-    fs::write(&swapped, other).expect("the record of another deployment");
-    records.iter().for_each(|path| fs::write(path, "{").expect("written"));
+    fs::write(&records[1], other).expect("the record of another deployment");
+    fs::remove_file(&records[0]).expect("removed");
+    symlink("/etc/hostname", &records[0]).expect("made");
     let found = damage(&user, "");
     assert_eq!(found["damaged_records"].as_array().map(Vec::len), Some(3), "{found}");
+    let repaired = repair(&user);
+    assert_eq!(repaired["repair"]["removed_records"].as_array().map(Vec::len), Some(3));
+    assert_eq!(repaired["deployed"]["deployments"], 2, "{repaired}");
+    assert_eq!(names(&user.path("store/deployments")).len(), 2);
+    assert_eq!(names(&user.path("store/names")).len(), 2);
+    assert_clean(&user);
+}
 
-    // What is wrong with the current one's record is no reason to stay.
+#[test]
+fn a_damaged_record_of_a_deployment_keeps_nobody_from_going_back() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &[]);
+    let record = user.path(".local/share/remora/deployments/app/2/deployment.json");
+    fs::write(record, "{").expect("written");
     let back = user.remora(&["rollback", "app"]);
     assert_eq!((&back["from"], &back["from_number"]), (&Value::Null, &json!(2)), "{back}");
     assert_eq!(start(&user).0, "release 1");
+    assert_eq!(damage(&user, "")["deployed"]["damaged"][0]["record"], true);
     repair(&user);
-    // Whoever deploys has the store know of the deployment again.
-    deploy(&user, 1, &[]);
-    assert_eq!(names(&user.path("store/deployments")).len(), 1);
+    assert_clean(&user);
+}
+
+#[test]
+fn a_folder_that_belongs_to_somebody_else_is_mended_where_owners_are_recorded_too() {
+    let user = user();
+    deploy(&user, 1, &["--owners", "record"]);
+    chown(file(&user, 1, "data"), Some(FIRST + 4), None).expect("root may");
+    damage(&user, "");
+    repair(&user);
     assert_clean(&user);
 }
 
