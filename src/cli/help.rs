@@ -62,7 +62,7 @@ const SHOWN: &[(&str, &[&str])] = &[
             "builder-token-file",
         ],
     ),
-    ("store verify", &["repair", "deployments", "store", "authfile"]),
+    ("store verify", &["repair", "deployments", "authfile", "plain-http", "ca-file"]),
     ("release fleet", &["to", "html", "token-file", "server", "builder-token-file"]),
     ("release watch", &["finalize", "patience", "token-file", "server", "builder-token-file"]),
 ];

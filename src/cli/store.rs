@@ -39,7 +39,7 @@ pub(super) struct Store {
 enum Action {
     /// Say where the store is and what it holds
     Info,
-    /// Read every layer and shared file, compare it with its digest, and drop those that are damaged
+    /// Compare what is stored with its digests and deployments with their images; drop damaged layers and shared files
     Verify(Box<Verify>),
     /// Drop layers that are too much or too old and that no image needs, and what killed processes left behind
     Gc(Gc),
