@@ -59,6 +59,7 @@ struct Answer {
 impl Display for Answer {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(out, "name:    {}", self.name)?;
-        writeln!(out, "removed: {} deployments", units::count(self.report.removed.len() as u64))
+        let removed = self.report.removed.len() as u64;
+        writeln!(out, "removed: {}", units::several(removed, "deployment"))
     }
 }

@@ -142,9 +142,14 @@ pub(super) fn seconds(seconds: f64) -> String {
 
 /// So many layers.
 pub(super) fn layers(number: u64) -> String {
+    several(number, "layer")
+}
+
+/// So many of what is called `one`: `1 deployment`, `2 deployments`.
+pub(super) fn several(number: u64, one: &str) -> String {
     match number {
-        1 => "1 layer".to_owned(),
-        _ => format!("{} layers", count(number)),
+        1 => format!("1 {one}"),
+        _ => format!("{} {one}s", count(number)),
     }
 }
 

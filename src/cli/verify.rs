@@ -60,14 +60,13 @@ impl Verify {
 /// That something was damaged.
 fn damage(report: &VerifyReport, deployed: &AuditReport) -> Option<Failure> {
     let counts = [
-        (report.damaged.len(), "layers"),
-        (report.damaged_objects.len(), "shared files"),
-        (deployed.damaged.len(), "deployments"),
-        (report.damaged_records.len(), "records"),
+        (report.damaged.len(), "layer"),
+        (report.damaged_objects.len(), "shared file"),
+        (deployed.damaged.len(), "deployment"),
+        (report.damaged_records.len(), "record"),
     ];
     let there = counts.iter().filter(|(count, _)| *count > 0);
-    let there: Vec<_> =
-        there.map(|(count, kind)| format!("{} {kind}", units::count(*count as u64))).collect();
+    let there: Vec<_> = there.map(|(count, kind)| units::several(*count as u64, kind)).collect();
     if there.is_empty() {
         return None;
     }
@@ -113,8 +112,8 @@ impl Display for Verified {
         let report = &self.report;
         writeln!(out, "checked: {}, {}", units::layers(report.layers), units::bytes(report.bytes))?;
         if report.objects > 0 {
-            let (files, bytes) = (units::count(report.objects), units::bytes(report.object_bytes));
-            writeln!(out, "checked: {files} shared files, {bytes}")?;
+            let files = units::several(report.objects, "shared file");
+            writeln!(out, "checked: {files}, {}", units::bytes(report.object_bytes))?;
         }
         report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
         let files = &report.damaged_objects;
@@ -134,7 +133,7 @@ impl Display for Verified {
 
 fn write_deployments(out: &mut Formatter<'_>, deployed: &AuditReport) -> fmt::Result {
     if deployed.deployments > 0 {
-        writeln!(out, "checked: {} deployments", units::count(deployed.deployments))?;
+        writeln!(out, "checked: {}", units::several(deployed.deployments, "deployment"))?;
     }
     deployed.damaged.iter().try_for_each(|damaged| write_damage(out, damaged))?;
     let away = &deployed.out_of_reach;
