@@ -14,6 +14,7 @@ use super::likeness::Found;
 use super::mending::{STAGED, held, make, mend_folder};
 use super::options::{Files, Owners, UnpackOptions};
 use super::shared::Shared;
+use super::sparse_content::has_data;
 use super::survey::Survey;
 use crate::beneath::{Folder, Target};
 use crate::image::DiffId;
@@ -217,12 +218,16 @@ impl<'a> Comparing<'_, 'a> {
         inode: &FileInode<'_>,
         identity: (u64, u64),
     ) -> io::Result<bool> {
-        // The length is right. Of files with holes nothing else is compared.
-        let (Kind::File(content), None) = (&inode.kind, inode.holes()) else { return Ok(true) };
-        if let Some(known) = self.sound.get(&identity) {
+        // The length is right.
+        let Kind::File(content) = inode.kind else { return Ok(true) };
+        if let (Some(known), None) = (self.sound.get(&identity), inode.holes()) {
             return Ok(*known == content.digest());
         }
-        match folder.open_file(name).and_then(|file| content.is_in(&file)) {
+        let compared = folder.open_file(name).and_then(|file| match inode.holes() {
+            Some(map) => has_data(&file, map, content),
+            None => content.is_in(&file),
+        });
+        match compared {
             // That this user may not look says nothing of the file.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),
             Err(_) => Ok(false),

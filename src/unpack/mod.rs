@@ -21,6 +21,7 @@ mod place;
 mod report;
 mod share;
 mod shared;
+mod sparse_content;
 mod survey;
 mod tree_writer;
 mod xattrs;

@@ -1,7 +1,7 @@
 //! Deployments and what the store has of them after somebody, or the disk, changed something: found, never given on, mended.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -106,7 +106,7 @@ fn what_somebody_changed_in_a_deployment_is_found_and_mended_and_not_given_on() 
     let before = tree(&file(&user, 1, ""));
     let mode = |mode| fs::Permissions::from_mode(mode);
     let other = FIRST + 4;
-    let changes: [Change<'_>; 7] = [
+    let changes: [Change<'_>; 8] = [
         ("bin/busybox", &|path| fs::set_permissions(path, mode(0o4777)).expect("set")),
         ("data/private", &|path| chown(path, Some(other), None).expect("root may")),
         ("bin/sh", &|path| {
@@ -114,6 +114,12 @@ fn what_somebody_changed_in_a_deployment_is_found_and_mended_and_not_given_on() 
             symlink("/bin/busybox", path).expect("made");
         }),
         ("release", &|path| fs::remove_file(path).expect("removed")),
+        ("data/holes", &|path| {
+            let file = fs::File::options().write(true).open(path).expect("opened");
+            let time = file.metadata().and_then(|it| it.modified()).expect("there");
+            file.write_all_at(b"c", 99_998).expect("written");
+            file.set_modified(time).expect("set");
+        }),
         ("data", &|path| fs::set_permissions(path, mode(0o777)).expect("set")),
         ("data/shut", &|path| {
             run("setfattr", &["-n", "user.note", "-v", "x", path.to_str().expect("text")]);

@@ -39,7 +39,13 @@ fn release_that(number: u32, script: &str) -> ImageBuilder {
         .dir("dev")
         .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 })
         .file_of("data/shut", &[b's'; 5000], Has { mode: 0, uid: 0, gid: 0 });
-    let own = layer().file("release", &format!("release {number}"));
+    // Data of 5 and 3 bytes around a hole.
+    let own = layer()
+        .file("release", &format!("release {number}"))
+        .pax("GNU.sparse.size", "100000")
+        .pax("GNU.sparse.numblocks", "2")
+        .pax("GNU.sparse.map", "0,5,99997,3")
+        .file("data/holes", "aaaaabbb");
     image()
         .layer(&system.tar())
         .layer(&own.tar())
