@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::DeployError;
 use super::folder::Site;
 use super::record::{Deployment, FILE};
+use crate::beneath::Folder;
 use crate::bundle::CONFIG;
 use crate::image::Digest;
 use crate::progress::Progress;
@@ -80,7 +81,7 @@ pub fn audit(
     let held = store.held_deployments(&mut Vec::new())?;
     for deployment in &held {
         let audit = Audit { held: deployment, store, verified, mends, progress };
-        if !deployment.rootfs.exists() {
+        if !deployment.folder().exists() {
             report.out_of_reach.push(deployment.rootfs.clone());
             continue;
         }
@@ -150,7 +151,12 @@ impl Audit<'_> {
             let problem = "its files belong to several users, whom this process cannot have";
             return Err(UnpackError::place("compare", rootfs)(io::Error::other(problem)).into());
         }
-        let made = MadeTree { rootfs, layers, owners };
+        let Some(top) = self.open_files().map_err(DeployError::io("open", rootfs))? else {
+            // Whatever is there is not ours to change.
+            let paths = vec!["/".to_owned()];
+            return Ok(TreeFindings { differing: 1, paths, ..TreeFindings::default() });
+        };
+        let made = MadeTree { top: &top, rootfs, layers, owners };
         let sound = self.verified.sound_files();
         let found = compare_tree(made, self.store, sound, self.mends, self.progress)?;
         if self.mends {
@@ -159,6 +165,21 @@ impl Audit<'_> {
             share_files(layers, (rootfs, false), self.store, &options, self.progress)?;
         }
         Ok(found)
+    }
+
+    /// The folder with the files; `None` if it is not there, or something on the way to it is a link.
+    fn open_files(&self) -> io::Result<Option<Folder>> {
+        let HeldDeployment { site, rootfs, .. } = self.held;
+        let Ok(below) = rootfs.strip_prefix(site) else { return Ok(None) };
+        let mut folder = Folder::open(site)?;
+        for name in below {
+            folder = match folder.open_dir(name.as_encoded_bytes()) {
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Err(_) => return Ok(None),
+                Ok(below) => below,
+            };
+        }
+        Ok(Some(folder))
     }
 
     fn write_record(&self, folder: &Path, number: u64) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Deploying an image: its bundle, the check, the switch, and what is left of older ones.
 
-use std::fs;
+use std::fs::{self, Metadata};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -150,7 +151,8 @@ fn unchanged(
 ) -> Result<Option<DeployReport>, DeployError> {
     let Ok(current) = site.current() else { return Ok(None) };
     let is_current = current.id == image.id();
-    if is_current && (options.again || !current.is_made_with(options)) {
+    let is_whole = is_startable(&site.bundle(current.number));
+    if is_current && (options.again || !is_whole || !current.is_made_with(options)) {
         return Ok(None);
     }
     let rolled_back = |it: &Deployment| it.id == image.id() && it.rolled_back.is_some();
@@ -202,6 +204,14 @@ impl Deployment {
             && self.recorded_owners == (unpack.owners == Owners::Recorded)
             && self.root.is_none_or(|root| root == options.bundle.root)
     }
+}
+
+/// Whether a bundle has what a runtime needs at least.
+pub(super) fn is_startable(bundle: &Path) -> bool {
+    let is = |name: &str, kind: fn(&Metadata) -> bool| {
+        fs::symlink_metadata(bundle.join(name)).is_ok_and(|about| kind(&about))
+    };
+    is(ROOTFS, Metadata::is_dir) && is(CONFIG, Metadata::is_file)
 }
 
 /// A deployment in the making.

@@ -165,10 +165,17 @@ impl HeldDeployment {
         Ok(HeldDeployment { file_system: file_system_at(&site)?, site, rootfs, ..self.clone() })
     }
 
+    /// The deployment's own folder, with all that is of it.
+    pub(crate) fn folder(&self) -> PathBuf {
+        let below = self.rootfs.strip_prefix(&self.site).ok();
+        let name = below.and_then(|below| below.iter().next());
+        name.map_or_else(|| self.rootfs.clone(), |name| self.site.join(name))
+    }
+
     /// What became of the deployment. A folder that is not there tells nothing if the file system is another one, such
     /// as the one that something is usually mounted on.
     pub(super) fn presence(&self) -> Presence {
-        match fs::symlink_metadata(&self.rootfs) {
+        match fs::symlink_metadata(self.folder()) {
             Ok(_) => return Presence::There,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(_) => return Presence::OutOfReach,

@@ -31,7 +31,9 @@ const MOUNT_POINT_DEPTH: usize = 8;
 /// A tree that is on disk.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MadeTree<'a> {
-    /// The folder.
+    /// The folder, opened without following a link below the deployments.
+    pub(crate) top: &'a Folder,
+    /// Its path.
     pub(crate) rootfs: &'a Path,
     /// The layers that it was made from, bottom first.
     pub(crate) layers: &'a [DiffId],
@@ -52,13 +54,12 @@ pub(crate) fn compare_tree(
     mends: bool,
     progress: &dyn Progress,
 ) -> Result<TreeFindings, UnpackError> {
-    let MadeTree { rootfs, layers, owners } = made;
+    let MadeTree { top, rootfs, layers, owners } = made;
     let layer = |diff_id: &DiffId| {
         let damaged = StoreError::Damaged { diff_id: *diff_id };
         store.kept_layer(*diff_id)?.ok_or(damaged)
     };
     let kept: Vec<KeptLayer> = layers.iter().map(layer).collect::<Result<_, _>>()?;
-    let top = Folder::open(rootfs).map_err(UnpackError::place("open", rootfs))?;
     let beside = rootfs.parent().unwrap_or(rootfs);
     let site = match mends {
         true => {
@@ -68,7 +69,7 @@ pub(crate) fn compare_tree(
     };
     let mut options = UnpackOptions::new(owners);
     options.files = Files::Shared;
-    let shared = Shared::beside(&top, store, &options, progress)?;
+    let shared = Shared::beside(top, store, &options, progress)?;
     with_tree_of(&kept, store, |tree| {
         let maker = site.as_ref().map(|site| Maker {
             owners,
@@ -81,7 +82,7 @@ pub(crate) fn compare_tree(
         let seen = HashMap::new();
         let survey = Survey::of(tree, true)?;
         let mut comparing =
-            Comparing { tree, top: &top, owners, sound, maker, progress, survey, seen, findings };
+            Comparing { tree, top, owners, sound, maker, progress, survey, seen, findings };
         comparing.run().map_err(UnpackError::place("compare", rootfs))?;
         Ok(comparing.findings)
     })

@@ -384,3 +384,27 @@ fn root_takes_no_files_out_of_a_store_that_others_can_fill() {
         !own.path().join("site/app/current").exists() || own.path().join("site/app/1").exists()
     );
 }
+
+#[test]
+fn files_behind_a_link_in_a_deployments_place_are_left_alone() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    let rootfs = file(&user, 1, "");
+    let bundle = rootfs.parent().expect("the bundle");
+    let home = user.path("home");
+    fs::create_dir_all(home.join("bin")).expect("made");
+    fs::write(home.join("release"), "precious").expect("written");
+    user.give(&home);
+    fs::rename(bundle.join("rootfs"), user.path("moved")).expect("moved");
+    symlink(&home, bundle.join("rootfs")).expect("made");
+    damage(&user, "");
+    let (code, _, said) = told(&user, &["store", "verify", "--repair"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert_eq!(fs::read(home.join("release")).expect("there"), b"precious");
+    assert_eq!(names(&home.join("bin")), [""; 0].map(PathBuf::from));
+    fs::remove_file(bundle.join("rootfs")).expect("removed");
+    // Files that are gone are damage too, and nothing calls such a deployment current.
+    damage(&user, "");
+    assert_eq!(deploy(&user, 1, &[])["outcome"], "deployed");
+    assert_eq!(start(&user).0, "release 1");
+}
