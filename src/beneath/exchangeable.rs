@@ -30,7 +30,9 @@ pub(crate) struct Exchangeable {
 /// If a folder on the way cannot be looked at.
 pub(crate) fn exchangeable_above(place: &Path) -> io::Result<Option<Exchangeable>> {
     let named = std::path::absolute(place)?;
-    let found = fs::canonicalize(&named).unwrap_or_else(|_| named.clone());
+    // What is not there yet will be where the links above it lead.
+    let there = named.ancestors().find_map(|path| fs::canonicalize(path).ok());
+    let found = there.unwrap_or_else(|| named.clone());
     for path in named.ancestors().chain(found.ancestors()) {
         match fs::symlink_metadata(path) {
             Ok(about) if is_exchangeable(about.uid(), about.gid(), about.mode()) => {
@@ -81,6 +83,8 @@ mod tests {
         ] {
             assert_eq!(found(place), expected, "{place}");
         }
-        assert_eq!(found("link/app").map(|it| it.owner), Some(Some(other)));
+        for place in ["link/app", "link/new", "link/not/there"] {
+            assert_eq!(found(place).map(|it| it.owner), Some(Some(other)), "{place}");
+        }
     }
 }
