@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::DeployError;
+use super::check::MAX_CONFIG_BYTES;
 use super::folder::Site;
 use super::record::{Deployment, FILE};
 use crate::beneath::Folder;
@@ -19,9 +20,6 @@ use crate::store::{HeldDeployment, Store, Trouble, VerifyReport};
 use crate::unpack::{
     Files, MadeTree, Owners, TreeFindings, UnpackError, UnpackOptions, compare_tree, share_files,
 };
-
-/// Bytes of a bundle's configuration.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
 
 /// The deployments that need a store, compared with their images.
 #[derive(Debug, Clone, Default, Serialize)]

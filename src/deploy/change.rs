@@ -207,7 +207,7 @@ impl Deployment {
 }
 
 /// Whether a bundle has what a runtime needs at least.
-pub(super) fn is_startable(bundle: &Path) -> bool {
+fn is_startable(bundle: &Path) -> bool {
     let is = |name: &str, kind: fn(&Metadata) -> bool| {
         fs::symlink_metadata(bundle.join(name)).is_ok_and(|about| kind(&about))
     };

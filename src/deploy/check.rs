@@ -21,7 +21,7 @@ const USUAL_TIME: Duration = Duration::from_secs(60);
 /// How often it is looked whether a check has ended.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// Bytes of a bundle's configuration.
-const MAX_CONFIG_BYTES: u64 = 16 << 20;
+pub(super) const MAX_CONFIG_BYTES: u64 = 16 << 20;
 /// Bytes of what a check printed that are shown.
 const SHOWN_BYTES: usize = 2_000;
 /// The shell of the image that the command is for.

@@ -44,7 +44,7 @@ impl Store {
         self.recipe(diff_id)
     }
 
-    /// Returns whether the layer is there, without opening it.
+    /// Returns whether the layer is there whole, as far as names and lengths tell.
     #[cfg(feature = "registry")]
     pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
         self.layer_path(diff_id).is_file() || self.has_whole_recipe(diff_id).unwrap_or(false)

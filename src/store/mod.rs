@@ -54,7 +54,7 @@ mod sweep;
 mod trouble;
 mod workspace;
 
-pub(crate) use check::SoundFiles;
+pub(crate) use check::{SoundFiles, hash_file};
 pub use check::{VerifiedLayer, VerifyReport};
 pub use collect::{GcLimits, GcReport, LayerUse, StoreInfo};
 pub(crate) use deployments::HeldDeployment;

@@ -20,7 +20,7 @@ use crate::beneath::{Folder, Target};
 use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::{InodeId, Kind};
-use crate::store::{KeptLayer, SoundFiles, Store, StoreError};
+use crate::store::{KeptLayer, SoundFiles, Store, StoreError, hash_file};
 use crate::temporary::TemporaryTree;
 
 /// What the owner of a folder needs to change what is in it.
@@ -221,13 +221,13 @@ impl<'a> Comparing<'_, 'a> {
     ) -> io::Result<bool> {
         // The length is right.
         let Kind::File(content) = inode.kind else { return Ok(true) };
-        if let (Some(known), None) = (self.sound.get(&identity), inode.holes()) {
-            return Ok(*known == content.digest());
-        }
-        let compared = folder.open_file(name).and_then(|file| match inode.holes() {
-            Some(map) => has_data(&file, map, content),
-            None => content.is_in(&file),
-        });
+        let compared = match (inode.holes(), self.sound.get(&identity)) {
+            (None, Some(known)) => Ok(*known == content.digest()),
+            (None, None) => {
+                folder.open_file(name).and_then(|file| Ok(hash_file(&file)?.1 == content.digest()))
+            }
+            (Some(map), _) => folder.open_file(name).and_then(|file| has_data(&file, map, content)),
+        };
         match compared {
             // That this user may not look says nothing of the file.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(true),

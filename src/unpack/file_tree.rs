@@ -7,6 +7,9 @@ use crate::progress::Progress;
 use crate::rootfs::{Inode, SparseFiles, Tree};
 use crate::store::{FileContent, KeptLayer, Store, StoreError};
 
+/// Bytes of a path that are shown of it.
+const SHOWN_BYTES: usize = 200;
+
 /// The tree of an image, whose files may have their contents in the store.
 pub(crate) type FileTree<'a> = Tree<'a, FileContent<'a>>;
 /// Something in such a tree.
@@ -20,7 +23,7 @@ pub(crate) fn with_tree<T>(
     work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
 ) -> Result<T, UnpackError> {
     store.refuse_foreign_files()?;
-    with_tree_of(&store.ensure_kept_layers(image, progress)?, store, work)
+    dropping_damaged(&store.ensure_kept_layers(image, progress)?, work)
 }
 
 /// Gives `work` the tree that `layers` of `store` add up to. If the work fails because a layer is damaged, the layer is
@@ -31,6 +34,13 @@ pub(crate) fn with_tree_of<T>(
     work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
 ) -> Result<T, UnpackError> {
     store.refuse_foreign_files()?;
+    dropping_damaged(layers, work)
+}
+
+fn dropping_damaged<T>(
+    layers: &[KeptLayer],
+    work: impl FnOnce(&FileTree<'_>) -> Result<T, UnpackError>,
+) -> Result<T, UnpackError> {
     let result = in_tree_of(layers, work);
     match result {
         Err(error) if error.kind() != ErrorKind::Cancelled => {
@@ -55,6 +65,11 @@ fn first_damaged(layers: &[KeptLayer]) -> Option<StoreError> {
     let recipes = layers.iter().filter(|layer| matches!(layer, KeptLayer::Recipe(_)));
     let failures: Vec<_> = recipes.filter_map(|layer| layer.verify().err()).collect();
     failures.into_iter().find(|error| matches!(error, StoreError::Damaged { .. }))
+}
+
+/// As much of a path as is shown of it.
+pub(super) fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(&path[..path.len().min(SHOWN_BYTES)]).into_owned()
 }
 
 /// The path of `name` in the folder at `path`; the top folder's path is empty.

@@ -1,9 +1,9 @@
 //! What was found of a tree that nothing may have changed.
 
+use super::file_tree::shown;
+
 /// How many paths are told of.
 const SHOWN: usize = 5;
-/// Bytes of a path that are shown of it.
-const SHOWN_BYTES: usize = 200;
 
 /// What of a tree is not as its image says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +31,7 @@ impl TreeFindings {
 
     fn show(&mut self, path: &[u8]) {
         if self.paths.len() < SHOWN {
-            let path = &path[..path.len().min(SHOWN_BYTES)];
-            self.paths.push(format!("/{}", String::from_utf8_lossy(path)));
+            self.paths.push(format!("/{}", shown(path)));
         }
     }
 }

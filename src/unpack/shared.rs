@@ -81,6 +81,12 @@ impl Shared {
         Some(ObjectId { content: content.digest(), metadata: Digest::of(&text) })
     }
 
+    /// What is asked of a file before it gets another name.
+    fn looks(&self, inode: &FileInode<'_>) -> impl Fn(&File) -> io::Result<bool> {
+        let owners = self.owners;
+        move |held| looks_like(held, inode, owners)
+    }
+
     /// Makes `name` a link to the object `id`, which the file is, if there is one and it is what the image says.
     pub(super) fn link(
         &self,
@@ -89,8 +95,7 @@ impl Shared {
         inode: &FileInode<'_>,
         id: ObjectId,
     ) -> io::Result<Linked> {
-        let looks = |held: &File| looks_like(held, inode, self.owners);
-        self.objects.link_out(id, &looks, folder, name)
+        self.objects.link_out(id, &self.looks(inode), folder, name)
     }
 
     /// Puts the file `from`, which was made just now, in the place of the object `id`, by way of the folder `site`.
@@ -101,8 +106,7 @@ impl Shared {
         id: ObjectId,
         site: &Folder,
     ) -> io::Result<()> {
-        let looks = |held: &File| looks_like(held, inode, self.owners);
-        self.objects.replace(id, &looks, from, site)
+        self.objects.replace(id, &self.looks(inode), from, site)
     }
 
     /// Makes the file `name` the object `id` if it is what the image says and may have more names. Returns whether there is
@@ -114,8 +118,7 @@ impl Shared {
         inode: &FileInode<'_>,
         id: ObjectId,
     ) -> io::Result<bool> {
-        let looks = |held: &File| looks_like(held, inode, self.owners);
-        self.objects.link_in(id, &looks, folder, name)
+        self.objects.link_in(id, &self.looks(inode), folder, name)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A look over the whole tree before anything is made.
 
 use super::error::UnpackError;
-use super::file_tree::FileTree;
+use super::file_tree::{FileTree, shown};
 use crate::rootfs::{InodeId, Kind};
 use crate::store::FileContent;
 
@@ -9,8 +9,6 @@ use crate::store::FileContent;
 const MAX_PATH: usize = 4095;
 /// Bytes of disk that a file or folder takes beside its content, and that its content is rounded up to.
 const BLOCK: u64 = 4096;
-/// Bytes of a path that are shown of it.
-const SHOWN_BYTES: usize = 200;
 
 /// What a tree takes.
 pub(super) struct Survey {
@@ -67,7 +65,5 @@ impl Survey {
 }
 
 fn too_long(name: &[u8]) -> UnpackError {
-    let name = &name[..name.len().min(SHOWN_BYTES)];
-    let path = String::from_utf8_lossy(name).into_owned();
-    UnpackError::PathTooLong { path, limit: MAX_PATH }
+    UnpackError::PathTooLong { path: shown(name), limit: MAX_PATH }
 }

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::counts::Counts;
 use super::error::UnpackError;
-use super::file_tree::FileTree;
+use super::file_tree::{FileTree, shown};
 use super::leaf::Maker;
 use super::options::{Owners, UnpackOptions};
 use super::shared::Shared;
@@ -23,8 +23,6 @@ use crate::temporary::TemporaryTree;
 
 /// How many folders are held open on the way down. Those further up are found again through the folders in them.
 const HELD: usize = 32;
-/// Bytes of a path that are shown of it.
-const SHOWN_BYTES: usize = 200;
 /// The permissions that the owner of a folder needs to make links to what is in it.
 const OWNER_MAY_ENTER: u16 = 0o500;
 
@@ -284,8 +282,7 @@ impl<'a> TreeWriter<'_, 'a> {
         if path.starts_with(b"//") {
             path.remove(0);
         }
-        path.truncate(SHOWN_BYTES);
-        UnpackError::Make { path: String::from_utf8_lossy(&path).into_owned(), source }
+        UnpackError::Make { path: shown(&path), source }
     }
 }
 

@@ -1,19 +1,14 @@
 //! The content of one file of a layer.
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
+use std::io::{self, Write};
 use std::ops::Range;
 
-use super::super::check::hash_file;
 use super::format::Piece;
 use super::hashing::Hashing;
 use super::open::OpenRecipe;
 use crate::image::Digest;
 use crate::rootfs::LayerBytes;
 use crate::tar::TarBytes;
-
-/// Bytes of a file that are compared at a time.
-const COMPARED: usize = 256 << 10;
 
 /// The content of a file in a layer, wherever its bytes are.
 #[derive(Debug, Clone, Copy)]
@@ -51,14 +46,6 @@ impl<'a> FileContent<'a> {
         Checked { content: self, hashing: Hashing::new(), read: 0 }
     }
 
-    /// Returns whether the bytes of `file`, read from where it stands, are these.
-    pub(crate) fn is_in(&self, file: &File) -> io::Result<bool> {
-        match self {
-            FileContent::Object(..) => Ok(hash_file(file)?.1 == self.digest()),
-            FileContent::Bytes(bytes) => is_next(file, bytes),
-        }
-    }
-
     /// Writes the bytes in `range`.
     pub(crate) fn copy(&self, range: Range<u64>, out: &mut dyn Write) -> io::Result<()> {
         match self {
@@ -71,21 +58,6 @@ impl<'a> FileContent<'a> {
             }
         }
     }
-}
-
-/// Whether `bytes` are what is left of `file`.
-fn is_next(mut file: &File, bytes: &[u8]) -> io::Result<bool> {
-    let mut found = vec![0; COMPARED.min(bytes.len())];
-    for expected in bytes.chunks(COMPARED) {
-        match file.read_exact(&mut found[..expected.len()]) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
-            read => read?,
-        }
-        if found[..expected.len()] != *expected {
-            return Ok(false);
-        }
-    }
-    Ok(file.read(&mut [0])? == 0)
 }
 
 /// A content that is read from its beginning to its end. An object is compared with what it is known by: it may have been
