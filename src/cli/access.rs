@@ -152,6 +152,12 @@ impl AccessArguments {
     pub(super) fn store(&self) -> Result<Store, Failure> {
         Ok(self.store.open()?.with_limits(self.limits()))
     }
+
+    /// The store, opened to take files out of it. If root must not, nothing is made there.
+    pub(super) fn store_of_files(&self) -> Result<Store, Failure> {
+        Store::refuse_foreign_files_in(&self.store.path()?)?;
+        self.store()
+    }
 }
 
 impl StoreArguments {

@@ -88,9 +88,9 @@ impl Deploy {
         self.access.refuse_in_store(deployments.path())?;
         let named: Vec<_> = [&self.image].into_iter().chain(self.way.bases()).collect();
         let transports = self.access.transports(&named)?;
-        let store = self.access.store()?;
-        // Before anything is fetched into it.
-        store.refuse_foreign_files()?;
+        // Before anything is made or fetched.
+        deployments.refuse_foreign()?;
+        let store = self.access.store_of_files()?;
         let (way, progress) = (self.way.options(&self.access)?, session.progress());
         let (site, asked) = (deployments.site(&self.name), self.image.to_string());
         let pull = || fetch::pull(&self.image, &way, &transports, &store, progress);

@@ -70,7 +70,7 @@ impl UnpackArguments {
     fn open(&self, session: &Session) -> Result<Unpacking, Failure> {
         let options = self.owners.options(session)?;
         self.access.refuse_in_store(&self.dir)?;
-        let store = self.access.store()?;
+        let store = self.access.store_of_files()?;
         let policy = self.trust.policy()?;
         let by_id = self.image.by_id(&store)?.into_iter().next();
         let reference = by_id.as_ref().map_or(self.image.reference(), KeptImage::reference);

@@ -34,7 +34,9 @@ pub struct Site {
 impl Deployments {
     /// The deployments in the folder `root`, which need not be there yet.
     pub fn in_folder(root: impl Into<PathBuf>) -> Self {
-        Deployments { root: root.into() }
+        let root = root.into();
+        // The full path: runtimes and messages are read elsewhere.
+        Deployments { root: std::path::absolute(&root).unwrap_or(root) }
     }
 
     /// Returns the folder used if nobody names one: `remora/deployments` under the user's data directory
@@ -52,6 +54,14 @@ impl Deployments {
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.root
+    }
+
+    /// Refuses a folder that a user other than root could exchange while root works there.
+    ///
+    /// # Errors
+    /// [`DeployError::Foreign`]; also if a folder on the way cannot be looked at.
+    pub fn refuse_foreign(&self) -> Result<(), DeployError> {
+        refuse_foreign(&self.root)
     }
 
     /// The deployments under `name`.

@@ -29,8 +29,7 @@ impl Store {
     /// [`StoreError::NotAStore`] if the folder holds other things, [`StoreError::UnknownFormat`] if a newer
     /// version made the store or its format cannot be told; also if the folder cannot be read or created.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, StoreError> {
-        let store =
-            Store { root: path.into(), limits: UnpackLimits::default(), reads_first: false };
+        let store = Store::at(&path.into());
         store.refuse_foreign()?;
         for folder in [store.layers(), store.incoming(), store.scratch_parent()] {
             create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
@@ -40,6 +39,21 @@ impl Store {
             tracing::warn!("{trouble}");
         }
         Ok(store)
+    }
+
+    /// The store in the folder `path`, by its full path: messages name it wherever somebody reads them.
+    fn at(path: &Path) -> Self {
+        let root = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Store { root, limits: UnpackLimits::default(), reads_first: false }
+    }
+
+    /// Refuses a store in the folder `path`, as [`refuse_foreign_files`](Self::refuse_foreign_files) does, before anything
+    /// is made there.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn refuse_foreign_files_in(path: &Path) -> Result<(), StoreError> {
+        Store::at(path).refuse_foreign_files()
     }
 
     /// Refuses a store that a user other than root could fill with files of its own while root takes files out. Ordinary

@@ -377,6 +377,11 @@ fn root_takes_no_files_out_of_a_store_that_others_can_fill() {
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(3), "{command:?}: {said}");
         assert!(said.contains("belongs to user") && said.contains("--store"), "{said}");
+        // Nothing is left where nothing may be, below the folder of somebody else.
+        let below = user.path("theirs");
+        let refused = run(&below.join("store"));
+        assert_eq!(refused.status.code(), Some(3), "{command:?}");
+        assert!(!below.exists(), "{command:?}");
         let done = run(&own.path().join("store"));
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
