@@ -35,8 +35,12 @@ pub enum Remedy {
     ListDeployments,
     /// The deployment before is still current: mend the image, or the check.
     OldOneStays,
+    /// The deployment before is still current: see what the runtime lacks, or give the image a shell.
+    MendRuntime,
     /// Wait until whoever is deploying has ended, and try again.
     WaitForDeploy,
+    /// Wait until whoever compares or mends deployments has ended, and try again.
+    WaitForVerify,
     /// Install a program that starts containers, or name one.
     InstallRuntime,
     /// Pull the image again, or remove its name.

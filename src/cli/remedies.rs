@@ -63,8 +63,15 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::OldOneStays, _) => {
             "the deployment before, if there was one, is still current; mend the image, or the check"
         }
+        (Remedy::MendRuntime, _) => {
+            "the deployment before, if there was one, is still current; see what the runtime lacks, or \
+             name another with --runtime; the image must have /bin/sh for a check"
+        }
         (Remedy::WaitForDeploy, _) => {
             "wait until that has ended, a check may take its time, and try again"
+        }
+        (Remedy::WaitForVerify, _) => {
+            "wait until remora store verify has ended, which compares it, and try again"
         }
         (Remedy::InstallRuntime, _) => {
             "install one, for instance with apt-get install runc, or name it with --runtime"

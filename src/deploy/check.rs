@@ -30,6 +30,8 @@ const SHELL: [&str; 2] = ["/bin/sh", "-c"];
 const FOLDER: &str = "check";
 /// Where the runtime writes down what runs, in that.
 const STATE: &str = "state";
+/// The file that the runtime makes there when the command has started.
+const STARTED: &str = "started";
 /// How long the last words of a check are waited for.
 const LAST_WORDS_TIME: Duration = Duration::from_millis(200);
 
@@ -59,9 +61,11 @@ impl Check {
         bundle: &Path,
         folder: &Path,
     ) -> Result<(), DeployError> {
+        // Runtimes refuse files that lie behind a link.
+        let bundle = fs::canonicalize(bundle).map_err(DeployError::io("use", bundle))?;
         let place = folder.join(FOLDER);
         fs::create_dir(&place).map_err(DeployError::io("make", &place))?;
-        let ended = self.run_in(name, bundle, folder, &place);
+        let ended = self.run_in(name, &bundle, folder, &place);
         let removed = fs::remove_dir_all(&place).map_err(DeployError::io("remove", &place));
         ended.and(removed)
     }
@@ -83,7 +87,8 @@ impl Check {
         fs::write(&own, checked.to_string()).map_err(DeployError::io("write", &own))?;
         let id = format!("{name}-check-{}", std::process::id());
         let state = place.join(STATE);
-        let mut command = self.runtime.command(&state, place, &id);
+        let started = place.join(STARTED);
+        let mut command = self.runtime.command(&state, place, Some(&started), &id);
         let said = Said::of(&mut command).map_err(self.runtime.failed())?;
         command.stdin(Stdio::null());
         let watch = begin(folder, &mut command, &self.runtime, (&state, &id));
@@ -93,6 +98,9 @@ impl Check {
         let ended = self.wait(watch).map_err(self.runtime.failed())?;
         match ended {
             Some(status) if status.success() => Ok(()),
+            Some(_) if !started.exists() => {
+                Err(DeployError::CheckNotStarted { name: name.clone(), said: said.text() })
+            }
             ended => Err(DeployError::CheckFailed {
                 name: name.clone(),
                 how: describe(ended, self.time, &said.text()),

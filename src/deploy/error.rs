@@ -56,6 +56,14 @@ pub enum DeployError {
         /// The deployment.
         number: u64,
     },
+    /// A deployment cannot go because it is being compared with its image, mended, or started.
+    #[error("somebody compares or mends {name} number {number}, or is about to start it")]
+    Held {
+        /// The name.
+        name: DeploymentName,
+        /// The deployment.
+        number: u64,
+    },
     /// Nothing is deployed under the name.
     #[error("nothing is deployed as {0}")]
     NotDeployed(DeploymentName),
@@ -74,6 +82,14 @@ pub enum DeployError {
         name: DeploymentName,
         /// How it ended.
         how: String,
+    },
+    /// The runtime did not start the check of the new deployment; the old one is still current.
+    #[error("the check of {name} was not started; the runtime said: {said}")]
+    CheckNotStarted {
+        /// The name.
+        name: DeploymentName,
+        /// The end of what the runtime printed.
+        said: String,
     },
     /// No program that starts containers was found.
     #[error("no OCI runtime is on PATH: neither {}", super::runtime::USUAL.join(" nor "))]
@@ -118,9 +134,11 @@ impl DeployError {
             DeployError::Unpack(error) => error.cause(),
             DeployError::Foreign { .. } => Cause::Permission,
             DeployError::DamagedRecord { .. } => Cause::Disk,
-            DeployError::InUse(_) | DeployError::Running { .. } => Cause::InUse,
+            DeployError::InUse(_) | DeployError::Running { .. } | DeployError::Held { .. } => {
+                Cause::InUse
+            }
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
-            DeployError::CheckFailed { .. } => Cause::Refused,
+            DeployError::CheckFailed { .. } | DeployError::CheckNotStarted { .. } => Cause::Refused,
             DeployError::NoRuntime => Cause::NoFile,
         }
     }
@@ -140,9 +158,11 @@ impl DeployError {
                 Some(Remedy::ListDeployments)
             }
             DeployError::CheckFailed { .. } => Some(Remedy::OldOneStays),
+            DeployError::CheckNotStarted { .. } => Some(Remedy::MendRuntime),
             DeployError::NoRuntime => Some(Remedy::InstallRuntime),
             DeployError::InUse(_) => Some(Remedy::WaitForDeploy),
             DeployError::Running { .. } => Some(Remedy::EndContainers),
+            DeployError::Held { .. } => Some(Remedy::WaitForVerify),
             DeployError::Foreign { .. } => Some(Remedy::OwnDeployments),
             DeployError::DamagedRecord { .. } => Some(Remedy::RepairStore),
             DeployError::Io { .. } | DeployError::Runtime { .. } => None,

@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
 
@@ -12,6 +13,9 @@ use super::folder::{CURRENT, LOCK, NEXT, Site, refuse_foreign};
 use super::record::{self, Deployment};
 use crate::beneath::Folder;
 use crate::temporary::create_folders;
+
+/// How often it is looked whether somebody still compares or mends a deployment.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Site {
     /// Takes the name for a change, and keeps others out for as long as what is returned lives.
@@ -68,29 +72,81 @@ impl Locked<'_> {
     }
 
     /// Removes the deployment `number`, its record first, so that a half-removed one is known as such.
+    ///
+    /// # Errors
+    /// [`DeployError::Held`] if somebody compares, mends or starts it; also if a file cannot be removed.
     pub(super) fn remove(&self, number: u64) -> Result<(), DeployError> {
         let path = self.site.folder(number);
-        let removed = || {
-            // Whoever reads it meanwhile, and whoever begins to, knows of each other.
-            let held = self.site.open_folder(number)?;
-            if let Err(TryLockError::WouldBlock) = held.try_lock() {
-                return Err(io::ErrorKind::ResourceBusy.into());
-            }
-            let here = Folder::open(self.site.path())?;
-            let name = number.to_string();
-            let folder = here.open_dir(name.as_bytes())?;
-            gone(folder.remove_file(record::FILE.as_bytes()))?;
-            folder.sync()?;
-            here.remove_tree(name.as_bytes())
+        // Whoever reads it meanwhile, and whoever begins to, knows of each other.
+        let held = match self.site.open_folder(number) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            opened => opened.map_err(DeployError::io("remove", &path))?,
         };
-        gone(removed()).map_err(DeployError::io("remove", &path))?;
-        remove_dead(&self.site.containers(), &id_start(self.site.name().as_str(), number));
+        if let Err(TryLockError::WouldBlock) = held.try_lock() {
+            return Err(DeployError::Held { name: self.site.name().clone(), number });
+        }
+        gone(self.remove_held(number)).map_err(DeployError::io("remove", &path))?;
+        remove_dead(&self.site.containers(), &self.id_start(number));
         Ok(())
+    }
+
+    fn remove_held(&self, number: u64) -> io::Result<()> {
+        let here = Folder::open(self.site.path())?;
+        let name = number.to_string();
+        let folder = here.open_dir(name.as_bytes())?;
+        gone(folder.remove_file(record::FILE.as_bytes()))?;
+        folder.sync()?;
+        here.remove_tree(name.as_bytes())
+    }
+
+    /// The same, but what somebody compares, mends or starts stays. Returns whether it has gone.
+    fn remove_unless_held(&self, number: u64) -> Result<bool, DeployError> {
+        match self.remove(number) {
+            Err(DeployError::Held { .. }) => Ok(false),
+            removed => removed.map(|()| true),
+        }
+    }
+
+    /// Removes the deployment `number`; waits until `deadline` for whoever compares or mends it.
+    ///
+    /// # Errors
+    /// The same as those of [`wait_for`](Self::wait_for) and [`remove`](Self::remove).
+    pub(super) fn remove_until(&self, number: u64, deadline: Instant) -> Result<(), DeployError> {
+        loop {
+            self.wait_for(number, deadline)?;
+            match self.remove(number) {
+                // Somebody has just begun.
+                Err(DeployError::Held { .. }) if Instant::now() < deadline => {}
+                removed => return removed,
+            }
+        }
+    }
+
+    /// Waits until nobody compares or mends the deployment `number` any more.
+    ///
+    /// # Errors
+    /// [`DeployError::Running`] if a container of it lives: that may take for ever. [`DeployError::Held`] if somebody still
+    /// has it at `deadline`.
+    pub(super) fn wait_for(&self, number: u64, deadline: Instant) -> Result<(), DeployError> {
+        let name = || self.site.name().clone();
+        loop {
+            if any_lives(&self.site.containers(), &self.id_start(number)) {
+                return Err(DeployError::Running { name: name(), number });
+            }
+            if !self.is_held(number) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(DeployError::Held { name: name(), number });
+            }
+            std::thread::sleep(LOOK_INTERVAL);
+        }
     }
 
     /// Removes deployments that are not whole: killed processes left them.
     pub(super) fn remove_leftovers(&self) -> Result<(), DeployError> {
-        self.leftovers()?.into_iter().try_for_each(|number| self.remove(number))
+        let mut leftovers = self.leftovers()?.into_iter();
+        leftovers.try_for_each(|number| self.remove_unless_held(number).map(drop))
     }
 
     /// The numbers of deployments that are not whole: they have no record, nothing runs there, and nothing leads there.
@@ -120,8 +176,8 @@ impl Locked<'_> {
         let mut removed = Vec::new();
         for Deployment { number, .. } in all {
             let needed = number == current || Some(number) == way_back;
-            if left > keep && !needed && !self.is_in_use(number) {
-                self.remove(number)?;
+            let goes = left > keep && !needed && !self.is_in_use(number);
+            if goes && self.remove_unless_held(number)? {
                 removed.push(number);
                 left -= 1;
             }
@@ -131,9 +187,16 @@ impl Locked<'_> {
 
     /// Whether a runtime has the deployment, or a container of it has outlived its runtime.
     pub(super) fn is_in_use(&self, number: u64) -> bool {
-        let is_held = self.site.open_folder(number).is_ok_and(|it| it.try_lock().is_err());
-        let start = id_start(self.site.name().as_str(), number);
-        is_held || any_lives(&self.site.containers(), &start)
+        self.is_held(number) || any_lives(&self.site.containers(), &self.id_start(number))
+    }
+
+    /// Whether somebody runs, compares or mends the deployment.
+    fn is_held(&self, number: u64) -> bool {
+        self.site.open_folder(number).is_ok_and(|it| it.try_lock().is_err())
+    }
+
+    fn id_start(&self, number: u64) -> String {
+        id_start(self.site.name().as_str(), number)
     }
 }
 

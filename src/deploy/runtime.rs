@@ -35,17 +35,34 @@ impl Runtime {
         there.next().map(Runtime::at).ok_or(DeployError::NoRuntime)
     }
 
-    /// What runs a bundle to its end in a container `id`; what the runtime writes down goes to `state`.
-    pub(super) fn command(&self, state: &Path, bundle: &Path, id: &str) -> Command {
+    /// What runs a bundle to its end in a container `id`; what the runtime writes down goes to `state`, and the number of
+    /// the container's process to the file `started`, if there is to be one, as soon as the container has started.
+    pub(super) fn command(
+        &self,
+        state: &Path,
+        bundle: &Path,
+        started: Option<&Path>,
+        id: &str,
+    ) -> Command {
+        let mut command = self.with_state(state);
+        command.arg("run").arg("--bundle").arg(bundle);
+        started.into_iter().for_each(|file| {
+            command.arg("--pid-file").arg(file);
+        });
+        command.arg(id);
+        command
+    }
+
+    fn with_state(&self, state: &Path) -> Command {
         let mut command = Command::new(&self.program);
-        command.arg("--root").arg(state).arg("run").arg("--bundle").arg(bundle).arg(id);
+        command.arg("--root").arg(state);
         command
     }
 
     /// Returns whether the container lives. One that the runtime knows nothing of does not.
     pub(super) fn has_living(&self, state: &Path, id: &str) -> bool {
-        let mut command = Command::new(&self.program);
-        command.arg("--root").arg(state).args(["state", id]).stdin(Stdio::null());
+        let mut command = self.with_state(state);
+        command.args(["state", id]).stdin(Stdio::null());
         match command.output() {
             Ok(output) => output.status.success() && !is_stopped(&output.stdout),
             Err(error) => {
@@ -57,8 +74,8 @@ impl Runtime {
 
     /// Ends what is left of a container.
     pub(super) fn kill(&self, state: &Path, id: &str) {
-        let mut command = Command::new(&self.program);
-        command.arg("--root").arg(state).args(["delete", "--force", id]);
+        let mut command = self.with_state(state);
+        command.args(["delete", "--force", id]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Err(error) = command.status() {
             tracing::warn!("{}: {error}", self.program.display());

@@ -32,5 +32,5 @@ pub fn start_command(site: &Site, runtime: &Runtime) -> Result<(Deployment, Comm
     let start = id_start(site.name().as_str(), current.number);
     make_way(runtime, &state, &start);
     let id = format!("{start}{}", std::process::id());
-    Ok((current, runtime.command(&state, &bundle, &id)))
+    Ok((current, runtime.command(&state, &bundle, None, &id)))
 }

@@ -1,11 +1,16 @@
 //! The end of all deployments under a name.
 
+use std::time::{Duration, Instant};
+
 use serde::Serialize;
 
 use super::DeployError;
 use super::folder::{CURRENT, Site};
 use super::locked::gone;
 use crate::beneath::Folder;
+
+/// How long those are waited for, all together, who compare or mend what is to go: a few hundred MB are read in that time.
+const HELD_TIME: Duration = Duration::from_secs(5);
 
 /// What was removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -19,7 +24,8 @@ pub struct UndeployReport {
 /// until it is collected.
 ///
 /// # Errors
-/// If nothing is deployed there, something of it runs, or a file cannot be removed: the rest goes if this is done again.
+/// If nothing is deployed there, something of it runs, somebody compares or mends it for longer than a few seconds, or a file
+/// cannot be removed: the rest goes if this is done again.
 pub fn undeploy(site: &Site) -> Result<UndeployReport, DeployError> {
     let missing = || DeployError::NotDeployed(site.name().clone());
     if !site.path().is_dir() {
@@ -30,15 +36,14 @@ pub fn undeploy(site: &Site) -> Result<UndeployReport, DeployError> {
     if removed.is_empty() {
         return Err(missing());
     }
-    if let Some(&number) = removed.iter().find(|number| locked.is_in_use(**number)) {
-        return Err(DeployError::Running { name: site.name().clone(), number });
-    }
+    let deadline = Instant::now() + HELD_TIME;
+    removed.iter().try_for_each(|number| locked.wait_for(*number, deadline))?;
     // Nobody starts what is about to go.
     let ended = Folder::open(site.path()).and_then(|folder| {
         gone(folder.remove_file(CURRENT.as_bytes()))?;
         folder.sync()
     });
     ended.map_err(DeployError::io("change", &site.path().join(CURRENT)))?;
-    removed.iter().try_for_each(|number| locked.remove(*number))?;
+    removed.iter().try_for_each(|number| locked.remove_until(*number, deadline))?;
     Ok(UndeployReport { removed })
 }

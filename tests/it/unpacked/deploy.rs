@@ -1,6 +1,7 @@
 //! Images deployed beside each other by an ordinary user: checked, switched to, gone back from, started.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::layer::{Has, layer};
 use super::ordinary_user::OrdinaryUser;
+use super::shared::told;
 use crate::images::{Bench, ImageBuilder, image};
 use crate::tools::run;
 
@@ -272,6 +274,7 @@ fn a_container_that_outlives_its_runtime_keeps_its_files() {
     assert!(numbers(&user).contains(&1), "its container lives");
     let containers = || fs::read_dir(user.path(SITE).join("containers")).expect("there").count();
     assert_eq!(containers(), 1);
+    assert!(refused(&user, &["undeploy", "app"]).contains("something of app number 1 runs"));
     let container = sleeps().expect("it lives");
     run("kill", &["-9", &container]);
     while sleeps().is_some() {
@@ -320,16 +323,11 @@ fn a_switch_that_fails_leaves_nothing_and_numbers_end_without_harm() {
 }
 
 #[test]
-fn what_is_undeployed_goes_with_files_of_all_its_users_unless_it_runs() {
+fn what_is_undeployed_goes_with_files_of_all_its_users() {
     let user = user();
     assert!(refused(&user, &["undeploy", "app"]).contains("nothing is deployed"));
     deploy(&user, 1, &[]);
     deploy(&user, 2, &[]);
-    let held = fs::File::open(user.path(SITE).join("1")).expect("there");
-    held.lock_shared().expect("locked as remora run does");
-    assert!(refused(&user, &["undeploy", "app"]).contains("something of app number 1 runs"));
-    assert_eq!(start(&user).0, "release 2");
-    drop(held);
     assert_eq!(user.remora(&["undeploy", "app"])["removed"], json!([1, 2]));
     assert_eq!(numbers(&user), [0; 0]);
     assert!(refused(&user, &["run", "app"]).contains("nothing is deployed"));
@@ -340,6 +338,67 @@ fn what_is_undeployed_goes_with_files_of_all_its_users_unless_it_runs() {
     let collected = user.remora(&["store", "gc", "--older-than", "0s"]);
     assert_eq!(collected["kept_layers"], 0, "{collected}");
     assert_eq!(deploy(&user, 1, &[])["outcome"], "deployed");
+}
+
+#[test]
+fn undeploy_waits_for_who_compares_but_not_for_ever() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    deploy(&user, 2, &[]);
+    let hold = || {
+        let held = fs::File::open(user.path(SITE).join("1")).expect("there");
+        held.lock_shared().expect("locked as remora store verify does");
+        held
+    };
+    let held = hold();
+    let (code, answer, said) = told(&user, &["undeploy", "app"]);
+    assert_eq!(
+        (code, &answer["error"]["code"], &answer["error"]["retry"]),
+        (Some(3), &json!("in_use"), &json!(true)),
+        "{said}"
+    );
+    assert!(said.contains("somebody compares or mends app number 1"), "{said}");
+    assert!(said.contains("wait until remora store verify has ended"), "{said}");
+    assert_eq!(start(&user).0, "release 2", "nothing has gone");
+    // Nobody who deploys is kept waiting: what is held stays.
+    assert_eq!(deploy(&user, 3, &["--keep", "1"])["removed"], json!([]));
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_secs(1));
+            drop(held);
+        });
+        assert_eq!(user.remora(&["undeploy", "app"])["removed"], json!([1, 2, 3]));
+    });
+}
+
+#[test]
+fn deployments_below_a_link_are_checked_and_started() {
+    let user = user();
+    fs::create_dir(user.path("disk")).expect("made");
+    symlink("disk", user.path("link")).expect("made");
+    for name in ["disk", "link"] {
+        user.give(&user.path(name));
+    }
+    let check = ["--check", "test \"$(cat /release)\" = 'release 1'"];
+    let full = user.path("link/all").to_str().expect("text").to_owned();
+    for place in ["link/all", &full, "link/../link/all"] {
+        let options = [&["--deployments", place, "--again"], &check[..]].concat();
+        assert_eq!(deploy(&user, 1, &options)["outcome"], "deployed", "{place}");
+        let remora = user.path("remora");
+        let run = [remora.to_str().expect("text"), "run", "app", "--deployments", place];
+        let output = user.output(&run);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((&*output.stdout, &*said), (&b"release 1"[..], ""), "{place}");
+    }
+}
+
+#[test]
+fn a_check_that_the_runtime_does_not_start_is_not_the_images_fault() {
+    let user = user();
+    let deploy = ["deploy", "app", "oci:layout:1", "--check", "true", "--runtime"];
+    let told = refused(&user, &[&deploy[..], &["/bin/false"]].concat());
+    assert!(told.contains("the check of app was not started; the runtime said: "), "{told}");
+    assert!(told.contains("--runtime") && !told.contains("mend the image"), "{told}");
 }
 
 #[test]
