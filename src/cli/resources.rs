@@ -44,6 +44,9 @@ pub(super) fn check_start() -> Result<(), MemoryError> {
 /// before they start.
 const RESERVE: usize = 8;
 
+/// Bytes of memory that a thread takes to begin: a stack of 2 MiB, another one for signals, and some to allocate from.
+const STACK_BYTES: u64 = 4 << 20;
+
 /// A thread that waits for what it is to do.
 type Idle = (Sender<ThreadBuilder>, JoinHandle<()>);
 
@@ -70,10 +73,8 @@ pub(super) fn start_computing(wanted: Option<u16>) {
 fn start_threads(wanted: usize) -> Vec<Idle> {
     let mut idle = Vec::new();
     while idle.len() < wanted + RESERVE {
-        let (sender, receiver) = mpsc::channel::<ThreadBuilder>();
-        let work = move || receiver.recv().map_or((), ThreadBuilder::run);
-        match thread::Builder::new().name("compute".into()).spawn(work) {
-            Ok(thread) => idle.push((sender, thread)),
+        match start_thread() {
+            Ok(thread) => idle.push(thread),
             Err(error) => {
                 tracing::info!("{wanted} threads and a reserve cannot be started: {error}");
                 break;
@@ -87,4 +88,20 @@ fn start_threads(wanted: usize) -> Vec<Idle> {
         let _ = thread.join();
     }
     idle
+}
+
+/// Starts one thread. A thread that has begun and does not get what it begins with would end the process, so there is
+/// room for it before, and the next one waits for it.
+fn start_thread() -> io::Result<Idle> {
+    check_memory(STACK_BYTES, 0).map_err(io::Error::other)?;
+    let (sender, receiver) = mpsc::channel::<ThreadBuilder>();
+    let (begun, has_begun) = mpsc::channel();
+    let work = move || {
+        let _ = begun.send(());
+        receiver.recv().map_or((), ThreadBuilder::run)
+    };
+    let thread = thread::Builder::new().name("compute".into()).spawn(work)?;
+    // An error is the thread's end, which whoever joins it learns of.
+    let _ = has_begun.recv();
+    Ok((sender, thread))
 }
