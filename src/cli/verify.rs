@@ -31,10 +31,13 @@ impl Verify {
     pub(super) fn run(&self, store: &Store, session: &Session) -> Result<(), Failure> {
         let report = store.verify()?;
         let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
-        if let Some(repair) = &repair {
-            deploy::recover(&repair.removed_records, &self.deployments.open()?, store)?;
+        // Where there is no home directory, the store knows its deployments all the same.
+        let deployments = self.deployments.open().ok();
+        if let (Some(repair), Some(deployments)) = (&repair, &deployments) {
+            deploy::recover(&repair.removed_records, deployments, store)?;
         }
-        let deployed = deploy::audit(store, &report, self.repair, session.progress())?;
+        let progress = session.progress();
+        let deployed = deploy::audit(store, deployments.as_ref(), &report, self.repair, progress)?;
         let failure = match &repair {
             Some(repair) => trouble(&report.troubles, "checked")
                 .or(trouble(&repair.troubles, "repaired"))
@@ -60,9 +63,10 @@ impl Verify {
 /// That something was damaged.
 fn damage(report: &VerifyReport, deployed: &AuditReport) -> Option<Failure> {
     let counts = [
-        (report.damaged.len(), "layer"),
+        (report.damaged.len() + report.missing.len(), "layer"),
         (report.damaged_objects.len(), "shared file"),
-        (deployed.damaged.len(), "deployment"),
+        (deployed.damaged.len() + deployed.unknown.len(), "deployment"),
+        (deployed.broken_links.len(), "link to a current deployment"),
         (report.damaged_records.len(), "record"),
     ];
     let there = counts.iter().filter(|(count, _)| *count > 0);
@@ -90,12 +94,28 @@ pub(super) fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
 
 /// That deployments are damaged in a way that nothing here mends.
 fn lasting_damage(deployed: &AuditReport) -> Option<Failure> {
-    let first = deployed.damaged.iter().find(|it| it.is_damaged_still())?;
-    Some(Failure::new(
-        Cause::Content,
-        format!("{} is still not as it was made", first.rootfs.display()),
-        "take away what the image does not have, or deploy the image anew with --again",
-    ))
+    let failure = |what, hint| Some(Failure::new(Cause::Content, what, hint));
+    if let Some(first) = deployed.damaged.iter().find(|it| it.is_damaged_still()) {
+        let what = format!("{} is still not as it was made", first.rootfs.display());
+        return failure(
+            what,
+            "take away what the image does not have, or deploy the image anew with --again",
+        );
+    }
+    if let Some(first) = deployed.not_compared.first() {
+        let what = format!("{} could not be compared: its layers are missing", first.display());
+        return failure(what, "pull the image again, and verify once more");
+    }
+    if let Some(first) = deployed.unknown.first() {
+        let what =
+            format!("the store does not know of the deployment {} any more", first.display());
+        return failure(what, "deploy the image again: the store does not have it by name");
+    }
+    let first = deployed.broken_links.first()?;
+    failure(
+        first.to_string(),
+        "move away what stands there, and deploy an image under that name again",
+    )
 }
 
 #[derive(Serialize)]
@@ -116,6 +136,7 @@ impl Display for Verified {
             writeln!(out, "checked: {files}, {}", units::bytes(report.object_bytes))?;
         }
         report.damaged.iter().try_for_each(|diff_id| writeln!(out, "damaged: {diff_id}"))?;
+        report.missing.iter().try_for_each(|diff_id| writeln!(out, "missing: {diff_id}"))?;
         let files = &report.damaged_objects;
         files.iter().try_for_each(|content| writeln!(out, "damaged: a file {content}"))?;
         report.damaged_records.iter().try_for_each(|it| writeln!(out, "damaged: {it}"))?;
@@ -136,6 +157,17 @@ fn write_deployments(out: &mut Formatter<'_>, deployed: &AuditReport) -> fmt::Re
         writeln!(out, "checked: {}", units::several(deployed.deployments, "deployment"))?;
     }
     deployed.damaged.iter().try_for_each(|damaged| write_damage(out, damaged))?;
+    let not_compared = &deployed.not_compared;
+    not_compared.iter().try_for_each(|tree| {
+        writeln!(out, "not compared, its layers are missing: {}", tree.display())
+    })?;
+    let unknown = &deployed.unknown;
+    unknown.iter().try_for_each(|tree| {
+        writeln!(out, "damaged: the store has no record of {}", tree.display())
+    })?;
+    deployed.broken_links.iter().try_for_each(|link| writeln!(out, "damaged: {link}"))?;
+    let none = &deployed.none_current;
+    none.iter().try_for_each(|site| writeln!(out, "nothing is current: {}", site.display()))?;
     let away = &deployed.out_of_reach;
     away.iter().try_for_each(|tree| writeln!(out, "not mounted: {}", tree.display()))?;
     let troubles = &deployed.troubles;
@@ -155,5 +187,7 @@ fn write_damage(out: &mut Formatter<'_>, damaged: &DamagedDeployment) -> fmt::Re
         writeln!(out, "         {} {what}", units::count(*count))?;
     }
     let paths = &damaged.paths;
-    paths.iter().try_for_each(|path| writeln!(out, "         {path:?}"))
+    paths.iter().try_for_each(|path| writeln!(out, "         {path:?}"))?;
+    let not_mended = &damaged.not_mended;
+    not_mended.iter().try_for_each(|it| writeln!(out, "         not made again: {it}"))
 }

@@ -1,7 +1,9 @@
 //! Deployments compared with their images, and mended.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +11,10 @@ use serde::Serialize;
 
 use super::DeployError;
 use super::check::MAX_CONFIG_BYTES;
-use super::folder::Site;
+use super::folder::{CURRENT, Deployments, Link, Site};
 use super::record::{Deployment, FILE};
+use super::recover::unknown_to;
+use crate::Cause;
 use crate::beneath::Folder;
 use crate::bundle::CONFIG;
 use crate::image::Digest;
@@ -29,8 +33,16 @@ pub struct AuditReport {
     pub deployments: u64,
     /// Those that are not as they were made.
     pub damaged: Vec<DamagedDeployment>,
+    /// The files of deployments that could not be compared because a layer is missing in the store.
+    pub not_compared: Vec<PathBuf>,
     /// The files of deployments that could not be looked at because their file system is not mounted.
     pub out_of_reach: Vec<PathBuf>,
+    /// The files of deployments that were made from the store, and that the store does not know of any more.
+    pub unknown: Vec<PathBuf>,
+    /// The links to current deployments that lead to none, and why.
+    pub broken_links: Vec<Trouble>,
+    /// The folders of deployments none of which is current.
+    pub none_current: Vec<PathBuf>,
     /// What could not be compared or mended, and why.
     pub troubles: Vec<Trouble>,
 }
@@ -49,6 +61,8 @@ pub struct DamagedDeployment {
     pub foreign: u64,
     /// The first paths of both kinds.
     pub paths: Vec<String>,
+    /// The first of those that could not be made again, and why.
+    pub not_mended: Vec<Trouble>,
     /// Whether its record could not be read. The record is written again with what is known if it is mended.
     pub record: bool,
     /// Whether its `config.json` is another than the one that was made. It is left alone.
@@ -62,43 +76,39 @@ impl DamagedDeployment {
     }
 }
 
-/// Compares the deployments that need `store` with their images: their files, their records, their configurations. Files
-/// that `verified` has read are not read again. If `mends`, files that differ are made again, from layers that must be
-/// there, and records written again.
+/// Compares the deployments that need `store`, and those in `deployments` that were made from it, with their images: their
+/// files, their records, their configurations. Files that `verified` has read are not read again. If `mends`, files that
+/// differ are made again, from layers that must be there, and records written again.
 ///
 /// # Errors
 /// If the store cannot be read. What cannot be compared or mended is told in the report.
 pub fn audit(
     store: &Store,
+    deployments: Option<&Deployments>,
     verified: &VerifyReport,
     mends: bool,
     progress: &dyn Progress,
 ) -> Result<AuditReport, DeployError> {
     let mut report = AuditReport::default();
+    let audit = Audit { store, verified, mends, progress };
     // Those that can't be read are told by whoever verifies the store.
     let held = store.held_deployments(&mut Vec::new())?;
     for deployment in &held {
-        let audit = Audit { held: deployment, store, verified, mends, progress };
-        if !deployment.folder().exists() {
-            report.out_of_reach.push(deployment.rootfs.clone());
-            continue;
-        }
-        match audit.run() {
-            Ok(None) => {}
-            Ok(Some(found)) => {
-                report.deployments += 1;
-                if found.differing + found.foreign > 0 || found.record || found.config {
-                    report.damaged.push(found);
-                }
-            }
-            Err(error) => report.troubles.push(Trouble::at(&deployment.rootfs, error)),
+        match deployment.folder().exists() {
+            true => audit.add(&deployment.rootfs, &mut report),
+            false => report.out_of_reach.push(deployment.rootfs.clone()),
         }
     }
+    let mut sites: Vec<Site> = held.iter().filter_map(|it| Site::at(&it.site)).collect();
+    if let Some(deployments) = deployments {
+        report.unknown = unknown_to(store, deployments)?;
+        sites.extend(deployments.sites()?);
+    }
+    look_at_links(sites, &mut report);
     Ok(report)
 }
 
 struct Audit<'a> {
-    held: &'a HeldDeployment,
     store: &'a Store,
     verified: &'a VerifyReport,
     mends: bool,
@@ -106,50 +116,74 @@ struct Audit<'a> {
 }
 
 impl Audit<'_> {
+    fn add(&self, rootfs: &Path, report: &mut AuditReport) {
+        match self.look_at(rootfs) {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                report.deployments += 1;
+                if found.differing + found.foreign > 0 || found.record || found.config {
+                    report.damaged.push(found);
+                }
+            }
+            // The layer is told of with those of the store.
+            Err(error) if error.cause() == Cause::DamagedLayer => {
+                report.not_compared.push(rootfs.to_owned());
+            }
+            Err(error) => report.troubles.push(Trouble::at(rootfs, error)),
+        }
+    }
+
     /// Returns what was found; `None` if the deployment is being made or removed.
-    fn run(&self) -> Result<Option<DamagedDeployment>, DeployError> {
-        let rootfs = &self.held.rootfs;
-        let site = Site::at(&self.held.site);
-        let place = site.and_then(|site| Some((site.number_of(rootfs)?, site)));
-        let Some((number, site)) = place else { return Ok(None) };
+    fn look_at(&self, rootfs: &Path) -> Result<Option<DamagedDeployment>, DeployError> {
+        // What is there may be a later one under the same number: looked up again when nobody can remove it any more.
+        let held = || self.store.held_deployment(rootfs);
+        let Some(site) = held()?.and_then(|it| Site::at(&it.site)) else { return Ok(None) };
+        let Some(number) = site.number_of(rootfs) else { return Ok(None) };
         let folder = site.folder(number);
         let Some(_lock) = keep(&folder).map_err(DeployError::io("lock", &folder))? else {
             return Ok(None);
         };
+        let Some(held) = held()? else { return Ok(None) };
         let is_whole = fs::symlink_metadata(folder.join(FILE)).is_ok();
         if !is_whole && site.linked() != Some(number) {
             return Ok(None);
         }
-        let record = Deployment::read(&folder, number);
-        let tree = match self.held.is_shared {
-            true => self.compare_files()?,
+        let record = Deployment::read(&folder, number).filter(|record| record.id == held.id);
+        let tree = match held.is_shared {
+            true => self.compare_files(&held)?,
             // A container may have changed files of its own.
             false => TreeFindings::default(),
         };
         let has_record = record.is_some();
         if !has_record && self.mends {
-            self.write_record(&folder, number).map_err(DeployError::io("write into", &folder))?;
+            let written = self.write_record(&held, &folder, number);
+            written.map_err(DeployError::io("write into", &folder))?;
         }
-        let TreeFindings { differing, mended, foreign, paths } = tree;
+        let TreeFindings { differing, mended, foreign, paths, not_mended } = tree;
+        let not_mended = not_mended.iter().map(|(path, why)| {
+            let below = OsStr::from_bytes(path);
+            Trouble::at(&rootfs.join(below), why)
+        });
         Ok(Some(DamagedDeployment {
-            rootfs: rootfs.clone(),
+            rootfs: rootfs.to_owned(),
             differing,
             mended,
             foreign,
             paths,
+            not_mended: not_mended.collect(),
             record: !has_record,
             config: record.is_some_and(|record| has_other_config(&site.bundle(number), &record)),
         }))
     }
 
-    fn compare_files(&self) -> Result<TreeFindings, DeployError> {
-        let HeldDeployment { rootfs, layers, .. } = self.held;
-        let owners = if self.held.has_recorded_owners { Owners::Recorded } else { Owners::Set };
+    fn compare_files(&self, held: &HeldDeployment) -> Result<TreeFindings, DeployError> {
+        let HeldDeployment { rootfs, layers, .. } = held;
+        let owners = if held.has_recorded_owners { Owners::Recorded } else { Owners::Set };
         if owners == Owners::Set && UnpackOptions::default().owners != owners {
             let problem = "its files belong to several users, whom this process cannot have";
             return Err(UnpackError::place("compare", rootfs)(io::Error::other(problem)).into());
         }
-        let Some(top) = self.open_files().map_err(DeployError::io("open", rootfs))? else {
+        let Some(top) = self.open_files(held).map_err(DeployError::io("open", rootfs))? else {
             // Whatever is there is not ours to change.
             let paths = vec!["/".to_owned()];
             return Ok(TreeFindings { differing: 1, paths, ..TreeFindings::default() });
@@ -165,14 +199,19 @@ impl Audit<'_> {
         Ok(found)
     }
 
-    /// The folder with the files; `None` if it is not there, or something on the way to it is a link.
-    fn open_files(&self) -> io::Result<Option<Folder>> {
-        let HeldDeployment { site, rootfs, .. } = self.held;
+    /// The folder with the files, made again if it is missing and that is wanted; `None` if it is not there, or something on
+    /// the way to it is a link.
+    fn open_files(&self, held: &HeldDeployment) -> io::Result<Option<Folder>> {
+        let HeldDeployment { site, rootfs, .. } = held;
         let Ok(below) = rootfs.strip_prefix(site) else { return Ok(None) };
         let mut folder = Folder::open(site)?;
         for name in below {
-            folder = match folder.open_dir(name.as_encoded_bytes()) {
+            let name = name.as_encoded_bytes();
+            folder = match folder.open_dir(name) {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && self.mends => {
+                    folder.make_dir(name)?
+                }
                 Err(_) => return Ok(None),
                 Ok(below) => below,
             };
@@ -180,21 +219,38 @@ impl Audit<'_> {
         Ok(Some(folder))
     }
 
-    fn write_record(&self, folder: &Path, number: u64) -> io::Result<()> {
+    fn write_record(&self, held: &HeldDeployment, folder: &Path, number: u64) -> io::Result<()> {
         let made = fs::metadata(folder)?.mtime();
         let record = Deployment {
             number,
-            image: self.held.image.clone(),
-            id: self.held.id,
-            digest: self.held.digest,
-            shared: self.held.is_shared,
-            recorded_owners: self.held.has_recorded_owners,
+            image: held.image.clone(),
+            id: held.id,
+            digest: held.digest,
+            store: std::path::absolute(self.store.path()).ok(),
+            shared: held.is_shared,
+            recorded_owners: held.has_recorded_owners,
             root: None,
             config: None,
             deployed: made.try_into().unwrap_or_default(),
             rolled_back: None,
         };
         record.write(folder)
+    }
+}
+
+/// Looks whether the links to current deployments lead to one.
+fn look_at_links(mut sites: Vec<Site>, report: &mut AuditReport) {
+    sites.sort_by(|one, other| one.path().cmp(other.path()));
+    sites.dedup_by(|one, other| one.path() == other.path());
+    for site in sites.iter().filter(|site| !site.is_in_use()) {
+        match site.link() {
+            Link::Whole => {}
+            Link::Missing if site.deployments().is_ok_and(|all| all.is_empty()) => {}
+            Link::Missing => report.none_current.push(site.path().to_owned()),
+            Link::Broken(why) => {
+                report.broken_links.push(Trouble::at(&site.path().join(CURRENT), why));
+            }
+        }
     }
 }
 

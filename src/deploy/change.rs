@@ -207,7 +207,7 @@ impl Deployment {
 }
 
 /// Whether a bundle has what a runtime needs at least.
-fn is_startable(bundle: &Path) -> bool {
+pub(super) fn is_startable(bundle: &Path) -> bool {
     let is = |name: &str, kind: fn(&Metadata) -> bool| {
         fs::symlink_metadata(bundle.join(name)).is_ok_and(|about| kind(&about))
     };
@@ -234,28 +234,40 @@ impl New<'_> {
         progress: &dyn Progress,
     ) -> Result<(Deployment, BundleReport), DeployError> {
         let (site, number) = (self.locked.site, self.number);
-        let place = site.bundle(number);
+        let (place, folder) = (site.bundle(number), site.folder(number));
+        let mut deployment = self.planned(image, asked, store, options);
+        // From now on nobody collects its layers, those that are not there yet either.
+        hold_image(site, &deployment, image, store)?;
         let made = bundle(image, store, &place, &options.bundle, progress)?;
         if let Some(check) = &options.check {
-            check.run(self.name(), &place, &site.folder(number))?;
+            check.run(self.name(), &place, &folder)?;
         }
         let config = place.join(CONFIG);
         let bytes = fs::read(&config).map_err(DeployError::io("read", &config))?;
-        let deployment = Deployment {
-            number,
+        deployment.config = Some(Digest::of(&bytes));
+        deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
+        Ok((deployment, made))
+    }
+
+    fn planned(
+        &self,
+        image: &Image,
+        asked: &str,
+        store: &Store,
+        options: &DeployOptions,
+    ) -> Deployment {
+        Deployment {
+            number: self.number,
             image: asked.to_owned(),
             id: image.id(),
             digest: image.manifest().map(|manifest| manifest.digest()),
+            store: std::path::absolute(store.path()).ok(),
             shared: options.bundle.unpack.files == Files::Shared,
             recorded_owners: options.bundle.unpack.owners == Owners::Recorded,
             root: Some(options.bundle.root),
-            config: Some(Digest::of(&bytes)),
+            config: None,
             deployed: now(),
             rolled_back: None,
-        };
-        let folder = site.folder(number);
-        hold_image(site, &deployment, image, store)?;
-        deployment.write(&folder).map_err(DeployError::io("write into", &folder))?;
-        Ok((deployment, made))
+        }
     }
 }

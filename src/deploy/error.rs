@@ -75,6 +75,14 @@ pub enum DeployError {
         /// The deployment that was asked for, if one was.
         number: Option<u64>,
     },
+    /// The deployment to go back to has lost its files.
+    #[error("{name} number {number} has no files, or no config.json, any more")]
+    Incomplete {
+        /// The name.
+        name: DeploymentName,
+        /// The deployment.
+        number: u64,
+    },
     /// The check of the new deployment failed; the old one is still current.
     #[error("the check of {name} failed: {how}")]
     CheckFailed {
@@ -133,7 +141,7 @@ impl DeployError {
             DeployError::Store(error) => error.cause(),
             DeployError::Unpack(error) => error.cause(),
             DeployError::Foreign { .. } => Cause::Permission,
-            DeployError::DamagedRecord { .. } => Cause::Disk,
+            DeployError::DamagedRecord { .. } | DeployError::Incomplete { .. } => Cause::Disk,
             DeployError::InUse(_) | DeployError::Running { .. } | DeployError::Held { .. } => {
                 Cause::InUse
             }
@@ -164,7 +172,9 @@ impl DeployError {
             DeployError::Running { .. } => Some(Remedy::EndContainers),
             DeployError::Held { .. } => Some(Remedy::WaitForVerify),
             DeployError::Foreign { .. } => Some(Remedy::OwnDeployments),
-            DeployError::DamagedRecord { .. } => Some(Remedy::RepairStore),
+            DeployError::DamagedRecord { .. } | DeployError::Incomplete { .. } => {
+                Some(Remedy::RepairStore)
+            }
             DeployError::Io { .. } | DeployError::Runtime { .. } => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The folder of all deployments, and that of a name in it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -29,6 +29,14 @@ pub struct Deployments {
 pub struct Site {
     name: DeploymentName,
     path: PathBuf,
+}
+
+/// A link to a current deployment.
+pub(super) enum Link {
+    Whole,
+    Missing,
+    /// Something else stands there, or it leads nowhere.
+    Broken(String),
 }
 
 impl Deployments {
@@ -142,6 +150,24 @@ impl Site {
     /// The number that the link to the current deployment holds, whatever is there.
     pub(super) fn linked(&self) -> Option<u64> {
         number(fs::read_link(self.path.join(CURRENT)).ok()?.to_str()?)
+    }
+
+    /// What has become of the link to the current deployment.
+    pub(super) fn link(&self) -> Link {
+        let path = self.path.join(CURRENT);
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Link::Missing,
+            Err(error) => Link::Broken(error.to_string()),
+            Ok(found) if !found.is_symlink() => Link::Broken("it is no link".to_owned()),
+            Ok(_) if self.current_number().is_ok() => Link::Whole,
+            Ok(_) => Link::Broken("it leads to no deployment".to_owned()),
+        }
+    }
+
+    /// Whether somebody changes what is deployed here.
+    pub(super) fn is_in_use(&self) -> bool {
+        let lock = File::open(self.path.join(LOCK));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -1,7 +1,7 @@
 //! What is written down of a deployment.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct Deployment {
     pub id: ImageId,
     /// The digest of the image's manifest, if it had one.
     pub digest: Option<Digest>,
+    /// The store that has its layers, if that is known.
+    #[serde(default)]
+    pub store: Option<PathBuf>,
     /// Whether its files are links to those of the store.
     #[serde(default)]
     pub shared: bool,

@@ -1,5 +1,6 @@
-//! Deployments that the store does not know of any more, because what it had written down was damaged.
+//! Deployments that the store does not know of any more, because what it had written down was damaged or lost.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DeployError;
@@ -9,8 +10,8 @@ use super::record::Deployment;
 use crate::bundle::ROOTFS;
 use crate::store::{HeldDeployment, KeptImage, Store};
 
-/// Has the store know again of those deployments whose `removed` records were damaged, as far as they are in
-/// `deployments` and the store has their images by name. Returns where their files are.
+/// Has the store know again of those deployments in `deployments` that were made from it, or whose `removed` records were
+/// damaged, as far as the store has their images by name. Returns where their files are.
 ///
 /// # Errors
 /// If a folder cannot be listed, or the store cannot be written to.
@@ -20,19 +21,50 @@ pub fn recover(
     store: &Store,
 ) -> Result<Vec<PathBuf>, DeployError> {
     let mut recovered = Vec::new();
-    if removed.is_empty() {
-        return Ok(recovered);
-    }
     let (images, _) = store.kept_images()?;
-    for site in deployments.sites()? {
-        for deployment in site.deployments()? {
-            let rootfs = site.bundle(deployment.number).join(ROOTFS);
-            if is_of(removed, &rootfs) && hold_again(&site, &deployment, &images, store)? {
-                recovered.push(rootfs);
-            }
+    for (site, deployment) in unheld(deployments, store, |rootfs| is_of(removed, rootfs))? {
+        if hold_again(&site, &deployment, &images, store)? {
+            recovered.push(site.bundle(deployment.number).join(ROOTFS));
         }
     }
     Ok(recovered)
+}
+
+/// Where the files of those deployments in `deployments` are that were made from `store`, and that it does not know of.
+pub(super) fn unknown_to(
+    store: &Store,
+    deployments: &Deployments,
+) -> Result<Vec<PathBuf>, DeployError> {
+    let unheld = unheld(deployments, store, |_| false)?.into_iter();
+    Ok(unheld.map(|(site, deployment)| site.bundle(deployment.number).join(ROOTFS)).collect())
+}
+
+/// The deployments that `store` does not know of, and that were made from it or are `its` by their path.
+fn unheld(
+    deployments: &Deployments,
+    store: &Store,
+    its: impl Fn(&Path) -> bool,
+) -> Result<Vec<(Site, Deployment)>, DeployError> {
+    let mut unheld = Vec::new();
+    for site in deployments.sites()? {
+        for deployment in site.deployments()? {
+            let rootfs = site.bundle(deployment.number).join(ROOTFS);
+            // A damaged record is told of as such.
+            let is_known = !matches!(store.held_deployment(&rootfs), Ok(None));
+            if !is_known && (is_made_from(&deployment, store) || its(&rootfs)) {
+                unheld.push((site.clone(), deployment));
+            }
+        }
+    }
+    Ok(unheld)
+}
+
+fn is_made_from(deployment: &Deployment, store: &Store) -> bool {
+    let Some(its) = &deployment.store else { return false };
+    let is_same = |one: &Path, other: &Path| {
+        Some(fs::canonicalize(one).ok()? == fs::canonicalize(other).ok()?)
+    };
+    is_same(its, store.path()).unwrap_or(false)
 }
 
 fn is_of(removed: &[PathBuf], rootfs: &Path) -> bool {

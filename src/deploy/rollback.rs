@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::DeployError;
+use super::change::is_startable;
 use super::folder::Site;
 use super::record::{Deployment, now};
 
@@ -49,6 +50,9 @@ pub fn rollback(site: &Site, to: Option<u64>) -> Result<RollbackReport, DeployEr
     let name = || site.name().clone();
     let mut target =
         target.ok_or_else(|| DeployError::NoDeployment { name: name(), number: to })?;
+    if !is_startable(&site.bundle(target.number)) {
+        return Err(DeployError::Incomplete { name: name(), number: target.number });
+    }
     let write = |deployment: &Deployment| {
         let folder = site.folder(deployment.number);
         deployment.write(&folder).map_err(DeployError::io("write into", &folder))

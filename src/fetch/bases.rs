@@ -50,6 +50,20 @@ pub(super) fn bases(
     Ok(bases.found)
 }
 
+/// The image `id`, by whatever name the store knows it, from where it came: its layers are not all here any more.
+pub(super) fn lost_base(
+    id: ImageId,
+    transports: &Transports,
+    store: &Store,
+    platform: &Platform,
+    progress: &dyn Progress,
+) -> Result<Option<BaseImage>, FetchError> {
+    let (kept, _) = store.kept_images()?;
+    let Some(kept) = kept.into_iter().find(|image| image.id() == id) else { return Ok(None) };
+    open_named(&kept.source(), transports, store, platform, progress)
+        .map(|base| Some(base).filter(|base| base.id() == id))
+}
+
 struct Bases {
     found: Vec<BaseImage>,
 }

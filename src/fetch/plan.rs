@@ -108,7 +108,11 @@ impl Plan {
                 cheapest(&Missing { store, layers: &missing }, image, found, bases, options.link)
             }
             Opened::Delta(delta) => {
-                by_named_delta(&Missing { store, layers: &missing }, delta, bases)?
+                let base = match bases.into_iter().find(|base| base.id() == delta.base()) {
+                    None => bases::lost_base(delta.base(), transports, store, platform, progress)?,
+                    found => found,
+                };
+                by_named_delta(&Missing { store, layers: &missing }, delta, base)?
             }
         };
         Ok(assemble(reference, opened, verdict, way, options.link))
@@ -230,9 +234,9 @@ fn with_cost(steps: Vec<Step>) -> (Vec<Step>, Cost) {
 fn by_named_delta(
     missing: &Missing<'_>,
     delta: &LayerDeltas,
-    bases: Vec<BaseImage>,
+    base: Option<BaseImage>,
 ) -> Result<Way, FetchError> {
-    let Some(base) = bases.into_iter().find(|base| base.id() == delta.base()) else {
+    let Some(base) = base else {
         let (delta, base) = (delta.image().reference().to_string(), delta.base());
         return Err(FetchError::NoBase { delta, base });
     };

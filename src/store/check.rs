@@ -30,6 +30,8 @@ pub struct VerifyReport {
     /// The layers that did not hash to their names, that the disk could not give back, or in whose
     /// place something else stood; they have been dropped and will be fetched again when next needed.
     pub damaged: Vec<DiffId>,
+    /// The layers that images or deployments need and that are not there any more.
+    pub missing: Vec<DiffId>,
     /// How many files were read that deployments share and layers are put together from.
     pub objects: u64,
     /// How many bytes they have together.
@@ -102,6 +104,8 @@ impl Store {
         self.verify_objects(&mut report)?;
         self.verify_recipes(&mut report)?;
         report.damaged_records = self.damaged_records()?;
+        report.missing = self.missing_layers()?;
+        report.missing.retain(|diff_id| !report.damaged.contains(diff_id));
         Ok(report)
     }
 

@@ -1,5 +1,6 @@
 //! Checking files that deployments share, and the layers that are put together from them.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use super::check::VerifyReport;
 use super::error::io_error;
 use super::object_id::ObjectId;
 use super::objects::{Checked, Objects};
+use super::recipe::object_list;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 
@@ -26,7 +28,9 @@ impl Store {
         });
         listed.map_err(io_error("look through", objects.path()))?;
         ids.sort_unstable();
-        let checked: Vec<_> = ids.into_par_iter().map(|id| (id, objects.check(id))).collect();
+        let lengths = self.lengths_of_objects()?;
+        let check = |id: ObjectId| (id, objects.check(id, lengths.get(&id).copied()));
+        let checked: Vec<_> = ids.into_par_iter().map(check).collect();
         for (id, checked) in checked {
             match checked {
                 Ok(Checked::Sound { bytes, identity }) => {
@@ -43,6 +47,13 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The lengths of the objects that recipes name, as far as these can be read.
+    fn lengths_of_objects(&self) -> Result<HashMap<ObjectId, u64>, StoreError> {
+        let recipes = self.list_recipes()?.into_iter();
+        let named = recipes.filter_map(|diff_id| object_list(&self.recipe_path(&diff_id)).ok());
+        Ok(named.flatten().collect())
     }
 
     /// Puts every layer together that is kept as a recipe, and drops the recipes of those that don't come out.

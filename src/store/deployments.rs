@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::io_error;
 use super::files::{file_names, gone, read_record_bytes};
 use super::format::WITH_RECIPES;
+use super::names::Hold;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest, ImageId};
@@ -69,6 +70,8 @@ impl Store {
         }
         self.raise_format(WITH_RECIPES)?;
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
+        // Whoever collects now has not seen the record; whoever does later sees it.
+        let _lock = self.lock_names(Hold::Shared)?;
         let written = serde_json::to_vec(&record).map_err(io::Error::from);
         let written = written.map_err(io_error("write", &path))?;
         self.put(&path, &written)
@@ -86,6 +89,18 @@ impl Store {
             Err(error) => troubles.push(Trouble::at(path, error)),
         })?;
         Ok(held)
+    }
+
+    /// Returns what is known of the deployment whose files are in `rootfs`.
+    ///
+    /// # Errors
+    /// If its record cannot be read, or is damaged.
+    pub(crate) fn held_deployment(
+        &self,
+        rootfs: &Path,
+    ) -> Result<Option<HeldDeployment>, StoreError> {
+        let rootfs = std::path::absolute(rootfs).map_err(io_error("find", rootfs))?;
+        read(&self.deployments_folder().join(name_of(&rootfs)))
     }
 
     /// The layers that deployments need.

@@ -94,6 +94,12 @@ pub enum StoreError {
         /// The layer.
         diff_id: DiffId,
     },
+    /// A layer that something here needs is not there any more.
+    #[error("the layer {diff_id} is not in the store any more")]
+    Lost {
+        /// The layer.
+        diff_id: DiffId,
+    },
     /// What the store has written down of an image is damaged.
     #[error("the record {} of an image or a deployment is damaged: {problem}", path.display())]
     DamagedName {
@@ -127,6 +133,15 @@ impl From<ImageError> for StoreError {
 }
 
 impl StoreError {
+    /// The failure as one of I/O, for whoever reads a stream: what the system said, if it said anything.
+    pub(super) fn into_io(self) -> io::Error {
+        match self {
+            StoreError::Io { source, .. } | StoreError::NoLocks { source, .. } => source,
+            StoreError::Obstacle { .. } => io::Error::new(io::ErrorKind::InvalidData, self),
+            error => io::Error::other(error),
+        }
+    }
+
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
@@ -138,7 +153,7 @@ impl StoreError {
             | StoreError::Obstacle { .. } => Cause::Obstacle,
             StoreError::Foreign { .. } => Cause::Permission,
             StoreError::DamagedName { .. } => Cause::Disk,
-            StoreError::Damaged { .. } => Cause::DamagedLayer,
+            StoreError::Damaged { .. } | StoreError::Lost { .. } => Cause::DamagedLayer,
             StoreError::Source { source, .. } | StoreError::Image(source) => source_cause(source),
             StoreError::WrongDiffId { .. } => Cause::Content,
             StoreError::TooLarge { .. } | StoreError::ImageTooLarge { .. } => Cause::TooLarge,
@@ -161,6 +176,7 @@ impl StoreError {
             StoreError::Obstacle { .. } => Remedy::ClearStore,
             StoreError::DamagedName { .. } => Remedy::PullAgain,
             StoreError::Damaged { .. } => Remedy::VerifyStore,
+            StoreError::Lost { .. } => Remedy::RepairStore,
             StoreError::Source { source, .. } | StoreError::Image(source) => {
                 return source.remedy();
             }

@@ -11,9 +11,6 @@ use rustix::fs::OFlags;
 use super::StoreError;
 use super::error::io_error;
 
-/// What a folder is called that stands in the way.
-const FOLDER: &str = "folder";
-
 /// Which file it is, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Identity {
@@ -52,10 +49,10 @@ pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Sto
     Ok(Some(bytes))
 }
 
-/// The same of a record: what stands in its place and holds nothing is a damaged one. A folder may hold something.
+/// The same of a record: whatever stands in its place and is no file is a damaged one.
 pub(super) fn read_record_bytes(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
     read_bytes(path, limit).map_err(|error| match error {
-        StoreError::Obstacle { path, kind } if kind != FOLDER => {
+        StoreError::Obstacle { path, kind } => {
             StoreError::DamagedName { path, problem: format!("it is a {kind}") }
         }
         error => error,
@@ -100,7 +97,7 @@ fn open_as(
 fn kind_of(file_type: FileType) -> &'static str {
     match file_type {
         kind if kind.is_symlink() => "symbolic link",
-        kind if kind.is_dir() => FOLDER,
+        kind if kind.is_dir() => "folder",
         kind if kind.is_fifo() => "named pipe",
         kind if kind.is_socket() => "socket",
         kind if kind.is_file() => "file",

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::error::io_error;
-use super::files::read_bytes;
+use super::files::{open_folder, read_bytes};
 use super::{Store, StoreError};
 
 /// The newest format that this version knows; all up to it are read.
@@ -21,34 +21,32 @@ const LAYERS_ALONE: u32 = 1;
 const FILE: &str = "format";
 /// More than any number takes.
 const MAX_BYTES: u64 = 32;
-/// Everything that stands in the folder of a store. `lost+found` is the file system's own.
-const NAMES: [&str; 10] = [
-    "layers",
-    "incoming",
-    "scratch",
-    "names",
-    "partial",
-    "recipes",
-    "objects",
-    "deployments",
-    FILE,
-    "lost+found",
-];
+/// The folders of a store.
+const FOLDERS: [&str; 8] =
+    ["layers", "incoming", "scratch", "names", "partial", "recipes", "objects", "deployments"];
+/// What else stands in the folder of a store. `lost+found` is the file system's own.
+const OTHERS: [&str; 2] = [FILE, "lost+found"];
 
 impl Store {
     /// Refuses a folder that is no store or has a newer format. What is in such a folder is not to be
     /// touched: a folder `scratch` in it may be anybody's.
     pub(super) fn refuse_foreign(&self) -> Result<(), StoreError> {
         match self.read_format()? {
-            Some(found) if is_known(&found) => Ok(()),
+            Some(found) if is_known(&found) => {}
             // What wrote it was cut off: the names tell.
-            Some(found) if found.is_empty() => self.refuse_other_names(),
+            Some(found) if found.is_empty() => self.refuse_other_names()?,
             Some(found) => {
                 let path = self.path().to_owned();
-                Err(StoreError::UnknownFormat { path, found, known: FORMAT })
+                return Err(StoreError::UnknownFormat { path, found, known: FORMAT });
             }
-            None => self.refuse_other_names(),
+            None => self.refuse_other_names()?,
         }
+        self.refuse_links()
+    }
+
+    /// Refuses links in the places of the store's folders: what they lead to is not the store's to collect.
+    fn refuse_links(&self) -> Result<(), StoreError> {
+        FOLDERS.iter().try_for_each(|name| open_folder(&self.path().join(name)).map(drop))
     }
 
     fn read_format(&self) -> Result<Option<String>, StoreError> {
@@ -69,7 +67,8 @@ impl Store {
         for entry in entries {
             let name = entry.map_err(io_error("list", path))?.file_name();
             let name = name.to_string_lossy().into_owned();
-            if !NAMES.contains(&&*name) && !crate::temporary::is_temporary_name(&name) {
+            let is_ours = FOLDERS.iter().chain(&OTHERS).any(|it| *it == name);
+            if !is_ours && !crate::temporary::is_temporary_name(&name) {
                 return Err(StoreError::NotAStore { path: path.to_owned(), name });
             }
         }

@@ -3,12 +3,10 @@
 use std::io::{self, Cursor, Read, Write};
 use std::ops::Range;
 
-use super::error::{io_error, is_unreadable};
-#[cfg(feature = "registry")]
+use super::error::io_error;
 use super::object_id::ObjectId;
-#[cfg(feature = "registry")]
 use super::recipe::object_list;
-use super::recipe::{FileContent, OpenRecipe, Recipe};
+use super::recipe::{FileContent, OpenRecipe, Recipe, is_damage};
 use super::{Layer, Store, StoreError};
 use crate::delta::{BaseBytes, BaseError};
 use crate::image::{DiffId, Image};
@@ -45,16 +43,14 @@ impl Store {
     }
 
     /// Returns whether the layer is there whole, as far as names and lengths tell.
-    #[cfg(feature = "registry")]
     pub(crate) fn has_layer(&self, diff_id: &DiffId) -> bool {
         self.layer_path(diff_id).is_file() || self.has_whole_recipe(diff_id).unwrap_or(false)
     }
 
     /// Whether the layer is there as a recipe, with all objects that it names, as far as their lengths tell.
-    #[cfg(feature = "registry")]
     fn has_whole_recipe(&self, diff_id: &DiffId) -> Result<bool, io::Error> {
         let named = object_list(&self.recipe_path(diff_id))?;
-        let objects = self.objects().map_err(io::Error::other)?;
+        let objects = self.objects().map_err(StoreError::into_io)?;
         let is_there =
             |(id, len): &(ObjectId, u64)| objects.len(*id).is_ok_and(|it| it == Some(*len));
         Ok(named.iter().all(is_there))
@@ -186,22 +182,17 @@ impl Recipe {
     /// The error of a recipe that could not be read: one whose objects are not there any more, or that is no recipe, is
     /// damaged.
     fn unreadable(&self, error: io::Error) -> StoreError {
-        use io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
-        match error.kind() {
-            NotFound | InvalidData | UnexpectedEof | Other => self.damaged(),
-            _ if is_unreadable(&error) => self.damaged(),
-            _ => io_error("read", self.path())(error),
+        match is_damage(&error) {
+            true => self.damaged(),
+            false => io_error("read", self.path())(error),
         }
     }
 
     fn damaged(&self) -> StoreError {
-        let diff_id = self.diff_id();
-        tracing::warn!(%diff_id, "dropping a layer whose files are damaged from the store");
         if let Ok(open) = self.open() {
             open.drop_damaged_objects();
         }
-        let _ = std::fs::remove_file(self.path());
-        StoreError::Damaged { diff_id }
+        self.drop_from_store()
     }
 }
 

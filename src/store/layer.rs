@@ -172,22 +172,12 @@ impl Store {
     /// Returns the layer's tar, if the store has that.
     pub(super) fn tar(&self, diff_id: DiffId) -> Result<Option<Layer>, StoreError> {
         let path = self.layer_path(&diff_id);
-        loop {
-            let Some(file) = self.open_or_clear(&path)? else { return Ok(None) };
-            file.lock_shared().map_err(lock_error(&path))?;
-            let metadata = file.metadata().map_err(io_error("read", &path))?;
-            if metadata.nlink() == 0 {
-                // Collected between open and lock.
-                continue;
-            }
-            // Tells collection that the layer is of use. A store of another user's, or a read-only
-            // one, serves its layers all the same.
-            let _ = file.set_modified(SystemTime::now());
-            let map = Mapping::of(&file, &path).map_err(io_error("map", &path))?;
-            let identity = Identity::from(&metadata);
-            let _open = KeptOpen::within_budget(file);
-            return Ok(Some(Layer(Arc::new(Stored { diff_id, path, identity, map, _open }))));
-        }
+        let Some(InUse { identity, map, _open }) =
+            InUse::find(&path, || self.open_or_clear(&path))?
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Layer(Arc::new(Stored { diff_id, path, identity, map, _open }))))
     }
 
     /// Opens a layer's file. What stands there and is no file is not taken for a layer: it gives way
@@ -203,6 +193,46 @@ impl Store {
             Err(StoreError::Obstacle { .. }) => Ok(None),
             opened => opened,
         }
+    }
+}
+
+/// A file of the store that collection leaves alone while this lives.
+#[derive(Debug)]
+pub(super) struct InUse {
+    pub(super) identity: Identity,
+    pub(super) map: Mapping,
+    _open: Option<KeptOpen>,
+}
+
+impl InUse {
+    /// Takes the file `path`, which `open` opens, if there is one.
+    pub(super) fn find(
+        path: &Path,
+        open: impl Fn() -> Result<Option<File>, StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
+        loop {
+            let Some(file) = open()? else { return Ok(None) };
+            file.lock_shared().map_err(lock_error(path))?;
+            let metadata = file.metadata().map_err(io_error("read", path))?;
+            if metadata.nlink() == 0 {
+                // Collected between open and lock.
+                continue;
+            }
+            // Tells collection that the layer is of use. A store of another user's, or a read-only
+            // one, serves its layers all the same.
+            let _ = file.set_modified(SystemTime::now());
+            let map = Mapping::of(&file, path).map_err(io_error("map", path))?;
+            let identity = Identity::from(&metadata);
+            let _open = KeptOpen::within_budget(file);
+            return Ok(Some(InUse { identity, map, _open }));
+        }
+    }
+
+    /// Opens the file once more, to be read as a file: a bad disk is an error then and not a signal.
+    pub(super) fn read(&self, path: &Path) -> io::Result<File> {
+        let file = open_layer(path).map_err(StoreError::into_io)?;
+        let file = file.filter(|file| Identity::of(file).is_ok_and(|it| it == self.identity));
+        file.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 

@@ -8,6 +8,8 @@ use serde::Serialize;
 
 use super::error::{io_error, lock_error};
 use super::files::{file_names, gone, open_folder, read_record_bytes};
+#[cfg(feature = "registry")]
+use super::files::{open_layer, remove_obstacle};
 use super::format::WITH_NAMES;
 use super::kept_image::stored_image;
 use super::kept_layer::KeptLayer;
@@ -123,7 +125,7 @@ impl Store {
     ) -> Result<Vec<Trouble>, StoreError> {
         let _lock = self.lock_names(Hold::Alone)?;
         let mut removed = self.damaged_records()?;
-        removed.retain(|record| match gone(fs::remove_file(&record.path)) {
+        removed.retain(|record| match remove_record(&record.path) {
             Ok(()) => true,
             Err(error) => {
                 troubles.push(Trouble::at(&record.path, error));
@@ -193,6 +195,13 @@ impl Store {
         Ok(needed)
     }
 
+    /// The layers that names and deployments need and that are not there, in order.
+    pub(super) fn missing_layers(&self) -> Result<Vec<DiffId>, StoreError> {
+        // Whoever verifies is told of records that can't be read.
+        let needed = self.needed_layers(&mut Vec::new())?.layers;
+        Ok(needed.into_iter().filter(|diff_id| !self.has_layer(diff_id)).collect())
+    }
+
     /// Keeps objects from being collected for as long as what is returned lives: whoever makes a recipe has it.
     pub(crate) fn lock_objects(&self) -> Result<File, StoreError> {
         self.lock_names(Hold::Shared)
@@ -224,6 +233,18 @@ impl Store {
 
     fn name_path(&self, name: &ImageReference) -> PathBuf {
         self.names_folder().join(Digest::of(name.to_string().as_bytes()).hex())
+    }
+}
+
+/// Removes what stands in a record's place. A folder that holds something stays.
+#[cfg(feature = "registry")]
+fn remove_record(path: &Path) -> Result<(), StoreError> {
+    match open_layer(path) {
+        Err(obstacle @ StoreError::Obstacle { .. }) => {
+            let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
+            if removed { Ok(()) } else { Err(obstacle) }
+        }
+        _ => gone(fs::remove_file(path)).map_err(io_error("remove", path)),
     }
 }
 

@@ -207,10 +207,14 @@ impl Objects {
         held.map(|held| Ok(held.metadata()?.len())).transpose()
     }
 
-    /// Compares the object with what it is known by, and takes it away if it differs or the disk cannot give it back.
-    pub(super) fn check(&self, id: ObjectId) -> io::Result<Checked> {
+    /// Compares the object with what it is known by, and takes it away if it differs or the disk cannot give it back. One of
+    /// another length than `known` need not be read.
+    pub(super) fn check(&self, id: ObjectId, known: Option<u64>) -> io::Result<Checked> {
         let read = self.open(id).and_then(|file| {
             let about = file.metadata()?;
+            if known.is_some_and(|len| len != about.len()) {
+                return Err(io::ErrorKind::InvalidData.into());
+            }
             Ok((hash_file(&file)?, (about.dev(), about.ino())))
         });
         match read {

@@ -56,8 +56,7 @@ pub(crate) fn compare_tree(
 ) -> Result<TreeFindings, UnpackError> {
     let MadeTree { top, rootfs, layers, owners } = made;
     let layer = |diff_id: &DiffId| {
-        let damaged = StoreError::Damaged { diff_id: *diff_id };
-        store.kept_layer(*diff_id)?.ok_or(damaged)
+        store.kept_layer(*diff_id)?.ok_or(StoreError::Lost { diff_id: *diff_id })
     };
     let kept: Vec<KeptLayer> = layers.iter().map(layer).collect::<Result<_, _>>()?;
     let beside = rootfs.parent().unwrap_or(rootfs);
@@ -143,7 +142,7 @@ impl<'a> Comparing<'_, 'a> {
                 // Its owner may not enter it; root would.
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
                 // Told already: something else is there, or nothing.
-                Err(_) if next.differs && self.maker.is_none() => {}
+                Err(_) if next.differs => {}
                 Err(error) => return Err(error),
             }
         }
@@ -152,8 +151,8 @@ impl<'a> Comparing<'_, 'a> {
 
     fn look_into(&mut self, folder: &Folder, here: &Todo, todo: &mut Vec<Todo>) -> io::Result<()> {
         let mut level = Level { folder, id: here.id, path: &here.path, is_open: false };
-        let mut differs = here.differs;
-        self.look_for_foreign(&level)?;
+        let (mut differs, mut is_as_made) = (here.differs, true);
+        let has_others = self.look_for_foreign(&level)?;
         let tree = self.tree;
         for (name, id) in tree.children(here.id) {
             let is_folder = tree.inode(id).is_directory();
@@ -163,29 +162,45 @@ impl<'a> Comparing<'_, 'a> {
                 false => self.is_leaf(&level, name, id)?,
             };
             if !is_right {
+                is_as_made = false;
                 self.findings.differs(&path);
-                differs |= self.mend(&mut level, name, id)?;
+                differs |= self.try_to_mend(&mut level, name, id, &path)?;
             }
             if is_folder {
                 todo.push(Todo { id, path, differs: !is_right });
             }
         }
-        match differs || level.is_open {
-            true => self.finish_folder(folder, here),
+        let mut is_counted = here.differs;
+        // Whoever makes a mount point, or changes something else that is told of, changes the time of the folder too.
+        if !differs && is_as_made && !has_others {
+            is_counted = !Found::at(&folder.handle()?)?.has_time(tree.inode(here.id));
+            if is_counted {
+                self.findings.differs(&here.path);
+                self.findings.mended += u64::from(self.maker.is_some());
+            }
+        }
+        match differs || is_counted || level.is_open {
+            true => self.finish_folder(folder, here, is_counted),
             false => Ok(()),
         }
     }
 
-    /// Counts the names that the image does not have, other than those that a runtime makes to mount something there.
-    fn look_for_foreign(&mut self, level: &Level<'_>) -> io::Result<()> {
+    /// Counts the names that the image does not have, other than those that a runtime makes to mount something there. Returns
+    /// whether there are any of either kind.
+    fn look_for_foreign(&mut self, level: &Level<'_>) -> io::Result<bool> {
         let own: HashSet<&[u8]> = self.tree.children(level.id).map(|(name, _)| name).collect();
+        let mut has_others = false;
         for name in level.folder.names()? {
             let name = name?;
-            if !own.contains(&name[..]) && !is_mount_point(level.folder, &name, MOUNT_POINT_DEPTH) {
+            if own.contains(&name[..]) {
+                continue;
+            }
+            has_others = true;
+            if !is_mount_point(level.folder, &name, MOUNT_POINT_DEPTH) {
                 self.findings.is_foreign(&path_below(level.path, &name));
             }
         }
-        Ok(())
+        Ok(has_others)
     }
 
     fn is_folder(&self, level: &Level<'_>, name: &[u8], id: InodeId) -> io::Result<bool> {
@@ -236,7 +251,32 @@ impl<'a> Comparing<'_, 'a> {
         }
     }
 
-    /// Makes again what should have the name, if that is wanted. Returns whether it did.
+    /// Makes again what should have the name, if that is wanted. Returns whether it did. What cannot be made for a reason of its
+    /// own keeps nothing else from being mended.
+    fn try_to_mend(
+        &mut self,
+        level: &mut Level<'_>,
+        name: &'a [u8],
+        id: InodeId,
+        path: &[u8],
+    ) -> io::Result<bool> {
+        match self.mend(level, name, id) {
+            Ok(has_mended) => {
+                self.findings.mended += u64::from(has_mended);
+                Ok(has_mended)
+            }
+            Err(error) if is_in_the_way(&error) => {
+                if let Some(maker) = &self.maker {
+                    // Not there if it could not be made.
+                    let _ = maker.site.folder().remove_file(STAGED);
+                }
+                self.findings.is_not_mended(path, &error);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn mend(&mut self, level: &mut Level<'_>, name: &'a [u8], id: InodeId) -> io::Result<bool> {
         let Some(maker) = &mut self.maker else { return Ok(false) };
         if !level.is_open {
@@ -245,7 +285,6 @@ impl<'a> Comparing<'_, 'a> {
             level.is_open = true;
         }
         let inode = self.tree.inode(id);
-        self.findings.mended += 1;
         if inode.is_directory() {
             return mend_folder(level.folder, name, inode, self.owners).map(|()| true);
         }
@@ -258,6 +297,11 @@ impl<'a> Comparing<'_, 'a> {
             None => make(maker, inode)?,
         }
         let identity = Found::at(&site.open_handle(STAGED)?)?.identity();
+        // A folder with nothing in it is nobody's loss.
+        let is_folder = level.folder.open_dir(name).is_ok();
+        if is_folder && is_mount_point(level.folder, name, MOUNT_POINT_DEPTH) {
+            level.folder.remove_tree(name)?;
+        }
         site.rename(STAGED, level.folder, name)?;
         if self.survey.has_links(id) {
             let first = FirstName { folder: level.path.to_vec(), name, identity };
@@ -266,7 +310,8 @@ impl<'a> Comparing<'_, 'a> {
         Ok(true)
     }
 
-    fn finish_folder(&mut self, folder: &Folder, here: &Todo) -> io::Result<()> {
+    /// Gives a folder its looks when all is in it that could be mended. If it `is_counted`, it was counted as mended.
+    fn finish_folder(&mut self, folder: &Folder, here: &Todo, is_counted: bool) -> io::Result<()> {
         let Some(maker) = &mut self.maker else { return Ok(()) };
         let (target, inode) = (Target::Open(folder.as_fd()), self.tree.inode(here.id));
         if self.owners == Owners::Recorded {
@@ -274,12 +319,22 @@ impl<'a> Comparing<'_, 'a> {
             let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
             let _ = target.set_owner(uid.as_raw(), gid.as_raw());
         }
-        maker.finish(target, inode)?;
-        if here.differs && !Found::at(&folder.handle()?)?.is_like(inode, self.owners) {
+        match maker.finish(target, inode) {
+            Err(error) if is_in_the_way(&error) => self.findings.is_not_mended(&here.path, &error),
+            finished => finished?,
+        }
+        let found = Found::at(&folder.handle()?)?;
+        if is_counted && !(found.is_like(inode, self.owners) && found.has_time(inode)) {
             self.findings.mended -= 1;
         }
         Ok(())
     }
+}
+
+/// Whether something could not be mended because of what stands there or whose it is.
+fn is_in_the_way(error: &io::Error) -> bool {
+    use io::ErrorKind::{DirectoryNotEmpty, IsADirectory, NotADirectory, PermissionDenied};
+    matches!(error.kind(), DirectoryNotEmpty | IsADirectory | NotADirectory | PermissionDenied)
 }
 
 /// Whether a name is what a runtime makes where it mounts something: an empty file, or a folder with nothing else in it.

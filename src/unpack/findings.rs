@@ -1,5 +1,7 @@
 //! What was found of a tree that nothing may have changed.
 
+use std::io;
+
 use super::file_tree::shown;
 
 /// How many paths are told of.
@@ -16,6 +18,8 @@ pub(crate) struct TreeFindings {
     pub(crate) foreign: u64,
     /// The first paths of both kinds.
     pub(crate) paths: Vec<String>,
+    /// The first of those that could not be made again, as they are, and why.
+    pub(crate) not_mended: Vec<(Vec<u8>, String)>,
 }
 
 impl TreeFindings {
@@ -27,6 +31,12 @@ impl TreeFindings {
     pub(super) fn is_foreign(&mut self, path: &[u8]) {
         self.foreign += 1;
         self.show(path);
+    }
+
+    pub(super) fn is_not_mended(&mut self, path: &[u8], why: &io::Error) {
+        if self.not_mended.len() < SHOWN {
+            self.not_mended.push((path.to_vec(), why.to_string()));
+        }
     }
 
     fn show(&mut self, path: &[u8]) {

@@ -53,7 +53,7 @@ impl Found {
         self.about.is_dir()
     }
 
-    /// Returns whether it looks as `inode` says, made by this user with `owners`. Folders may have any time: whoever
+    /// Returns whether it looks as `inode` says, made by this user with `owners`. Folders may have any time here: whoever
     /// mounts something there changes it.
     pub(super) fn is_like(&self, inode: &FileInode<'_>, owners: Owners) -> bool {
         let is_stand_in = self.is_stand_in(inode);
@@ -82,6 +82,7 @@ impl Found {
             let owner = record(inode.attributes, &inode.kind);
             let is_recorded = take(OWNER_RECORD.as_bytes(), owner.as_bytes());
             let is_own = self.about.uid() == rustix::process::geteuid().as_raw();
+            let has_room = has_room || self.is_stand_in(inode);
             lacks |= !is_own || (has_room && !is_recorded);
         }
         let names = left.into_iter().map(|(name, _)| name);
@@ -126,7 +127,7 @@ impl Found {
         self.about.is_symlink() || self.about.mode() & PERMISSIONS == u32::from(wanted)
     }
 
-    fn has_time(&self, inode: &FileInode<'_>) -> bool {
+    pub(super) fn has_time(&self, inode: &FileInode<'_>) -> bool {
         let wanted = inode.attributes.mtime;
         (self.about.mtime(), self.about.mtime_nsec()) == (wanted.seconds, wanted.nanoseconds.into())
     }

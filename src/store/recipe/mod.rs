@@ -13,5 +13,6 @@ mod write;
 mod tests;
 
 pub(crate) use content::FileContent;
+pub(super) use open::is_damage;
 pub(crate) use open::{OpenRecipe, Recipe, object_list, recipe_size};
 pub(crate) use write::Contents;

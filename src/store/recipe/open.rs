@@ -1,14 +1,15 @@
 //! A layer by its recipe: read piece by piece, from the recipe and from objects.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::super::error::io_error;
-use super::super::files::{gone, open_layer, remove_obstacle};
+use super::super::error::{io_error, is_unreadable};
+use super::super::files::{identity_at, open_layer, remove_obstacle};
+use super::super::layer::InUse;
 use super::super::mapping::Mapping;
 use super::super::object_id::ObjectId;
 use super::super::objects::Objects;
@@ -32,6 +33,8 @@ struct Known {
     size: u64,
     path: PathBuf,
     store: Store,
+    /// The recipe's file, which stays while this does, and with it the objects that it names.
+    file: InUse,
     open: OnceLock<OpenRecipe>,
 }
 
@@ -52,34 +55,16 @@ impl Recipe {
         diff_id: DiffId,
         path: PathBuf,
     ) -> Result<Option<Self>, StoreError> {
-        let file = match open_layer(&path) {
-            Ok(Some(file)) => file,
-            Ok(None) => return Ok(None),
-            // As with tars: what is none is not taken for one, and gives way if nothing is lost with it.
-            Err(StoreError::Obstacle { .. }) => {
-                remove_obstacle(&path).map_err(io_error("remove", &path))?;
-                return Ok(None);
-            }
-            Err(error) => return Err(error),
-        };
-        let _ = file.set_modified(std::time::SystemTime::now());
-        let size = match format::read_size(&file) {
-            Ok(size) => size,
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                tracing::warn!(%diff_id, "dropping a recipe that is none from the store");
-                gone(std::fs::remove_file(&path)).map_err(io_error("remove", &path))?;
-                return Err(StoreError::Damaged { diff_id });
-            }
-            Err(error) => return Err(io_error("read", &path)(error)),
-        };
-        let store = store.clone();
-        let open = OnceLock::new();
-        Ok(Some(Recipe(Arc::new(Known { diff_id, size, path, store, open }))))
+        let Some(file) = InUse::find(&path, || open_or_clear(&path))? else { return Ok(None) };
+        let (store, open) = (store.clone(), OnceLock::new());
+        let size = file.read(&path).and_then(format::read_size);
+        let found = Known { diff_id, size: *size.as_ref().unwrap_or(&0), path, store, file, open };
+        let recipe = Recipe(Arc::new(found));
+        match size {
+            Ok(_) => Ok(Some(recipe)),
+            Err(error) if is_damage(&error) => Err(recipe.drop_from_store()),
+            Err(error) => Err(io_error("read", recipe.path())(error)),
+        }
     }
 
     /// The layer's diff ID.
@@ -96,6 +81,18 @@ impl Recipe {
         &self.0.path
     }
 
+    /// Takes the recipe out of the store, since it does not lead to its layer, unless another file has come in its place.
+    pub(in super::super) fn drop_from_store(&self) -> StoreError {
+        let Known { diff_id, path, file, .. } = &*self.0;
+        tracing::warn!(%diff_id, "dropping a layer whose files are damaged from the store");
+        if identity_at(path) == Some(file.identity)
+            && let Err(error) = fs::remove_file(path)
+        {
+            tracing::warn!(%diff_id, "cannot drop a damaged layer: {error}");
+        }
+        StoreError::Damaged { diff_id: *diff_id }
+    }
+
     /// The layer's bytes, from its beginning to its end.
     pub(in super::super) fn reader(self) -> impl Read + Send {
         Reader { recipe: self, position: 0 }
@@ -106,7 +103,9 @@ impl Recipe {
         if let Some(open) = self.0.open.get() {
             return Ok(open);
         }
-        let opened = OpenRecipe::read(&self.0.path, &self.0.store)?;
+        let Known { store, file, path, .. } = &*self.0;
+        let objects = store.objects().map_err(StoreError::into_io)?;
+        let opened = OpenRecipe::of(file.read(path)?, store, objects)?;
         if opened.parts.size != self.0.size {
             return Err(io::ErrorKind::InvalidData.into());
         }
@@ -115,13 +114,7 @@ impl Recipe {
 }
 
 impl OpenRecipe {
-    pub(super) fn read(path: &Path, store: &Store) -> io::Result<Self> {
-        let objects = store.objects().map_err(io::Error::other)?;
-        let file = open_layer(path).map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
-        Self::of(&file, store, objects)
-    }
-
-    pub(super) fn of(file: &File, store: &Store, objects: Objects) -> io::Result<Self> {
+    pub(super) fn of(file: impl Read, store: &Store, objects: Objects) -> io::Result<Self> {
         // Without a name: nobody else can write there, and it goes with the process.
         let mut own = nameless_file(store)?;
         let parts = format::read(file, &mut io::BufWriter::new(&mut own))?;
@@ -165,7 +158,7 @@ impl OpenRecipe {
     pub(in super::super) fn drop_damaged_objects(&self) {
         for object in &self.parts.objects {
             // What cannot be looked at stays.
-            let _ = self.objects.check(object.id);
+            let _ = self.objects.check(object.id, Some(object.len));
         }
     }
 
@@ -218,6 +211,23 @@ impl OpenRecipe {
     }
 }
 
+/// Whether a recipe that can't be read is none, or its objects or its pages are lost.
+pub(in super::super) fn is_damage(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, NotFound, Other, UnexpectedEof};
+    matches!(error.kind(), NotFound | InvalidData | UnexpectedEof | Other) || is_unreadable(error)
+}
+
+/// Opens a recipe's file. As with tars: what is none is not taken for one, and gives way if nothing is lost with it.
+fn open_or_clear(path: &Path) -> Result<Option<File>, StoreError> {
+    match open_layer(path) {
+        Err(StoreError::Obstacle { .. }) => {
+            remove_obstacle(path).map_err(io_error("remove", path))?;
+            Ok(None)
+        }
+        opened => opened,
+    }
+}
+
 /// A file without a name. A store that may only be read is read all the same.
 fn nameless_file(store: &Store) -> io::Result<File> {
     use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
@@ -236,7 +246,7 @@ pub(crate) fn recipe_size(path: &Path) -> Option<u64> {
 
 /// The objects that the recipe in the file `path` names, and their lengths.
 pub(crate) fn object_list(path: &Path) -> io::Result<Vec<(ObjectId, u64)>> {
-    let file = open_layer(path).map_err(io::Error::other)?.ok_or(io::ErrorKind::NotFound)?;
+    let file = open_layer(path).map_err(StoreError::into_io)?.ok_or(io::ErrorKind::NotFound)?;
     let objects = format::read_objects(file)?;
     Ok(objects.into_iter().map(|object| (object.id, object.len)).collect())
 }

@@ -48,6 +48,12 @@ impl Store {
         objects: Objects,
     ) -> Result<(), StoreError> {
         self.raise_format(WITH_RECIPES)?;
+        if let Some(kept) = self.recipe(layer.diff_id())?
+            && kept.verify().is_ok()
+        {
+            // A run that was killed, or one beside this, has left the tar.
+            return self.drop_tar(layer);
+        }
         let (folder, path) = (self.recipes(), self.recipe_path(&layer.diff_id()));
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         let scratch = self.scratch()?;
@@ -71,6 +77,10 @@ impl Store {
         let read_only = Permissions::from_mode(0o400);
         file.as_file().set_permissions(read_only).map_err(io_error("change the mode of", &path))?;
         file.publish(&path).map_err(io_error("write", &path))?;
+        self.drop_tar(layer)
+    }
+
+    fn drop_tar(&self, layer: &Layer) -> Result<(), StoreError> {
         let tar = self.layer_path(&layer.diff_id());
         // Whoever has it mapped keeps its bytes.
         gone(fs::remove_file(&tar)).map_err(io_error("remove", &tar))
@@ -132,7 +142,7 @@ impl Planner<'_> {
     }
 
     fn make(&self, id: ObjectId, content: &[u8]) -> io::Result<()> {
-        let mut file = self.scratch.new_file().map_err(io::Error::other)?;
+        let mut file = self.scratch.new_file().map_err(StoreError::into_io)?;
         file.write_all(content)?;
         file.as_file().set_permissions(Permissions::from_mode(0o400))?;
         let path = file.path();

@@ -40,6 +40,7 @@ fn release_that(number: u32, script: &str) -> ImageBuilder {
         .dir("sys")
         .dir("dev")
         .file_of("data/private", b"of app", Has { mode: 0o600, uid: 33, gid: 33 })
+        .node(b'3', "data/null", (1, 3))
         .file_of("data/shut", &[b's'; 5000], Has { mode: 0, uid: 0, gid: 0 });
     // Data of 5 and 3 bytes around a hole.
     let own = layer()
