@@ -639,3 +639,20 @@ fn an_object_of_another_length_is_damaged_and_is_not_read() {
     repair(&user);
     assert_clean(&user);
 }
+
+#[test]
+fn a_delta_whose_base_is_damaged_has_the_base_fetched_again() {
+    let user = user();
+    let (base, target) = ("oci:layout:1", "oci:layout:2");
+    user.remora(&["create", base, target, "--output", "oci:layout:delta"]);
+    deploy(&user, 1, &[]);
+    for harm in ["objects", "recipes"] {
+        for path in names(&user.path("store").join(harm)) {
+            fs::remove_dir_all(&path).or_else(|_| fs::remove_file(&path)).expect("removed");
+        }
+        let (code, deployed, said) = told(&user, &["deploy", "app", "oci:layout:delta", "--again"]);
+        assert_eq!(code, Some(0), "{harm}: {said}");
+        assert_eq!(deployed["outcome"], "deployed", "{deployed}");
+        assert_eq!(start(&user).0, "release 2");
+    }
+}
