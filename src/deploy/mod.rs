@@ -13,6 +13,7 @@
 //! ```
 
 mod audit;
+mod audit_report;
 mod change;
 mod check;
 mod containers;
@@ -28,7 +29,8 @@ mod runtime;
 mod start;
 mod undeploy;
 
-pub use audit::{AuditReport, DamagedDeployment, audit};
+pub use audit::audit;
+pub use audit_report::{AuditReport, DamagedDeployment};
 pub use change::{DeployOptions, DeployReport, Outcome, deploy};
 pub use check::Check;
 pub use error::DeployError;

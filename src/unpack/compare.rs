@@ -2,7 +2,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use super::counts::Counts;
@@ -11,22 +10,17 @@ use super::file_tree::{FileInode, FileTree, path_below, with_tree_of};
 use super::findings::TreeFindings;
 use super::leaf::Maker;
 use super::likeness::Found;
-use super::mending::{STAGED, held, make, mend_folder};
+use super::mount_point::is_mount_point;
 use super::options::{Files, Owners, UnpackOptions};
 use super::shared::Shared;
 use super::sparse_content::has_data;
 use super::survey::Survey;
-use crate::beneath::{Folder, Target};
+use crate::beneath::Folder;
 use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::{InodeId, Kind};
 use crate::store::{KeptLayer, SoundFiles, Store, StoreError, hash_file};
 use crate::temporary::TemporaryTree;
-
-/// What the owner of a folder needs to change what is in it.
-const OWNER_MAY_CHANGE: u16 = 0o700;
-/// How many folders below each other may be a runtime's.
-const MOUNT_POINT_DEPTH: usize = 8;
 
 /// A tree that is on disk.
 #[derive(Debug, Clone, Copy)]
@@ -87,42 +81,42 @@ pub(crate) fn compare_tree(
     })
 }
 
-struct Comparing<'t, 'a> {
-    tree: &'t FileTree<'a>,
-    top: &'t Folder,
-    owners: Owners,
+pub(super) struct Comparing<'t, 'a> {
+    pub(super) tree: &'t FileTree<'a>,
+    pub(super) top: &'t Folder,
+    pub(super) owners: Owners,
     sound: &'t SoundFiles,
     /// Who makes again what differs, if anybody.
-    maker: Option<Maker<'t>>,
+    pub(super) maker: Option<Maker<'t>>,
     progress: &'t dyn Progress,
-    survey: Survey,
+    pub(super) survey: Survey,
     /// Where the first name of each file with several is that is as it should be, and which inode it has.
-    seen: HashMap<InodeId, FirstName<'a>>,
-    findings: TreeFindings,
+    pub(super) seen: HashMap<InodeId, FirstName<'a>>,
+    pub(super) findings: TreeFindings,
 }
 
 /// A name of a file that is as it should be.
-struct FirstName<'a> {
-    folder: Vec<u8>,
-    name: &'a [u8],
-    identity: (u64, u64),
+pub(super) struct FirstName<'a> {
+    pub(super) folder: Vec<u8>,
+    pub(super) name: &'a [u8],
+    pub(super) identity: (u64, u64),
 }
 
 /// A folder that is to be looked at.
-struct Todo {
-    id: InodeId,
-    path: Vec<u8>,
+pub(super) struct Todo {
+    pub(super) id: InodeId,
+    pub(super) path: Vec<u8>,
     /// Whether the folder itself has been made again, or does not look as it should.
     differs: bool,
 }
 
 /// A folder that is being looked at.
-struct Level<'f> {
-    folder: &'f Folder,
-    id: InodeId,
-    path: &'f [u8],
+pub(super) struct Level<'f> {
+    pub(super) folder: &'f Folder,
+    pub(super) id: InodeId,
+    pub(super) path: &'f [u8],
     /// Whether it has been made writable.
-    is_open: bool,
+    pub(super) is_open: bool,
 }
 
 impl<'a> Comparing<'_, 'a> {
@@ -196,7 +190,7 @@ impl<'a> Comparing<'_, 'a> {
                 continue;
             }
             has_others = true;
-            if !is_mount_point(level.folder, &name, MOUNT_POINT_DEPTH) {
+            if !is_mount_point(level.folder, &name) {
                 self.findings.is_foreign(&path_below(level.path, &name));
             }
         }
@@ -204,15 +198,13 @@ impl<'a> Comparing<'_, 'a> {
     }
 
     fn is_folder(&self, level: &Level<'_>, name: &[u8], id: InodeId) -> io::Result<bool> {
-        let Some(held) = held(level.folder, name)? else { return Ok(false) };
-        let found = Found::at(&held)?;
+        let Some(found) = Found::of(level.folder, name)? else { return Ok(false) };
         Ok(found.is_directory() && found.is_like(self.tree.inode(id), self.owners))
     }
 
     /// Whether a name leads to what the image says, and names of one file to one.
     fn is_leaf(&mut self, level: &Level<'_>, name: &'a [u8], id: InodeId) -> io::Result<bool> {
-        let Some(held) = held(level.folder, name)? else { return Ok(false) };
-        let found = Found::at(&held)?;
+        let Some(found) = Found::of(level.folder, name)? else { return Ok(false) };
         let identity = found.identity();
         if let Some(first) = self.seen.get(&id) {
             return Ok(first.identity == identity);
@@ -250,102 +242,4 @@ impl<'a> Comparing<'_, 'a> {
             read => read,
         }
     }
-
-    /// Makes again what should have the name, if that is wanted. Returns whether it did. What cannot be made for a reason of its
-    /// own keeps nothing else from being mended.
-    fn try_to_mend(
-        &mut self,
-        level: &mut Level<'_>,
-        name: &'a [u8],
-        id: InodeId,
-        path: &[u8],
-    ) -> io::Result<bool> {
-        match self.mend(level, name, id) {
-            Ok(has_mended) => {
-                self.findings.mended += u64::from(has_mended);
-                Ok(has_mended)
-            }
-            Err(error) if is_in_the_way(&error) => {
-                if let Some(maker) = &self.maker {
-                    // Not there if it could not be made.
-                    let _ = maker.site.folder().remove_file(STAGED);
-                }
-                self.findings.is_not_mended(path, &error);
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn mend(&mut self, level: &mut Level<'_>, name: &'a [u8], id: InodeId) -> io::Result<bool> {
-        let Some(maker) = &mut self.maker else { return Ok(false) };
-        if !level.is_open {
-            let mode = self.tree.inode(level.id).attributes.mode | OWNER_MAY_CHANGE;
-            Target::Open(level.folder.as_fd()).set_mode(mode.into())?;
-            level.is_open = true;
-        }
-        let inode = self.tree.inode(id);
-        if inode.is_directory() {
-            return mend_folder(level.folder, name, inode, self.owners).map(|()| true);
-        }
-        let site = maker.site.folder();
-        match self.seen.get(&id) {
-            Some(first) => {
-                let folder = self.top.open_below(&first.folder)?;
-                folder.make_hard_link(first.name, site, STAGED)?;
-            }
-            None => make(maker, inode)?,
-        }
-        let identity = Found::at(&site.open_handle(STAGED)?)?.identity();
-        // A folder with nothing in it is nobody's loss.
-        let is_folder = level.folder.open_dir(name).is_ok();
-        if is_folder && is_mount_point(level.folder, name, MOUNT_POINT_DEPTH) {
-            level.folder.remove_tree(name)?;
-        }
-        site.rename(STAGED, level.folder, name)?;
-        if self.survey.has_links(id) {
-            let first = FirstName { folder: level.path.to_vec(), name, identity };
-            self.seen.entry(id).or_insert(first);
-        }
-        Ok(true)
-    }
-
-    /// Gives a folder its looks when all is in it that could be mended. If it `is_counted`, it was counted as mended.
-    fn finish_folder(&mut self, folder: &Folder, here: &Todo, is_counted: bool) -> io::Result<()> {
-        let Some(maker) = &mut self.maker else { return Ok(()) };
-        let (target, inode) = (Target::Open(folder.as_fd()), self.tree.inode(here.id));
-        if self.owners == Owners::Recorded {
-            // Whoever may not give it to this user leaves it as it is: looking again tells.
-            let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
-            let _ = target.set_owner(uid.as_raw(), gid.as_raw());
-        }
-        match maker.finish(target, inode) {
-            Err(error) if is_in_the_way(&error) => self.findings.is_not_mended(&here.path, &error),
-            finished => finished?,
-        }
-        let found = Found::at(&folder.handle()?)?;
-        if is_counted && !(found.is_like(inode, self.owners) && found.has_time(inode)) {
-            self.findings.mended -= 1;
-        }
-        Ok(())
-    }
-}
-
-/// Whether something could not be mended because of what stands there or whose it is.
-fn is_in_the_way(error: &io::Error) -> bool {
-    use io::ErrorKind::{DirectoryNotEmpty, IsADirectory, NotADirectory, PermissionDenied};
-    matches!(error.kind(), DirectoryNotEmpty | IsADirectory | NotADirectory | PermissionDenied)
-}
-
-/// Whether a name is what a runtime makes where it mounts something: an empty file, or a folder with nothing else in it.
-fn is_mount_point(folder: &Folder, name: &[u8], depth: usize) -> bool {
-    let is_empty_file = || {
-        folder
-            .open_handle(name)
-            .and_then(|held| held.metadata())
-            .is_ok_and(|it| it.is_file() && it.len() == 0)
-    };
-    let Ok(below) = folder.open_dir(name) else { return is_empty_file() };
-    let Ok(mut names) = below.names() else { return false };
-    depth > 0 && names.all(|name| name.is_ok_and(|name| is_mount_point(&below, &name, depth - 1)))
 }

@@ -8,7 +8,7 @@ use super::file_tree::FileInode;
 use super::options::Owners;
 use super::owner::{OWNER_RECORD, SET_ID, has_room, record};
 use super::xattrs::{XATTR_RECORD_PREFIX, is_of_host};
-use crate::beneath::read_xattrs;
+use crate::beneath::{Folder, read_xattrs};
 use crate::rootfs::{Device, Kind};
 
 /// Attributes that a system gives to all files by itself.
@@ -34,6 +34,14 @@ pub(super) struct Xattrs<'f> {
 }
 
 impl Found {
+    /// Looks at what has the name `name` in `folder`, if anything has.
+    pub(super) fn of(folder: &Folder, name: &[u8]) -> io::Result<Option<Self>> {
+        match folder.open_handle(name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            held => Self::at(&held?).map(Some),
+        }
+    }
+
     /// Looks at what is held ([`Folder::open_handle`](crate::beneath::Folder::open_handle)).
     pub(super) fn at(held: &File) -> io::Result<Self> {
         let about = held.metadata()?;

@@ -15,6 +15,7 @@ mod findings;
 mod leaf;
 mod likeness;
 mod mending;
+mod mount_point;
 mod options;
 mod owner;
 mod place;
