@@ -95,7 +95,8 @@ fn failures_say_what_is_wrong_and_what_to_do() {
         let code = ran.code.expect("not killed");
         assert!((2..=4).contains(&code), "{arguments}: {code}");
         assert!(ran.stdout.is_empty() || arguments.ends_with("--json"), "{}", ran.text());
-        all += &format!("# {why}\n$ remora {arguments}\n{}exit {code}\n\n", ran.stderr);
+        let said = ran.stderr.replace(&sandbox.path("").display().to_string(), "HERE/");
+        all += &format!("# {why}\n$ remora {arguments}\n{said}exit {code}\n\n");
     }
     assert_snapshot("errors", &all);
     assert!(!sandbox.path("x").exists(), "a failure left its output");
