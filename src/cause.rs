@@ -174,7 +174,9 @@ impl Cause {
             Io::NotFound => Cause::NoFile,
             Io::PermissionDenied | Io::ReadOnlyFilesystem => Cause::Permission,
             Io::StorageFull | Io::QuotaExceeded | Io::FileTooLarge => Cause::DiskFull,
-            Io::IsADirectory | Io::NotADirectory | Io::AlreadyExists => Cause::Obstacle,
+            Io::IsADirectory | Io::NotADirectory | Io::AlreadyExists | Io::DirectoryNotEmpty => {
+                Cause::Obstacle
+            }
             Io::AddrInUse | Io::ResourceBusy => Cause::InUse,
             Io::OutOfMemory => Cause::Resources,
             _ => Cause::Disk,
@@ -212,6 +214,7 @@ mod tests {
             (Errno::ROFS, Cause::Permission),
             (Errno::NOENT, Cause::NoFile),
             (Errno::ISDIR, Cause::Obstacle),
+            (Errno::NOTEMPTY, Cause::Obstacle),
             (Errno::MFILE, Cause::Resources),
             (Errno::NOMEM, Cause::Resources),
             (Errno::IO, Cause::Disk),

@@ -9,6 +9,16 @@ pub enum Remedy {
     NameStore,
     /// Free space where the store is, or use a store elsewhere.
     FreeStoreSpace,
+    /// Free space on the disk that the error names.
+    FreeSpace,
+    /// Work as the user whose the files are, or mend their rights.
+    WorkAsOwner,
+    /// Have the file system mounted so that it can be written to.
+    MountForWriting,
+    /// Check the disk.
+    CheckDisk,
+    /// Bring the image back to where it came from, or pull it from elsewhere.
+    PullFromElsewhere,
     /// Use a store that may be written to.
     WritableStore,
     /// Use a store on a local file system: files cannot be locked where the store is.
@@ -39,6 +49,8 @@ pub enum Remedy {
     MendRuntime,
     /// Wait until whoever is deploying has ended, and try again.
     WaitForDeploy,
+    /// Mount the file system, or have what was there forgotten.
+    MountOrForget,
     /// Wait until whoever compares or mends deployments has ended, and try again.
     WaitForVerify,
     /// Install a program that starts containers, or name one.

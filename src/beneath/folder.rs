@@ -5,7 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid};
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, StatxFlags, Uid,
+};
 use rustix::io::Errno;
 
 use super::exchangeable::is_exchangeable;
@@ -173,6 +175,14 @@ impl Folder {
     /// Returns which file system the folder is on.
     pub(crate) fn device(&self) -> io::Result<u64> {
         Ok(rustix::fs::fstat(&self.0)?.st_dev)
+    }
+
+    /// Returns which mount the folder is seen through, if the system tells (Linux 5.8): no hard link leads from one to another,
+    /// also on one file system.
+    pub(crate) fn mount(&self) -> Option<u64> {
+        let about =
+            rustix::fs::statx(&self.0, c"", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID).ok()?;
+        (about.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(about.stx_mnt_id)
     }
 
     /// Returns whether a user other than root could give another meaning to names in the folder.

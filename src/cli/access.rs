@@ -175,6 +175,14 @@ impl StoreArguments {
         Ok(Store::open(self.path()?)?)
     }
 
+    /// The store, opened; `None` if there is none, and none is made.
+    pub(super) fn open_if_there(&self) -> Result<Option<Store>, Failure> {
+        match self.path()?.is_dir() {
+            true => self.open().map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn path(&self) -> Result<PathBuf, Failure> {
         Ok(self.store.clone().map_or_else(Store::default_path, Ok)?)
     }

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::kept_name::{self, KeptName};
 use super::session::Session;
 use super::table::{Align, Table};
+use super::troubles::{self, Lines};
 use super::units;
 
 const EXAMPLES: &str = "\
@@ -71,7 +72,7 @@ impl Rmi {
                 failure = Some(not_kept(image.reference()));
             }
         }
-        match failure.or_else(|| removed.trouble()) {
+        match failure.or_else(|| removed.trouble(session.shows_summaries())) {
             Some(failure) => session.summary_with(&removed, failure),
             None => session.summary(&removed, false),
         }
@@ -175,13 +176,11 @@ struct RemovedImage {
 }
 
 impl Removed {
-    /// What could not be done.
-    fn trouble(&self) -> Option<Failure> {
-        let trouble = self.removed.iter().find_map(|image| image.forgotten.troubles.first())?;
-        let what = format!("not all layers could be removed: {trouble}");
-        let hint =
-            "see which images there are, remora images, and collect the rest: remora store gc";
-        Some(Failure::new(Cause::Disk, what, hint))
+    /// What could not be done, and is listed by the answer or not.
+    fn trouble(&self, is_listed: bool) -> Option<Failure> {
+        let all = self.removed.iter().flat_map(|image| &image.forgotten.troubles);
+        let all: Vec<Trouble> = all.cloned().collect();
+        troubles::failure("not all layers could be removed", &all, is_listed)
     }
 
     /// Takes the name away, or every name of the image with the ID. Returns whether there was one.
@@ -206,12 +205,12 @@ impl Removed {
 
 impl Display for Removed {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let mut lines = Lines::default();
         for RemovedImage { name, forgotten } in &self.removed {
             let freed = units::bytes(forgotten.removed_bytes);
             let went = units::layers(forgotten.removed_layers);
             writeln!(out, "removed: {name}, {went}, {freed}")?;
-            let troubles = forgotten.troubles.iter();
-            troubles.clone().try_for_each(|it| writeln!(out, "not removed: {it}"))?;
+            lines.write(out, "not removed", &forgotten.troubles)?;
         }
         Ok(())
     }

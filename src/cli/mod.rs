@@ -57,6 +57,7 @@ mod server_life;
 mod session;
 mod store;
 mod table;
+mod troubles;
 mod trust_arguments;
 mod undeploy;
 mod units;

@@ -19,6 +19,15 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::FreeStoreSpace, Command) => {
             "free some space, for instance with remora store gc, or name another folder with --store"
         }
+        (Remedy::FreeSpace, _) => "free some space on that disk, then try again",
+        (Remedy::WorkAsOwner, _) => {
+            "work as the user whose store and files these are, with all of its subordinate users, or mend their rights"
+        }
+        (Remedy::MountForWriting, _) => "have that file system mounted for writing, then try again",
+        (Remedy::CheckDisk, _) => "check the disk, then try again",
+        (Remedy::PullFromElsewhere, _) => {
+            "bring the image back to that place, or pull it from where it is now: remora pull"
+        }
         (Remedy::WritableStore, Command) => {
             "name a folder that you may write to with --store or REMORA_STORE"
         }
@@ -69,6 +78,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         }
         (Remedy::WaitForDeploy, _) => {
             "wait until that has ended, a check may take its time, and try again"
+        }
+        (Remedy::MountOrForget, _) => {
+            "mount its disk; if that never comes back, have the store forget what was there with --forget"
         }
         (Remedy::WaitForVerify, _) => {
             "wait until remora store verify has ended, which compares it, and try again"

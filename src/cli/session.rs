@@ -57,6 +57,11 @@ impl Session {
         self.json
     }
 
+    /// Whether summaries are shown as text for people.
+    pub(super) fn shows_summaries(&self) -> bool {
+        !self.json && !self.quiet
+    }
+
     /// Gives what was asked for on stdout: as JSON, or as text for a person.
     pub(super) fn answer<T: fmt::Display + Serialize>(&self, answer: &T) -> Result<(), Failure> {
         self.screen.finish();

@@ -10,8 +10,9 @@ use serde::Serialize;
 use super::access::StoreArguments;
 use super::failure::Failure;
 use super::session::Session;
+use super::troubles::{self, Lines};
 use super::units;
-use super::verify::{Verify, trouble};
+use super::verify::Verify;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -90,7 +91,8 @@ fn collect(store: &LayerStore, gc: &Gc, session: &Session) -> Result<(), Failure
         true => store.gc_preview(gc.limits())?,
         false => store.gc(gc.limits())?,
     };
-    let failure = trouble(&report.troubles, "removed");
+    let what = "not all of the store could be removed";
+    let failure = troubles::failure(what, &report.troubles, session.shows_summaries());
     let answer = Collected { report, dry_run: gc.dry_run };
     match failure {
         None => session.summary(&answer, false),
@@ -173,10 +175,13 @@ impl Display for Collected {
         for rootfs in &report.out_of_reach {
             writeln!(out, "kept for a deployment that is not mounted: {}", rootfs.display())?;
         }
+        if !report.out_of_reach.is_empty() {
+            writeln!(out, "if its disk never comes back: remora undeploy --forget")?;
+        }
         if report.named_layers > 0 {
             let named = units::layers(report.named_layers);
             writeln!(out, "kept because an image needs them, see remora images: {named}")?;
         }
-        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not removed: {trouble}"))
+        Lines::default().write(out, "not removed", &report.troubles)
     }
 }

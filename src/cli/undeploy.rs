@@ -4,9 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
 use remora::deploy::{self, DeploymentName, UndeployReport};
+use remora::store::Store;
 use remora::user_namespace;
 use serde::Serialize;
 
+use super::access::StoreArguments;
 use super::deployment_arguments::DeploymentArguments;
 use super::failure::Failure;
 use super::session::Session;
@@ -17,7 +19,9 @@ Examples:
   remora undeploy app
   The layers and files that nothing else needs, too:
     remora rmi registry.example.com/app:2
-    remora store gc --older-than 0s";
+    remora store gc --older-than 0s
+  What was on a disk that never comes back:
+    remora undeploy app --deployments /media/disk/deployments --forget";
 
 /// Remove everything that is deployed under a name.
 ///
@@ -28,8 +32,13 @@ Examples:
 pub(super) struct Undeploy {
     /// The name that it is deployed under
     name: DeploymentName,
+    /// Have the store forget deployments too whose disk is not mounted, and keep nothing for them any more
+    #[arg(long)]
+    forget: bool,
     #[command(flatten)]
     deployments: DeploymentArguments,
+    #[command(flatten)]
+    store: StoreArguments,
 }
 
 impl Undeploy {
@@ -43,8 +52,17 @@ impl Undeploy {
 
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         let site = self.deployments.open()?.site(&self.name);
-        let report = deploy::undeploy(&site)?;
+        let store = self.store()?;
+        let report = deploy::undeploy(&site, store.as_ref(), self.forget)?;
         session.summary(&Answer { name: self.name.to_string(), report }, false)
+    }
+
+    /// The store that is to forget what goes. One that cannot be opened keeps no deployment from going.
+    fn store(&self) -> Result<Option<Store>, Failure> {
+        match self.store.open_if_there() {
+            Err(failure) if self.forget => Err(failure),
+            opened => Ok(opened.unwrap_or_default()),
+        }
     }
 }
 
@@ -60,6 +78,8 @@ impl Display for Answer {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         writeln!(out, "name:    {}", self.name)?;
         let removed = self.report.removed.len() as u64;
-        writeln!(out, "removed: {}", units::several(removed, "deployment"))
+        writeln!(out, "removed: {}", units::several(removed, "deployment"))?;
+        let forgotten = &self.report.forgotten;
+        forgotten.iter().try_for_each(|rootfs| writeln!(out, "forgotten: {}", rootfs.display()))
     }
 }

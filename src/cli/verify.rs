@@ -7,13 +7,14 @@ use remora::Cause;
 use remora::deploy::{self, AuditReport, DamagedDeployment};
 use remora::fetch::{self, PullOptions, RepairReport};
 use remora::image::Transports;
-use remora::store::{Store, Trouble, VerifyReport};
+use remora::store::{Store, VerifyReport};
 use serde::Serialize;
 
 use super::deployment_arguments::DeploymentArguments;
 use super::failure::Failure;
 use super::registry_access::RegistryArguments;
 use super::session::Session;
+use super::troubles::{self, Lines};
 use super::units;
 
 #[derive(Debug, Args)]
@@ -38,14 +39,10 @@ impl Verify {
         }
         let progress = session.progress();
         let deployed = deploy::audit(store, deployments.as_ref(), &report, self.repair, progress)?;
+        let trouble = all_trouble(&report, repair.as_ref(), &deployed, !session.json());
         let failure = match &repair {
-            Some(repair) => trouble(&report.troubles, "checked")
-                .or(trouble(&repair.troubles, "repaired"))
-                .or(trouble(&deployed.troubles, "repaired"))
-                .or(lasting_damage(&deployed)),
-            None => damage(&report, &deployed)
-                .or(trouble(&report.troubles, "checked"))
-                .or(trouble(&deployed.troubles, "checked")),
+            Some(_) => trouble.or(lasting_damage(&deployed)),
+            None => damage(&report, &deployed).or(trouble),
         };
         let answer = Verified { report, deployed, repair };
         match failure {
@@ -81,15 +78,22 @@ fn damage(report: &VerifyReport, deployed: &AuditReport) -> Option<Failure> {
     ))
 }
 
-/// That not all could be done.
-pub(super) fn trouble(troubles: &[Trouble], done: &str) -> Option<Failure> {
-    let first = troubles.first()?;
-    let more = match troubles.len() {
-        1 => String::new(),
-        count => format!(" (and {} more)", units::count(count as u64 - 1)),
-    };
-    let what = format!("not all of the store could be {done}: {first}{more}");
-    Some(Failure::new(Cause::Obstacle, what, "move it away or mend its rights, then try again"))
+/// That not all could be checked, or mended; the answer `lists` why if it is text.
+fn all_trouble(
+    report: &VerifyReport,
+    repair: Option<&RepairReport>,
+    deployed: &AuditReport,
+    lists: bool,
+) -> Option<Failure> {
+    let mut all = report.troubles.clone();
+    let later = repair.iter().flat_map(|repair| &repair.troubles).chain(&deployed.troubles);
+    for trouble in later {
+        if !all.contains(trouble) {
+            all.push(trouble.clone());
+        }
+    }
+    let done = if repair.is_some() { "repaired" } else { "checked" };
+    troubles::failure(&format!("not all of the store could be {done}"), &all, lists)
 }
 
 /// That deployments are damaged in a way that nothing here mends.
@@ -140,15 +144,17 @@ impl Display for Verified {
         let files = &report.damaged_objects;
         files.iter().try_for_each(|content| writeln!(out, "damaged: a file {content}"))?;
         report.damaged_records.iter().try_for_each(|it| writeln!(out, "damaged: {it}"))?;
-        report.troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))?;
+        let mut lines = Lines::default();
+        lines.write(out, "not checked", &report.troubles)?;
         if let Some(repair) = &self.repair {
             repair.fetched.iter().try_for_each(|layer| writeln!(out, "fetched: {layer}"))?;
             let records = &repair.removed_records;
             records.iter().try_for_each(|path| writeln!(out, "removed: {}", path.display()))?;
-            let troubles = &repair.troubles;
-            troubles.iter().try_for_each(|trouble| writeln!(out, "not repaired: {trouble}"))?;
+            lines.write(out, "not repaired", &repair.troubles)?;
         }
-        write_deployments(out, &self.deployed)
+        write_deployments(out, &self.deployed)?;
+        let done = if self.repair.is_some() { "not repaired" } else { "not checked" };
+        lines.write(out, done, &self.deployed.troubles)
     }
 }
 
@@ -169,9 +175,7 @@ fn write_deployments(out: &mut Formatter<'_>, deployed: &AuditReport) -> fmt::Re
     let none = &deployed.none_current;
     none.iter().try_for_each(|site| writeln!(out, "nothing is current: {}", site.display()))?;
     let away = &deployed.out_of_reach;
-    away.iter().try_for_each(|tree| writeln!(out, "not mounted: {}", tree.display()))?;
-    let troubles = &deployed.troubles;
-    troubles.iter().try_for_each(|trouble| writeln!(out, "not checked: {trouble}"))
+    away.iter().try_for_each(|tree| writeln!(out, "not mounted: {}", tree.display()))
 }
 
 fn write_damage(out: &mut Formatter<'_>, damaged: &DamagedDeployment) -> fmt::Result {

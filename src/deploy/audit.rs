@@ -11,6 +11,7 @@ use super::DeployError;
 use super::audit_report::{AuditReport, DamagedDeployment};
 use super::check::MAX_CONFIG_BYTES;
 use super::folder::{CURRENT, Deployments, Link, Site};
+use super::held::may_link;
 use super::record::{Deployment, FILE};
 use super::recover::unknown_to;
 use crate::Cause;
@@ -104,13 +105,14 @@ impl Audit<'_> {
         };
         let has_record = record.is_some();
         if !has_record && self.mends {
-            let written = self.write_record(&held, &folder, number);
+            let links = may_link(self.store, &folder)?;
+            let written = self.write_record(&held, &folder, number, links);
             written.map_err(DeployError::io("write into", &folder))?;
         }
         let TreeFindings { differing, mended, foreign, paths, not_mended } = tree;
-        let not_mended = not_mended.iter().map(|(path, why)| {
+        let not_mended = not_mended.iter().map(|(path, why, cause)| {
             let below = OsStr::from_bytes(path);
-            Trouble::at(&rootfs.join(below), why)
+            Trouble::found(&rootfs.join(below), why, *cause)
         });
         Ok(Some(DamagedDeployment {
             rootfs: rootfs.to_owned(),
@@ -129,7 +131,11 @@ impl Audit<'_> {
         let owners = if held.has_recorded_owners { Owners::Recorded } else { Owners::Set };
         if owners == Owners::Set && UnpackOptions::default().owners != owners {
             let problem = "its files belong to several users, whom this process cannot have";
-            return Err(UnpackError::place("compare", rootfs)(io::Error::other(problem)).into());
+            return Err(UnpackError::place("compare", rootfs)(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                problem,
+            ))
+            .into());
         }
         let Some(top) = self.open_files(held).map_err(DeployError::io("open", rootfs))? else {
             // Whatever is there is not ours to change.
@@ -167,7 +173,13 @@ impl Audit<'_> {
         Ok(Some(folder))
     }
 
-    fn write_record(&self, held: &HeldDeployment, folder: &Path, number: u64) -> io::Result<()> {
+    fn write_record(
+        &self,
+        held: &HeldDeployment,
+        folder: &Path,
+        number: u64,
+        may_link: bool,
+    ) -> io::Result<()> {
         let made = fs::metadata(folder)?.mtime();
         let record = Deployment {
             number,
@@ -175,7 +187,8 @@ impl Audit<'_> {
             id: held.id,
             digest: held.digest,
             store: std::path::absolute(self.store.path()).ok(),
-            shared: held.is_shared,
+            shared: held.is_shared && may_link,
+            copied: held.is_shared && !may_link,
             recorded_owners: held.has_recorded_owners,
             root: None,
             config: None,
@@ -196,7 +209,11 @@ fn look_at_links(mut sites: Vec<Site>, report: &mut AuditReport) {
             Link::Missing if site.deployments().is_ok_and(|all| all.is_empty()) => {}
             Link::Missing => report.none_current.push(site.path().to_owned()),
             Link::Broken(why) => {
-                report.broken_links.push(Trouble::at(&site.path().join(CURRENT), why));
+                report.broken_links.push(Trouble::found(
+                    &site.path().join(CURRENT),
+                    why,
+                    Cause::Obstacle,
+                ));
             }
         }
     }

@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::check::{Check, end_leftover};
 use super::folder::Site;
+use super::held::{forget, hold, may_link};
 use super::locked::Locked;
 use super::record::{Deployment, now};
 use super::{DeployError, DeploymentName};
 use crate::bundle::{BundleOptions, BundleReport, CONFIG, ROOTFS, RootAccess, bundle};
-use crate::image::{DiffId, Digest, Image};
+use crate::image::{Digest, Image};
 use crate::progress::Progress;
-use crate::store::{HeldDeployment, Store};
+use crate::store::Store;
 use crate::unpack::{Files, Owners, UnpackOptions, share_files};
 
 /// Deployments that are kept if nobody says how many: the current one and one to go back to.
@@ -93,7 +94,7 @@ pub fn deploy(
     if let Some(mut report) = unchanged(site, image, options)? {
         if report.outcome == Outcome::Unchanged {
             // A run that was killed after its switch has left the older ones.
-            report.removed = prune(&locked, options.keep, progress);
+            report.removed = prune(&locked, options.keep, store, progress);
             hold_image(site, &report.current, image, store)?;
         }
         share(site, (&report.current, false), image, store, options, progress);
@@ -106,20 +107,23 @@ pub fn deploy(
     let (current, files) = switched.inspect_err(|_| {
         // What cannot be removed now goes when somebody deploys next.
         let _ = locked.remove(number);
+        forget(site, number, store);
     })?;
     // The new one is current: what cannot be removed of old ones is no failure.
-    let removed = prune(&locked, options.keep, progress);
+    let removed = prune(&locked, options.keep, store, progress);
     let is_new = files.unpacked.counts.bytes > 0;
     share(site, (&current, is_new), image, store, options, progress);
     Ok(DeployReport { outcome: Outcome::Deployed, current, files: Some(files), removed })
 }
 
 /// Removes deployments beyond those that are kept. What cannot be removed is told.
-fn prune(locked: &Locked<'_>, keep: usize, progress: &dyn Progress) -> Vec<u64> {
-    locked.prune(keep).unwrap_or_else(|error| {
+fn prune(locked: &Locked<'_>, keep: usize, store: &Store, progress: &dyn Progress) -> Vec<u64> {
+    let removed = locked.prune(keep).unwrap_or_else(|error| {
         progress.note(&error.to_string());
         Vec::new()
-    })
+    });
+    removed.iter().for_each(|number| forget(locked.site, *number, store));
+    removed
 }
 
 /// Gives the files of the current deployment to the store, which needs the layers' tars no more then. A deployment is
@@ -176,31 +180,11 @@ fn hold_image(
     hold(site, deployment, (&name, image.config().diff_ids()), store)
 }
 
-/// Has the store keep what a deployment needs: the layers of an image that can be had again by this name.
-pub(super) fn hold(
-    site: &Site,
-    deployment: &Deployment,
-    (image, layers): (&str, &[DiffId]),
-    store: &Store,
-) -> Result<(), DeployError> {
-    Ok(store.hold_for_deployment(HeldDeployment {
-        site: site.path().to_owned(),
-        rootfs: site.bundle(deployment.number).join(ROOTFS),
-        image: image.to_owned(),
-        id: deployment.id,
-        digest: deployment.digest,
-        is_shared: deployment.shared,
-        has_recorded_owners: deployment.recorded_owners,
-        layers: layers.to_vec(),
-        file_system: None,
-    })?)
-}
-
 impl Deployment {
     /// Whether it was made with options that make the same of its image.
     fn is_made_with(&self, options: &DeployOptions) -> bool {
         let unpack = &options.bundle.unpack;
-        self.shared == (unpack.files == Files::Shared)
+        self.is_as_its_image() == (unpack.files == Files::Shared)
             && self.recorded_owners == (unpack.owners == Owners::Recorded)
             && self.root.is_none_or(|root| root == options.bundle.root)
     }
@@ -235,7 +219,7 @@ impl New<'_> {
     ) -> Result<(Deployment, BundleReport), DeployError> {
         let (site, number) = (self.locked.site, self.number);
         let (place, folder) = (site.bundle(number), site.folder(number));
-        let mut deployment = self.planned(image, asked, store, options);
+        let mut deployment = self.planned(image, asked, store, options)?;
         // From now on nobody collects its layers, those that are not there yet either.
         hold_image(site, &deployment, image, store)?;
         let made = bundle(image, store, &place, &options.bundle, progress)?;
@@ -255,19 +239,22 @@ impl New<'_> {
         asked: &str,
         store: &Store,
         options: &DeployOptions,
-    ) -> Deployment {
-        Deployment {
+    ) -> Result<Deployment, DeployError> {
+        let wants_links = options.bundle.unpack.files == Files::Shared;
+        let shared = wants_links && may_link(store, &self.locked.site.folder(self.number))?;
+        Ok(Deployment {
             number: self.number,
             image: asked.to_owned(),
             id: image.id(),
             digest: image.manifest().map(|manifest| manifest.digest()),
             store: std::path::absolute(store.path()).ok(),
-            shared: options.bundle.unpack.files == Files::Shared,
+            shared,
+            copied: wants_links && !shared,
             recorded_owners: options.bundle.unpack.owners == Owners::Recorded,
             root: Some(options.bundle.root),
             config: None,
             deployed: now(),
             rolled_back: None,
-        }
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::DeploymentName;
-use crate::store::{StoreError, whose};
+use crate::store::{Reason, StoreError, whose};
 use crate::unpack::UnpackError;
 use crate::{Cause, ErrorKind, Remedy};
 
@@ -67,6 +67,14 @@ pub enum DeployError {
     /// Nothing is deployed under the name.
     #[error("nothing is deployed as {0}")]
     NotDeployed(DeploymentName),
+    /// What is deployed under the name is on a file system that is not mounted.
+    #[error("what is deployed as {name} is not there: the file system of {} is not mounted, or can't be looked at", path.display())]
+    OutOfReach {
+        /// The name.
+        name: DeploymentName,
+        /// The folder of its deployments.
+        path: PathBuf,
+    },
     /// There is no such deployment to go back to.
     #[error("{name} has no deployment {}", number.map_or_else(|| "before the current one".to_owned(), |number| number.to_string()))]
     NoDeployment {
@@ -118,6 +126,13 @@ impl From<UnpackError> for DeployError {
     }
 }
 
+impl From<DeployError> for Reason {
+    fn from(error: DeployError) -> Self {
+        let (problem, cause) = (error.to_string(), error.cause());
+        Reason { problem, cause, remedy: error.remedy(), hint: error.hint() }
+    }
+}
+
 impl From<StoreError> for DeployError {
     fn from(error: StoreError) -> Self {
         DeployError::Store(Box::new(error))
@@ -147,7 +162,7 @@ impl DeployError {
             }
             DeployError::NotDeployed(_) | DeployError::NoDeployment { .. } => Cause::Missing,
             DeployError::CheckFailed { .. } | DeployError::CheckNotStarted { .. } => Cause::Refused,
-            DeployError::NoRuntime => Cause::NoFile,
+            DeployError::NoRuntime | DeployError::OutOfReach { .. } => Cause::NoFile,
         }
     }
 
@@ -168,6 +183,7 @@ impl DeployError {
             DeployError::CheckFailed { .. } => Some(Remedy::OldOneStays),
             DeployError::CheckNotStarted { .. } => Some(Remedy::MendRuntime),
             DeployError::NoRuntime => Some(Remedy::InstallRuntime),
+            DeployError::OutOfReach { .. } => Some(Remedy::MountOrForget),
             DeployError::InUse(_) => Some(Remedy::WaitForDeploy),
             DeployError::Running { .. } => Some(Remedy::EndContainers),
             DeployError::Held { .. } => Some(Remedy::WaitForVerify),

@@ -19,6 +19,7 @@ mod check;
 mod containers;
 mod error;
 mod folder;
+mod held;
 mod locked;
 mod name;
 mod record;

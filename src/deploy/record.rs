@@ -34,6 +34,9 @@ pub struct Deployment {
     /// Whether its files are links to those of the store.
     #[serde(default)]
     pub shared: bool,
+    /// Whether its files were to be such links, and are copies because the store is on another file system.
+    #[serde(default)]
+    pub copied: bool,
     /// Whether owners are recorded in an attribute, and not set.
     #[serde(default)]
     pub recorded_owners: bool,
@@ -54,6 +57,11 @@ impl Deployment {
     /// When it was deployed.
     pub fn deployed(&self) -> SystemTime {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.deployed)).unwrap_or(UNIX_EPOCH)
+    }
+
+    /// Whether its files are as its image has them for good: links, or copies where there can be no links.
+    pub(super) fn is_as_its_image(&self) -> bool {
+        self.shared || self.copied
     }
 
     /// Whether it can be gone back to from the deployment `current`.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DeployError;
-use super::change::hold;
 use super::folder::{Deployments, Site};
+use super::held::hold;
 use super::record::Deployment;
 use crate::bundle::ROOTFS;
 use crate::store::{HeldDeployment, KeptImage, Store};

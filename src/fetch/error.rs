@@ -2,7 +2,7 @@
 
 use crate::image::{DiffId, ImageError, ImageId};
 use crate::progress::Cancelled;
-use crate::store::StoreError;
+use crate::store::{Reason, StoreError};
 use crate::trust::TrustError;
 use crate::v3::V3Error;
 use crate::{Cause, ErrorKind, MemoryError, Remedy};
@@ -65,6 +65,13 @@ impl From<TrustError> for FetchError {
 impl From<V3Error> for FetchError {
     fn from(error: V3Error) -> Self {
         FetchError::Delta(Box::new(error))
+    }
+}
+
+impl From<FetchError> for Reason {
+    fn from(error: FetchError) -> Self {
+        let (problem, cause) = (error.to_string(), error.cause());
+        Reason { problem, cause, remedy: error.remedy(), hint: error.hint() }
     }
 }
 

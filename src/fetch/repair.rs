@@ -1,6 +1,7 @@
 //! Fetching again what was damaged on disk.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -50,7 +51,13 @@ pub fn repair(
     let deployments = store.held_deployments(&mut report.troubles)?;
     let needed = sources(store, &deployments)?.into_iter();
     let missing: Vec<Source> = needed.filter(|it| !store.has_layer(&it.diff_id)).collect();
+    let mut given_up = BTreeSet::new();
     for source in &missing {
+        let image = source.image.to_string();
+        // What keeps one layer of an image away keeps the others, and is told once.
+        if given_up.contains(&image) {
+            continue;
+        }
         // Another image with the layer may have come before.
         let fetched = match store.has_layer(&source.diff_id) {
             true => Ok(()),
@@ -60,8 +67,8 @@ pub fn repair(
             Ok(()) if report.fetched.contains(&source.diff_id) => {}
             Ok(()) => report.fetched.push(source.diff_id),
             Err(error) => {
-                let place = PathBuf::from(source.image.to_string());
-                report.troubles.push(Trouble::at(&place, error));
+                report.troubles.push(Trouble::at(Path::new(&image), error));
+                given_up.insert(image);
             }
         }
     }

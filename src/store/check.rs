@@ -1,8 +1,9 @@
 //! Checking everything that is stored against its name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -105,7 +106,12 @@ impl Store {
         self.verify_recipes(&mut report)?;
         report.damaged_records = self.damaged_records()?;
         report.missing = self.missing_layers()?;
-        report.missing.retain(|diff_id| !report.damaged.contains(diff_id));
+        // What is there and cannot be read is told as such.
+        let troubles: HashSet<&Path> = report.troubles.iter().map(|it| it.path.as_path()).collect();
+        report.missing.retain(|diff_id| {
+            !report.damaged.contains(diff_id) && !troubles.contains(&*self.recipe_path(diff_id))
+        });
+        self.tell_unreadable_records(&mut report.troubles)?;
         Ok(report)
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::Path;
 
 use rayon::prelude::*;
 
@@ -59,18 +58,23 @@ impl Store {
     /// Puts every layer together that is kept as a recipe, and drops the recipes of those that don't come out.
     pub(super) fn verify_recipes(&self, report: &mut VerifyReport) -> Result<(), StoreError> {
         for diff_id in self.list_recipes()? {
-            let path = self.recipe_path(&diff_id);
-            let Some(layer) = self.recipe(diff_id)? else { continue };
-            match layer.verify() {
-                Ok(()) => {
+            let checked = match self.recipe(diff_id) {
+                Ok(None) => continue,
+                Ok(Some(layer)) => layer.verify().map(|()| layer.size()),
+                Err(error) => Err(error),
+            };
+            match checked {
+                Ok(bytes) => {
                     report.layers += 1;
-                    report.bytes += layer.size();
+                    report.bytes += bytes;
                 }
                 Err(StoreError::Damaged { .. }) => {
                     report.layers += 1;
                     report.damaged.push(diff_id);
                 }
-                Err(error) => report.troubles.push(Trouble::at(&path, error)),
+                Err(error) => {
+                    report.troubles.push(Trouble::at(&self.recipe_path(&diff_id), error));
+                }
             }
         }
         Ok(())
@@ -78,5 +82,5 @@ impl Store {
 }
 
 fn trouble(objects: &Objects, id: ObjectId, error: io::Error) -> Trouble {
-    Trouble::at(&objects.path().join(Path::new(&id.to_string())), error)
+    Trouble::at(&objects.path_of(id), error)
 }

@@ -32,7 +32,8 @@ pub(crate) struct HeldDeployment {
     pub(crate) id: ImageId,
     /// The digest of its manifest, if it had one.
     pub(crate) digest: Option<Digest>,
-    /// Whether files are links to those of the store, so that nothing may have changed them.
+    /// Whether nothing may have changed its files: they are links to those of the store, or copies where there can be no
+    /// links.
     pub(crate) is_shared: bool,
     /// Whether owners are recorded in an attribute.
     pub(crate) has_recorded_owners: bool,
@@ -103,6 +104,32 @@ impl Store {
         read(&self.deployments_folder().join(name_of(&rootfs)))
     }
 
+    /// Forgets the deployment whose files were in `rootfs`: what only it needs can be collected.
+    ///
+    /// # Errors
+    /// If that cannot be written down.
+    pub(crate) fn forget_deployment(&self, rootfs: &Path) -> Result<(), StoreError> {
+        let name = HeldDeployment::record_name(rootfs).map_err(io_error("find", rootfs))?;
+        let path = self.deployments_folder().join(name);
+        gone(fs::remove_file(&path)).map_err(io_error("remove", &path))
+    }
+
+    /// Returns where the files of the deployments are that are known in the folder `site` and out of reach.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) fn out_of_reach_in(&self, site: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let site = std::path::absolute(site).map_err(io_error("find", site))?;
+        let mut found = Vec::new();
+        self.each_record(|_, record| match record {
+            Ok(record) if record.site == site && record.presence() == Presence::OutOfReach => {
+                found.push(record.rootfs);
+            }
+            _ => {}
+        })?;
+        Ok(found)
+    }
+
     /// The layers that deployments need.
     pub(super) fn layers_of_deployments(
         &self,
@@ -131,6 +158,17 @@ impl Store {
             Ok(_) | Err(_) => {}
         })?;
         Ok(out_of_reach)
+    }
+
+    /// Tells the records in `troubles` that could not be read now, and may be whole.
+    pub(super) fn tell_unreadable_deployment_records(
+        &self,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<(), StoreError> {
+        self.each_record(|path, record| match record {
+            Ok(_) | Err(StoreError::DamagedName { .. }) => {}
+            Err(error) => troubles.push(Trouble::at(path, error)),
+        })
     }
 
     /// The records that nobody can read any more.

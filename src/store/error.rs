@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 
+use super::trouble::{Reason, read_only};
 use crate::image::{DiffId, Excess, ImageError};
 use crate::memory::is_limited;
 use crate::temporary::has_no_locks;
@@ -124,6 +125,17 @@ pub enum StoreError {
         /// The limit.
         excess: Excess,
     },
+}
+
+impl From<StoreError> for Reason {
+    fn from(error: StoreError) -> Self {
+        let remedy = match &error {
+            StoreError::Io { source, .. } => read_only(source).or(error.remedy()),
+            StoreError::DamagedName { .. } => Some(Remedy::RepairStore),
+            error => error.remedy(),
+        };
+        Reason { problem: error.to_string(), cause: error.cause(), remedy, hint: error.hint() }
+    }
 }
 
 impl From<ImageError> for StoreError {

@@ -83,5 +83,6 @@ pub use recipe::fuzzing;
 pub(crate) use recipe::{Contents, FileContent};
 #[cfg(feature = "registry")]
 pub(crate) use side_by_side::in_threads;
+pub(crate) use trouble::Reason;
 pub use trouble::Trouble;
 pub use workspace::Workspace;

@@ -113,6 +113,15 @@ impl Store {
         Ok(damaged)
     }
 
+    /// Tells the records of images and deployments in `troubles` that could not be read now, and may be whole.
+    pub(super) fn tell_unreadable_records(
+        &self,
+        troubles: &mut Vec<Trouble>,
+    ) -> Result<(), StoreError> {
+        troubles.extend(self.records()?.unreadable);
+        self.tell_unreadable_deployment_records(troubles)
+    }
+
     /// Removes the records that nobody can read any more, and returns them. What they were of is not known any more: it
     /// can be collected from now on.
     ///

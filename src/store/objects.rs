@@ -88,9 +88,19 @@ impl Objects {
         &self.path
     }
 
+    /// Where the object is.
+    pub(super) fn path_of(&self, id: ObjectId) -> PathBuf {
+        self.path.join(shelf_name(id)).join(id.to_string())
+    }
+
     /// Whether hard links may lead from here to `folder`: both are on one file system.
     pub(crate) fn is_beside(&self, folder: &Folder) -> io::Result<bool> {
         Ok(self.folder.device()? == folder.device()?)
+    }
+
+    /// Whether they can be made now: both are also seen through one mount.
+    pub(crate) fn may_link_to(&self, folder: &Folder) -> io::Result<bool> {
+        Ok(self.is_beside(folder)? && self.folder.mount() == folder.mount())
     }
 
     /// Makes `name` in `to` another name of the object, if there is one, and it looks right and has its content. An object

@@ -102,7 +102,7 @@ impl Store {
             }
             match if really { objects.remove(id) } else { Ok(()) } {
                 Ok(()) => removed.add(metadata.len()),
-                Err(error) => troubles.push(Trouble::at(objects.path(), error)),
+                Err(error) => troubles.push(Trouble::at(&objects.path_of(id), error)),
             }
             Ok(())
         });

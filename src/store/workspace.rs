@@ -137,7 +137,7 @@ pub(super) fn remove_leftovers(
             Ok(Some(workspace)) => {
                 drop(workspace);
                 match path.exists() {
-                    true => leftovers.troubles.push(Trouble::at(&path, "it stays")),
+                    true => leftovers.troubles.push(Trouble::at(&path, stays())),
                     false => leftovers.bytes += bytes,
                 }
             }
@@ -145,6 +145,10 @@ pub(super) fn remove_leftovers(
             Err(error) => leftovers.troubles.push(Trouble::at(&path, error)),
         }
     }
+}
+
+fn stays() -> io::Error {
+    io::Error::new(io::ErrorKind::DirectoryNotEmpty, "not all that is in it can be removed")
 }
 
 /// How many bytes the files in `folder` have; files that go away meanwhile have none.

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::file_tree::shown;
+use crate::Cause;
 
 /// How many paths are told of.
 const SHOWN: usize = 5;
@@ -18,8 +19,8 @@ pub(crate) struct TreeFindings {
     pub(crate) foreign: u64,
     /// The first paths of both kinds.
     pub(crate) paths: Vec<String>,
-    /// The first of those that could not be made again, as they are, and why.
-    pub(crate) not_mended: Vec<(Vec<u8>, String)>,
+    /// The first of those that could not be made again, as they are, why, and what is to blame.
+    pub(crate) not_mended: Vec<(Vec<u8>, String, Cause)>,
 }
 
 impl TreeFindings {
@@ -35,7 +36,7 @@ impl TreeFindings {
 
     pub(super) fn is_not_mended(&mut self, path: &[u8], why: &io::Error) {
         if self.not_mended.len() < SHOWN {
-            self.not_mended.push((path.to_vec(), why.to_string()));
+            self.not_mended.push((path.to_vec(), why.to_string(), Cause::of_io(why)));
         }
     }
 

@@ -3,10 +3,13 @@
 mod bundle;
 mod damaged;
 mod deploy;
+mod disk;
 mod hostile;
 mod hostile_layers;
 mod layer;
 mod metadata;
 mod ordinary_user;
+mod other_disks;
 mod shared;
+mod troubles;
 mod unpack;
