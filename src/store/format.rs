@@ -46,7 +46,8 @@ impl Store {
 
     /// Refuses links in the places of the store's folders: what they lead to is not the store's to collect.
     fn refuse_links(&self) -> Result<(), StoreError> {
-        FOLDERS.iter().try_for_each(|name| open_folder(&self.path().join(name)).map(drop))
+        let paths = FOLDERS.iter().map(|name| self.path().join(name));
+        paths.filter(|path| path.is_symlink()).try_for_each(|path| open_folder(&path).map(drop))
     }
 
     fn read_format(&self) -> Result<Option<String>, StoreError> {

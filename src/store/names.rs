@@ -197,7 +197,9 @@ impl Store {
         let mut layers: BTreeSet<DiffId> = layers.collect();
         let before = troubles.len();
         layers.extend(self.layers_of_deployments(troubles)?);
-        let all = !unreadable.is_empty() || troubles.len() > before;
+        // What a folder has taken the place of may come back.
+        let is_aside = |record: &Trouble| !record.path.is_symlink() && record.path.is_dir();
+        let all = !unreadable.is_empty() || troubles.len() > before || damaged.iter().any(is_aside);
         let needed = NeededLayers { layers, all };
         troubles.extend(unreadable);
         troubles.extend(damaged);
