@@ -161,10 +161,11 @@ impl AccessArguments {
 }
 
 impl StoreArguments {
-    /// Has this process become root in a user namespace if an ordinary user's store has files of several users: others
-    /// could not read all of them. Without one the files that can be read are.
+    /// Has this process become root in a user namespace if an ordinary user's store or deployments have files of several
+    /// users: others could not read all of them. Without one the files that can be read are.
     pub(super) fn enter_namespace_for_files(&self) {
-        let has_files = self.path().is_ok_and(|path| path.join("objects").is_dir());
+        let has = |path: &Path| ["objects", "deployments"].map(|it| path.join(it).is_dir());
+        let has_files = self.path().is_ok_and(|path| has(&path).contains(&true));
         if has_files && !rustix::process::geteuid().is_root() {
             let _ = user_namespace::enter();
         }

@@ -149,11 +149,14 @@ impl Display for Answer {
         writeln!(out, "name:    {}", self.name)?;
         writeln!(out, "image:   {}", current.image)?;
         writeln!(out, "bundle:  {}", self.bundle)?;
+        if let Some(trust) = &self.pull.trust {
+            writeln!(out, "trust:   {trust}")?;
+        }
         writeln!(out, "fetch:   {}", units::bytes(self.pull.fetched_bytes))?;
         if let Some(files) = &self.report.files {
             let counts = &files.unpacked.counts;
             let (own, shared) = (units::bytes(counts.bytes), units::bytes(counts.shared_bytes));
-            writeln!(out, "files:   {own} new, {shared} shared with other deployments")?;
+            writeln!(out, "files:   {own} new, {shared} shared with files that were there")?;
         }
         match outcome {
             Outcome::Unchanged => writeln!(out, "note:    the image was current already"),

@@ -30,6 +30,10 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) fn run(&self, store: &Store, session: &Session) -> Result<(), Failure> {
+        if store.has_objects() {
+            // Files of another user's deployments say nothing to root.
+            store.refuse_foreign_files()?;
+        }
         let report = store.verify()?;
         let repair = if self.repair { Some(self.repair(store, session)?) } else { None };
         // Where there is no home directory, the store knows its deployments all the same.
@@ -174,6 +178,10 @@ fn write_deployments(out: &mut Formatter<'_>, deployed: &AuditReport) -> fmt::Re
     deployed.broken_links.iter().try_for_each(|link| writeln!(out, "damaged: {link}"))?;
     let none = &deployed.none_current;
     none.iter().try_for_each(|site| writeln!(out, "nothing is current: {}", site.display()))?;
+    let own = &deployed.changeable;
+    own.iter().try_for_each(|tree| {
+        writeln!(out, "not compared, its containers may change it: {}", tree.display())
+    })?;
     let away = &deployed.out_of_reach;
     away.iter().try_for_each(|tree| writeln!(out, "not mounted: {}", tree.display()))
 }

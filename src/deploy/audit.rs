@@ -66,7 +66,7 @@ struct Audit<'a> {
 
 impl Audit<'_> {
     fn add(&self, rootfs: &Path, report: &mut AuditReport) {
-        match self.look_at(rootfs) {
+        match self.look_at(rootfs, report) {
             Ok(None) => {}
             Ok(Some(found)) => {
                 report.deployments += 1;
@@ -83,13 +83,18 @@ impl Audit<'_> {
     }
 
     /// Returns what was found; `None` if the deployment is being made or removed.
-    fn look_at(&self, rootfs: &Path) -> Result<Option<DamagedDeployment>, DeployError> {
+    fn look_at(
+        &self,
+        rootfs: &Path,
+        report: &mut AuditReport,
+    ) -> Result<Option<DamagedDeployment>, DeployError> {
         // What is there may be a later one under the same number: looked up again when nobody can remove it any more.
         let held = || self.store.held_deployment(rootfs);
         let Some(site) = held()?.and_then(|it| Site::at(&it.site)) else { return Ok(None) };
         let Some(number) = site.number_of(rootfs) else { return Ok(None) };
         let folder = site.folder(number);
-        let Some(_lock) = keep(&folder).map_err(DeployError::io("lock", &folder))? else {
+        let kept = keep(site.open_folder(number)).map_err(DeployError::io("lock", &folder))?;
+        let Some(_lock) = kept else {
             return Ok(None);
         };
         let Some(held) = held()? else { return Ok(None) };
@@ -98,10 +103,14 @@ impl Audit<'_> {
             return Ok(None);
         }
         let record = Deployment::read(&folder, number).filter(|record| record.id == held.id);
-        let tree = match held.is_shared {
-            true => self.compare_files(&held)?,
-            // A container may have changed files of its own.
-            false => TreeFindings::default(),
+        let is_read_only = record.as_ref().is_some_and(Deployment::is_read_only);
+        let tree = match (held.is_shared, is_read_only) {
+            (true, _) => self.compare_files(&held, Files::Shared)?,
+            (false, true) => self.compare_files(&held, Files::Own)?,
+            (false, false) => {
+                report.changeable.push(rootfs.to_owned());
+                TreeFindings::default()
+            }
         };
         let has_record = record.is_some();
         if !has_record && self.mends {
@@ -126,7 +135,11 @@ impl Audit<'_> {
         }))
     }
 
-    fn compare_files(&self, held: &HeldDeployment) -> Result<TreeFindings, DeployError> {
+    fn compare_files(
+        &self,
+        held: &HeldDeployment,
+        files: Files,
+    ) -> Result<TreeFindings, DeployError> {
         let HeldDeployment { rootfs, layers, .. } = held;
         let owners = if held.has_recorded_owners { Owners::Recorded } else { Owners::Set };
         if owners == Owners::Set && UnpackOptions::default().owners != owners {
@@ -142,12 +155,12 @@ impl Audit<'_> {
             let paths = vec!["/".to_owned()];
             return Ok(TreeFindings { differing: 1, paths, ..TreeFindings::default() });
         };
-        let made = MadeTree { top: &top, rootfs, layers, owners };
+        let made = MadeTree { top: &top, rootfs, layers, owners, files };
         let sound = self.verified.sound_files();
         let found = compare_tree(made, self.store, sound, self.mends, self.progress)?;
         if self.mends {
             let mut options = UnpackOptions::new(owners);
-            options.files = Files::Shared;
+            options.files = files;
             share_files(layers, (rootfs, false), self.store, &options, self.progress)?;
         }
         Ok(found)
@@ -220,8 +233,8 @@ fn look_at_links(mut sites: Vec<Site>, report: &mut AuditReport) {
 }
 
 /// Keeps a deployment from being removed for as long as what is returned lives; `None` if it is being removed.
-fn keep(folder: &Path) -> io::Result<Option<File>> {
-    let held = match File::open(folder) {
+fn keep(folder: io::Result<File>) -> io::Result<Option<File>> {
+    let held = match folder {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         held => held?,
     };

@@ -16,6 +16,8 @@ pub struct AuditReport {
     pub damaged: Vec<DamagedDeployment>,
     /// The files of deployments that could not be compared because a layer is missing in the store.
     pub not_compared: Vec<PathBuf>,
+    /// The files of deployments that containers may change: they were not compared.
+    pub changeable: Vec<PathBuf>,
     /// The files of deployments that could not be looked at because their file system is not mounted.
     pub out_of_reach: Vec<PathBuf>,
     /// The files of deployments that were made from the store, and that the store does not know of any more.

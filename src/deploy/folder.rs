@@ -1,8 +1,11 @@
 //! The folder of all deployments, and that of a name in it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
 
 use super::record::{self, Deployment};
 use super::{DeployError, DeploymentName};
@@ -144,7 +147,8 @@ impl Site {
 
     /// The deployment's folder, open: whoever holds a shared lock on it keeps the deployment from being removed.
     pub(super) fn open_folder(&self, number: u64) -> io::Result<File> {
-        File::open(self.folder(number))
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        open(&self.folder(number), flags)
     }
 
     /// The number that the link to the current deployment holds, whatever is there.
@@ -166,7 +170,7 @@ impl Site {
 
     /// Whether somebody changes what is deployed here.
     pub(super) fn is_in_use(&self) -> bool {
-        let lock = File::open(self.path.join(LOCK));
+        let lock = open(&self.path.join(LOCK), OFlags::NOFOLLOW | OFlags::NONBLOCK);
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
@@ -195,6 +199,11 @@ pub(super) fn refuse_foreign(folder: &Path) -> Result<(), DeployError> {
         Some(Exchangeable { path, owner }) => Err(DeployError::Foreign { path, owner }),
         None => Ok(()),
     }
+}
+
+/// Opens something to lock it, without waiting for what is neither file nor folder.
+fn open(path: &Path, flags: OFlags) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path)
 }
 
 /// The number that a folder's name is.

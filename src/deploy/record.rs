@@ -64,6 +64,11 @@ impl Deployment {
         self.shared || self.copied
     }
 
+    /// Whether containers can't change its files, whosever these are.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.root == Some(RootAccess::ReadOnly)
+    }
+
     /// Whether it can be gone back to from the deployment `current`.
     pub(super) fn is_way_back_from(&self, current: u64) -> bool {
         self.number < current && self.rolled_back.is_none()

@@ -35,13 +35,15 @@ pub(super) enum Kept {
 }
 
 impl Blobs<'_> {
-    /// Opens the blob of layer number `index` of `image`.
-    pub(super) fn open(
-        &self,
+    /// Opens the blob of layer number `index` of `image`. Bytes that are read of what runs before left are counted in
+    /// `resumed`.
+    pub(super) fn open<'b>(
+        &'b self,
         image: &Image,
         index: usize,
         kept: Kept,
-    ) -> Result<Blob<'_>, StoreError> {
+        resumed: &'b AtomicU64,
+    ) -> Result<Blob<'b>, StoreError> {
         let digest = digest_of(image, index).filter(|_| kept == Kept::Used && self.has_room());
         let partial = digest.and_then(|digest| self.store.partial(digest));
         let start = partial.and_then(|partial| {
@@ -51,10 +53,10 @@ impl Blobs<'_> {
         if let Some((partial, known, reader)) = start
             && let Some(bytes) = image.open_layer_after(index, Box::new(reader), known)?
         {
-            return Ok(Blob { bytes, partial: Some(partial), known, blobs: self });
+            return Ok(Blob { bytes, partial: Some(partial), known, resumed, blobs: self });
         }
         let bytes = image.open_layer(index)?;
-        Ok(Blob { bytes, partial: None, known: 0, blobs: self })
+        Ok(Blob { bytes, partial: None, known: 0, resumed, blobs: self })
     }
 
     fn has_room(&self) -> bool {
@@ -86,22 +88,19 @@ pub(super) struct Blob<'a> {
     partial: Option<Partial>,
     /// Bytes that are kept already and not yet read.
     known: u64,
+    /// Bytes of these that were read.
+    resumed: &'a AtomicU64,
     blobs: &'a Blobs<'a>,
 }
 
 impl Blob<'_> {
-    /// Whether some of it comes from a run before.
-    pub(super) fn is_resumed(&self) -> bool {
-        self.known > 0
-    }
-
     /// Notes `bytes` that were just read.
     fn take(&mut self, bytes: &[u8]) {
         let old = self.known.min(bytes.len() as u64);
         self.known -= old;
         let new = &bytes[old as usize..];
         let Blobs { traffic, progress, .. } = self.blobs;
-        traffic.resumed.fetch_add(old, Ordering::Relaxed);
+        self.resumed.fetch_add(old, Ordering::Relaxed);
         traffic.fetched.fetch_add(new.len() as u64, Ordering::Relaxed);
         progress.advance(Stage::Fetch, new.len() as u64);
         if let Some(partial) = &mut self.partial

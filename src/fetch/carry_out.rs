@@ -1,7 +1,7 @@
 //! Bringing in the layers of a plan.
 
 use std::io;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::FetchError;
 use super::blob::{Blobs, Kept, Traffic};
@@ -152,10 +152,10 @@ impl Work<'_> {
         &self,
         image: &Image,
         index: usize,
-        work: impl Fn(Kept, &mut bool) -> Result<Layer, FetchError>,
+        work: impl Fn(Kept, &AtomicU64) -> Result<Layer, FetchError>,
     ) -> Result<Layer, FetchError> {
-        let mut resumed = false;
-        let mut done = work(Kept::Used, &mut resumed);
+        let resumed = AtomicU64::new(0);
+        let mut done = work(Kept::Used, &resumed);
         if let Err(error) = &done {
             let cause = error.cause();
             if error.kind() == ErrorKind::Content {
@@ -165,12 +165,17 @@ impl Work<'_> {
             if no_room {
                 self.blobs.make_room(blobs_of(self.plan));
             }
-            if no_room || resumed && may_be_the_kept_parts_fault(cause) {
-                tracing::warn!("layer {} is fetched from its beginning: {error}", index + 1);
-                done = work(Kept::Ignored, &mut resumed);
+            let has_resumed = resumed.swap(0, Ordering::Relaxed) > 0;
+            if no_room || has_resumed && may_be_the_kept_parts_fault(cause) {
+                let number = index + 1;
+                tracing::warn!(
+                    "what is kept of layer {number} is of no use, and the layer fetched from its beginning: {error}"
+                );
+                done = work(Kept::Ignored, &resumed);
             }
         }
         if done.is_ok() {
+            self.blobs.traffic.resumed.fetch_add(resumed.into_inner(), Ordering::Relaxed);
             self.blobs.forget(image, index);
         }
         done
@@ -182,17 +187,14 @@ impl Work<'_> {
         index: usize,
         diff_id: DiffId,
         kept: Kept,
-        resumed: &mut bool,
+        resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
         let stored = image.stored_size(index);
         // What the store itself says is not to be taken for the image's fault.
         let mut refused = None;
         let layer = self.store.ensure_unpacked(diff_id, stored, self.budget, || {
-            match self.blobs.open(image, index, kept) {
-                Ok(blob) => {
-                    *resumed |= blob.is_resumed();
-                    decompress(blob)
-                }
+            match self.blobs.open(image, index, kept, resumed) {
+                Ok(blob) => decompress(blob),
                 Err(error) => {
                     refused = Some(error);
                     Err(io::ErrorKind::Other.into())
@@ -211,14 +213,13 @@ impl Work<'_> {
         index: usize,
         diff_id: DiffId,
         kept: Kept,
-        resumed: &mut bool,
+        resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
         let shared = self.base_layers.get(index).filter(|_| index < self.shared);
         let shared = shared.map(|layer| layer as &dyn BaseBytes);
         self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
-            let blob = self.blobs.open(deltas.image(), index, kept)?;
-            *resumed |= blob.is_resumed();
+            let blob = self.blobs.open(deltas.image(), index, kept, resumed)?;
             Ok::<_, FetchError>(deltas.rebuild(index, blob, &self.base, shared, out, limit)?)
         })
     }

@@ -218,9 +218,11 @@ impl InUse {
                 // Collected between open and lock.
                 continue;
             }
-            // Tells collection that the layer is of use. A store of another user's, or a read-only
-            // one, serves its layers all the same.
-            let _ = file.set_modified(SystemTime::now());
+            if metadata.nlink() == 1 {
+                // Tells collection that the layer is of use. A store of another user's, or a read-only
+                // one, serves its layers all the same. A file with another name is not the store's alone.
+                let _ = file.set_modified(SystemTime::now());
+            }
             let map = Mapping::of(&file, path).map_err(io_error("map", path))?;
             let identity = Identity::from(&metadata);
             let _open = KeptOpen::within_budget(file);

@@ -67,6 +67,11 @@ impl Store {
         self.path().join("objects")
     }
 
+    /// Returns whether deployments may share files with the store.
+    pub fn has_objects(&self) -> bool {
+        self.objects_folder().exists()
+    }
+
     /// The objects, of which there may be none yet.
     ///
     /// # Errors

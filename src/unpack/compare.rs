@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use super::counts::Counts;
@@ -15,7 +16,7 @@ use super::options::{Files, Owners, UnpackOptions};
 use super::shared::Shared;
 use super::sparse_content::has_data;
 use super::survey::Survey;
-use crate::beneath::Folder;
+use crate::beneath::{Folder, Target};
 use crate::image::DiffId;
 use crate::progress::{Progress, check};
 use crate::rootfs::{InodeId, Kind};
@@ -33,6 +34,8 @@ pub(crate) struct MadeTree<'a> {
     pub(crate) layers: &'a [DiffId],
     /// What became of owners.
     pub(crate) owners: Owners,
+    /// Whose its files are.
+    pub(crate) files: Files,
 }
 
 /// Compares a tree, which nothing may have changed, with what its layers say. If `mends`, what differs is made again;
@@ -48,7 +51,7 @@ pub(crate) fn compare_tree(
     mends: bool,
     progress: &dyn Progress,
 ) -> Result<TreeFindings, UnpackError> {
-    let MadeTree { top, rootfs, layers, owners } = made;
+    let MadeTree { top, rootfs, layers, owners, files } = made;
     let layer = |diff_id: &DiffId| {
         store.kept_layer(*diff_id)?.ok_or(StoreError::Lost { diff_id: *diff_id })
     };
@@ -61,7 +64,7 @@ pub(crate) fn compare_tree(
         false => None,
     };
     let mut options = UnpackOptions::new(owners);
-    options.files = Files::Shared;
+    options.files = files;
     let shared = Shared::beside(top, store, &options, progress)?;
     with_tree_of(&kept, store, |tree| {
         let maker = site.as_ref().map(|site| Maker {
@@ -127,6 +130,10 @@ impl<'a> Comparing<'_, 'a> {
         if differs {
             self.findings.differs(b"");
             self.findings.mended += u64::from(self.maker.is_some());
+            if self.maker.is_some() {
+                let target = Target::Open(self.top.as_fd());
+                found.remove_extra_xattrs(target, self.tree.inode(id), self.owners)?;
+            }
         }
         let mut todo = vec![Todo { id, path: Vec::new(), differs }];
         while let Some(next) = todo.pop() {

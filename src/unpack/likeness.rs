@@ -8,7 +8,7 @@ use super::file_tree::FileInode;
 use super::options::Owners;
 use super::owner::{OWNER_RECORD, SET_ID, has_room, record};
 use super::xattrs::{XATTR_RECORD_PREFIX, is_of_host};
-use crate::beneath::{Folder, read_xattrs};
+use crate::beneath::{Folder, Target, read_xattrs};
 use crate::rootfs::{Device, Kind};
 
 /// Attributes that a system gives to all files by itself.
@@ -97,6 +97,17 @@ impl Found {
         let extra =
             names.filter(|name| !OF_SYSTEMS.iter().any(|it| name.starts_with(it))).collect();
         Xattrs { lacks, extra }
+    }
+
+    /// Takes the extended attributes away that the image does not give, from what was looked at.
+    pub(super) fn remove_extra_xattrs(
+        &self,
+        target: Target<'_>,
+        inode: &FileInode<'_>,
+        owners: Owners,
+    ) -> io::Result<()> {
+        let extra = self.xattrs(inode, owners).extra;
+        extra.into_iter().try_for_each(|attribute| target.remove_xattr(attribute))
     }
 
     fn has_kind(&self, inode: &FileInode<'_>) -> bool {

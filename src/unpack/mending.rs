@@ -136,9 +136,7 @@ fn mend_folder(
 ) -> io::Result<()> {
     match Found::of(folder, name)? {
         Some(found) if found.is_directory() => {
-            let target = Target::Named(folder, name);
-            let extra = found.xattrs(inode, owners).extra;
-            extra.into_iter().try_for_each(|attribute| target.remove_xattr(attribute))
+            found.remove_extra_xattrs(Target::Named(folder, name), inode, owners)
         }
         Some(_) => {
             folder.remove_file(name)?;

@@ -13,3 +13,4 @@ mod other_disks;
 mod shared;
 mod troubles;
 mod unpack;
+mod verify;
