@@ -19,7 +19,7 @@ fn a_draft_is_let_out_when_its_deltas_are_there_and_devices_are_answered_at_once
     let figures = server.ask("GET", "/metrics", &[]).text();
     let line = "remora_watch_decisions_total{decision=\"finalized\"} 2";
     assert!(figures.lines().any(|it| it == line), "{figures}");
-    assert!(server.log().contains("let out"), "{}", server.log());
+    until("the log", &server, || server.log().contains("let out"));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn deltas_that_cannot_be_made_or_take_too_long_keep_no_release_back() {
     scene.installation.proxy.set(Fault::HoldLayers);
     let slow = scene.release(true);
     until("overdue", &server, || scene.is_final(&slow));
-    assert!(server.log().contains("not ready in time"), "{}", server.log());
+    until("the log", &server, || server.log().contains("not ready in time"));
     scene.installation.proxy.set(Fault::None);
 }
 
@@ -118,5 +118,5 @@ fn a_fleet_that_is_not_there_keeps_no_other_back_and_an_empty_release_stays_in()
     until("the draft", &server, || scene.is_final(&draft));
     until("told", &server, || server.log().contains("without images"));
     assert!(!scene.installation.api.openbalena.standing(empty).is_final);
-    assert!(server.log().contains("org/none"), "{}", server.log());
+    until("the log", &server, || server.log().contains("org/none"));
 }
