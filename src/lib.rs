@@ -95,6 +95,7 @@ mod quote;
 pub mod release;
 mod remedy;
 pub mod rootfs;
+mod sealed;
 #[cfg(feature = "server")]
 pub mod server;
 #[cfg(feature = "serving")]

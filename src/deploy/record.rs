@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bundle::RootAccess;
 use crate::image::{Digest, ImageId};
+use crate::sealed::{seal, unseal};
 use crate::small_file::read_small_file;
 use crate::temporary::TemporaryFile;
 
@@ -77,15 +78,14 @@ impl Deployment {
     /// The record in the folder of the deployment `number`; `None` if there is none, or it is another's.
     pub(super) fn read(folder: &Path, number: u64) -> Option<Self> {
         let bytes = read_small_file(&folder.join(FILE), MAX_BYTES).ok()?;
-        let record: Deployment = serde_json::from_slice(&bytes).ok()?;
+        let record: Deployment = unseal(&bytes).ok()?;
         (record.number == number).then_some(record)
     }
 
     /// Writes the record into the folder of the deployment, in one step.
     pub(super) fn write(&self, folder: &Path) -> io::Result<()> {
         let mut file = TemporaryFile::new_in(folder)?;
-        let text = serde_json::to_string_pretty(self)?;
-        writeln!(file, "{text}")?;
+        file.write_all(&seal(self))?;
         file.publish(&folder.join(FILE))
     }
 }

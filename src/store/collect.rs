@@ -119,12 +119,12 @@ impl Store {
         Ok(StoreInfo {
             path: self.path().to_owned(),
             layers: entries.len() as u64,
-            bytes: entries.iter().map(|entry| entry.bytes).sum(),
+            bytes: entries.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add),
             incoming_layers: incoming.len() as u64,
             incoming_bytes: incoming
                 .iter()
                 .map(|name| workspace::size_of_files(&self.incoming().join(name)))
-                .sum(),
+                .fold(0, u64::saturating_add),
             partial_bytes: self.partials_bytes(Duration::ZERO),
             objects: objects.objects,
             object_bytes: objects.bytes,
@@ -179,7 +179,7 @@ impl Store {
         let mut entries = self.entries()?;
         entries.sort_by_key(|entry| (entry.last_used, entry.diff_id));
         let now = SystemTime::now();
-        let mut left: u64 = entries.iter().map(|entry| entry.bytes).sum();
+        let mut left: u64 = entries.iter().map(|entry| entry.bytes).fold(0, u64::saturating_add);
         left = left.saturating_add(named.bytes());
         for entry in &entries {
             let too_old = limits.older_than.is_some_and(|age| entry.is_older_than(age, now));

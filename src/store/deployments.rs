@@ -14,6 +14,7 @@ use super::names::Hold;
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest, ImageId};
+use crate::sealed::{seal, unseal};
 use crate::temporary::create_folders;
 
 /// Bytes of a record: a path, a name and the digests of a few hundred layers.
@@ -73,9 +74,7 @@ impl Store {
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
         // Whoever collects now has not seen the record; whoever does later sees it.
         let _lock = self.lock_names(Hold::Shared)?;
-        let written = serde_json::to_vec(&record).map_err(io::Error::from);
-        let written = written.map_err(io_error("write", &path))?;
-        self.put(&path, &written)
+        self.put(&path, &seal(&record))
     }
 
     /// Returns the deployments that are there or out of reach. Records that can't be read are told in `troubles`.
@@ -253,8 +252,7 @@ fn file_system_at(path: &Path) -> io::Result<Option<u64>> {
 fn read(path: &Path) -> Result<Option<HeldDeployment>, StoreError> {
     let Some(bytes) = read_record_bytes(path, MAX_BYTES)? else { return Ok(None) };
     let damaged = |problem: String| StoreError::DamagedName { path: path.to_owned(), problem };
-    let record: HeldDeployment =
-        serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let record: HeldDeployment = unseal(&bytes).map_err(damaged)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match name == name_of(&record.rootfs) && record.rootfs.starts_with(&record.site) {
         true => Ok(Some(record)),
@@ -314,8 +312,9 @@ mod tests {
         let record = &fs::read_dir(store.deployments_folder()).expect("there").next();
         let record = record.as_ref().expect("a record").as_ref().expect("readable").path();
         let text = fs::read_to_string(&record).expect("text");
-        let number = held(&site).lasting().expect("a folder").file_system.expect("a number");
-        fs::write(&record, text.replace(&number.to_string(), "1")).expect("written");
+        let there = held(&site).lasting().expect("a folder");
+        let elsewhere = HeldDeployment { file_system: Some(1), ..there };
+        fs::write(&record, seal(&elsewhere)).expect("written");
         let report = store.gc(Default::default()).expect("collected");
         assert_eq!(report.out_of_reach, [site.join("1/bundle/rootfs")]);
         assert!(record.exists());

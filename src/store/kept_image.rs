@@ -75,7 +75,7 @@ impl Store {
     pub fn size_of_kept(&self, kept: &KeptImage) -> (u64, bool) {
         let sizes = kept.config.diff_ids().iter().map(|diff_id| self.layer_size(diff_id));
         sizes.fold((0, true), |(bytes, whole), size| {
-            (bytes + size.unwrap_or(0), whole && size.is_some())
+            (bytes.saturating_add(size.unwrap_or(0)), whole && size.is_some())
         })
     }
 

@@ -18,6 +18,7 @@ use super::removal::Removal;
 use super::trouble::Trouble;
 use super::{KeptImage, Store, StoreError};
 use crate::image::{ArchiveFile, DiffId, Digest, Image, ImageConfig, ImageReference, Manifest};
+use crate::sealed::seal;
 use crate::temporary::create_folders;
 
 /// What went with a name that was taken away.
@@ -61,7 +62,7 @@ impl Store {
         let name = &lasting(name);
         let path = self.name_path(name);
         let record = Record::of(name.to_string(), manifest, config);
-        self.put(&path, &serde_json::to_vec(&record).expect("plain data"))?;
+        self.put(&path, &seal(&record))?;
         Ok(stored_image(name.clone(), manifest.cloned(), config.clone(), layers.to_vec()))
     }
 

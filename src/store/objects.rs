@@ -326,7 +326,7 @@ fn remove(folder: &Folder, name: &[u8]) -> io::Result<()> {
 
 /// Whether an error says that what has the name is another kind of thing.
 fn is_no_file(error: &io::Error) -> bool {
-    const OTHERS: [Errno; 3] = [Errno::LOOP, Errno::NOTDIR, Errno::INVAL];
+    const OTHERS: [Errno; 4] = [Errno::LOOP, Errno::NOTDIR, Errno::INVAL, Errno::NXIO];
     error.kind() == io::ErrorKind::InvalidInput
         || Errno::from_io_error(error).is_some_and(|errno| OTHERS.contains(&errno))
 }

@@ -16,7 +16,8 @@ impl Store {
     pub(super) fn partials_bytes(&self, age: Duration) -> u64 {
         let paths = self.partial_files().unwrap_or_default();
         let old = paths.iter().filter(|path| is_older_than(path, age));
-        old.filter_map(|path| Some(fs::symlink_metadata(path).ok()?.len())).sum()
+        old.filter_map(|path| Some(fs::symlink_metadata(path).ok()?.len()))
+            .fold(0, u64::saturating_add)
     }
 
     fn partial_files(&self) -> io::Result<Vec<PathBuf>> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::KeptImage;
 use crate::image::{Digest, ImageConfig, Manifest, ManifestDocument, parse_config, parse_manifest};
+use crate::sealed::unseal;
 
 /// Bytes of a record: the largest manifest and config that are read, each character escaped at worst.
 pub(super) const MAX_RECORD_BYTES: u64 = 96 << 20;
@@ -44,7 +45,7 @@ impl Record {
 
     /// Reads a record that is stored under `file`, the digest of its name; `Err` says what is wrong with it.
     pub(super) fn read(bytes: &[u8], file: &str) -> Result<KeptImage, String> {
-        let record: Record = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        let record: Record = unseal(bytes)?;
         if Digest::of(record.name.as_bytes()).hex() != file {
             return Err("it is the record of another name".to_owned());
         }

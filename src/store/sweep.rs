@@ -20,7 +20,7 @@ pub(super) struct ObjectCount {
 impl ObjectCount {
     fn add(&mut self, bytes: u64) {
         self.objects += 1;
-        self.bytes += bytes;
+        self.bytes = self.bytes.saturating_add(bytes);
     }
 }
 
@@ -37,7 +37,7 @@ impl NamedObjects {
     /// Bytes of all objects.
     pub(super) fn bytes(&self) -> u64 {
         let all = self.recipes.values().flatten().collect::<HashSet<_>>();
-        all.into_iter().map(|(_, len)| len).sum()
+        all.into_iter().map(|(_, len)| *len).fold(0, u64::saturating_add)
     }
 
     /// Takes a recipe out. Returns the bytes of the objects that no other one names.
@@ -48,7 +48,7 @@ impl NamedObjects {
             *count -= 1;
             if *count == 0 {
                 self.counts.remove(&id);
-                freed += len;
+                freed = len.saturating_add(freed);
             }
         }
         freed

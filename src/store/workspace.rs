@@ -154,7 +154,10 @@ fn stays() -> io::Error {
 /// How many bytes the files in `folder` have; files that go away meanwhile have none.
 pub(super) fn size_of_files(folder: &Path) -> u64 {
     let names = file_names(folder).unwrap_or_default();
-    names.iter().filter_map(|name| Some(fs::metadata(folder.join(name)).ok()?.len())).sum()
+    names
+        .iter()
+        .filter_map(|name| Some(fs::metadata(folder.join(name)).ok()?.len()))
+        .fold(0, u64::saturating_add)
 }
 
 /// Whether `path` still names the open folder.

@@ -9,6 +9,8 @@ use crate::image::Digest;
 const MAGIC: [u8; 8] = *b"RmRecip1";
 /// Objects and pieces that one recipe may name: more than the entries that an image may have.
 pub(crate) const MAX_OBJECTS: usize = 4_000_000;
+/// Bytes that no layer has.
+const MAX_LEN: u64 = 1 << 50;
 /// The number of an object that is none.
 const NO_OBJECT: u32 = u32::MAX;
 /// What a fast host spends on headers, which repeat themselves.
@@ -89,16 +91,28 @@ pub(super) fn read_size(mut head: impl Read) -> io::Result<u64> {
     if array(&mut head)? != MAGIC {
         return Err(broken("it begins as no recipe does"));
     }
-    Ok(u64::from_le_bytes(array(&mut head)?))
+    length(&mut head)
 }
 
-/// Reads a recipe, and writes its own bytes to `own`.
-pub(super) fn read(mut file: impl Read, own: &mut impl Write) -> io::Result<Parts> {
+/// A length of a layer or of a part of one.
+fn length(from: &mut impl Read) -> io::Result<u64> {
+    match u64::from_le_bytes(array(from)?) {
+        len @ ..=MAX_LEN => Ok(len),
+        _ => Err(broken("it names a length that nothing has")),
+    }
+}
+
+/// Reads a recipe, and writes its own bytes to `own`, if there `is_room` for so many.
+pub(super) fn read(
+    mut file: impl Read,
+    own: &mut impl Write,
+    is_room: impl FnOnce(u64) -> io::Result<()>,
+) -> io::Result<Parts> {
     let size = read_size(&mut file)?;
     let mut coded = decoder(file)?;
     let mut parts = Parts { objects: objects(&mut coded)?, ..Parts::default() };
     for _ in 0..count(&mut coded)? {
-        let own_len = u64::from_le_bytes(array(&mut coded)?);
+        let own_len = length(&mut coded)?;
         let object = match u32::from_le_bytes(array(&mut coded)?) {
             NO_OBJECT => None,
             number => Some(number),
@@ -109,6 +123,7 @@ pub(super) fn read(mut file: impl Read, own: &mut impl Write) -> io::Result<Part
         return Err(broken("its pieces are not as long as its layer"));
     }
     let own_len = parts.own_len();
+    is_room(own_len)?;
     if io::copy(&mut coded.by_ref().take(own_len), own)? != own_len {
         return Err(broken("it ends early"));
     }
@@ -136,7 +151,7 @@ fn objects(coded: &mut impl Read) -> io::Result<Vec<Object>> {
     for _ in 0..count(coded)? {
         let content = Digest::from_bytes(array(coded)?);
         let metadata = Digest::from_bytes(array(coded)?);
-        let len = u64::from_le_bytes(array(coded)?);
+        let len = length(coded)?;
         objects.push(Object { id: ObjectId { content, metadata }, len });
     }
     Ok(objects)

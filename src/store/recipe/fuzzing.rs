@@ -12,7 +12,7 @@ pub fn read_recipe(size: u64, frame: &[u8]) -> Option<(usize, u64)> {
     let mut coded = zstd::Encoder::new(recipe, 1).ok()?;
     coded.write_all(frame).ok()?;
     let mut own = Vec::new();
-    let parts = format::read(&coded.finish().ok()?[..], &mut own).ok()?;
+    let parts = format::read(&coded.finish().ok()?[..], &mut own, |_| Ok(())).ok()?;
     assert_eq!((parts.size, parts.own_len()), (size, own.len() as u64));
     Some((parts.objects.len(), parts.own_len()))
 }

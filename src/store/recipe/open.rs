@@ -17,6 +17,7 @@ use super::super::{Store, StoreError};
 use super::format::{self, Parts, Piece};
 use super::hashing::Hashing;
 use crate::image::DiffId;
+use crate::space::check_space;
 
 /// How many objects are held open: the parts of a file that a delta copies come close together.
 const HELD_OPEN: usize = 8;
@@ -117,7 +118,9 @@ impl OpenRecipe {
     pub(super) fn of(file: impl Read, store: &Store, objects: Objects) -> io::Result<Self> {
         // Without a name: nobody else can write there, and it goes with the process.
         let mut own = nameless_file(store)?;
-        let parts = format::read(file, &mut io::BufWriter::new(&mut own))?;
+        let folder = store.scratch_parent();
+        let is_room = |len| check_space(&folder, len);
+        let parts = format::read(file, &mut io::BufWriter::new(&mut own), is_room)?;
         let own = Mapping::of_nameless(own, &store.scratch_parent())?;
         Ok(OpenRecipe { parts, own, objects, held: Mutex::default() })
     }

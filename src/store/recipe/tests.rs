@@ -119,15 +119,15 @@ fn a_lost_object_is_a_damaged_layer() {
 fn no_cut_or_flipped_recipe_is_taken_for_a_whole_one() {
     let kept = kept(&[3, 200, 5000]);
     let bytes = fs::read(kept.store.recipe_path(&kept.diff_id)).expect("read");
-    let whole = format::read(&bytes[..], &mut Vec::new()).expect("whole");
+    let whole = format::read(&bytes[..], &mut Vec::new(), |_| Ok(())).expect("whole");
     for len in 0..bytes.len() {
-        format::read(&bytes[..len], &mut Vec::new()).expect_err("cut");
+        format::read(&bytes[..len], &mut Vec::new(), |_| Ok(())).expect_err("cut");
     }
     for place in 0..bytes.len() {
         let mut flipped = bytes.clone();
         flipped[place] ^= 1 << (place % 8);
         // Some bits of zstd's frame header say nothing about the content.
-        if let Ok(read) = format::read(&flipped[..], &mut Vec::new()) {
+        if let Ok(read) = format::read(&flipped[..], &mut Vec::new(), |_| Ok(())) {
             assert_eq!(read, whole, "byte {place}");
         }
     }
@@ -149,7 +149,7 @@ fn recipes_that_contradict_themselves_are_refused() {
         let mut bytes = Vec::new();
         let write = |out: &mut dyn io::Write| out.write_all(&vec![0; own]);
         format::write(&parts, &mut bytes, write).expect("memory");
-        format::read(&bytes[..], &mut Vec::new()).expect_err(why);
+        format::read(&bytes[..], &mut Vec::new(), |_| Ok(())).expect_err(why);
     };
     refused(piece(5, None), 5, "longer");
     refused(piece(5, None), 4, "own bytes that end early");

@@ -55,6 +55,12 @@ pub(super) fn tree(top: &Path) -> Vec<(PathBuf, u32, u32, u64, Vec<u8>)> {
     found
 }
 
+/// Makes a socket, however long its path is.
+fn socket(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Socket, Mode::RUSR, 0).expect("root may");
+}
+
 pub(super) fn objects(user: &OrdinaryUser) -> Vec<PathBuf> {
     names(&user.path("store/objects")).iter().flat_map(|shelf| names(shelf)).collect()
 }
@@ -196,7 +202,7 @@ fn an_object_that_is_lost_or_damaged_is_had_again_by_whatever_needs_it() {
         &["deploy", "app", "oci:layout:1"],
     ];
     for command in commands {
-        for harm in ["lost", "rotted", "a link", "a folder"] {
+        for harm in ["lost", "rotted", "a link", "a folder", "a socket"] {
             let all = objects(&user);
             assert!(!all.is_empty(), "{command:?}");
             for path in all {
@@ -208,6 +214,10 @@ fn an_object_that_is_lost_or_damaged_is_had_again_by_whatever_needs_it() {
                 match harm {
                     "a link" => symlink("/etc/hostname", &path).expect("made"),
                     "a folder" => fs::create_dir(&path).expect("made"),
+                    "a socket" => {
+                        socket(&path);
+                        user.give(&path);
+                    }
                     _ => {}
                 }
             }

@@ -333,3 +333,46 @@ fn a_foreign_file_that_is_linked_into_the_store_keeps_its_time() {
     assert_eq!(about.modified().expect("a time"), SystemTime::UNIX_EPOCH);
     assert_eq!(fs::read(&victim).expect("there"), b"mine");
 }
+
+#[test]
+fn a_record_in_which_one_character_changed_is_told_and_written_again() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    user.remora(&["pull", "oci:layout:2"]);
+    let change = |path: &Path| {
+        let text = fs::read_to_string(path).expect("text");
+        let place = text.find("sha256:").expect("a digest") + "sha256:".len();
+        let other = if text.as_bytes()[place] == b'0' { "1" } else { "0" };
+        fs::write(path, [&text[..place], other, &text[place + 1..]].concat()).expect("written");
+    };
+    let records = |folder: &str| names(&user.path("store").join(folder));
+    records("deployments").iter().chain(&records("names")).for_each(|path| change(path));
+    change(&user.path(".local/share/remora/deployments/app/1/deployment.json"));
+    let found = damage(&user, "");
+    assert_eq!(found["damaged_records"].as_array().map(Vec::len), Some(3), "{found}");
+    // Without its image's name the store does not know the deployment: deploying does it again.
+    told(&user, &["store", "verify", "--repair"]);
+    deploy(&user, 1, &["--again"]);
+    assert_clean(&user);
+    assert_eq!(start(&user).0, "release 1");
+}
+
+#[test]
+fn a_recipe_of_a_length_that_nothing_has_hides_no_image_and_is_had_again() {
+    let user = user();
+    deploy(&user, 1, &[]);
+    for path in names(&user.path("store/recipes")) {
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, [&b"RmRecip1"[..], &[0xff; 8]].concat()).expect("written");
+        user.give(&path);
+    }
+    let images = user.remora(&["images"]);
+    assert_eq!(images["images"][0]["whole"], false, "{images}");
+    for command in [&["store", "gc"][..], &["store", "info"], &["pull", "oci:layout:1"]] {
+        let (code, _, said) = told(&user, command);
+        assert!(matches!(code, Some(0 | 3)), "{command:?}: {said}");
+    }
+    repair(&user);
+    assert_clean(&user);
+    assert_eq!(user.remora(&["images"])["images"][0]["whole"], true);
+}
