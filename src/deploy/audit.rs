@@ -199,7 +199,7 @@ impl Audit<'_> {
             image: held.image.clone(),
             id: held.id,
             digest: held.digest,
-            store: std::path::absolute(self.store.path()).ok(),
+            store: Some(self.store.path().to_owned()),
             shared: held.is_shared && may_link,
             copied: held.is_shared && !may_link,
             recorded_owners: held.has_recorded_owners,

@@ -247,7 +247,7 @@ impl New<'_> {
             image: asked.to_owned(),
             id: image.id(),
             digest: image.manifest().map(|manifest| manifest.digest()),
-            store: std::path::absolute(store.path()).ok(),
+            store: Some(store.path().to_owned()),
             shared,
             copied: wants_links && !shared,
             recorded_owners: options.bundle.unpack.owners == Owners::Recorded,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::error::{io_error, is_unreadable};
-use super::files::{gone, open_layer, remove_obstacle};
+use super::files::{clear_obstacle, gone, open_layer};
 use super::trouble::Trouble;
 use super::{Store, StoreError};
 use crate::image::{DiffId, Digest};
@@ -122,8 +122,7 @@ impl Store {
             Ok(Some(file)) => file,
             Ok(None) => return Ok(None),
             Err(obstacle @ StoreError::Obstacle { .. }) => {
-                let removed = remove_obstacle(&path).map_err(io_error("remove", &path))?;
-                return if removed { Ok(Some(Checked::DAMAGED)) } else { Err(obstacle) };
+                return clear_obstacle(&path, obstacle).map(|()| Some(Checked::DAMAGED));
             }
             Err(error) => return Err(error),
         };

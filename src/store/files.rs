@@ -120,6 +120,12 @@ pub(super) fn remove_obstacle(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// Removes what is in the way at `path`, of which `obstacle` tells, or fails with that if something could be lost with it.
+pub(super) fn clear_obstacle(path: &Path, obstacle: StoreError) -> Result<(), StoreError> {
+    let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
+    if removed { Ok(()) } else { Err(obstacle) }
+}
+
 /// A removal of what is not there any more has nothing left to do.
 pub(super) fn gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {

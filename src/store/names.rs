@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::{io_error, lock_error};
-use super::files::{file_names, gone, open_folder, read_record_bytes};
 #[cfg(feature = "registry")]
-use super::files::{open_layer, remove_obstacle};
+use super::files::{clear_obstacle, open_layer};
+use super::files::{file_names, gone, open_folder, read_record_bytes};
 use super::format::WITH_NAMES;
 use super::kept_image::stored_image;
 use super::kept_layer::KeptLayer;
@@ -252,10 +252,7 @@ impl Store {
 #[cfg(feature = "registry")]
 fn remove_record(path: &Path) -> Result<(), StoreError> {
     match open_layer(path) {
-        Err(obstacle @ StoreError::Obstacle { .. }) => {
-            let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
-            if removed { Ok(()) } else { Err(obstacle) }
-        }
+        Err(obstacle @ StoreError::Obstacle { .. }) => clear_obstacle(path, obstacle),
         _ => gone(fs::remove_file(path)).map_err(io_error("remove", path)),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::error::io_error;
-use super::files::{file_names, gone, open_layer, remove_obstacle};
+use super::files::{clear_obstacle, file_names, gone, open_layer};
 use super::trouble::Trouble;
 use super::workspace::Leftovers;
 use super::{Store, StoreError};
@@ -57,8 +57,7 @@ fn remove_unless_in_use(path: &Path) -> Result<u64, StoreError> {
         Ok(Some(file)) => file,
         Ok(None) => return Ok(0),
         Err(obstacle @ StoreError::Obstacle { .. }) => {
-            let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
-            return if removed { Ok(0) } else { Err(obstacle) };
+            return clear_obstacle(path, obstacle).map(|()| 0);
         }
         Err(error) => return Err(error),
     };

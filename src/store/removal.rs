@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use super::error::{io_error, lock_error};
-use super::files::{gone, open_layer, remove_obstacle};
+use super::files::{clear_obstacle, gone, open_layer};
 use super::{Store, StoreError};
 
 /// What came of a layer that was to be collected.
@@ -28,8 +28,7 @@ impl Store {
             Ok(None) => return Ok(Removal::Gone),
             Err(StoreError::Obstacle { .. }) if !really => return Ok(Removal::Removed),
             Err(obstacle @ StoreError::Obstacle { .. }) => {
-                let removed = remove_obstacle(path).map_err(io_error("remove", path))?;
-                return if removed { Ok(Removal::Removed) } else { Err(obstacle) };
+                return clear_obstacle(path, obstacle).map(|()| Removal::Removed);
             }
             Err(error) => return Err(error),
         };
