@@ -27,6 +27,21 @@ pub enum ServerError {
         /// Why not.
         reason: String,
     },
+    /// The database that servers share could not be used.
+    #[error("cannot {action} the database {place}: {reason}")]
+    DatabaseServer {
+        /// The action that failed, as a verb.
+        action: &'static str,
+        /// Its host, port and name.
+        place: String,
+        /// Why not.
+        reason: String,
+        /// What is to blame.
+        cause: Cause,
+    },
+    /// The address of the database that servers share makes no sense.
+    #[error("the address of the database cannot be used: {0}")]
+    DatabaseAddress(String),
     /// A file of the server could not be written.
     #[error(transparent)]
     Output(OutputError),
@@ -58,7 +73,8 @@ impl ServerError {
         match self {
             ServerError::Serving(error) => error.cause(),
             ServerError::Database { .. } | ServerError::Artifacts { .. } => Cause::Disk,
-            ServerError::Access(_) => Cause::Usage,
+            ServerError::DatabaseServer { cause, .. } => *cause,
+            ServerError::Access(_) | ServerError::DatabaseAddress(_) => Cause::Usage,
             ServerError::Image(error) => error.cause(),
             ServerError::Store(error) => error.cause(),
             ServerError::Output(error) => error.cause(),
@@ -91,14 +107,29 @@ impl ServerError {
                  what was made is found again by its tag, or made again"
                     .into()
             }
+            ServerError::DatabaseServer { cause, .. } => database_hint(*cause).into(),
             ServerError::Artifacts { .. } => {
                 "see that the folder or bucket for v2 files is there and may be written to".into()
             }
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
             ServerError::Output(error) => return error.hint(),
-            ServerError::Access(_) | ServerError::Stopping => return None,
+            ServerError::Access(_) | ServerError::DatabaseAddress(_) | ServerError::Stopping => {
+                return None;
+            }
         })
+    }
+}
+
+fn database_hint(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Unauthorized => "see that the address has the right user and password",
+        Cause::Denied => {
+            "the user needs a schema called remora: CREATE SCHEMA remora AUTHORIZATION the user"
+        }
+        Cause::Unreachable => "see that PostgreSQL runs and can be reached from here",
+        Cause::Tls => "see sslmode and sslrootcert of the address",
+        _ => "see that PostgreSQL is version 13 or newer and takes writes; its log says more",
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::build::{Blame, Built, BuiltPlace};
 use super::housekeeping::DiskUse;
-use super::jobs::{JobCounts, JobEvent, JobStatus};
+use super::jobs::{JobCounts, JobEvent};
 use crate::Dialect;
 use crate::release::watch::Decision;
 use crate::serving::ConnectionCounts;
@@ -184,8 +184,10 @@ impl Metrics {
     pub(crate) async fn follow(&self, mut events: Receiver<JobEvent>) {
         loop {
             match events.recv().await {
-                Ok(JobEvent { pair, status: Some(JobStatus { built: Some(built), .. }) }) => {
-                    self.built(pair.format, &built);
+                Ok(JobEvent { pair, status: Some(status), made_here: true }) => {
+                    if let Some(built) = &status.built {
+                        self.built(pair.format, built);
+                    }
                 }
                 Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,

@@ -11,6 +11,7 @@ mod artifacts;
 mod build;
 mod error;
 mod fleet_links;
+mod folder_name;
 mod housekeeping;
 mod images;
 mod jobs;

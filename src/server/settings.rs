@@ -147,6 +147,9 @@ pub struct LinkRateFile {
 pub struct DataSettings {
     /// The folder for everything.
     pub folder: PathBuf,
+    /// The database of the jobs, `postgres://…`, that several servers may share; otherwise a file in the
+    /// folder.
+    pub database: Option<Secret>,
     /// Where v2 deltas are: a URL such as `s3://bucket/prefix`; otherwise in the folder.
     pub artifacts: Option<String>,
     /// Whether that may be reached in plain HTTP.

@@ -56,7 +56,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
     let builder =
         RegistryBuilder::new(&settings.registry, work, ratio, layers, files, Arc::clone(&links))?;
-    let rules = JobSettings::new(data.folder.clone(), work);
+    let database = data.database.clone();
+    let rules = JobSettings { database, ..JobSettings::new(data.folder.clone(), work) };
     let jobs = Jobs::open(rules, Arc::new(builder)).await?;
     let (kept, budget) = (Arc::clone(&artifacts), data.budget);
     let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), budget);

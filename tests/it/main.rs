@@ -17,6 +17,7 @@ mod needed_tools;
 mod odd_tars;
 mod openbalena;
 mod outputs;
+mod postgres_server;
 mod progress_totals;
 mod pulling;
 mod registry_answers;

@@ -209,6 +209,11 @@ pub(super) struct DataArguments {
     /// Folder for the job database, layers and v2 deltas
     #[arg(long, env = "REMORA_DATA", value_name = "DIR", default_value = "/delta-rsync")]
     pub(super) data: PathBuf,
+    // A password in it: not among the values that help shows, and better not a flag.
+    /// PostgreSQL database of the jobs that several servers share, postgres://USER:PASSWORD@HOST/NAME
+    /// [default: a file in the data folder]. Better given by the environment: others can read flags
+    #[arg(long, env = "REMORA_DATABASE", hide_env_values = true, value_name = "URL")]
+    pub(super) database: Option<String>,
     /// Where v2 deltas are kept, s3://BUCKET[/PREFIX] [default: the data folder]. Credentials, region and
     /// endpoint are those of the AWS_… variables
     #[arg(long, env = "REMORA_ARTIFACTS", value_name = "URL")]

@@ -38,7 +38,7 @@ Examples:
 /// What the settings are, with the variables that installations of open-balena-delta have.
 pub(super) const LAYERING: Layering = Layering {
     command: "serve",
-    secrets: &["builder-token", "download-key"],
+    secrets: &["builder-token", "database", "download-key"],
     existing: &[
         ("BALENA_TLD", "tld"),
         ("REGISTRY_HOST", "registry"),

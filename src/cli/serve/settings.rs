@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use remora::api::Secret;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
@@ -56,6 +57,7 @@ impl Serve {
             work: self.work_settings(),
             data: DataSettings {
                 folder: self.data.data.clone(),
+                database: self.data.database.as_deref().map(Secret::new),
                 artifacts: self.data.artifacts.clone(),
                 artifacts_plain_http: self.data.artifacts_plain_http,
                 budget: self.data.disk_budget,

@@ -8,7 +8,6 @@
 mod connector;
 mod download;
 mod failure;
-mod owner;
 mod place;
 mod uses;
 

@@ -14,9 +14,9 @@ use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 
 use super::connector::{Connector, is_honoured};
 use super::failure::failure;
-use super::owner::owner;
 use crate::server::ServerError;
 use crate::server::error::io_error;
+use crate::server::folder_name::folder_name;
 use crate::serving::FolderLock;
 use crate::temporary::{PREFIX, SUFFIX, TemporaryFile};
 
@@ -79,7 +79,8 @@ impl ArtifactPlace {
             ArtifactPlace::Folder(folder) => {
                 LocalFileSystem::new_with_prefix(folder).map(|store| Arc::new(store) as _)
             }
-            ArtifactPlace::Bucket(bucket) => bucket.open(&owner(folder)?),
+            // What one server's jobs don't know of may be another's: each has a folder of its own.
+            ArtifactPlace::Bucket(bucket) => bucket.open(&folder_name(folder)?),
         };
         let store = store.map_err(|error| failure("open the place for", &error))?;
         Ok(Opened { store, folder: folder.clone(), is_local, _lock: lock })

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::job::{Job, Phase};
+use super::ledger::What;
 use super::outcome::Outcome;
 use super::status::Origin;
 use super::table::{Table, Timer};
@@ -43,7 +44,7 @@ impl Table {
         if let Some(active) = self.active(&pair) {
             active.outcome.send_replace(Some(Outcome::Crowded));
         }
-        self.give_up(&pair);
+        self.drop_waiting(&pair, What::Displace);
         true
     }
 

@@ -1,108 +1,82 @@
 //! Changes that are not written yet.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::change::{Change, What};
-use super::ledger::Ledger;
-use super::record::Record;
+use super::ledger::{Change, Ledger, Truth, What};
+use super::message::{Message, Request};
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 
-/// Changes in the order in which they came. A job's newer change takes the place of its older one,
-/// unless a claim is between the two: a claim looks at what was written before.
+/// Changes that are written in one transaction, at most.
+const MAX_CHANGES: usize = 512;
+
+/// Changes in the order in which they came. Of the changes of one kind of a job only the newest counts,
+/// so that there are never more than a few for each job.
 #[derive(Default)]
 pub(super) struct Backlog {
-    steps: VecDeque<Step>,
-    /// The step that a newer change of the pair replaces, counted from the first step ever.
-    latest: HashMap<Arc<Pair>, usize>,
-    /// How many steps were written.
-    taken: usize,
-    /// Who hears of it when all steps are written.
+    changes: BTreeMap<u64, Change>,
+    newest: HashMap<(Arc<Pair>, Discriminant<What>), u64>,
+    /// Whether somebody asks if the ledger takes writes.
+    probe: bool,
+    /// Who hears of it when all is written.
     waiting: Vec<oneshot::Sender<()>>,
     end: bool,
 }
 
-enum Step {
-    Save(Record),
-    Remove(Arc<Pair>),
-    Claim(Arc<Pair>, oneshot::Sender<bool>),
-    Probe,
-}
-
 impl Backlog {
-    pub(super) fn add(&mut self, change: Change) {
-        self.waiting.extend(change.done);
-        match change.what {
-            What::Save(record) => self.replace(Arc::clone(&record.pair), Step::Save(record)),
-            What::Remove(pair) => self.replace(Arc::clone(&pair), Step::Remove(pair)),
-            What::Claim(pair, answer) => {
-                self.latest.remove(&pair);
-                self.steps.push_back(Step::Claim(pair, answer));
-            }
-            What::Check if matches!(self.steps.back(), Some(Step::Probe)) => {}
-            What::Check => self.steps.push_back(Step::Probe),
-            What::End => self.end = true,
+    pub(super) fn add(&mut self, message: Message) {
+        self.waiting.extend(message.done);
+        match message.request {
+            Request::Change(change, number) => self.add_change(change, number),
+            Request::Check => self.probe = true,
+            Request::End => self.end = true,
         }
     }
 
-    fn replace(&mut self, pair: Arc<Pair>, step: Step) {
-        if let Some(place) = self.latest.get(&pair) {
-            self.steps[place - self.taken] = step;
-            return;
-        }
-        self.latest.insert(pair, self.taken + self.steps.len());
-        self.steps.push_back(step);
-    }
-
-    /// Writes all steps. After an error what is not written yet is still there.
-    pub(super) async fn write(&mut self, ledger: &mut impl Ledger) -> Result<(), ServerError> {
-        while let Some(step) = self.steps.front() {
-            let written = match step {
-                Step::Save(_) => {
-                    let records: Vec<Record> = self.run(Step::saved);
-                    ledger.save(&records).await?;
-                    records.len()
-                }
-                Step::Remove(_) => {
-                    let pairs: Vec<Arc<Pair>> = self.run(Step::removed);
-                    ledger.remove(&pairs).await?;
-                    pairs.len()
-                }
-                Step::Claim(pair, _) => {
-                    let granted = ledger.claim(pair).await?;
-                    self.answer(granted);
-                    1
-                }
-                Step::Probe => ledger.probe().await.map(|()| 1)?,
-            };
-            self.take(written);
-        }
-        Ok(())
-    }
-
-    /// What the steps at the front have in common with the first.
-    fn run<T>(&self, part: impl Fn(&Step) -> Option<T>) -> Vec<T> {
-        self.steps.iter().map_while(part).collect()
-    }
-
-    fn answer(&mut self, granted: bool) {
-        // The place of the claim, so that it is answered once only.
-        if let Some(step) = self.steps.front_mut()
-            && let Step::Claim(_, answer) = std::mem::replace(step, Step::Probe)
+    fn add_change(&mut self, mut change: Change, number: u64) {
+        let key = (Arc::clone(&change.pair), discriminant(&change.what));
+        let older = self.newest.insert(key, number);
+        let older = older.and_then(|older| self.changes.remove(&older));
+        // What a release wants stays so though a device wants it too.
+        if let Some(Change { what: What::Want { release: true, asker: before, .. }, .. }) = older
+            && let What::Want { release, asker, .. } = &mut change.what
+            && !*release
         {
-            // Nobody listens if the server stops.
-            let _ = answer.send(granted);
+            (*release, *asker) = (true, before);
         }
+        self.changes.insert(number, change);
     }
 
-    fn take(&mut self, count: usize) {
-        self.steps.drain(..count);
-        self.taken += count;
-        let taken = self.taken;
-        self.latest.retain(|_, place| *place >= taken);
+    /// Writes the first changes, as many as go together. Gives what the ledger has of each afterwards,
+    /// with the number of the change; nothing if all is written. After an error all are still there.
+    pub(super) async fn write(
+        &mut self,
+        ledger: &mut impl Ledger,
+    ) -> Result<Vec<(Truth, u64)>, ServerError> {
+        let (numbers, changes): (Vec<u64>, Vec<Change>) =
+            self.changes.iter().take(MAX_CHANGES).map(|(number, it)| (*number, it.clone())).unzip();
+        if changes.is_empty() {
+            if self.probe {
+                ledger.probe().await?;
+                self.probe = false;
+            }
+            return Ok(Vec::new());
+        }
+        let truths = ledger.write(&changes).await?;
+        for number in &numbers {
+            self.take(*number);
+        }
+        Ok(truths.into_iter().zip(numbers).collect())
+    }
+
+    fn take(&mut self, number: u64) {
+        if let Some(Change { pair, what }) = self.changes.remove(&number) {
+            self.newest.remove(&(pair, discriminant(&what)));
+        }
     }
 
     /// Forgets those who no longer wait for their change.
@@ -121,22 +95,6 @@ impl Backlog {
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.steps.len()
-    }
-}
-
-impl Step {
-    fn saved(&self) -> Option<Record> {
-        match self {
-            Step::Save(record) => Some(record.clone()),
-            _ => None,
-        }
-    }
-
-    fn removed(&self) -> Option<Arc<Pair>> {
-        match self {
-            Step::Remove(pair) => Some(Arc::clone(pair)),
-            _ => None,
-        }
+        self.changes.len()
     }
 }

@@ -1,6 +1,9 @@
 //! The end of the server: nobody waits any more, and everything is as the next start needs it.
 
+use std::sync::Arc;
+
 use super::job::{Job, Phase};
+use super::ledger::What;
 use super::outcome::Outcome;
 use super::table::Table;
 use super::writer::Written;
@@ -20,23 +23,23 @@ impl Table {
     pub(super) fn cancel_all(&mut self) {
         for job in self.jobs.values() {
             if let Job::Active(active) = job
-                && let Phase::Running { progress, .. } = &active.phase
+                && let Phase::Running(running) = &active.phase
             {
-                progress.cancel();
+                running.progress.cancel();
             }
         }
     }
 
-    /// Writes down that builds which did not stop in time wait, and ends the writing: they end with
-    /// the process, which is no crash.
+    /// Gives back what is still built here, and ends the writing: these builds end with the process,
+    /// which is no crash.
     pub(super) fn park_all(&mut self) -> Written {
-        for (pair, job) in &mut self.jobs {
-            if let Job::Active(active) = job
-                && let Phase::Running { started, .. } = &mut active.phase
-            {
-                *started = false;
-                self.writer.save(active.record(pair));
-            }
+        let held = self.jobs.iter().filter(|(_, job)| match job {
+            Job::Active(active) => matches!(active.phase, Phase::Running(_)),
+            Job::Finished(_) => false,
+        });
+        let held: Vec<_> = held.map(|(pair, _)| Arc::clone(pair)).collect();
+        for pair in held {
+            drop(self.send(&pair, What::Return));
         }
         self.writer.end()
     }

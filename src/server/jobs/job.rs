@@ -6,12 +6,11 @@ use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::ledger::{Record, RecordState};
 use super::outcome::Outcome;
 use super::progress::BuildProgress;
-use super::record::{Record, RecordState};
 use super::status::{JobState, JobStatus};
 use crate::server::build::{BuildError, Built, BuiltPlace};
-use crate::server::pair::Pair;
 
 /// What is known about a pair.
 #[derive(Debug)]
@@ -36,6 +35,8 @@ pub(super) struct Active {
     pub(super) idle_since: Option<Instant>,
     /// Whether a timer will look at `idle_since`.
     pub(super) watched: bool,
+    /// Whether the ledger knows that somebody waits here, or did until `idle_since`.
+    pub(super) wished: bool,
     /// Attempts that met with trouble that may pass, since when, and with which.
     pub(super) troubles: u32,
     pub(super) trouble_since: Option<Instant>,
@@ -50,17 +51,31 @@ pub(super) enum Phase {
     Queued,
     /// Waits until it may try again.
     Delayed,
-    /// Has one of the places for builds; `started` when it has its memory too.
-    Running { progress: Arc<BuildProgress>, started: bool },
-    /// Is over, and waits for the disk to have it.
-    Concluded(RecordState),
+    /// Has one of the places for builds.
+    Running(Running),
+    /// Is over, and waits for the ledger to have it.
+    Concluded,
+    /// Another server holds it.
+    Elsewhere { preparing: bool },
 }
+
+/// A job that is built here.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) progress: Arc<BuildProgress>,
+    /// Whether it has its memory too.
+    pub(super) started: bool,
+    /// What became of the job if the ledger says that this server no longer holds it: what is built
+    /// here no longer counts.
+    pub(super) lost: Option<Box<Lost>>,
+}
+
+/// What the ledger has of a job that is no longer this server's; `None`: nothing.
+pub(super) type Lost = Option<Record>;
 
 /// A job that is done.
 #[derive(Debug)]
 pub(super) struct Finished {
-    pub(super) fleet: String,
-    pub(super) release: bool,
     pub(super) end: End,
 }
 
@@ -69,7 +84,7 @@ pub(super) enum End {
     Ready {
         built: Built,
         last_used: SystemTime,
-        /// The last use that the disk knows of.
+        /// The last use that the ledger was told of.
         saved_use: SystemTime,
     },
     Failed {
@@ -91,6 +106,7 @@ impl Active {
             waiters: 0,
             idle_since: None,
             watched: false,
+            wished: false,
             troubles: 0,
             trouble_since: None,
             trouble: None,
@@ -103,53 +119,46 @@ impl Active {
         self.waiters > 0 || self.release
     }
 
-    pub(super) fn record(&self, pair: &Arc<Pair>) -> Record {
-        let state = match &self.phase {
-            Phase::Running { started: true, .. } => RecordState::Preparing,
-            Phase::Concluded(state) => state.clone(),
-            _ => RecordState::Pending,
-        };
-        Record {
-            pair: Arc::clone(pair),
-            fleet: self.fleet.clone(),
-            release: self.release,
-            crashes: self.crashes,
-            state,
-        }
-    }
-
     /// All but the position.
     pub(super) fn status(&self) -> JobStatus {
         let mut status = JobStatus::new(JobState::Pending);
         status.failure.clone_from(&self.trouble);
         match &self.phase {
-            Phase::Running { progress, started: true } => {
+            Phase::Running(Running { progress, started: true, .. }) => {
                 status.state = JobState::Preparing;
                 status.stage = Some(progress.stage());
                 status.percent = Some(progress.percent());
             }
-            Phase::Concluded(_) => {
+            Phase::Concluded => {
                 status.state = JobState::Preparing;
                 status.percent = Some(100);
             }
-            Phase::Running { started: false, .. } => status.position = Some(0),
+            Phase::Elsewhere { preparing: true } => status.state = JobState::Preparing,
+            Phase::Running(_) | Phase::Elsewhere { preparing: false } => status.position = Some(0),
             Phase::Queued | Phase::Delayed => {}
         }
         status
     }
 }
 
-impl Finished {
-    pub(super) fn record(&self, pair: &Arc<Pair>, state: RecordState) -> Record {
-        Record {
-            pair: Arc::clone(pair),
-            fleet: self.fleet.clone(),
-            release: self.release,
-            crashes: 0,
-            state,
+impl End {
+    /// How a job ended that the ledger has in this state; `None`: it has not.
+    pub(super) fn of(state: &RecordState, now: Instant) -> Option<Self> {
+        match state {
+            RecordState::Ready { built, last_used } => {
+                let (built, used) = (built.clone(), *last_used);
+                Some(End::Ready { built, last_used: used, saved_use: used })
+            }
+            RecordState::Failed { error, expires } => {
+                let left = expires.duration_since(SystemTime::now()).unwrap_or_default();
+                Some(End::Failed { error: error.clone(), until: now + left })
+            }
+            RecordState::Pending | RecordState::Preparing => None,
         }
     }
+}
 
+impl Finished {
     /// How it ended, unless that no longer counts.
     pub(super) fn outcome(&self, now: Instant) -> Option<Outcome> {
         match &self.end {

@@ -10,24 +10,24 @@
 //!               `----------'
 //! ```
 //!
-//! The table in memory is the truth and answers everything; the database is its copy on disk, written
-//! before anything is promised or told, and read when the server starts.
+//! The ledger, a database, is the truth, for all servers that share it. The table in memory mirrors it
+//! and answers everything; what is promised or told is in the ledger before.
 //!
 //! Not here: who may ask, what is answered, where deltas are kept.
 
 mod admission;
 mod backlog;
-mod change;
 mod closing;
-mod database;
 mod job;
+mod keeper;
 mod ledger;
 mod load;
+mod message;
+mod mirror;
 mod outcome;
 mod priority;
 mod progress;
 mod queue;
-mod record;
 mod remembered;
 mod schedule;
 mod scheduler;
@@ -55,8 +55,8 @@ pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
 pub(crate) use self::ticket::Ticket;
 
-use self::database::Database;
-use self::ledger::Ledger;
+use self::keeper::Keeper;
+use self::ledger::{DatabaseAddress, Ledger, PostgresLedger, SqliteLedger, Terms};
 use self::shared::Shared;
 use self::table::{Asked, Table};
 use self::ticket::Waiter;
@@ -64,6 +64,7 @@ use self::writer::Writer;
 use super::ServerError;
 use super::build::Builder;
 use super::error::system_error;
+use super::folder_name::folder_name;
 use super::pair::Pair;
 use crate::serving::FolderLock;
 
@@ -76,7 +77,7 @@ const STOP_TIME: Duration = Duration::from_secs(2);
 pub(crate) struct Jobs {
     shared: Arc<Shared>,
     scheduler: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    keeper: JoinHandle<()>,
     _lock: FolderLock,
 }
 
@@ -92,8 +93,20 @@ impl Jobs {
         builder: Arc<dyn Builder>,
     ) -> Result<Arc<Self>, ServerError> {
         let lock = FolderLock::take(&settings.folder)?;
-        let database = Database::open(&settings.folder).await?;
-        Self::over(database, settings, builder, lock).await
+        match &settings.database {
+            None => {
+                let ledger = SqliteLedger::open(&settings.folder).await?;
+                Self::over(ledger, settings, builder, lock).await
+            }
+            Some(address) => {
+                let address = DatabaseAddress::parse(address.reveal())
+                    .map_err(|error| ServerError::DatabaseAddress(error.to_string()))?;
+                let home = folder_name(&settings.folder)?;
+                let terms = Terms { lease: settings.lease, wish: settings.grace };
+                let ledger = PostgresLedger::open(address, home, terms).await?;
+                Self::over(ledger, settings, builder, lock).await
+            }
+        }
     }
 
     async fn over(
@@ -104,13 +117,14 @@ impl Jobs {
     ) -> Result<Arc<Self>, ServerError> {
         let records = ledger.load().await?;
         priority::start_computing_threads().map_err(system_error)?;
-        let (writer, write) = Writer::new(ledger);
+        let (writer, messages) = Writer::channel();
         let mut table = Table::new(settings, writer);
         table.restore(records);
         let shared = Arc::new(Shared::new(table, builder));
+        let keeper = Keeper::new(ledger, messages, Arc::clone(&shared));
         Ok(Arc::new(Jobs {
             scheduler: tokio::spawn(scheduler::schedule(Arc::clone(&shared))),
-            writer: tokio::spawn(write),
+            keeper: tokio::spawn(keeper.keep()),
             shared,
             _lock: lock,
         }))
@@ -226,6 +240,6 @@ impl Jobs {
 impl Drop for Jobs {
     fn drop(&mut self) {
         self.scheduler.abort();
-        self.writer.abort();
+        self.keeper.abort();
     }
 }

@@ -1,5 +1,6 @@
 //! How jobs end.
 
+use super::ledger::RecordState;
 use crate::server::build::{BuildError, Built};
 
 /// How a job ended.
@@ -13,4 +14,15 @@ pub(crate) enum Outcome {
     Crowded,
     /// The server stops; the job goes on when it starts again.
     Parked,
+}
+
+impl Outcome {
+    /// What those hear who wait for a job that the ledger has in this state; `None`: they go on waiting.
+    pub(super) fn of(state: &RecordState) -> Option<Self> {
+        match state {
+            RecordState::Ready { built, .. } => Some(Outcome::Ready(built.clone())),
+            RecordState::Failed { error, .. } => Some(Outcome::Failed(error.clone())),
+            RecordState::Pending | RecordState::Preparing => None,
+        }
+    }
 }

@@ -34,30 +34,39 @@ impl<T: PartialEq> FairQueue<T> {
         }
     }
 
-    /// Takes the next one.
-    pub(super) fn pop(&mut self) -> Option<T> {
-        let fleet = self.turns.pop_front()?;
-        let items = self.fleets.get_mut(&fleet)?;
-        let item = items.pop_front()?;
-        self.len -= 1;
-        if items.is_empty() {
-            self.fleets.remove(&fleet);
-        } else {
-            self.turns.push_back(fleet);
-        }
-        Some(item)
+    /// The next ones, `count` at most, in the order in which their turns come.
+    pub(super) fn next(&self, count: usize) -> Vec<&T> {
+        let longest = self.fleets.values().map(VecDeque::len).max().unwrap_or(0);
+        let rounds = (0..longest).flat_map(|round| {
+            let of = move |fleet| self.fleets.get(fleet).and_then(|items| items.get(round));
+            self.turns.iter().filter_map(of)
+        });
+        rounds.take(count).collect()
     }
 
-    /// Takes `item` out, wherever it is.
-    pub(super) fn remove(&mut self, fleet: &str, item: &T) {
-        let Some(items) = self.fleets.get_mut(fleet) else { return };
+    /// Takes `item` out because it has its turn, here or elsewhere: the others of its fleet wait for all
+    /// other fleets.
+    pub(super) fn take(&mut self, fleet: &str, item: &T) {
+        if self.remove(fleet, item)
+            && let Some(place) = self.turns.iter().position(|other| other == fleet)
+            && let Some(name) = self.turns.remove(place)
+        {
+            self.turns.push_back(name);
+        }
+    }
+
+    /// Takes `item` out, wherever it is, and says whether it was there.
+    pub(super) fn remove(&mut self, fleet: &str, item: &T) -> bool {
+        let Some(items) = self.fleets.get_mut(fleet) else { return false };
         let before = items.len();
         items.retain(|other| other != item);
-        self.len -= before - items.len();
+        let removed = before - items.len();
+        self.len -= removed;
         if items.is_empty() {
             self.fleets.remove(fleet);
             self.turns.retain(|other| other != fleet);
         }
+        removed > 0
     }
 
     /// What waits of a fleet.
@@ -83,8 +92,15 @@ mod tests {
 
     use super::*;
 
-    fn drain(mut queue: FairQueue<u32>) -> Vec<u32> {
-        std::iter::from_fn(|| queue.pop()).collect()
+    /// Takes what is next, as the queue of `fleets` says.
+    fn pop(queue: &mut FairQueue<u32>, fleet: impl Fn(u32) -> String) -> Option<u32> {
+        let item = **queue.next(1).first()?;
+        queue.take(&fleet(item), &item);
+        Some(item)
+    }
+
+    fn drain(mut queue: FairQueue<u32>, fleet: impl Fn(u32) -> String) -> Vec<u32> {
+        std::iter::from_fn(|| pop(&mut queue, &fleet)).collect()
     }
 
     #[test]
@@ -97,7 +113,10 @@ mod tests {
         queue.push("middle", 20);
         queue.push("middle", 21);
         assert_eq!(queue.position("large", &4), Some(6));
-        assert_eq!(drain(queue), [1, 10, 20, 2, 21, 3, 4]);
+        assert_eq!(queue.next(3), [&1, &10, &20]);
+        assert_eq!(queue.next(100), [&1, &10, &20, &2, &21, &3, &4]);
+        let fleet = |item| ["large", "small", "middle"][item as usize / 10].to_owned();
+        assert_eq!(drain(queue, fleet), [1, 10, 20, 2, 21, 3, 4]);
     }
 
     #[test]
@@ -106,9 +125,24 @@ mod tests {
         queue.push("a", 1);
         queue.push("b", 2);
         queue.push("b", 3);
-        assert_eq!(queue.pop(), Some(1));
+        let fleet = |item| if [1, 4].contains(&item) { "a".to_owned() } else { "b".to_owned() };
+        assert_eq!(pop(&mut queue, fleet), Some(1));
         queue.push("a", 4);
-        assert_eq!(drain(queue), [2, 4, 3]);
+        assert_eq!(drain(queue, fleet), [2, 4, 3]);
+    }
+
+    #[test]
+    fn a_turn_that_was_taken_elsewhere_is_a_turn_of_its_fleet() {
+        let mut queue = FairQueue::default();
+        for item in 1..=3 {
+            queue.push("a", item);
+        }
+        queue.push("b", 10);
+        queue.take("a", &2);
+        assert_eq!(queue.next(4), [&10, &1, &3]);
+        queue.remove("b", &10);
+        queue.take("a", &7);
+        assert_eq!(queue.next(4), [&1, &3]);
     }
 
     proptest! {
@@ -124,7 +158,7 @@ mod tests {
                 queue.push(&name(item), item);
             }
             for _ in 0..popped {
-                queue.pop();
+                pop(&mut queue, name);
             }
             for item in &removed {
                 queue.remove(&name(*item), item);
@@ -133,7 +167,7 @@ mod tests {
                 .filter_map(|item| Some((queue.position(&name(item), &item)?, item)))
                 .collect();
             prop_assert_eq!(queue.len(), positions.len());
-            let order = drain(queue);
+            let order = drain(queue, name);
             prop_assert_eq!(order.len(), positions.len());
             for (position, item) in positions {
                 prop_assert_eq!(order[position], item);

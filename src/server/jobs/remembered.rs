@@ -6,82 +6,79 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::job::{End, Finished, Job};
-use super::record::{Record, RecordState};
+use super::job::{Finished, Job};
+use super::ledger::{Record, What};
 use super::table::Table;
 use super::writer::Written;
 use crate::server::pair::Pair;
 
 impl Table {
-    /// Takes over what the disk has. What was running waits again, and its crash is counted.
+    /// Takes over what the ledger has.
     pub(super) fn restore(&mut self, records: Vec<Record>) {
-        let now = (Instant::now(), SystemTime::now());
+        let now = Instant::now();
         for record in records {
-            let Record { pair, fleet, release, crashes, state } = record;
-            match state {
-                RecordState::Pending => self.restore_active(pair, fleet, release, crashes),
-                RecordState::Preparing => {
-                    tracing::warn!(%pair, "the server ended without warning during this job");
-                    self.restore_active(pair, fleet, release, crashes + 1);
-                }
-                RecordState::Ready { built, last_used } => {
-                    let end = End::Ready { built, last_used, saved_use: last_used };
-                    self.insert(pair, Job::Finished(Finished { fleet, release, end }));
-                }
-                RecordState::Failed { error, expires } => {
-                    let left = expires.duration_since(now.1).unwrap_or_default();
-                    let end = End::Failed { error, until: now.0 + left };
-                    self.insert(pair, Job::Finished(Finished { fleet, release, end }));
-                }
+            if record.crashes > 0 {
+                let (pair, crashes) = (&record.pair, record.crashes);
+                tracing::warn!(%pair, crashes, "a server ended without warning during this job");
             }
+            self.take_in(record, now);
         }
-        self.prune(now.0);
-    }
-
-    fn restore_active(&mut self, pair: Arc<Pair>, fleet: String, release: bool, crashes: u32) {
-        let mut active = self.new_active(fleet);
-        // Nobody waits, but those who did have not had the time to come back: until one of them has,
-        // and has left, the job goes on.
-        (active.release, active.crashes) = (release, crashes);
-        self.queue.push(&active.fleet, Arc::clone(&pair));
-        self.note(active.record(&pair));
-        self.insert(pair, Job::Active(active));
+        self.prune(now);
     }
 
     /// Forgets a finished job.
     pub(super) fn forget(&mut self, pair: &Pair) -> Option<Written> {
         let (pair, job) = self.jobs.get_key_value(pair)?;
         let (pair, is_finished) = (Arc::clone(pair), matches!(job, Job::Finished(_)));
-        is_finished.then(|| self.remove(&pair))
+        is_finished.then(|| self.forget_finished(&pair, What::Forget))
     }
 
     /// Forgets failures that no longer count, deltas that nobody has asked for in a long time, and
     /// if there are still too many, a tenth more than needed, so that it is not done each time.
     pub(super) fn prune(&mut self, now: Instant) {
         let (wall, remember) = (SystemTime::now(), self.settings.remember);
-        let is_stale = |finished: &Finished| match finished.last_used() {
-            Some(used) => wall.duration_since(used).is_ok_and(|age| age > remember),
-            None => finished.outcome(now).is_none(),
+        let is_expired = |finished: &Finished| finished.outcome(now).is_none();
+        drop(self.remove_finished(is_expired, &What::Expire));
+        let is_stale = |finished: &Finished| {
+            let age =
+                finished.last_used().map(|used| wall.duration_since(used).unwrap_or_default());
+            age.is_some_and(|age| age > remember)
         };
-        drop(self.remove_finished(is_stale));
+        drop(self.remove_finished(is_stale, &What::Forget));
         let most = self.settings.max_remembered;
         if self.counts.remembered > most {
             let mut uses: Vec<_> = self.finished().map(|(_, job)| job.last_used()).collect();
             uses.sort_unstable();
             let excess = uses.len() - (most - most / 10);
             let limit = uses[excess - 1];
-            drop(self.remove_finished(|finished| finished.last_used() <= limit));
+            drop(self.remove_finished(|finished| finished.last_used() <= limit, &What::Forget));
         }
     }
 
-    fn remove_finished(&mut self, is_to_go: impl Fn(&Finished) -> bool) -> Option<Written> {
+    /// The same if there are too many.
+    pub(super) fn prune_excess(&mut self, now: Instant) {
+        if self.counts.remembered > self.settings.max_remembered {
+            self.prune(now);
+        }
+    }
+
+    fn forget_finished(&mut self, pair: &Arc<Pair>, what: What) -> Written {
+        self.take_out(pair);
+        self.send(pair, what)
+    }
+
+    fn remove_finished(
+        &mut self,
+        is_to_go: impl Fn(&Finished) -> bool,
+        what: &What,
+    ) -> Option<Written> {
         let going: Vec<_> = self
             .finished()
             .filter(|(_, finished)| is_to_go(finished))
             .map(|(pair, _)| Arc::clone(pair))
             .collect();
         // The last is written after the others.
-        going.iter().map(|pair| self.remove(pair)).last()
+        going.iter().map(|pair| self.forget_finished(pair, what.clone())).last()
     }
 
     fn finished(&self) -> impl Iterator<Item = (&Arc<Pair>, &Finished)> {
@@ -113,7 +110,7 @@ impl Table {
         }
         let is_released =
             |finished: &Finished| finished.file().is_some_and(|(key, _)| keys.contains(key));
-        let written = self.remove_finished(is_released);
+        let written = self.remove_finished(is_released, &What::Forget);
         (keys, written)
     }
 }

@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::job::{End, Finished, Job, Phase};
-use super::outcome::Outcome;
+use super::job::{Phase, Running};
+use super::ledger::{Record, RecordState, Trouble, What};
 use super::progress::BuildProgress;
-use super::record::RecordState;
+use super::settings::JobSettings;
 use super::status::{JobEvent, JobState, JobStatus};
 use super::table::{Table, Timer};
-use super::writer::{Claimed, Written};
+use super::writer::Written;
 use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 
@@ -28,20 +28,35 @@ pub(super) struct Turn {
     pub(super) alone: bool,
 }
 
+/// How many jobs a server names when it asks the ledger for one: others may have taken the first ones.
+const CANDIDATES: usize = 8;
+
 impl Table {
-    /// The next job, if there is one and a place for it.
-    pub(super) fn next_turn(&mut self) -> Option<Turn> {
+    /// The jobs whose turn is next, if there is a place for one. The ledger says which of them is this
+    /// server's to build.
+    pub(super) fn candidates(&self) -> Vec<Arc<Pair>> {
         if self.closing || self.running >= self.settings.max_builds {
-            return None;
+            return Vec::new();
         }
-        let pair = self.queue.pop()?;
-        let progress = Arc::new(self.progress_of(&pair));
-        let active = self.active(&pair)?;
-        active.phase = Phase::Running { progress: Arc::clone(&progress), started: false };
+        self.queue.next(CANDIDATES).into_iter().map(Arc::clone).collect()
+    }
+
+    /// The ledger has made this server the holder of a job: its turn begins. A job that no longer waits is
+    /// given back.
+    pub(super) fn granted(&mut self, record: &Record) -> Option<Turn> {
+        let pair = &record.pair;
+        let progress = Arc::new(self.progress_of(pair));
+        let active = self.active(pair).filter(|active| matches!(active.phase, Phase::Queued));
+        let Some(active) = active else {
+            drop(self.send(pair, What::Return));
+            return None;
+        };
+        active.crashes = record.crashes;
         let (job, alone) = (active.number, active.crashes >= SUSPICIOUS_CRASHES);
         let fleet = active.fleet.clone();
-        self.running += 1;
-        Some(Turn { pair, job, fleet, progress, alone })
+        let running = Running { progress: Arc::clone(&progress), started: false, lost: None };
+        self.enter(pair, Phase::Running(running));
+        Some(Turn { pair: Arc::clone(pair), job, fleet, progress, alone })
     }
 
     fn progress_of(&self, pair: &Arc<Pair>) -> BuildProgress {
@@ -49,45 +64,42 @@ impl Table {
         BuildProgress::new(move |stage, percent| {
             let mut status = JobStatus::new(JobState::Preparing);
             (status.stage, status.percent) = (Some(stage), Some(percent));
-            let _ = events.send(JobEvent { pair: Arc::clone(&pair), status: Some(status) });
+            let pair = Arc::clone(&pair);
+            let _ = events.send(JobEvent { pair, status: Some(status), made_here: false });
         })
     }
 
-    /// The job has its memory and begins, if the claim is granted.
-    pub(super) fn started(&mut self, pair: &Arc<Pair>) -> Claimed {
-        let claimed = self.writer.claim(Arc::clone(pair));
-        let Some(active) = self.active(pair) else { return claimed };
-        if let Phase::Running { started, .. } = &mut active.phase {
-            *started = true;
+    /// The job has its memory and begins once that is written down: if the server ends during a build,
+    /// the next one knows which it was.
+    pub(super) fn started(&mut self, pair: &Arc<Pair>) -> Written {
+        let written = self.send(pair, What::Begin);
+        let Some(active) = self.active(pair) else { return written };
+        if let Phase::Running(running) = &mut active.phase {
+            running.started = true;
         }
         let status = active.status();
         self.tell(pair, Some(status));
-        claimed
+        written
     }
 
-    /// Another server has the job: what comes of it is that server's to say, and whoever waits here
-    /// asks again.
-    pub(super) fn lost(&mut self, pair: &Arc<Pair>) {
-        self.running -= 1;
-        if let Some(active) = self.active(pair) {
-            active.outcome.send_replace(Some(Outcome::Parked));
-        }
-        self.take_out(pair);
-        self.tell(pair, None);
-    }
-
-    /// The job was tried. If that is its end, it has to be written down before anybody is told:
-    /// then [`finish`](Self::finish).
+    /// The job was tried. What came of it has to be written down before anybody is told.
     pub(super) fn conclude(
         &mut self,
         pair: &Arc<Pair>,
         result: Result<Built, BuildError>,
         now: Instant,
-    ) -> Option<(Written, End)> {
+    ) -> Option<Written> {
+        let active = self.active(pair)?;
+        let Phase::Running(running) = &mut active.phase else { return None };
+        if let Some(lost) = running.lost.take() {
+            self.yield_to(pair, *lost, now);
+            return None;
+        }
         match result {
             Ok(built) => {
                 self.count(&built);
-                self.write_end(pair, ready(built), now)
+                let state = RecordState::Ready { built, last_used: SystemTime::now() };
+                Some(self.write_end(pair, state))
             }
             Err(error) => {
                 let place = Blame::ALL.iter().position(|cause| *cause == error.cause)?;
@@ -109,7 +121,7 @@ impl Table {
         pair: &Arc<Pair>,
         error: BuildError,
         now: Instant,
-    ) -> Option<(Written, End)> {
+    ) -> Option<Written> {
         let settings = self.settings.clone();
         let closing = self.closing;
         let active = self.active(pair)?;
@@ -120,67 +132,45 @@ impl Table {
             cause if cause.may_pass() && (closing || now - since < patience) => {
                 self.put_off(pair, error, now);
             }
-            _ => return self.write_end(pair, failed(error, &settings, now), now),
+            _ => return Some(self.write_end(pair, failed(error, &settings))),
         }
         None
     }
 
-    fn write_end(&mut self, pair: &Arc<Pair>, end: End, now: Instant) -> Option<(Written, End)> {
-        let active = self.active(pair)?;
-        active.phase = Phase::Concluded(end.record_state(now));
-        let record = active.record(pair);
-        Some((self.writer.save(record), end))
-    }
-
-    /// The end is written down: everybody may know.
-    pub(super) fn finish(&mut self, pair: &Arc<Pair>, end: End, now: Instant) {
-        let Some(active) = self.active(pair) else { return };
-        let finished = Finished { fleet: active.fleet.clone(), release: active.release, end };
-        if let Some(outcome) = finished.outcome(now) {
-            active.outcome.send_replace(Some(outcome));
-        }
-        self.running -= 1;
-        self.tell(pair, finished.status(now));
-        self.insert(Arc::clone(pair), Job::Finished(finished));
-        if self.counts.remembered > self.settings.max_remembered {
-            self.prune(now);
-        }
+    fn write_end(&mut self, pair: &Arc<Pair>, state: RecordState) -> Written {
+        self.enter(pair, Phase::Concluded);
+        self.send(pair, What::End(state))
     }
 
     /// The build stopped because it was told to. Somebody may have come meanwhile.
     fn stopped(&mut self, pair: &Arc<Pair>) {
-        self.running -= 1;
         let closing = self.closing;
         let Some(active) = self.active(pair) else { return };
         if !active.is_wanted() && !closing {
-            drop(self.remove(pair));
-            self.tell(pair, None);
-            return;
+            return self.drop_waiting(pair, What::Unwant);
         }
-        active.phase = Phase::Queued;
-        let (record, status, fleet) = (active.record(pair), active.status(), active.fleet.clone());
-        self.note(record);
-        self.tell(pair, Some(status));
-        self.queue.push(&fleet, Arc::clone(pair));
+        self.enter(pair, Phase::Queued);
+        drop(self.send(pair, What::Return));
+        let status = self.active(pair).map(|active| active.status());
+        self.tell(pair, status);
     }
 
     /// Trouble that may pass: the job waits, longer each time.
     fn put_off(&mut self, pair: &Arc<Pair>, error: BuildError, now: Instant) {
-        self.running -= 1;
-        self.delayed += 1;
         let (first, longest) = (self.settings.first_pause, self.settings.longest_pause);
         let Some(active) = self.active(pair) else { return };
-        let pause = first.saturating_mul(2u32.saturating_pow(active.troubles));
-        let until = now + pause.min(longest);
-        tracing::warn!(job = active.number, pause = ?until - now, "job put off: {error}");
+        let pause = first.saturating_mul(2u32.saturating_pow(active.troubles)).min(longest);
+        tracing::warn!(job = active.number, ?pause, "job put off: {error}");
         active.troubles += 1;
-        active.trouble_since.get_or_insert(now);
-        active.trouble = Some(error);
-        active.phase = Phase::Delayed;
-        let (record, status, number) = (active.record(pair), active.status(), active.number);
-        self.timers.insert((until, number, Timer::Retry), Arc::clone(pair));
-        self.note(record);
-        self.tell(pair, Some(status));
+        let since = *active.trouble_since.get_or_insert(now);
+        active.trouble = Some(error.clone());
+        let (attempts, wall) = (active.troubles, SystemTime::now());
+        let since = wall.checked_sub(now - since).unwrap_or(wall);
+        self.delay(pair, now + pause);
+        let trouble = Trouble { error, attempts, since, until: wall + pause };
+        drop(self.send(pair, What::PutOff(trouble)));
+        let status = self.active(pair).map(|active| active.status());
+        self.tell(pair, status);
     }
 
     /// Does what is due, and says when something is due next.
@@ -202,10 +192,7 @@ impl Table {
     fn retry(&mut self, pair: &Arc<Pair>, job: u64) {
         let Some(active) = self.active(pair).filter(|active| active.number == job) else { return };
         if let Phase::Delayed = active.phase {
-            active.phase = Phase::Queued;
-            let fleet = active.fleet.clone();
-            self.delayed -= 1;
-            self.queue.push(&fleet, Arc::clone(pair));
+            self.enter(pair, Phase::Queued);
         }
     }
 
@@ -223,47 +210,33 @@ impl Table {
         }
     }
 
-    /// Ends a job that is not to go on.
-    pub(super) fn give_up(&mut self, pair: &Arc<Pair>) {
+    /// Nobody here wants a job any more.
+    fn give_up(&mut self, pair: &Arc<Pair>) {
         let Some(active) = self.active(pair) else { return };
+        active.wished = false;
         match &active.phase {
-            Phase::Running { progress, .. } => return progress.cancel(),
-            Phase::Concluded(_) => return,
-            Phase::Delayed => self.delayed -= 1,
-            Phase::Queued => {
-                let fleet = active.fleet.clone();
-                self.queue.remove(&fleet, pair);
-            }
+            Phase::Running(running) => running.progress.cancel(),
+            Phase::Concluded => {}
+            // Its holder sees that nobody wants it, unless somebody elsewhere does.
+            Phase::Elsewhere { .. } => drop(self.send(pair, What::Unwant)),
+            Phase::Delayed | Phase::Queued => self.drop_waiting(pair, What::Unwant),
         }
-        drop(self.remove(pair));
+    }
+
+    /// Takes a job out that nobody holds, or this server does. If the ledger keeps the job, for another
+    /// server's sake, it comes back from there.
+    pub(super) fn drop_waiting(&mut self, pair: &Arc<Pair>, what: What) {
+        self.enter(pair, Phase::Elsewhere { preparing: false });
+        self.take_out(pair);
+        drop(self.send(pair, what));
         self.tell(pair, None);
     }
 }
 
-impl End {
-    /// As the disk has it.
-    pub(super) fn record_state(&self, now: Instant) -> RecordState {
-        match self {
-            End::Ready { built, last_used, .. } => {
-                RecordState::Ready { built: built.clone(), last_used: *last_used }
-            }
-            End::Failed { error, until } => RecordState::Failed {
-                error: error.clone(),
-                expires: SystemTime::now() + until.saturating_duration_since(now),
-            },
-        }
-    }
-}
-
-fn ready(built: Built) -> End {
-    let now = SystemTime::now();
-    End::Ready { built, last_used: now, saved_use: now }
-}
-
-fn failed(error: BuildError, settings: &super::JobSettings, now: Instant) -> End {
+fn failed(error: BuildError, settings: &JobSettings) -> RecordState {
     let expiry = match error.cause {
         Blame::Missing | Blame::Refused => settings.failure_expiry,
         _ => settings.trouble_expiry,
     };
-    End::Failed { error, until: now + expiry }
+    RecordState::Failed { error, expires: SystemTime::now() + expiry }
 }

@@ -1,20 +1,20 @@
-//! The task that gives jobs their turns, and does what is due.
+//! The task that does what is due.
 
 use std::sync::Arc;
 
 use tokio::time::{Duration, Instant};
 
 use super::shared::Shared;
-use super::work;
 
 /// How often what is old is forgotten.
 const PRUNE_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// Starts what can start, and does what is due, for ever.
+/// Does what is due, for ever, and has jobs claimed where there is a place for them.
 pub(super) async fn schedule(shared: Arc<Shared>) {
     let mut prune_at = Instant::now() + PRUNE_INTERVAL;
     loop {
         let next = step(&shared, &mut prune_at);
+        shared.turns.notify_one();
         tokio::select! {
             () = shared.wake.notified() => {}
             () = tokio::time::sleep_until(next) => {}
@@ -31,8 +31,5 @@ fn step(shared: &Arc<Shared>, prune_at: &mut Instant) -> Instant {
         *prune_at = now + PRUNE_INTERVAL;
     }
     let next = table.run_timers(now);
-    while let Some(turn) = table.next_turn() {
-        tokio::spawn(work::run(Arc::clone(shared), turn));
-    }
     next.map_or(*prune_at, |next| next.min(*prune_at))
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::api::Secret;
 use crate::server::memory;
 use crate::server::settings::WorkSettings;
 
@@ -13,6 +14,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct JobSettings {
     /// The data folder: `jobs.sqlite` and the lock live in it.
     pub(crate) folder: PathBuf,
+    /// The database that servers share; without one the jobs are in the data folder.
+    pub(crate) database: Option<Secret>,
+    /// For how long a server that gives no sign of life keeps its jobs.
+    pub(crate) lease: Duration,
     /// Builds at the same time. A build uses every core where it computes; a second one uses them
     /// while the first waits for the network.
     pub(crate) max_builds: usize,
@@ -53,6 +58,8 @@ impl JobSettings {
     pub(crate) fn new(folder: PathBuf, work: &WorkSettings) -> Self {
         JobSettings {
             folder,
+            database: None,
+            lease: Duration::from_secs(20),
             max_builds: work.max_builds,
             max_queue: work.max_queue,
             max_fleet_queue: work.max_fleet_queue,

@@ -16,6 +16,8 @@ pub(super) struct Shared {
     table: Mutex<Table>,
     /// Something changed that the scheduler has to look at.
     pub(super) wake: Notify,
+    /// There may be a job to claim, or a place for one.
+    pub(super) turns: Notify,
     /// A build ended.
     pub(super) ended: Notify,
     pub(super) builder: Arc<dyn Builder>,
@@ -31,6 +33,7 @@ impl Shared {
         Shared {
             table: Mutex::new(table),
             wake: Notify::new(),
+            turns: Notify::new(),
             ended: Notify::new(),
             builder,
             memory: Semaphore::new(memory_units as usize),

@@ -73,6 +73,8 @@ pub(crate) struct JobEvent {
     pub(crate) pair: Arc<Pair>,
     /// What it is like now; `None` when it was dropped because nobody waits.
     pub(crate) status: Option<JobStatus>,
+    /// Whether this server just built it.
+    pub(crate) made_here: bool,
 }
 
 /// How many there are, now and since the start.

@@ -1,7 +1,8 @@
-//! All jobs in memory, the truth while the server runs: who asks, who waits, what is known.
+//! All jobs in memory, a mirror of the ledger with what is this server's alone: who waits here, what
+//! is built here.
 //!
-//! Every change goes to the disk and to the watchers in the order in which it happens here. Nothing
-//! here waits.
+//! What is asked of a job goes to the ledger as a change, in the order in which it happens here; what
+//! the ledger makes of it comes back as its truth (`mirror.rs`). Nothing here waits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,18 +12,22 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::job::{Active, End, Job, Phase};
+use super::ledger::{Change, What};
 use super::load::Load;
 use super::outcome::Outcome;
 use super::queue::FairQueue;
-use super::record::{Record, RecordState};
 use super::settings::JobSettings;
 use super::status::{JobCounts, JobEvent, JobStatus, Origin};
 use super::writer::{Writer, Written};
 use crate::server::pair::Pair;
 
-/// How exactly the disk knows when a delta was last asked for. It decides what is forgotten after
+/// How exactly the ledger knows when a delta was last asked for. It decides what is forgotten after
 /// weeks; a write for every request would cost more than it is worth.
 const USE_PRECISION: Duration = Duration::from_secs(600);
+
+/// For so long after the last one left nobody has to tell the ledger that another one came: nobody's
+/// wish is forgotten that soon.
+const WISH_PRECISION: Duration = Duration::from_secs(5);
 
 /// Events that a watcher may be behind before it loses some.
 const EVENTS: usize = 1024;
@@ -34,13 +39,18 @@ pub(super) struct Table {
     pub(super) timers: BTreeMap<(Instant, u64, Timer), Arc<Pair>>,
     /// Jobs that wait for their time to try again.
     pub(super) delayed: usize,
+    /// Jobs that are built here.
     pub(super) running: usize,
     pub(super) closing: bool,
     pub(super) counts: JobCounts,
     pub(super) load: Load,
     pub(super) writer: Writer,
     pub(super) events: broadcast::Sender<JobEvent>,
+    /// The last change of each pair that the ledger does not have yet. Until then what the ledger says
+    /// of the pair is older than what is here.
+    pub(super) unwritten: HashMap<Arc<Pair>, u64>,
     last_number: u64,
+    last_change: u64,
 }
 
 /// What a job is to be looked at for.
@@ -82,7 +92,9 @@ impl Table {
             load: Load::default(),
             writer,
             events: broadcast::Sender::new(EVENTS),
+            unwritten: HashMap::new(),
             last_number: 0,
+            last_change: 0,
         }
     }
 
@@ -95,7 +107,7 @@ impl Table {
                     return Asked::Known(outcome);
                 }
             }
-            Some(Job::Active(_)) => return self.join(&pair, &origin),
+            Some(Job::Active(_)) => return self.join(&pair, &origin, now),
             None => {}
         }
         match self.admit(&origin) {
@@ -104,12 +116,14 @@ impl Table {
         }
     }
 
-    fn join(&mut self, pair: &Pair, origin: &Origin) -> Asked {
+    fn join(&mut self, pair: &Pair, origin: &Origin, now: Instant) -> Asked {
         let Some((pair, Job::Active(active))) = entry(&mut self.jobs, pair) else {
             return Asked::Known(Outcome::Parked);
         };
+        let stale = active.idle_since.is_some_and(|since| now - since > WISH_PRECISION);
+        let is_news = stale || !active.wished;
         active.waiters += 1;
-        active.idle_since = None;
+        (active.idle_since, active.wished) = (None, true);
         if origin.release && !active.release {
             self.load.remove(active);
             (active.release, active.asker) = (true, origin.asker.clone());
@@ -117,30 +131,35 @@ impl Table {
         }
         self.counts.waiters += 1;
         tracing::debug!(job = active.number, "waits for a job that is under way");
-        Asked::Joined {
-            job: active.number,
-            outcome: active.outcome.subscribe(),
-            promise: origin.release.then(|| self.writer.save(active.record(&pair))),
-            pair,
-        }
+        let (job, outcome) = (active.number, active.outcome.subscribe());
+        let fleet = active.fleet.clone();
+        let promise = (origin.release || is_news)
+            .then(|| self.want(&pair, fleet, origin))
+            .filter(|_| origin.release);
+        Asked::Joined { job, outcome, promise, pair }
     }
 
     fn add(&mut self, pair: Arc<Pair>, origin: Origin) -> Asked {
-        let mut active = self.new_active(origin.fleet);
-        (active.asker, active.release) = (origin.asker, origin.release);
-        active.waiters = 1;
+        let mut active = self.new_active(origin.fleet.clone());
+        (active.asker, active.release) = (origin.asker.clone(), origin.release);
+        (active.waiters, active.wished) = (1, true);
         self.counts.waiters += 1;
         tracing::info!(job = active.number, %pair, fleet = active.fleet, "job queued");
         let asked = Asked::Joined {
             pair: Arc::clone(&pair),
             job: active.number,
             outcome: active.outcome.subscribe(),
-            promise: Some(self.writer.save(active.record(&pair))),
+            promise: Some(self.want(&pair, origin.fleet.clone(), &origin)),
         };
         self.tell(&pair, Some(active.status()));
         self.queue.push(&active.fleet, Arc::clone(&pair));
         self.insert(pair, Job::Active(active));
         asked
+    }
+
+    fn want(&mut self, pair: &Arc<Pair>, fleet: String, origin: &Origin) -> Written {
+        let (asker, release) = (origin.asker.clone(), origin.release);
+        self.send(pair, What::Want { fleet, asker, release })
     }
 
     pub(super) fn new_active(&mut self, fleet: String) -> Active {
@@ -195,15 +214,23 @@ impl Table {
         JobCounts { queued, running: self.running, ..self.counts }
     }
 
+    /// The jobs that somebody waits for here.
+    pub(super) fn wanted(&self) -> Vec<Arc<Pair>> {
+        let wanted = self.jobs.iter().filter(|(_, job)| match job {
+            Job::Active(active) => active.wished && active.waiters > 0,
+            Job::Finished(_) => false,
+        });
+        wanted.map(|(pair, _)| Arc::clone(pair)).collect()
+    }
+
     /// Somebody asked for what is ready.
     fn touch(&mut self, pair: &Pair) {
         let Some((pair, Job::Finished(finished))) = entry(&mut self.jobs, pair) else { return };
-        let End::Ready { built, last_used, saved_use } = &mut finished.end else { return };
+        let End::Ready { last_used, saved_use, .. } = &mut finished.end else { return };
         *last_used = SystemTime::now();
         if last_used.duration_since(*saved_use).is_ok_and(|age| age >= USE_PRECISION) {
             *saved_use = *last_used;
-            let state = RecordState::Ready { built: built.clone(), last_used: *last_used };
-            drop(self.writer.save(finished.record(&pair, state)));
+            drop(self.send(&pair, What::Use));
         }
     }
 
@@ -217,13 +244,7 @@ impl Table {
         self.uncount(before);
     }
 
-    /// Takes a job out of the table and off the disk.
-    pub(super) fn remove(&mut self, pair: &Arc<Pair>) -> Written {
-        self.take_out(pair);
-        self.writer.remove(Arc::clone(pair))
-    }
-
-    /// Takes a job out of the table and leaves the disk as it is.
+    /// Takes a job out of the table.
     pub(super) fn take_out(&mut self, pair: &Arc<Pair>) {
         let before = self.jobs.remove(pair);
         self.uncount(before);
@@ -244,14 +265,21 @@ impl Table {
         }
     }
 
-    /// Writes an active job down without waiting for it.
-    pub(super) fn note(&self, record: Record) {
-        drop(self.writer.save(record));
+    /// Has a change written down.
+    pub(super) fn send(&mut self, pair: &Arc<Pair>, what: What) -> Written {
+        self.last_change += 1;
+        self.unwritten.insert(Arc::clone(pair), self.last_change);
+        self.writer.change(Change { pair: Arc::clone(pair), what }, self.last_change)
     }
 
     pub(super) fn tell(&self, pair: &Arc<Pair>, status: Option<JobStatus>) {
+        self.tell_of(pair, status, false);
+    }
+
+    /// Tells what has become of a job; `made_here`: this server is the one that built it.
+    pub(super) fn tell_of(&self, pair: &Arc<Pair>, status: Option<JobStatus>, made_here: bool) {
         // Without watchers nobody hears it.
-        let _ = self.events.send(JobEvent { pair: Arc::clone(pair), status });
+        let _ = self.events.send(JobEvent { pair: Arc::clone(pair), status, made_here });
     }
 }
 

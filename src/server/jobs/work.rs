@@ -19,14 +19,8 @@ use crate::server::build::{Blame, BuildError, Built};
 pub(super) async fn run(shared: Arc<Shared>, turn: Turn) {
     let span = tracing::info_span!("job", job = turn.job, pair = %turn.pair);
     async {
-        match attempt(&shared, &turn).await {
-            Ok(Some(built)) => conclude(&shared, &turn, Ok(built)).await,
-            Err(error) => conclude(&shared, &turn, Err(error)).await,
-            Ok(None) => {
-                tracing::info!("another server has the job");
-                shared.table().lost(&turn.pair);
-            }
-        }
+        let result = attempt(&shared, &turn).await;
+        conclude(&shared, &turn, result).await;
         shared.wake.notify_one();
         shared.ended.notify_waiters();
     }
@@ -46,16 +40,15 @@ fn log(result: &Result<Built, BuildError>) {
 
 async fn conclude(shared: &Shared, turn: &Turn, result: Result<Built, BuildError>) {
     log(&result);
-    let end = shared.table().conclude(&turn.pair, result, Instant::now());
-    if let Some((written, end)) = end {
+    let written = shared.table().conclude(&turn.pair, result, Instant::now());
+    if let Some(written) = written {
         // It fails where the server stops; what was made is found again by the next one.
         let _ = written.await;
-        shared.table().finish(&turn.pair, end, Instant::now());
     }
 }
 
-/// Returns what was made, `None` if the job is another server's.
-async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Option<Built>, BuildError> {
+/// Returns what was made.
+async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Built, BuildError> {
     let (builder, pair) = (Arc::clone(&shared.builder), Arc::clone(&turn.pair));
     let estimate = on_thread(move || builder.estimate(&pair)).await?;
     let bytes = if turn.alone { u64::MAX } else { estimate.memory };
@@ -63,15 +56,16 @@ async fn attempt(shared: &Arc<Shared>, turn: &Turn) -> Result<Option<Built>, Bui
     if turn.progress.cancelled() {
         return Err(cancelled());
     }
-    let claimed = shared.table().started(&turn.pair);
-    // The claim fails where the server stops: the job waits for the next start.
-    if !claimed.await.map_err(|_| cancelled())? {
-        return Ok(None);
+    let started = shared.table().started(&turn.pair);
+    // The write fails where the server stops: the job waits for the next start.
+    started.await.map_err(|_| cancelled())?;
+    if turn.progress.cancelled() {
+        return Err(cancelled());
     }
     let (builder, pair) = (Arc::clone(&shared.builder), Arc::clone(&turn.pair));
     let (fleet, progress) = (turn.fleet.clone(), Arc::clone(&turn.progress));
     let result = on_thread(move || builder.build(&pair, &fleet, &*progress)).await;
-    result.map(Some).map_err(|error| blame(error, turn.progress.cancelled()))
+    result.map_err(|error| blame(error, turn.progress.cancelled()))
 }
 
 /// Waits for room.

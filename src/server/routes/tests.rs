@@ -54,6 +54,7 @@ fn settings(folder: &Path) -> ServerSettings {
         },
         work: WorkSettings { max_queue: 1, ..WorkSettings::of_tests() },
         data: DataSettings {
+            database: None,
             folder: folder.to_owned(),
             artifacts: None,
             artifacts_plain_http: false,

@@ -193,7 +193,8 @@ impl ServerProcess {
         (status, self.log())
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         let id = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).expect("an ID");
         kill_process(id, signal).expect("it is ours");
     }

@@ -13,6 +13,7 @@ mod many_pairs;
 mod operations;
 mod prepare;
 mod references;
+mod several;
 mod tags;
 mod trials;
 mod user_tokens;

@@ -8,13 +8,12 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::oneshot;
 
 use super::fake::Fake;
-use super::{ask, built, device, open, pair, release, settings, until};
+use super::{ask, built, device, open, pair, settings, until};
 use crate::server::jobs::backlog::Backlog;
-use crate::server::jobs::change::{Change, What};
-use crate::server::jobs::database::Database;
-use crate::server::jobs::ledger::Ledger as _;
-use crate::server::jobs::record::{Record, RecordState};
+use crate::server::jobs::ledger::{Change, Ledger as _, Model, Record, SqliteLedger, What};
+use crate::server::jobs::message::{Message, Request};
 use crate::server::jobs::{JobState, Outcome};
+use crate::server::pair::Pair;
 
 const MOMENT: Duration = Duration::from_millis(50);
 
@@ -54,93 +53,74 @@ async fn after_a_disk_was_full_everything_goes_on_without_a_restart() {
     assert_eq!(jobs.status(&pair(2)).unwrap().state, JobState::Ready);
 }
 
-fn record(number: u64, state: RecordState) -> Record {
-    let (pair, fleet) = (Arc::new(pair(number)), "fleet".to_owned());
-    Record { pair, fleet, release: false, crashes: 0, state }
+fn change(number: u64, what: What) -> Change {
+    Change { pair: Arc::new(pair(number)), what }
+}
+
+fn want() -> What {
+    What::Want { fleet: "fleet".to_owned(), asker: None, release: false }
+}
+
+fn pairs(records: &[Record]) -> Vec<Pair> {
+    records.iter().map(|record| (*record.pair).clone()).collect()
 }
 
 #[tokio::test]
 async fn each_call_of_the_ledger_finds_its_way_back_after_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Database::open(folder.path()).await.expect("opened");
+    let mut ledger = SqliteLedger::open(folder.path()).await.expect("opened");
     let mut other = other_connection(folder.path()).await;
-    let pending = [record(0, RecordState::Pending)];
-    ledger.save(&pending).await.expect("room");
+    ledger.write(&[change(0, want())]).await.expect("room");
     execute(&mut other, FULL).await;
-    let full = [record(1, RecordState::Pending)];
     for _ in 0..3 {
-        let error = ledger.save(&full).await.expect_err("full").to_string();
+        let error = ledger.write(&[change(1, want())]).await.expect_err("full").to_string();
         assert!(error.contains("disk is full"), "{error}");
     }
     ledger.probe().await.expect("the probe meets no trigger");
-    assert!(ledger.claim(&pair(0)).await.expect("an update meets no trigger"));
+    let claimed = ledger.claim(&[Arc::new(pair(0))]).await.expect("an update meets no trigger");
+    assert!(claimed.is_some());
     execute(&mut other, "DROP TRIGGER full").await;
-    ledger.save(&full).await.expect("room");
-    ledger.remove(&[Arc::new(pair(0))]).await.expect("room");
-    assert_eq!(ledger.load().await.expect("readable"), full);
+    ledger.write(&[change(1, want())]).await.expect("room");
+    ledger.write(&[change(0, What::Unwant)]).await.expect("room");
+    assert_eq!(pairs(&ledger.load().await.expect("readable")), [pair(1)]);
     other.close().await.expect("closed");
     ledger.close().await;
 }
 
 #[tokio::test]
 async fn what_waits_while_nothing_can_be_written_does_not_grow_with_the_changes() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Database::open(folder.path()).await.expect("opened");
-    let mut backlog = Backlog::default();
+    let mut ledger = Model::default().of(0);
+    let (mut backlog, mut last) = (Backlog::default(), 0);
     for _ in 0..1_000 {
         for number in 0..3 {
-            for what in [
-                What::Save(record(number, RecordState::Pending)),
-                What::Remove(Arc::new(pair(number))),
-                What::Save(record(number, RecordState::Preparing)),
-                What::Check,
-            ] {
+            for what in [What::Unwant, want(), What::Forget, want()] {
                 let (done, _left) = oneshot::channel();
-                backlog.add(Change { what, done: Some(done) });
+                last += 1;
+                let request = Request::Change(change(number, what), last);
+                backlog.add(Message { request, done: Some(done) });
             }
+            backlog.add(Message { request: Request::Check, done: None });
             backlog.forget_who_left();
         }
     }
-    assert!(backlog.len() <= 2 * 3 + 1, "{}", backlog.len());
-    backlog.write(&mut ledger).await.expect("room");
-    let expected: Vec<_> = (0..3).map(|number| record(number, RecordState::Preparing)).collect();
-    assert_eq!(ledger.load().await.expect("readable"), expected);
+    assert_eq!(backlog.len(), 3 * 3);
+    let written = backlog.write(&mut ledger).await.expect("room");
+    assert_eq!(written.len(), 9);
+    let records = ledger.load().await.expect("readable");
+    assert_eq!(pairs(&records), [0, 1, 2].map(pair));
 }
 
 #[tokio::test]
-async fn a_claim_is_decided_by_what_was_saved_before_it_and_given_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ledger = Database::open(folder.path()).await.expect("opened");
+async fn what_a_release_wants_is_not_less_wanted_by_a_device() {
+    let mut ledger = Model::default().of(0);
     let mut backlog = Backlog::default();
-    let (first, first_answer) = oneshot::channel();
-    let (second, second_answer) = oneshot::channel();
-    for what in [
-        What::Save(record(0, RecordState::Pending)),
-        What::Claim(Arc::new(pair(0)), first),
-        What::Claim(Arc::new(pair(0)), second),
-        What::Save(record(0, RecordState::Pending)),
-    ] {
-        backlog.add(Change { what, done: None });
+    for (number, release) in [(1, true), (2, false)] {
+        let asker = Some(number.to_string());
+        let what = What::Want { fleet: "fleet".to_owned(), asker, release };
+        let request = Request::Change(change(0, what), number);
+        backlog.add(Message { request, done: None });
     }
     backlog.write(&mut ledger).await.expect("room");
-    assert_eq!((first_answer.await, second_answer.await), (Ok(true), Ok(false)));
-    assert!(ledger.claim(&pair(0)).await.expect("room"));
-    assert!(!ledger.claim(&pair(7)).await.expect("room"), "there is no such job");
-}
-
-#[tokio::test]
-async fn a_job_that_another_server_prepares_is_not_prepared_here() {
-    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
-    let jobs = open(settings(folder.path()), &fake).await;
-    let mut other = other_connection(folder.path()).await;
-    let taken = "CREATE TRIGGER taken AFTER INSERT ON jobs \
-                 BEGIN UPDATE jobs SET state = 'preparing'; END";
-    execute(&mut other, taken).await;
-    let mut ticket = jobs.request(pair(0), release("fleet")).await.expect("room");
-    assert_eq!(ticket.outcome().await, Outcome::Parked);
-    assert_eq!((fake.begun().len(), jobs.status(&pair(0))), (0, None));
-    until(|| jobs.counts().running == 0).await;
-    execute(&mut other, "DROP TRIGGER taken").await;
-    execute(&mut other, "DELETE FROM jobs").await;
-    assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+    let records = ledger.load().await.expect("readable");
+    assert_eq!((records[0].release, records[0].asker.as_deref()), (true, Some("1")));
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::disk::{Disk, table_on};
 use super::fake::failure;
+use super::mirrored::Mirrored;
 use super::{built, device, pair, release};
 use crate::progress::Progress as _;
 use crate::server::build::{Blame, BuildError, Built};
-use crate::server::jobs::record::RecordState;
+use crate::server::jobs::ledger::{Model, RecordState};
 use crate::server::jobs::schedule::Turn;
-use crate::server::jobs::table::{Asked, Table};
+use crate::server::jobs::table::Asked;
 use crate::server::jobs::{JobSettings, JobState, Origin, Outcome};
 use crate::server::settings::WorkSettings;
 
@@ -19,8 +19,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 struct Server {
-    table: Table,
-    disk: Disk,
+    here: Mirrored,
     now: Instant,
 }
 
@@ -28,37 +27,38 @@ impl Server {
     fn new(change: impl FnOnce(&mut JobSettings)) -> Self {
         let mut settings = JobSettings::new("unused".into(), &WorkSettings::of_tests());
         change(&mut settings);
-        let (table, disk) = table_on(settings, Vec::new());
-        Server { table, disk, now: Instant::now() }
+        let here = Mirrored::new(settings, &Model::default(), 0);
+        Server { here, now: Instant::now() }
     }
 
     /// The number of the job, if there is one now.
     fn ask(&mut self, number: u64, origin: Origin) -> Option<u64> {
-        match self.table.ask(pair(number), origin, self.now) {
+        let asked = self.here.table.ask(pair(number), origin, self.now);
+        self.here.sync(self.now);
+        match asked {
             Asked::Joined { job, .. } => Some(job),
             Asked::Known(_) | Asked::Full => None,
         }
     }
 
     fn turn(&mut self) -> Option<Turn> {
-        let turn = self.table.next_turn()?;
-        self.table.started(&turn.pair);
-        Some(turn)
+        self.here.turn(self.now)
     }
 
     fn end(&mut self, turn: &Turn, result: Result<Built, BuildError>) {
-        if let Some((_, end)) = self.table.conclude(&turn.pair, result, self.now) {
-            self.table.finish(&turn.pair, end, self.now);
-        }
+        drop(self.here.table.conclude(&turn.pair, result, self.now));
+        self.here.sync(self.now);
     }
 
     fn pass(&mut self, time: Duration) {
         self.now += time;
-        self.table.run_timers(self.now);
+        self.here.model.pass(time);
+        self.here.table.run_timers(self.now);
+        self.here.sync(self.now);
     }
 
     fn state(&self, number: u64) -> Option<JobState> {
-        self.table.status(&pair(number), self.now).map(|status| status.state)
+        self.here.table.status(&pair(number), self.now).map(|status| status.state)
     }
 
     /// The times at which a job is tried that always meets the same trouble.
@@ -70,11 +70,10 @@ impl Server {
                 attempts.push(self.now - start);
                 self.end(&turn, Err(failure(cause)));
             }
-            match self.table.run_timers(self.now) {
-                Some(next) => self.now = next,
+            match self.here.table.run_timers(self.now) {
+                Some(next) => self.pass(next - self.now),
                 None => break,
             }
-            self.table.run_timers(self.now);
         }
         attempts
     }
@@ -89,7 +88,7 @@ fn pauses_grow_to_a_minute_and_end_after_a_quarter_of_an_hour() {
     assert_eq!(attempts[..8], [0, 2, 6, 14, 30, 62, 122, 182]);
     assert!((15 * 60..16 * 60).contains(attempts.last().unwrap()), "{attempts:?}");
     assert_eq!(server.state(0), Some(JobState::Failed));
-    let status = server.table.status(&pair(0), server.now).unwrap();
+    let status = server.here.table.status(&pair(0), server.now).unwrap();
     assert_eq!(status.reason(), Some("failed: registry"));
 }
 
@@ -108,7 +107,7 @@ fn while_it_waits_for_the_registry_its_place_is_free_and_the_reason_is_told() {
     server.ask(1, device("fleet"));
     let turn = server.turn().unwrap();
     server.end(&turn, Err(failure(Blame::Registry)));
-    let status = server.table.status(&pair(0), server.now).unwrap();
+    let status = server.here.table.status(&pair(0), server.now).unwrap();
     assert_eq!((status.state, status.reason()), (JobState::Pending, Some("failed: registry")));
     assert_eq!(*server.turn().unwrap().pair, pair(1));
 }
@@ -122,14 +121,14 @@ fn failures_count_until_they_expire() {
         server.end(&turn, Err(failure(cause)));
         server.pass(minutes * MINUTE - SECOND);
         assert!(matches!(
-            server.table.ask(pair(0), device("fleet"), server.now),
+            server.here.table.ask(pair(0), device("fleet"), server.now),
             Asked::Known(Outcome::Failed(error)) if error.cause == cause
         ));
         server.pass(2 * SECOND);
         assert_eq!(server.state(0), None);
         assert!(server.ask(0, device("fleet")).is_some(), "{cause:?}");
         assert_eq!(server.state(0), Some(JobState::Pending));
-        assert_eq!(server.disk.record(&pair(0)).unwrap().state, RecordState::Pending);
+        assert_eq!(server.here.record(&pair(0)).unwrap().state, RecordState::Pending);
     }
 }
 
@@ -141,24 +140,24 @@ fn what_nobody_waits_for_is_given_up_after_the_grace_only() {
     let queued = server.ask(1, device("fleet")).unwrap();
     for _ in 0..10 {
         for (number, job) in [(0, running), (1, queued)] {
-            server.table.left(&pair(number), job, server.now);
+            server.here.table.left(&pair(number), job, server.now);
         }
         server.pass(119 * SECOND);
         assert_eq!(server.ask(0, device("fleet")), Some(running));
         assert_eq!(server.ask(1, device("fleet")), Some(queued));
     }
     for (number, job) in [(0, running), (1, queued)] {
-        server.table.left(&pair(number), job, server.now);
+        server.here.table.left(&pair(number), job, server.now);
     }
     server.pass(60 * SECOND);
-    assert!(server.table.timers.len() <= 2, "{}", server.table.timers.len());
+    assert!(server.here.table.timers.len() <= 2, "{}", server.here.table.timers.len());
     server.pass(61 * SECOND);
     assert!(turn.progress.cancelled());
     assert_eq!(server.state(1), None);
-    assert_eq!(server.disk.record(&pair(1)), None);
+    assert_eq!(server.here.record(&pair(1)), None);
     server.end(&turn, Err(failure(Blame::Cancelled)));
     assert_eq!(server.state(0), None);
-    assert!(server.disk.records().is_empty());
+    assert!(server.here.records().is_empty());
 }
 
 #[test]
@@ -166,7 +165,7 @@ fn one_who_comes_while_a_build_stops_has_it_begun_again() {
     let mut server = Server::new(|_| {});
     let job = server.ask(0, device("fleet")).unwrap();
     let turn = server.turn().unwrap();
-    server.table.left(&pair(0), job, server.now);
+    server.here.table.left(&pair(0), job, server.now);
     server.pass(2 * MINUTE);
     assert!(turn.progress.cancelled());
     assert_eq!(server.ask(0, device("fleet")), Some(job));
@@ -182,16 +181,16 @@ fn a_job_that_is_put_off_is_given_up_too_and_one_for_a_release_never() {
     let mut server = Server::new(|settings| settings.grace = SECOND);
     for (number, origin) in [(0, device("fleet")), (1, release("fleet"))] {
         let job = server.ask(number, origin).unwrap();
-        server.table.left(&pair(number), job, server.now);
+        server.here.table.left(&pair(number), job, server.now);
     }
     for turn in [server.turn().unwrap(), server.turn().unwrap()] {
         server.end(&turn, Err(failure(Blame::Registry)));
     }
     server.pass(SECOND);
     assert_eq!((server.state(0), server.state(1)), (None, Some(JobState::Pending)));
-    assert_eq!(server.table.delayed, 1);
+    assert_eq!(server.here.table.delayed, 1);
     server.pass(MINUTE);
-    assert_eq!(server.table.queue.len(), 1);
+    assert_eq!(server.here.table.queue.len(), 1);
 }
 
 #[test]
@@ -199,9 +198,9 @@ fn a_release_that_joins_keeps_a_job_alive() {
     let mut server = Server::new(|_| {});
     let job = server.ask(0, device("fleet")).unwrap();
     assert_eq!(server.ask(0, release("fleet")), Some(job));
-    assert!(server.disk.record(&pair(0)).unwrap().release);
-    server.table.left(&pair(0), job, server.now);
-    server.table.left(&pair(0), job, server.now);
+    assert!(server.here.record(&pair(0)).unwrap().release);
+    server.here.table.left(&pair(0), job, server.now);
+    server.here.table.left(&pair(0), job, server.now);
     server.pass(60 * MINUTE);
     assert_eq!(server.state(0), Some(JobState::Pending));
 }
@@ -214,14 +213,13 @@ fn jobs_of_an_earlier_run_go_on_though_nobody_has_come_back_yet() {
     }
     server.turn().unwrap();
     for crashes in 1..4 {
-        let records = server.disk.records().to_vec();
-        (server.table, server.disk) = table_on(server.table.settings.clone(), records);
+        server.here.restart();
         server.pass(60 * MINUTE);
-        assert_eq!(server.disk.record(&pair(0)).unwrap().crashes, crashes);
+        assert_eq!(server.here.record(&pair(0)).unwrap().crashes, crashes);
         let turn = server.turn().unwrap();
         assert_eq!((&*turn.pair, turn.alone), (&pair(0), crashes >= 3));
     }
-    assert_eq!(server.table.queue.len(), 2);
+    assert_eq!(server.here.table.queue.len(), 2);
 }
 
 #[test]
@@ -233,12 +231,12 @@ fn what_is_asked_for_least_is_forgotten_first() {
         server.end(&turn, Ok(built(&pair(number))));
         std::thread::sleep(Duration::from_millis(1));
         assert!(server.ask(0, device("fleet")).is_none());
-        assert!(server.table.counts().remembered <= 20);
+        assert!(server.here.table.counts().remembered <= 20);
     }
     assert_eq!(server.state(0), Some(JobState::Ready));
     assert_eq!(server.state(1), None);
     assert_eq!(server.state(29), Some(JobState::Ready));
-    assert_eq!(server.disk.records().len(), server.table.counts().remembered);
+    assert_eq!(server.here.records().len(), server.here.table.counts().remembered);
 }
 
 #[test]
@@ -257,10 +255,14 @@ fn an_artifact_that_was_asked_for_lately_is_not_released() {
     }
     let keys = || HashSet::from(["same".to_owned(), "unknown".to_owned()]);
     let before = SystemTime::now() - MINUTE;
-    assert_eq!(server.table.release_files(keys(), before).0, HashSet::from(["unknown".to_owned()]));
-    assert_eq!(server.table.files().len(), 2);
+    assert_eq!(
+        server.here.table.release_files(keys(), before).0,
+        HashSet::from(["unknown".to_owned()])
+    );
+    assert_eq!(server.here.table.files().len(), 2);
     let after = SystemTime::now() + MINUTE;
-    assert_eq!(server.table.release_files(keys(), after).0, keys());
-    assert_eq!(server.table.files(), []);
-    assert!(server.disk.records().is_empty());
+    assert_eq!(server.here.table.release_files(keys(), after).0, keys());
+    server.here.sync(server.now);
+    assert_eq!(server.here.table.files(), []);
+    assert!(server.here.records().is_empty());
 }

@@ -1,13 +1,14 @@
 //! The jobs with a builder that does what a test says, on real threads and a real database.
 
 mod crowded;
-mod disk;
 mod fake;
 mod full_disk;
 mod in_time;
 mod interleavings;
+mod mirrored;
 mod restart;
 mod running;
+mod servers;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,23 +1,22 @@
-//! Whose files are whose in a bucket that several servers have.
+//! What a folder of a server's is called where several servers meet: in a bucket, in a database.
 
 use std::io;
 use std::path::Path;
 
+use super::ServerError;
+use super::error::{io_error, system_error};
 use crate::output::Output;
-use crate::server::ServerError;
-use crate::server::error::{io_error, system_error};
 use crate::small_file::read_small_file;
 
-/// The file of the scratch folder that keeps the name from one start to the next.
+/// The file of the folder that keeps the name from one start to the next.
 const FILE: &str = "owner";
 const NAME_BYTES: usize = 8;
 /// The longest name that somebody may have put there, in bytes.
 const MAX_NAME: u64 = 64;
 
-/// The folder of the bucket that belongs to the server with this scratch folder, and to no other: what
-/// one server's jobs don't know of may be another's.
-pub(super) fn owner(scratch: &Path) -> Result<String, ServerError> {
-    let path = scratch.join(FILE);
+/// The name of a folder, which no other has; it is made up the first time.
+pub(super) fn folder_name(folder: &Path) -> Result<String, ServerError> {
+    let path = folder.join(FILE);
     match read_small_file(&path, MAX_NAME) {
         Ok(text) => name(&text).ok_or_else(|| unusable(&path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
@@ -55,9 +54,9 @@ mod tests {
     #[test]
     fn a_folder_keeps_its_name_and_two_have_two() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let name = owner(one.path()).expect("made");
-        assert_eq!(owner(one.path()).expect("kept"), name);
-        assert_ne!(owner(other.path()).expect("made"), name);
+        let name = folder_name(one.path()).expect("made");
+        assert_eq!(folder_name(one.path()).expect("kept"), name);
+        assert_ne!(folder_name(other.path()).expect("made"), name);
     }
 
     #[test]
@@ -66,7 +65,7 @@ mod tests {
         for (text, right) in [("east-1\n", true), ("", false), ("../other", false), ("a/b", false)]
         {
             fs::write(folder.path().join(FILE), text).unwrap();
-            let found = owner(folder.path());
+            let found = folder_name(folder.path());
             assert_eq!(found.is_ok(), right, "{text:?}: {found:?}");
         }
     }

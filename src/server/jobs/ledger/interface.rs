@@ -1,0 +1,60 @@
+//! What a server asks of its database.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use super::change::Change;
+use super::record::{Record, Truth};
+use crate::server::ServerError;
+use crate::server::pair::Pair;
+
+/// The jobs of an installation, kept for all its servers. One task of a server uses its ledger, one
+/// call at a time; whatever a call did is on disk when the call returns. After an error the ledger may
+/// be used again: each call finds its own way back, for instance over a new connection.
+pub(in crate::server::jobs) trait Ledger: Send + 'static {
+    /// All jobs, in the order in which they came. What this server held before its start is nobody's:
+    /// a crash is counted where the job was being prepared.
+    fn load(&mut self) -> impl Future<Output = Result<Vec<Record>, ServerError>> + Send;
+
+    /// Carries these changes out, all or none, each as far as the ledger allows it. Returns what the
+    /// ledger has of each job afterwards, in the order of the changes.
+    fn write(
+        &mut self,
+        changes: &[Change],
+    ) -> impl Future<Output = Result<Vec<Truth>, ServerError>> + Send;
+
+    /// Makes this server the holder of the first of these jobs that waits and has no holder. Two
+    /// servers never get the same job.
+    fn claim(
+        &mut self,
+        candidates: &[Arc<Pair>],
+    ) -> impl Future<Output = Result<Option<Truth>, ServerError>> + Send;
+
+    /// Gives a sign of life: what this server holds stays its own for some time, `wanted` stays wanted.
+    /// Jobs whose holder has given none for too long have no holder afterwards.
+    fn beat(
+        &mut self,
+        wanted: &[Arc<Pair>],
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// What has become of jobs since the last call, or since they were loaded; perhaps more than that.
+    fn news(&mut self) -> impl Future<Output = Result<News, ServerError>> + Send;
+
+    /// Resolves when there may be news. May be given up and called again.
+    fn changed(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Writes something that changes nothing: whether the ledger takes writes.
+    fn probe(&mut self) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// Ends the use of the ledger.
+    fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// What has become of jobs.
+#[derive(Debug)]
+pub(in crate::server::jobs) enum News {
+    /// These jobs may have changed.
+    Some(Vec<Truth>),
+    /// Nobody knows which jobs have changed: here are all that there are.
+    All(Vec<Record>),
+}

@@ -1,0 +1,29 @@
+//! The ledger: what all servers of an installation know together of its jobs.
+//!
+//! Door: the trait [`Ledger`]. A server says what it wants of a job as a [`Change`], and gets back the
+//! [`Truth`]: what the ledger has of the job afterwards, which another server may have decided. A job
+//! that is built has a holder; nobody but its holder writes what comes of it.
+//!
+//! Not here: whose turn it is, who waits, what is told (the table of jobs), and any build.
+
+mod change;
+mod columns;
+mod interface;
+#[cfg(test)]
+mod model;
+mod postgres;
+mod record;
+mod sqlite;
+mod statement;
+#[cfg(test)]
+mod tests;
+
+pub(super) use self::change::{Change, What};
+pub(super) use self::interface::{Ledger, News};
+#[cfg(test)]
+pub(super) use self::model::{Model, ModelLedger};
+pub(super) use self::postgres::{DatabaseAddress, PostgresLedger, Terms};
+pub(super) use self::record::{Holder, Record, RecordState, Trouble, Truth};
+pub(super) use self::sqlite::SqliteLedger;
+#[cfg(test)]
+pub(super) use self::tests::new_database;

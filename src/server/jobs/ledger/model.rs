@@ -1,0 +1,269 @@
+//! What a ledger is, in memory: any number of servers, a clock that stands still. Databases are
+//! compared with it, and tests of the table of jobs use it in their place.
+
+use std::collections::HashSet;
+use std::future::pending;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::change::{Change, What};
+use super::interface::{Ledger, News};
+use super::record::{Holder, Record, RecordState, Truth};
+use crate::server::ServerError;
+use crate::server::pair::Pair;
+
+/// The ledger that all servers share. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub(in crate::server::jobs) struct Model(Arc<Mutex<Rows>>);
+
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Row>,
+    /// How many changes there were, and of which pair each was.
+    changes: Vec<Arc<Pair>>,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    record: Record,
+    holder: Option<u32>,
+    wanted_by: HashSet<u32>,
+}
+
+/// The way of one server to the model.
+#[derive(Debug)]
+pub(in crate::server::jobs) struct ModelLedger {
+    model: Model,
+    me: u32,
+    seen: usize,
+}
+
+impl Model {
+    /// The way of the server with this number.
+    pub(in crate::server::jobs) fn of(&self, me: u32) -> ModelLedger {
+        ModelLedger { model: self.clone(), me, seen: self.rows().changes.len() }
+    }
+
+    /// What is in it, as the server with this number sees it.
+    pub(in crate::server::jobs) fn records(&self, me: u32) -> Vec<Record> {
+        self.rows().rows.iter().map(|row| row.seen_by(me)).collect()
+    }
+
+    /// The server with this number has given no sign of life for too long.
+    pub(in crate::server::jobs) fn crash(&self, server: u32) {
+        let mut rows = self.rows();
+        let mut released = Vec::new();
+        for row in &mut rows.rows {
+            row.wanted_by.remove(&server);
+            if row.holder == Some(server) {
+                row.record.crashes += u32::from(row.record.state == RecordState::Preparing);
+                (row.holder, row.record.state) = (None, RecordState::Pending);
+                released.push(Arc::clone(&row.record.pair));
+            }
+        }
+        rows.changes.extend(released);
+    }
+
+    /// Time goes by: what is in the model is older by so much.
+    pub(in crate::server::jobs) fn pass(&self, time: Duration) {
+        for row in &mut self.rows().rows {
+            row.age(time);
+        }
+    }
+
+    fn rows(&self) -> MutexGuard<'_, Rows> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Row {
+    fn seen_by(&self, me: u32) -> Record {
+        let holder = match self.holder {
+            None => Holder::Nobody,
+            Some(holder) if holder == me => Holder::This,
+            Some(_) => Holder::Another,
+        };
+        Record { holder, ..self.record.clone() }
+    }
+
+    fn age(&mut self, time: Duration) {
+        let older = |then: &mut SystemTime| *then -= time;
+        if let Some(trouble) = &mut self.record.trouble {
+            older(&mut trouble.since);
+            older(&mut trouble.until);
+        }
+        match &mut self.record.state {
+            RecordState::Ready { last_used, .. } => older(last_used),
+            RecordState::Failed { expires, .. } => older(expires),
+            RecordState::Pending | RecordState::Preparing => {}
+        }
+    }
+
+    /// Whether a change takes it away.
+    fn goes(&mut self, what: &What, me: u32) -> bool {
+        let waits = self.record.state == RecordState::Pending;
+        let is_free = !self.record.release && !is_end(&self.record.state);
+        match what {
+            What::Unwant => {
+                self.wanted_by.remove(&me);
+                let unwanted = is_free && self.wanted_by.is_empty();
+                if unwanted {
+                    self.record.wanted = false;
+                }
+                unwanted && self.holder.is_none_or(|holder| holder == me)
+            }
+            What::Displace => is_free && waits && self.holder.is_none(),
+            What::Expire => match self.record.state {
+                RecordState::Failed { expires, .. } => expires <= SystemTime::now(),
+                _ => false,
+            },
+            What::Forget => is_end(&self.record.state),
+            _ => false,
+        }
+    }
+
+    fn change(&mut self, what: &What, me: u32) {
+        let held = self.holder == Some(me);
+        let record = &mut self.record;
+        match what {
+            What::Want { fleet, asker, release } => {
+                if let RecordState::Failed { expires, .. } = record.state {
+                    if expires > SystemTime::now() {
+                        return;
+                    }
+                    record.state = RecordState::Pending;
+                    (record.release, record.fleet) = (*release, fleet.clone());
+                    record.asker.clone_from(asker);
+                } else if is_end(&record.state) {
+                    return;
+                } else if *release && !record.release {
+                    (record.release, record.asker) = (true, asker.clone());
+                }
+                record.wanted = true;
+                self.wanted_by.insert(me);
+            }
+            What::Begin if held => record.state = RecordState::Preparing,
+            What::PutOff(trouble) if held => {
+                record.trouble = Some(trouble.clone());
+                (record.state, self.holder) = (RecordState::Pending, None);
+            }
+            What::Return if held => (record.state, self.holder) = (RecordState::Pending, None),
+            What::End(state) if held => {
+                (record.state, self.holder) = (state.clone(), None);
+                (record.trouble, record.crashes, record.wanted) = (None, 0, false);
+                self.wanted_by.clear();
+            }
+            What::Use => {
+                if let RecordState::Ready { last_used, .. } = &mut record.state {
+                    *last_used = SystemTime::now();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Rows {
+    fn change(&mut self, Change { pair, what }: &Change, me: u32) {
+        self.changes.push(Arc::clone(pair));
+        let place = self.rows.iter().position(|row| row.record.pair == *pair);
+        match (place, what) {
+            (Some(place), what) if self.rows[place].goes(what, me) => drop(self.rows.remove(place)),
+            (Some(place), what) => self.rows[place].change(what, me),
+            (None, What::Want { fleet, asker, release }) => {
+                let record = Record {
+                    pair: Arc::clone(pair),
+                    fleet: fleet.clone(),
+                    asker: asker.clone(),
+                    release: *release,
+                    crashes: 0,
+                    holder: Holder::Nobody,
+                    wanted: true,
+                    trouble: None,
+                    state: RecordState::Pending,
+                };
+                self.rows.push(Row { record, holder: None, wanted_by: HashSet::from([me]) });
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn truth(&self, pair: &Arc<Pair>, me: u32) -> Truth {
+        let row = self.rows.iter().find(|row| row.record.pair == *pair);
+        Truth { pair: Arc::clone(pair), record: row.map(|row| row.seen_by(me)) }
+    }
+}
+
+fn is_end(state: &RecordState) -> bool {
+    matches!(state, RecordState::Ready { .. } | RecordState::Failed { .. })
+}
+
+/// The same as the ledger does, at once.
+impl ModelLedger {
+    pub(in crate::server::jobs) fn write_now(&mut self, changes: &[Change]) -> Vec<Truth> {
+        let mut rows = self.model.rows();
+        let mut truths = Vec::new();
+        for change in changes {
+            rows.change(change, self.me);
+            truths.push(rows.truth(&change.pair, self.me));
+        }
+        truths
+    }
+
+    pub(in crate::server::jobs) fn claim_now(&mut self, candidates: &[Arc<Pair>]) -> Option<Truth> {
+        let mut rows = self.model.rows();
+        let me = self.me;
+        let row = candidates.iter().find_map(|pair| {
+            rows.rows.iter().position(|row| {
+                let waits = row.holder.is_none() && row.record.state == RecordState::Pending;
+                row.record.pair == *pair && waits
+            })
+        })?;
+        rows.rows[row].holder = Some(me);
+        let pair = Arc::clone(&rows.rows[row].record.pair);
+        rows.changes.push(Arc::clone(&pair));
+        Some(rows.truth(&pair, me))
+    }
+
+    pub(in crate::server::jobs) fn news_now(&mut self) -> Vec<Truth> {
+        let rows = self.model.rows();
+        let truths = rows.changes[self.seen..].iter().map(|pair| rows.truth(pair, self.me));
+        let truths = truths.collect();
+        self.seen = rows.changes.len();
+        truths
+    }
+}
+
+impl Ledger for ModelLedger {
+    async fn load(&mut self) -> Result<Vec<Record>, ServerError> {
+        self.model.crash(self.me);
+        self.seen = self.model.rows().changes.len();
+        Ok(self.model.records(self.me))
+    }
+
+    async fn write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, ServerError> {
+        Ok(self.write_now(changes))
+    }
+
+    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+        Ok(self.claim_now(candidates))
+    }
+
+    async fn beat(&mut self, _wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
+        Ok(())
+    }
+
+    async fn news(&mut self) -> Result<News, ServerError> {
+        Ok(News::Some(self.news_now()))
+    }
+
+    async fn changed(&mut self) {
+        pending().await
+    }
+
+    async fn probe(&mut self) -> Result<(), ServerError> {
+        Ok(())
+    }
+
+    async fn close(self) {}
+}

@@ -1,0 +1,29 @@
+//! What a failure of the database means.
+
+use sqlx::Error;
+
+use super::address::DatabaseAddress;
+use crate::Cause;
+use crate::server::ServerError;
+
+/// What is told of a failure: where, why, and nothing that the address keeps to itself.
+pub(super) fn failure(
+    action: &'static str,
+    address: &DatabaseAddress,
+    error: &Error,
+) -> ServerError {
+    let cause = match error {
+        Error::Database(error) => match error.code().as_deref() {
+            // Wrong password, unknown user, no such entry in pg_hba.conf.
+            Some("28P01" | "28000") => Cause::Unauthorized,
+            Some("42501") => Cause::Denied,
+            _ => Cause::Passing,
+        },
+        Error::Configuration(_) => Cause::Usage,
+        Error::Tls(_) => Cause::Tls,
+        Error::Io(_) | Error::PoolTimedOut => Cause::Unreachable,
+        _ => Cause::Passing,
+    };
+    let (place, reason) = (address.to_string(), address.without_secret(&error.to_string()));
+    ServerError::DatabaseServer { action, place, reason, cause }
+}

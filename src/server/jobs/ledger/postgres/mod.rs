@@ -1,0 +1,376 @@
+//! The ledger of any number of servers: a PostgreSQL database.
+//!
+//! A server holds a job as long as its lease lasts, which it renews. All times are the database's.
+
+mod address;
+mod connection;
+mod failure;
+mod news;
+mod wake;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, Connection as _, Error};
+use tokio::time::{Instant, timeout_at};
+
+pub(crate) use self::address::DatabaseAddress;
+
+use self::connection::{bound, connect, migrate};
+use self::failure::failure;
+use self::wake::Wake;
+use super::change::Change;
+use super::interface::{Ledger, News};
+use super::record::{self, Record, Truth};
+use super::statement::{Speech, Statement, Statements, millis};
+use crate::server::ServerError;
+use crate::server::pair::Pair;
+
+/// How often others' changes are looked for though nobody told of any.
+const POLL: Duration = Duration::from_secs(2);
+/// How long one call may take: a connection may be cut without a sign.
+const CALL_TIME: Duration = Duration::from_secs(10);
+/// Who is not awake for so long may have missed what is no longer kept. Removed jobs are kept for an hour.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1800);
+
+const SPEECH: Speech = Speech {
+    now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    // Others say again that they want it long before their wish runs out.
+    unwanted: Cow::Borrowed("(wanted_until IS NULL OR wanted_until <= {now} + {slack})"),
+    locking: "FOR UPDATE SKIP LOCKED",
+};
+
+/// An earlier run of this server is over, however it ended: a data folder has one server.
+const TAKE_OVER: &str = "\
+    WITH earlier AS (DELETE FROM servers WHERE home = $1 RETURNING name)
+    UPDATE jobs SET owner = NULL, state = 'pending',
+        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
+    WHERE owner IN (SELECT name FROM earlier)";
+
+const RENEW: &str = "\
+    INSERT INTO servers (name, home, lease_until) VALUES ($1, $2, {now} + $3)
+    ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until";
+
+const STILL_WANTED: &str = "\
+    UPDATE jobs SET wanted_until = {now} + $7 WHERE id IN (SELECT id FROM jobs
+        WHERE (format, source_repository, source_digest, target_repository, target_digest, home) IN
+            (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]))
+            AND state IN ('pending', 'preparing')
+            AND (wanted_until IS NULL OR wanted_until < {now} + $7 / 2)
+        ORDER BY id FOR UPDATE SKIP LOCKED)";
+
+/// Jobs of servers whose lease ran out are anybody's.
+const RECLAIM: &str = "\
+    UPDATE jobs SET owner = NULL, state = 'pending',
+        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
+    WHERE id IN (SELECT id FROM jobs WHERE owner IS NOT NULL AND NOT EXISTS
+            (SELECT FROM servers WHERE servers.name = jobs.owner AND lease_until > {now})
+        ORDER BY id FOR UPDATE SKIP LOCKED)";
+
+const TIDY: [&str; 2] = [
+    "DELETE FROM removed_jobs WHERE removed_at < now() - interval '1 hour'",
+    "DELETE FROM servers WHERE lease_until < {now} - 3600000",
+];
+
+const GIVE_ALL_BACK: &str = "UPDATE jobs SET owner = NULL, state = 'pending' WHERE owner = $1";
+const SIGN_OFF: &str = "DELETE FROM servers WHERE name = $1";
+
+/// Changes nothing, but needs a database that takes writes.
+const PROBE: &str = "UPDATE servers SET lease_until = lease_until WHERE name = $1";
+
+/// The database and the connection to it.
+pub(in crate::server::jobs) struct PostgresLedger {
+    address: DatabaseAddress,
+    /// What this run of the server is called.
+    me: String,
+    /// What the data folder is called, from one start to the next.
+    home: String,
+    statements: Statements,
+    terms: Terms,
+    /// `None` after a call that failed.
+    connection: Option<Connected>,
+    wake: Wake,
+    /// When to look for changes though nobody told of any.
+    poll_at: Instant,
+}
+
+/// For how long what a server said counts if nothing more is heard of it.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::server::jobs) struct Terms {
+    /// That it holds its jobs. A server that dies keeps others from its jobs for so long; one that stalls
+    /// for longer loses its work.
+    pub(in crate::server::jobs) lease: Duration,
+    /// That somebody waits for a job.
+    pub(in crate::server::jobs) wish: Duration,
+}
+
+/// A connection, and what was read over it.
+struct Connected {
+    connection: PgConnection,
+    since: Instant,
+    /// All that transactions before this one changed was read; `None`: nothing was.
+    horizon: Option<i64>,
+    read_at: Instant,
+}
+
+impl PostgresLedger {
+    /// Connects to the database, whose tables are made, or brought to this version's shape. `home` names
+    /// the data folder.
+    pub(in crate::server::jobs) async fn open(
+        address: DatabaseAddress,
+        home: String,
+        terms: Terms,
+    ) -> Result<Self, ServerError> {
+        let me = run_name()?;
+        let wake = Wake::start(&address, &me);
+        let statements = Statements::new(&speech(terms.wish), &me, terms.wish);
+        let (connection, poll_at) = (None, Instant::now() + POLL);
+        let mut ledger =
+            PostgresLedger { address, me, home, terms, statements, connection, wake, poll_at };
+        let opened = ledger.try_open().await;
+        opened.map_err(|error| ledger.error("open", &error))?;
+        Ok(ledger)
+    }
+
+    async fn try_open(&mut self) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        // As long as it takes: a large table may be brought to another shape.
+        migrate(&mut connected.connection).await?;
+        self.connection = Some(connected);
+        Ok(())
+    }
+
+    /// The connection that is open, or a new one.
+    async fn connected(&mut self) -> Result<Connected, Error> {
+        if let Some(connected) = self.connection.take() {
+            return Ok(connected);
+        }
+        let connecting = connect(&self.address, &self.me);
+        let connection = within(connecting).await?;
+        let since = Instant::now();
+        Ok(Connected { connection, since, horizon: None, read_at: since })
+    }
+
+    /// The home of a pair's job: v2 deltas are files of one server, which no other can give out.
+    fn home_of(&self, pair: &Pair) -> &str {
+        if pair.format.files_folder().is_some() { &self.home } else { "" }
+    }
+
+    async fn try_load(&mut self) -> Result<Vec<Record>, Error> {
+        let mut connected = self.connected().await?;
+        let loaded = within(async {
+            sqlx::query(TAKE_OVER).bind(&self.home).execute(&mut connected.connection).await?;
+            self.renew(&mut connected.connection).await?;
+            self.read_all(&mut connected).await
+        });
+        let records = loaded.await?;
+        self.connection = Some(connected);
+        Ok(records)
+    }
+
+    async fn try_write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, Error> {
+        let mut connected = self.connected().await?;
+        let truths = within(self.write_over(&mut connected.connection, changes)).await?;
+        self.connection = Some(connected);
+        Ok(truths)
+    }
+
+    async fn write_over(
+        &self,
+        connection: &mut PgConnection,
+        changes: &[Change],
+    ) -> Result<Vec<Truth>, Error> {
+        // All servers lock rows in one order, so that none waits for one that waits for it. The changes
+        // of one job stay in theirs.
+        let mut order: Vec<usize> = (0..changes.len()).collect();
+        order.sort_by_key(|place| &changes[*place].pair);
+        let mut truths: Vec<Option<Truth>> = vec![None; changes.len()];
+        let mut transaction = connection.begin().await?;
+        for place in order {
+            let change = &changes[place];
+            let home = self.home_of(&change.pair);
+            let mut row = None;
+            for statement in self.statements.of(change, home) {
+                row = row_of(&mut transaction, statement).await?;
+            }
+            if row.is_none() {
+                let look = self.statements.look(&change.pair, home);
+                row = row_of(&mut transaction, look).await?;
+            }
+            truths[place] = Some(self.truth(&change.pair, row.as_ref())?);
+        }
+        transaction.commit().await?;
+        Ok(truths.into_iter().flatten().collect())
+    }
+
+    async fn try_claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, Error> {
+        let mut connected = self.connected().await?;
+        let claimed = within(async {
+            for pair in candidates {
+                let claim = self.statements.claim(pair, self.home_of(pair));
+                let row = row_of(&mut connected.connection, claim).await?;
+                if row.is_some() {
+                    return self.truth(pair, row.as_ref()).map(Some);
+                }
+            }
+            Ok(None)
+        });
+        let claimed = claimed.await?;
+        self.connection = Some(connected);
+        Ok(claimed)
+    }
+
+    async fn try_beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        within(async {
+            let connection = &mut connected.connection;
+            self.renew(connection).await?;
+            self.want_still(connection, wanted).await?;
+            // After a database was away, all leases have run out: whoever lives renews its own first.
+            if connected.since.elapsed() >= self.terms.lease {
+                sqlx::query(AssertSqlSafe(SPEECH.speak(RECLAIM))).execute(&mut *connection).await?;
+                for tidy in TIDY {
+                    sqlx::query(AssertSqlSafe(SPEECH.speak(tidy)))
+                        .execute(&mut *connection)
+                        .await?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.connection = Some(connected);
+        Ok(())
+    }
+
+    async fn renew(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let renew = sqlx::query(AssertSqlSafe(SPEECH.speak(RENEW)));
+        let renew = renew.bind(&self.me).bind(&self.home).bind(millis(self.terms.lease));
+        renew.execute(connection).await.map(drop)
+    }
+
+    async fn want_still(
+        &self,
+        connection: &mut PgConnection,
+        wanted: &[Arc<Pair>],
+    ) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let column = |part: &dyn Fn(&Pair) -> String| -> Vec<String> {
+            wanted.iter().map(|pair| part(pair)).collect()
+        };
+        sqlx::query(AssertSqlSafe(SPEECH.speak(STILL_WANTED)))
+            .bind(column(&|pair| pair.format.name().to_owned()))
+            .bind(column(&|pair| pair.source.repository.clone()))
+            .bind(column(&|pair| pair.source.digest.to_string()))
+            .bind(column(&|pair| pair.target.repository.clone()))
+            .bind(column(&|pair| pair.target.digest.to_string()))
+            .bind(column(&|pair| self.home_of(pair).to_owned()))
+            .bind(millis(self.terms.wish))
+            .execute(connection)
+            .await
+            .map(drop)
+    }
+
+    async fn try_probe(&mut self) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        within(sqlx::query(PROBE).bind(&self.me).execute(&mut connected.connection)).await?;
+        self.connection = Some(connected);
+        Ok(())
+    }
+
+    async fn try_close(&mut self) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        within(async {
+            for statement in [GIVE_ALL_BACK, SIGN_OFF] {
+                sqlx::query(statement).bind(&self.me).execute(&mut connected.connection).await?;
+            }
+            connected.connection.close().await
+        })
+        .await
+    }
+
+    fn truth(&self, pair: &Arc<Pair>, row: Option<&PgRow>) -> Result<Truth, Error> {
+        let record = row.map(|row| record::record(row, &self.me)).transpose()?;
+        Ok(Truth { pair: Arc::clone(pair), record })
+    }
+
+    fn error(&self, action: &'static str, error: &Error) -> ServerError {
+        failure(action, &self.address, error)
+    }
+}
+
+impl Ledger for PostgresLedger {
+    async fn load(&mut self) -> Result<Vec<Record>, ServerError> {
+        let loaded = self.try_load().await;
+        loaded.map_err(|error| self.error("read", &error))
+    }
+
+    async fn write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, ServerError> {
+        let written = self.try_write(changes).await;
+        written.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+        let claimed = self.try_claim(candidates).await;
+        claimed.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
+        let beaten = self.try_beat(wanted).await;
+        beaten.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn news(&mut self) -> Result<News, ServerError> {
+        let news = self.try_news().await;
+        news.map_err(|error| self.error("read", &error))
+    }
+
+    async fn changed(&mut self) {
+        // Time is up, or somebody told.
+        let _ = timeout_at(self.poll_at, self.wake.told()).await;
+    }
+
+    async fn probe(&mut self) -> Result<(), ServerError> {
+        let probed = self.try_probe().await;
+        probed.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn close(mut self) {
+        if let Err(error) = self.try_close().await {
+            // The lease runs out by itself.
+            tracing::warn!("{}", self.error("sign off from", &error));
+        }
+    }
+}
+
+/// What PostgreSQL is told where a wish counts for so long. Whoever no longer waits may be a little late
+/// to have said so last; another's wish is renewed when half of its time is over.
+fn speech(wish: Duration) -> Speech {
+    let slack = (millis(wish) / 4).to_string();
+    Speech { unwanted: SPEECH.unwanted.replace("{slack}", &slack).into(), ..SPEECH }
+}
+
+/// A name that no other run of any server has.
+fn run_name() -> Result<String, ServerError> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| crate::server::error::system_error(std::io::Error::other(error)))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Carries a statement out, and gives the row that it tells of.
+async fn row_of(
+    connection: &mut PgConnection,
+    statement: Statement,
+) -> Result<Option<PgRow>, Error> {
+    bound(statement).fetch_optional(connection).await
+}
+
+/// What `work` comes to, unless it takes longer than a call may.
+async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    tokio::time::timeout(CALL_TIME, work).await.map_err(late)?
+}

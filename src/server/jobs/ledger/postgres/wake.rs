@@ -1,0 +1,98 @@
+//! Hearing at once that another server changed something: LISTEN, over a connection of its own.
+//!
+//! A connection that is gone is made anew, later and later; meanwhile the ledger looks now and then.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Error};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::address::DatabaseAddress;
+
+/// Where the database tells of changes.
+const CHANNEL: &str = "remora_jobs";
+/// How long nothing may be heard before the connection is tried: it may be cut without a sign.
+const QUIET: Duration = Duration::from_secs(30);
+/// How long connecting and trying may take.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The pause after the first failure, and the longest one.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// Tells when another server changed something, until it is dropped.
+pub(super) struct Wake {
+    told: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Wake {
+    /// Listens for what others than `me` do.
+    pub(super) fn start(address: &DatabaseAddress, me: &str) -> Self {
+        let told = Arc::new(Notify::new());
+        let listening = listen_for_ever(address.clone(), me.to_owned(), Arc::clone(&told));
+        Wake { told, task: tokio::spawn(listening) }
+    }
+
+    /// Resolves when something was changed. May be given up and called again.
+    pub(super) async fn told(&self) {
+        self.told.notified().await;
+    }
+}
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen_for_ever(address: DatabaseAddress, me: String, told: Arc<Notify>) {
+    let (first, longest) = PAUSES;
+    let mut pause = first;
+    loop {
+        let error = match listener(&address, &me).await {
+            Ok(listener) => {
+                pause = first;
+                // Something may have happened before.
+                told.notify_one();
+                listen(listener, &me, &told).await
+            }
+            Err(error) => error,
+        };
+        let error = address.without_secret(&error.to_string());
+        tracing::debug!("changes of other servers are looked for now and then: {error}");
+        sleep(pause).await;
+        pause = (pause * 2).min(longest);
+    }
+}
+
+async fn listener(address: &DatabaseAddress, me: &str) -> Result<PgListener, Error> {
+    let options = address.options().application_name(me).disable_statement_logging();
+    let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_TIME);
+    let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options)).await?;
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+/// Passes on what is told, until the connection fails.
+async fn listen(mut listener: PgListener, me: &str, told: &Notify) -> Error {
+    loop {
+        match timeout(QUIET, listener.try_recv()).await {
+            Ok(Ok(Some(change))) if change.payload() != me => told.notify_one(),
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None)) => return Error::PoolTimedOut,
+            Ok(Err(error)) => return error,
+            Err(_) => {
+                let tried = sqlx::query("SELECT 1").execute(&mut listener);
+                match timeout(ANSWER_TIME, tried).await {
+                    Ok(Ok(_)) => {}
+                    Ok(Err(error)) => return error,
+                    Err(_) => return Error::PoolTimedOut,
+                }
+            }
+        }
+    }
+}

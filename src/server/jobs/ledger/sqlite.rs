@@ -1,0 +1,222 @@
+//! The ledger of a server that is alone: one SQLite file in the data folder.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::query::Query;
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, SqlSafeStr as _, Sqlite};
+
+use super::change::Change;
+use super::interface::{Ledger, News};
+use super::record::{self, Record, Truth};
+use super::statement::{Speech, Statement, Statements, Value};
+use crate::server::ServerError;
+use crate::server::pair::Pair;
+
+const FILE: &str = "jobs.sqlite";
+/// A tool that looks at the file, or a server that was killed a moment ago, may hold it up.
+const BUSY_TIME: Duration = Duration::from_secs(5);
+/// Changes nothing, but writes to the file all the same.
+const PROBE: &str = "PRAGMA user_version = 1";
+
+/// What this server is called: there is no other.
+const ME: &str = "this";
+/// All jobs are at home here.
+const HOME: &str = "";
+
+/// What one says who is alone: whoever no longer waits here waits nowhere.
+const SPEECH: Speech = Speech {
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    unwanted: Cow::Borrowed("TRUE"),
+    locking: "",
+};
+
+/// Whatever was held was so by this server, before it started anew.
+const RELEASE: &str = "\
+    UPDATE jobs SET owner = NULL, state = 'pending',
+        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
+    WHERE state = 'preparing' OR owner IS NOT NULL";
+
+/// The file and the connection to it.
+pub(in crate::server::jobs) struct SqliteLedger {
+    path: PathBuf,
+    statements: Statements,
+    /// `None` after a call that failed. SQLite ends a transaction by itself when the disk is full,
+    /// which the connection's own count of transactions does not notice: such a connection never
+    /// begins another one.
+    connection: Option<SqliteConnection>,
+}
+
+impl SqliteLedger {
+    /// Opens the file in `folder`; it is created, or brought to this version's shape.
+    pub(in crate::server::jobs) async fn open(folder: &Path) -> Result<Self, ServerError> {
+        let statements = Statements::new(&SPEECH, ME, Duration::ZERO);
+        let mut ledger = SqliteLedger { path: folder.join(FILE), statements, connection: None };
+        let connection = ledger.connect().await;
+        ledger.connection = Some(connection.map_err(|error| ledger.error("open", &error))?);
+        Ok(ledger)
+    }
+
+    /// The connection that is open, or a new one.
+    async fn connect(&mut self) -> Result<SqliteConnection, Error> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        let mut connection = connect(&self.path).await?;
+        // `run` asks the same of a connection in a way that no future may be `Send` for.
+        migrator().run_direct(None, &mut connection, false).await?;
+        Ok(connection)
+    }
+
+    async fn try_load(&mut self) -> Result<Vec<Record>, Error> {
+        let mut connection = self.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(RELEASE).execute(&mut *transaction).await?;
+        let load = sqlx::query(AssertSqlSafe(Arc::clone(&self.statements.load))).bind(HOME);
+        let rows = load.fetch_all(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.connection = Some(connection);
+        rows.iter().map(|row| record::record(row, ME)).collect()
+    }
+
+    async fn try_write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, Error> {
+        let mut connection = self.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut truths = Vec::with_capacity(changes.len());
+        for change in changes {
+            let mut row = None;
+            for statement in self.statements.of(change, HOME) {
+                row = row_of(&mut transaction, statement).await?;
+            }
+            if row.is_none() {
+                row = row_of(&mut transaction, self.statements.look(&change.pair, HOME)).await?;
+            }
+            truths.push(truth(&change.pair, row.as_ref())?);
+        }
+        transaction.commit().await?;
+        self.connection = Some(connection);
+        Ok(truths)
+    }
+
+    async fn try_claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, Error> {
+        let mut connection = self.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let mut claimed = None;
+        for pair in candidates {
+            let row = row_of(&mut transaction, self.statements.claim(pair, HOME)).await?;
+            if row.is_some() {
+                claimed = Some(truth(pair, row.as_ref())?);
+                break;
+            }
+        }
+        transaction.commit().await?;
+        self.connection = Some(connection);
+        Ok(claimed)
+    }
+
+    async fn try_probe(&mut self) -> Result<(), Error> {
+        let mut connection = self.connect().await?;
+        sqlx::query(PROBE).execute(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    fn error(&self, action: &'static str, error: &Error) -> ServerError {
+        ServerError::Database { action, path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    async fn load(&mut self) -> Result<Vec<Record>, ServerError> {
+        let loaded = self.try_load().await;
+        loaded.map_err(|error| self.error("read", &error))
+    }
+
+    async fn write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, ServerError> {
+        let written = self.try_write(changes).await;
+        written.map_err(|error| self.error("write", &error))
+    }
+
+    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+        let claimed = self.try_claim(candidates).await;
+        claimed.map_err(|error| self.error("write", &error))
+    }
+
+    /// Nobody else could take anything over.
+    async fn beat(&mut self, _wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
+        Ok(())
+    }
+
+    async fn news(&mut self) -> Result<News, ServerError> {
+        Ok(News::Some(Vec::new()))
+    }
+
+    /// Nobody else changes anything.
+    async fn changed(&mut self) {
+        std::future::pending().await
+    }
+
+    async fn probe(&mut self) -> Result<(), ServerError> {
+        let probed = self.try_probe().await;
+        probed.map_err(|error| self.error("write", &error))
+    }
+
+    async fn close(self) {
+        let Some(connection) = self.connection else { return };
+        if let Err(error) = connection.close().await {
+            tracing::warn!("closing the database {}: {error}", self.path.display());
+        }
+    }
+}
+
+fn truth(pair: &Arc<Pair>, row: Option<&SqliteRow>) -> Result<Truth, Error> {
+    let record = row.map(|row| record::record(row, ME)).transpose()?;
+    Ok(Truth { pair: Arc::clone(pair), record })
+}
+
+/// Carries a statement out, and gives the row that it tells of.
+async fn row_of(
+    connection: &mut SqliteConnection,
+    statement: Statement,
+) -> Result<Option<SqliteRow>, Error> {
+    bound(statement).fetch_optional(connection).await
+}
+
+fn bound(statement: Statement) -> Query<'static, Sqlite, SqliteArguments> {
+    let query = sqlx::query(AssertSqlSafe(statement.sql));
+    statement.values.into_iter().fold(query, |query, value| match value {
+        Value::Text(text) => query.bind(text),
+        Value::Number(number) => query.bind(number),
+        Value::Real(real) => query.bind(real),
+        Value::Flag(flag) => query.bind(flag),
+    })
+}
+
+async fn connect(path: &Path) -> Result<SqliteConnection, Error> {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_TIME)
+        .disable_statement_logging()
+        .connect()
+        .await
+}
+
+fn migrator() -> Migrator {
+    let simple = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    Migrator::with_migrations(vec![
+        simple(1, "jobs", include_str!("migrations/sqlite/1_jobs.sql")),
+        simple(2, "servers", include_str!("migrations/sqlite/2_servers.sql")),
+    ])
+}

@@ -1,0 +1,202 @@
+//! What only a database of several servers has: leases, and transactions that overtake each other.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
+
+use super::{Place, WISH, claim, heard, held, pair, postgres_server, ready, tagged, want, write};
+use crate::server::ServerError;
+use crate::server::jobs::ledger::{
+    Change, DatabaseAddress, Holder, Ledger as _, News, PostgresLedger, RecordState, Terms, What,
+};
+use crate::{Cause, Dialect};
+
+/// How long leases last in these tests.
+const LEASE: Duration = Duration::from_millis(600);
+
+/// A database of a test's own.
+pub(super) struct Database(String);
+
+impl Database {
+    pub(super) fn new() -> Self {
+        Database(postgres_server::new_database())
+    }
+
+    async fn connection(&self) -> PgConnection {
+        let mut connection = PgConnection::connect(&self.0).await.expect("connected");
+        connection.execute("SET search_path TO remora").await.expect("set");
+        connection
+    }
+}
+
+impl Place for Database {
+    type Ledger = PostgresLedger;
+
+    async fn server(&self, home: &str) -> PostgresLedger {
+        let mut ledger = open(&self.0, home).await.expect("opened");
+        ledger.load().await.expect("loaded");
+        ledger
+    }
+}
+
+async fn open(address: &str, home: &str) -> Result<PostgresLedger, ServerError> {
+    let address = DatabaseAddress::parse(address).expect("an address");
+    PostgresLedger::open(address, home.to_owned(), Terms { lease: LEASE, wish: WISH }).await
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_is_taken_over_and_who_comes_late_does_no_harm() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    held(&mut one, 0).await;
+    write(&mut one, 0, What::Begin).await;
+    // The other one lives, but has not for long enough to judge.
+    other.beat(&[]).await.expect("written");
+    assert_eq!(claim(&mut other, &[0]).await, None);
+    tokio::time::sleep(LEASE + LEASE / 4).await;
+    other.beat(&[]).await.expect("written");
+    let taken = claim(&mut other, &[0]).await.expect("the lease ran out").record.expect("there");
+    assert_eq!((taken.crashes, taken.holder), (1, Holder::This));
+    // The first one lives after all.
+    let late = heard(&mut one, 0).await.flatten().expect("it was heard");
+    assert_eq!(late.holder, Holder::Another);
+    let late = write(&mut one, 0, ready(tagged())).await.expect("there");
+    assert_eq!((late.state, late.holder), (RecordState::Pending, Holder::Another));
+    write(&mut other, 0, What::Begin).await;
+    let record = write(&mut other, 0, ready(tagged())).await.expect("there");
+    assert!(matches!(record.state, RecordState::Ready { built, .. } if built == tagged()));
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_lasts() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    held(&mut one, 0).await;
+    for _ in 0..6 {
+        tokio::time::sleep(LEASE / 4).await;
+        one.beat(&[]).await.expect("written");
+        other.beat(&[]).await.expect("written");
+        assert_eq!(claim(&mut other, &[0]).await, None);
+    }
+    // One that signs off leaves nothing held.
+    one.close().await;
+    let record = claim(&mut other, &[0]).await.expect("it waits").record.expect("there");
+    assert_eq!(record.crashes, 0);
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_overtaken_is_heard_of() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    for number in 0..2 {
+        write(&mut one, number, want()).await;
+    }
+    heard(&mut other, 0).await;
+    let mut slow = database.connection().await;
+    let mut transaction = slow.begin().await.expect("begun");
+    let change = "UPDATE jobs SET fleet = 'slow' WHERE id = (SELECT min(id) FROM jobs)";
+    transaction.execute(change).await.expect("changed");
+    // Later ones are over before.
+    for _ in 0..3 {
+        write(&mut one, 1, want()).await;
+        held(&mut one, 2).await;
+        assert_ne!(heard(&mut other, 2).await, None);
+        write(&mut one, 2, What::Unwant).await;
+        tokio::time::sleep(WISH).await;
+        write(&mut one, 2, What::Unwant).await;
+        heard(&mut other, 2).await;
+    }
+    transaction.commit().await.expect("over");
+    let record = heard(&mut other, 0).await.flatten().expect("it was heard");
+    assert_eq!(record.fleet, "slow");
+}
+
+#[tokio::test]
+async fn a_change_elsewhere_wakes_and_what_was_read_does_not_come_again() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    // Listening begins beside the rest.
+    while postgres_server::sql(
+        &database.0,
+        "SELECT count(*) FROM pg_stat_activity \
+        WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+    ) != "2"
+    {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    heard(&mut other, 0).await;
+    write(&mut one, 0, want()).await;
+    tokio::time::timeout(Duration::from_secs(60), other.changed()).await.expect("woken");
+    assert!(heard(&mut other, 0).await.is_some());
+    // Nothing happens: nothing is heard again.
+    assert!(matches!(other.news().await.expect("read"), News::Some(truths) if truths.is_empty()));
+    // That it is still wanted is no news.
+    tokio::time::sleep(WISH).await;
+    one.beat(&[pair(0)]).await.expect("written");
+    assert!(matches!(other.news().await.expect("read"), News::Some(truths) if truths.is_empty()));
+}
+
+#[tokio::test]
+async fn after_the_connection_was_cut_everything_is_read_and_written_again() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    write(&mut one, 0, want()).await;
+    heard(&mut other, 0).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(postgres_server::sql(&database.0, cut), "4");
+    let change = [Change { pair: pair(1), what: want() }];
+    assert!(one.write(&change).await.is_err());
+    one.write(&change).await.expect("over a new connection");
+    assert!(other.news().await.is_err());
+    // Whoever was away reads all there is.
+    let News::All(records) = other.news().await.expect("read") else { panic!("all") };
+    assert_eq!(records.len(), 2);
+}
+
+#[tokio::test]
+async fn v2_deltas_are_each_servers_own() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    let v2 = |number| {
+        let mut pair = (*pair(number)).clone();
+        pair.format = Dialect::V2;
+        std::sync::Arc::new(pair)
+    };
+    let change = [Change { pair: v2(0), what: want() }];
+    one.write(&change).await.expect("written");
+    assert_eq!(other.claim(&[v2(0)]).await.expect("claimed"), None);
+    assert!(other.load().await.expect("read").is_empty());
+    other.write(&change).await.expect("written");
+    assert!(one.claim(&[v2(0)]).await.expect("claimed").is_some());
+    assert!(other.claim(&[v2(0)]).await.expect("claimed").is_some());
+}
+
+#[tokio::test]
+async fn servers_that_start_at_once_make_the_tables_once() {
+    let database = Database::new();
+    let homes: Vec<String> = (0..4).map(|number| number.to_string()).collect();
+    let opened = homes.iter().map(|home| open(&database.0, home));
+    for ledger in futures_util::future::join_all(opened).await {
+        ledger.expect("opened").probe().await.expect("it takes writes");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_to_be_had_is_an_error_with_a_hint_and_no_password() {
+    let database = Database::new();
+    let wrong = database.0.replace("hush", "wrong-hush");
+    let away = "postgres://remora:wrong-hush@127.0.0.1:1/deltas";
+    let (nowhere, _) = database.0.rsplit_once('/').expect("a name");
+    let nowhere = format!("{nowhere}/nowhere");
+    for (address, cause) in
+        [(&*wrong, Cause::Unauthorized), (away, Cause::Unreachable), (&nowhere, Cause::Passing)]
+    {
+        let Err(error) = open(address, "a").await else { panic!("opened") };
+        assert_eq!(error.cause(), cause, "{error}");
+        assert!(error.hint().is_some());
+        let told = format!("{error} {error:?} {:?}", error.hint());
+        assert!(!told.contains("hush"), "{told}");
+    }
+}

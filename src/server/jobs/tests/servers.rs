@@ -1,0 +1,187 @@
+//! Several servers over one PostgreSQL.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::fake::{Fake, Plan};
+use super::{ask, built, device, open, pair, release, settings, until};
+use crate::api::Secret;
+use crate::server::build::Blame;
+use crate::server::jobs::ledger::new_database;
+use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome, QueueFull};
+
+/// Long enough for a machine that does other things too.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// Servers with data folders of their own.
+struct Servers {
+    database: String,
+    folders: Vec<TempDir>,
+}
+
+impl Servers {
+    fn new() -> Self {
+        Servers { database: new_database(), folders: Vec::new() }
+    }
+
+    /// One more, with a builder of its own.
+    async fn start(
+        &mut self,
+        fake: &Arc<Fake>,
+        change: impl FnOnce(&mut JobSettings),
+    ) -> Arc<Jobs> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = self.settings(folder.path());
+        change(&mut settings);
+        self.folders.push(folder);
+        open(settings, fake).await
+    }
+
+    fn settings(&self, folder: &Path) -> JobSettings {
+        let grace = Duration::from_secs(20);
+        let database = Some(Secret::new(self.database.clone()));
+        JobSettings { database, grace, lease: LEASE, ..settings(folder) }
+    }
+}
+
+fn state(jobs: &Jobs, number: u64) -> Option<JobState> {
+    jobs.status(&pair(number)).map(|status| status.state)
+}
+
+#[tokio::test]
+async fn who_waits_here_hears_of_what_is_built_there() {
+    let (mut servers, builder, answerer) = (Servers::new(), Fake::new(), Fake::new());
+    let answers = servers.start(&answerer, |settings| settings.max_builds = 0).await;
+    let mut tickets = Vec::new();
+    for number in 0..5 {
+        tickets.push((number, ask(&answers, number).await));
+    }
+    builder.plan(pair(4), [Plan::Fail(Blame::Refused)]);
+    let builds = servers.start(&builder, |_| {}).await;
+    for (number, ticket) in &mut tickets {
+        match ticket.outcome().await {
+            Outcome::Ready(made) => assert_eq!(made, built(&pair(*number))),
+            Outcome::Failed(error) => assert_eq!((*number, error.cause), (4, Blame::Refused)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((builder.begun().len(), answerer.begun().len()), (5, 0));
+    // What failed is remembered by all, and what is ready is known to all.
+    until(|| state(&builds, 4) == Some(JobState::Failed)).await;
+    assert_eq!(state(&answers, 4), Some(JobState::Failed));
+    assert_eq!((builds.counts().made, answers.counts().made), (4, 0));
+    assert_eq!(ask(&builds, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+}
+
+#[tokio::test]
+async fn pairs_that_all_servers_are_asked_for_are_each_built_once() {
+    let (mut servers, fake) = (Servers::new(), Fake::new());
+    let mut started = Vec::new();
+    for _ in 0..3 {
+        // One builder for all: it finds out if a pair is built twice at the same time.
+        started.push(servers.start(&fake, |_| {}).await);
+    }
+    let mut tickets = Vec::new();
+    for number in 0..60 {
+        for jobs in &started {
+            let number = (number * 7) % 60;
+            tickets.push((number, ask(jobs, number).await));
+        }
+    }
+    for (number, mut ticket) in tickets {
+        assert_eq!(ticket.outcome().await, Outcome::Ready(built(&pair(number))));
+    }
+    assert_eq!(fake.begun().len(), 60);
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_server_that_dies_are_done_by_another() {
+    let (mut servers, dying, living) = (Servers::new(), Fake::holding(), Fake::new());
+    let other = servers.start(&living, |settings| settings.max_builds = 0).await;
+    let dies = servers.start(&dying, |_| {}).await;
+    let mut tickets = Vec::new();
+    for number in 0..4 {
+        tickets.push((number, ask(&other, number).await));
+    }
+    until(|| dying.running() == 2).await;
+    let builder = servers.start(&living, |settings| settings.max_builds = 1).await;
+    // As a kill does: nothing more is said.
+    drop(dies);
+    for (number, ticket) in &mut tickets {
+        assert_eq!(ticket.outcome().await, Outcome::Ready(built(&pair(*number))));
+    }
+    assert_eq!(living.begun().len(), 4);
+    // Its builds end at last, and nobody cares.
+    dying.let_all_go();
+    until(|| dying.running() == 0).await;
+    assert_eq!(state(&builder, 0), Some(JobState::Ready));
+}
+
+#[tokio::test]
+async fn a_server_that_stops_leaves_its_jobs_to_another_at_once() {
+    let (mut servers, stopping, living) = (Servers::new(), Fake::holding(), Fake::new());
+    let stops = servers.start(&stopping, |settings| settings.lease *= 1000).await;
+    drop(stops.request(pair(0), release("fleet")).await.unwrap());
+    until(|| stopping.running() == 1).await;
+    let other = servers.start(&living, |_| {}).await;
+    let mut ticket = ask(&other, 0).await;
+    assert_eq!(state(&other, 0), Some(JobState::Preparing));
+    stops.stop(Duration::from_secs(4)).await;
+    assert_eq!(ticket.outcome().await, Outcome::Ready(built(&pair(0))));
+}
+
+#[tokio::test]
+async fn a_server_that_starts_again_takes_up_its_jobs_at_once() {
+    let (mut servers, killed, next) = (Servers::new(), Fake::holding(), Fake::new());
+    let long = |settings: &mut JobSettings| settings.lease *= 1000;
+    let jobs = servers.start(&killed, long).await;
+    drop(jobs.request(pair(0), release("fleet")).await.unwrap());
+    until(|| killed.running() == 1).await;
+    until(|| state(&jobs, 0) == Some(JobState::Preparing)).await;
+    drop(jobs);
+    let mut same = servers.settings(servers.folders[0].path());
+    long(&mut same);
+    let jobs = open(same, &next).await;
+    assert_eq!(ask(&jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+    killed.let_all_go();
+}
+
+#[tokio::test]
+async fn limits_hold_for_all_servers_together() {
+    let (mut servers, fake) = (Servers::new(), Fake::new());
+    let small =
+        |settings: &mut JobSettings| (settings.max_builds, settings.max_fleet_queue) = (0, 3);
+    let one = servers.start(&fake, small).await;
+    let other = servers.start(&fake, small).await;
+    let _first = one.request(pair(0), device("fleet")).await.expect("room");
+    let _second = one.request(pair(1), device("fleet")).await.expect("room");
+    until(|| state(&other, 1).is_some()).await;
+    let _third = other.request(pair(2), device("fleet")).await.expect("room");
+    assert_eq!(other.request(pair(3), device("fleet")).await.err(), Some(QueueFull));
+    until(|| state(&one, 2).is_some()).await;
+    assert_eq!(one.request(pair(3), device("fleet")).await.err(), Some(QueueFull));
+    assert!(one.request(pair(3), device("another")).await.is_ok());
+    assert!(one.request(pair(2), device("fleet")).await.is_ok(), "to join takes no room");
+}
+
+#[tokio::test]
+async fn a_job_that_nobody_waits_for_anywhere_is_given_up_everywhere() {
+    let (mut servers, builder, fake) = (Servers::new(), Fake::holding(), Fake::new());
+    let short = |settings: &mut JobSettings| settings.grace = Duration::from_millis(400);
+    let builds = servers.start(&builder, short).await;
+    let asks = |settings: &mut JobSettings| {
+        short(settings);
+        settings.max_builds = 0;
+    };
+    let answers = servers.start(&fake, asks).await;
+    // One is built, one waits, neither where it was asked for.
+    let tickets = [ask(&answers, 0).await, ask(&answers, 1).await, ask(&answers, 2).await];
+    until(|| builder.running() == 2 && builds.counts().queued == 1).await;
+    drop(tickets);
+    until(|| (0..3).all(|number| state(&builds, number).is_none())).await;
+    assert_eq!(builder.running(), 0);
+    assert!((0..3).all(|number| state(&answers, number).is_none()));
+}

@@ -1,0 +1,163 @@
+//! A PostgreSQL server of the tests' own, for as long as their process lives. Tests of the library use it
+//! too, each with a database of its own.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// How long the server may take to start.
+const START_TRIES: u32 = 600;
+const START_PAUSE: Duration = Duration::from_millis(50);
+
+/// The password of the one user.
+const PASSWORD: &str = "hush-5432";
+
+/// Starts the server, and ends it when nobody holds the other end of the standard input: when the tests'
+/// process ends, however that comes about. `$0` is the folder of programs, `$1` that of the data.
+const LIFE: &str = "\
+    \"$0\"/postgres -D \"$1\" >\"${1%/data}/log\" 2>&1 & server=$!; \
+    read -r _; kill -QUIT $server; wait $server; rm -rf \"${1%/data}\"";
+
+/// A running server with its data in a folder of its own.
+struct Cluster {
+    port: u16,
+    programs: PathBuf,
+    /// The shell that ends the server; its standard input stays open.
+    _life: Child,
+    _folder: tempfile::TempDir,
+}
+
+static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// The address of an empty database.
+pub(crate) fn new_database() -> String {
+    let cluster = CLUSTER.get_or_init(Cluster::start);
+    let name = format!("deltas{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    let address =
+        |name: &str| format!("postgres://remora:{PASSWORD}@127.0.0.1:{}/{name}", cluster.port);
+    sql(&address("postgres"), &format!("CREATE DATABASE {name}"));
+    address(&name)
+}
+
+/// Carries a statement out with psql, and gives what it answers.
+pub(crate) fn sql(address: &str, statement: &str) -> String {
+    let cluster = CLUSTER.get_or_init(Cluster::start);
+    let mut command = Command::new(cluster.programs.join("psql"));
+    command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", statement]);
+    let output = command.output().expect("psql starts");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{statement}: {errors}");
+    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+}
+
+impl Cluster {
+    fn start() -> Self {
+        // Somebody else may take the port between choosing and using it.
+        for _ in 0..5 {
+            if let Some(cluster) = Self::try_start() {
+                return cluster;
+            }
+        }
+        panic!("PostgreSQL does not start");
+    }
+
+    fn try_start() -> Option<Self> {
+        let (programs, user, port) = (programs(), unprivileged(), free_port());
+        let folder = tempfile::tempdir().expect("a folder");
+        // PostgreSQL runs as no root: its user has to get at the folder.
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("set");
+        let (data, password) = (folder.path().join("data"), folder.path().join("password"));
+        fs::create_dir(&data).expect("created");
+        fs::write(&password, PASSWORD).expect("written");
+        if let Some((user, group)) = user {
+            for path in [&*data, &*password, folder.path()] {
+                chown(path, Some(user), Some(group)).expect("root may");
+            }
+        }
+        initialise(&programs, user, &data, &password);
+        let life = run(&programs, user, &data, port)?;
+        Some(Cluster { port, programs, _life: life, _folder: folder })
+    }
+}
+
+/// The folder of PostgreSQL's programs, which Debian puts into no PATH.
+fn programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let folders = versions.map(|version| version.path().join("bin"));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = folders.chain(std::env::split_paths(&path)).collect();
+    let found = folders.iter().find(|folder| folder.join("initdb").exists());
+    found.expect("initdb is missing: apt-get install postgresql").clone()
+}
+
+/// The user and group that the server runs as if the tests run as root: it refuses root.
+fn unprivileged() -> Option<(u32, u32)> {
+    let is_root = fs::metadata("/proc/self").expect("Linux").uid() == 0;
+    let users = fs::read_to_string("/etc/passwd").expect("readable");
+    let line = users.lines().find(|line| line.starts_with("postgres:"));
+    let field = |place: usize| line?.split(':').nth(place)?.parse().ok();
+    let user = || Some((field(2)?, field(3)?));
+    is_root.then(|| user().expect("there is no user postgres: apt-get install postgresql"))
+}
+
+fn as_user(program: PathBuf, user: Option<(u32, u32)>) -> Command {
+    let mut command = Command::new(program);
+    if let Some((user, group)) = user {
+        command.uid(user).gid(group);
+    }
+    command.current_dir("/").env("LC_ALL", "C.UTF-8");
+    command
+}
+
+fn initialise(programs: &Path, user: Option<(u32, u32)>, data: &Path, password: &Path) {
+    let mut command = as_user(programs.join("initdb"), user);
+    command.args(["--no-sync", "-U", "remora", "-A", "scram-sha-256", "-E", "UTF8", "--pwfile"]);
+    command.arg(password).arg("-D").arg(data);
+    let output = command.output().expect("initdb starts");
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    // What a test writes needs to survive no power cut.
+    let settings = "\nfsync = off\nmax_connections = 200\nlisten_addresses = '127.0.0.1'\n\
+                    unix_socket_directories = ''\n";
+    let path = data.join("postgresql.conf");
+    let before = fs::read_to_string(&path).expect("readable");
+    fs::write(&path, before + settings).expect("written");
+}
+
+/// Starts the server on a port; `None` if it ends instead.
+fn run(programs: &Path, user: Option<(u32, u32)>, data: &Path, port: u16) -> Option<Child> {
+    let mut command = as_user("/bin/sh".into(), user);
+    command.arg("-c").arg(LIFE.replace("-D", &format!("-p {port} -D")));
+    command.arg(programs).arg(data).stdin(Stdio::piped());
+    // A signal for the tests is none for the server: it ends with them, and after what they still do.
+    command.process_group(0);
+    let mut life = command.spawn().expect("a shell");
+    for _ in 0..START_TRIES {
+        let ready = Command::new(programs.join("pg_isready"))
+            .args(["-q", "-h", "127.0.0.1", "-p", &port.to_string()])
+            .status();
+        if ready.expect("pg_isready starts").success() {
+            return Some(life);
+        }
+        let log = fs::read_to_string(data.join("../log")).unwrap_or_default();
+        if log.contains("could not bind") {
+            break;
+        }
+        std::thread::sleep(START_PAUSE);
+    }
+    drop(life.stdin.take());
+    let _ = life.wait();
+    None
+}
+
+/// A port that nobody listens on at the moment.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
