@@ -114,9 +114,12 @@ impl ServerError {
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),
             ServerError::Output(error) => return error.hint(),
-            ServerError::Access(_) | ServerError::DatabaseAddress(_) | ServerError::Stopping => {
-                return None;
+            ServerError::DatabaseAddress(_) => {
+                "write it as postgres://USER:PASSWORD@HOST[:PORT]/DATABASE; in a password, what is no \
+                 letter or digit is written as % and two hexadecimal digits"
+                    .into()
             }
+            ServerError::Access(_) | ServerError::Stopping => return None,
         })
     }
 }

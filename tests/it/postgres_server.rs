@@ -15,6 +15,10 @@ use std::time::Duration;
 const START_TRIES: u32 = 600;
 const START_PAUSE: Duration = Duration::from_millis(50);
 
+/// Where PostgreSQL looks for what it shows.
+const CERTIFICATE: &str = "server.crt";
+const KEY: &str = "server.key";
+
 /// The password of the one user.
 const PASSWORD: &str = "hush-5432";
 
@@ -29,8 +33,9 @@ struct Cluster {
     port: u16,
     programs: PathBuf,
     /// The shell that ends the server; its standard input stays open.
-    _life: Child,
-    _folder: tempfile::TempDir,
+    #[expect(dead_code, reason = "it ends with the tests")]
+    life: Child,
+    folder: tempfile::TempDir,
 }
 
 static CLUSTER: OnceLock<Cluster> = OnceLock::new();
@@ -44,6 +49,11 @@ pub(crate) fn new_database() -> String {
         |name: &str| format!("postgres://remora:{PASSWORD}@127.0.0.1:{}/{name}", cluster.port);
     sql(&address("postgres"), &format!("CREATE DATABASE {name}"));
     address(&name)
+}
+
+/// The certificate that it shows to whoever wants TLS, and that it is signed by.
+pub(crate) fn certificate() -> PathBuf {
+    CLUSTER.get_or_init(Cluster::start).folder.path().join("data").join(CERTIFICATE)
 }
 
 /// Carries a statement out with psql, and gives what it answers.
@@ -82,8 +92,9 @@ impl Cluster {
             }
         }
         initialise(&programs, user, &data, &password);
+        certify(&data, user);
         let life = run(&programs, user, &data, port)?;
-        Some(Cluster { port, programs, _life: life, _folder: folder })
+        Some(Cluster { port, programs, life, folder })
     }
 }
 
@@ -124,10 +135,24 @@ fn initialise(programs: &Path, user: Option<(u32, u32)>, data: &Path, password: 
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
     // What a test writes needs to survive no power cut.
     let settings = "\nfsync = off\nmax_connections = 200\nlisten_addresses = '127.0.0.1'\n\
-                    unix_socket_directories = ''\n";
+                    unix_socket_directories = ''\nssl = on\n";
     let path = data.join("postgresql.conf");
     let before = fs::read_to_string(&path).expect("readable");
     fs::write(&path, before + settings).expect("written");
+}
+
+/// Lets it speak TLS too.
+fn certify(data: &Path, user: Option<(u32, u32)>) {
+    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]);
+    let rcgen::CertifiedKey { cert, signing_key } = signed.expect("a key pair");
+    for (name, content) in [(CERTIFICATE, cert.pem()), (KEY, signing_key.serialize_pem())] {
+        let path = data.join(name);
+        fs::write(&path, content).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+        if let Some((user, group)) = user {
+            chown(&path, Some(user), Some(group)).expect("root may");
+        }
+    }
 }
 
 /// Starts the server on a port; `None` if it ends instead.

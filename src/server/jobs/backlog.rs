@@ -11,8 +11,9 @@ use super::message::{Message, Request};
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 
-/// Changes that are written in one transaction, at most.
-const MAX_CHANGES: usize = 512;
+/// Changes that are written in one transaction, at most: few enough to be done in time over a slow way to
+/// the database.
+const MAX_CHANGES: usize = 128;
 
 /// Changes in the order in which they came. Of the changes of one kind of a job only the newest counts,
 /// so that there are never more than a few for each job.

@@ -21,8 +21,10 @@ use crate::server::ServerError;
 
 /// Between two attempts while the ledger can't be used.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
-/// Between two signs of life: a few may be lost before a lease runs out.
-const BEAT: Duration = Duration::from_secs(5);
+/// Of the time for which a lease or a wish counts, how many signs of life there are in it: a few may be lost.
+const BEATS: u32 = 4;
+/// The least time between two signs of life.
+const SHORTEST_BEAT: Duration = Duration::from_millis(50);
 /// Messages that are taken up at a time.
 const MAX_BATCH: usize = 512;
 
@@ -55,7 +57,7 @@ impl<L: Ledger> Keeper<L> {
 
     /// Keeps the ledger until it is told to end.
     pub(super) async fn keep(mut self) {
-        let mut beats = interval(BEAT);
+        let mut beats = interval(self.beat());
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::new();
         loop {
@@ -77,6 +79,13 @@ impl<L: Ledger> Keeper<L> {
             }
         }
         self.ledger.close().await;
+    }
+
+    /// The time between two signs of life.
+    fn beat(&self) -> Duration {
+        let table = self.shared.table();
+        let counts = table.settings.lease.min(table.settings.grace);
+        (counts / BEATS).max(SHORTEST_BEAT)
     }
 
     /// Tries a round until it succeeds.

@@ -184,9 +184,12 @@ impl Jobs {
         written.await.map_err(|_| ServerError::Stopping)
     }
 
-    /// For how long no change could be written down; `None` while changes are.
+    /// For how long no change could be written down; `None` while changes are. Where servers share a
+    /// database it is `None` too: that is no trouble of this server's, and a restart would only lose what
+    /// it knows.
     pub(crate) fn unwritten_for(&self) -> Option<Duration> {
-        self.shared.table().writer.failing_for()
+        let table = self.shared.table();
+        table.writer.failing_for().filter(|_| table.settings.database.is_none())
     }
 
     /// The keys of the artifacts that jobs ended with, and when somebody last asked for them.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{SIZE, ask_on, assert_applies, usual_name};
 use crate::installation::{Fault, Installation, Pair, Pushed, ServerProcess};
-use crate::postgres_server::new_database;
+use crate::postgres_server::{certificate, new_database, sql};
 
 /// What is in every address that these tests make.
 const PASSWORD: &str = "hush-5432";
@@ -183,6 +183,31 @@ fn the_queue_is_seen_from_everywhere_and_an_address_is_nobodys_to_see() {
         .expect("remora starts");
     let printed = String::from_utf8(printed.stdout).expect("text");
     assert!(printed.contains("database") && !printed.contains(PASSWORD), "{printed}");
+}
+
+#[test]
+fn the_way_to_the_database_may_be_proved_and_nobody_else_is_trusted() {
+    let mut servers = Servers::new();
+    let plain = servers.database.replace("127.0.0.1", "localhost");
+    servers.database =
+        format!("{plain}?sslmode=verify-full&sslrootcert={}", certificate().display());
+    let server = servers.start("a");
+    let answer = ask_on(&server, 3, (&servers.base, &servers.target), &servers.token);
+    servers.assert_right(&answer.name());
+    let open = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+        WHERE datname = current_database() AND ssl AND pid <> pg_backend_pid()";
+    assert_eq!(sql(&plain, open), "2");
+    let unknown = format!("{plain}?sslmode=verify-full");
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = Command::new(env!("CARGO_BIN_EXE_remora"))
+        .args(["serve", "--registry", "r.example", "--insecure-no-auth", "--data"])
+        .arg(folder.path())
+        .env("REMORA_DATABASE", unknown)
+        .output()
+        .expect("remora starts");
+    let errors = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("certificate") && errors.contains("sslrootcert"), "{errors}");
 }
 
 #[test]

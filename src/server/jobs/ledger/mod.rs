@@ -13,6 +13,7 @@ mod interface;
 mod model;
 mod postgres;
 mod record;
+mod sql;
 mod sqlite;
 mod statement;
 #[cfg(test)]
@@ -26,4 +27,4 @@ pub(super) use self::postgres::{DatabaseAddress, PostgresLedger, Terms};
 pub(super) use self::record::{Holder, Record, RecordState, Trouble, Truth};
 pub(super) use self::sqlite::SqliteLedger;
 #[cfg(test)]
-pub(super) use self::tests::new_database;
+pub(super) use self::tests::{new_database, sql};

@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use super::change::{Change, What};
 use super::record::{RecordState, Trouble};
+use super::sql::{
+    BEGIN, CLAIM, DELETE_UNWANTED, DISPLACE, EXPIRE, FAILED, FORGET, HELD, LOAD, LOOK,
+    MARK_UNWANTED, PAIR, PUT_OFF, READY, RETURN, USED, WANT,
+};
 use crate::server::build::{BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
 
@@ -59,84 +63,6 @@ pub(super) struct Statements {
     pub(super) load: Arc<str>,
 }
 
-const WANT: &str = "\
-    INSERT INTO jobs (format, source_repository, source_digest, target_repository, target_digest, home,
-        fleet, asker, release, wanted_until, state, crashes, troubles)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, {now} + $10, 'pending', 0, 0)
-    ON CONFLICT (format, source_repository, source_digest, target_repository, target_digest, home)
-    DO UPDATE SET
-        fleet = CASE WHEN jobs.state = 'failed' THEN excluded.fleet ELSE jobs.fleet END,
-        asker = CASE WHEN jobs.state = 'failed' OR excluded.release AND NOT jobs.release
-            THEN excluded.asker ELSE jobs.asker END,
-        release = excluded.release OR jobs.release AND jobs.state <> 'failed',
-        cause = CASE WHEN jobs.state = 'failed' THEN NULL ELSE jobs.cause END,
-        message = CASE WHEN jobs.state = 'failed' THEN NULL ELSE jobs.message END,
-        expires = NULL,
-        wanted_until = excluded.wanted_until,
-        state = CASE WHEN jobs.state = 'failed' THEN 'pending' ELSE jobs.state END
-    WHERE jobs.state IN ('pending', 'preparing')
-        OR jobs.state = 'failed' AND jobs.expires <= {now}
-    RETURNING *, {now} AS read_at";
-
-const DELETE_UNWANTED: &str = "\
-    DELETE FROM jobs WHERE {pair} AND NOT release AND state IN ('pending', 'preparing')
-        AND (owner IS NULL OR owner = $7) AND {unwanted}";
-
-/// Where another server prepares it: that server sees that nobody wants it any more.
-const MARK_UNWANTED: &str = "\
-    UPDATE jobs SET wanted_until = NULL WHERE {pair} AND NOT release
-        AND state IN ('pending', 'preparing') AND owner <> $7 AND {unwanted}";
-
-const DISPLACE: &str = "\
-    DELETE FROM jobs WHERE {pair} AND NOT release AND state = 'pending'
-        AND owner IS NULL";
-
-const BEGIN: &str =
-    "UPDATE jobs SET state = 'preparing' WHERE {held} RETURNING *, {now} AS read_at";
-
-const PUT_OFF: &str = "\
-    UPDATE jobs SET state = 'pending', owner = NULL, cause = $8, message = $9, troubles = $10,
-        trouble_since = {now} - $11, not_before = {now} + $12
-    WHERE {held} RETURNING *, {now} AS read_at";
-
-const RETURN: &str = "\
-    UPDATE jobs SET state = 'pending', owner = NULL WHERE {held} RETURNING *, {now} AS read_at";
-
-const READY: &str = "\
-    UPDATE jobs SET state = $8, owner = NULL, crashes = 0, troubles = 0, cause = NULL, message = NULL,
-        trouble_since = NULL, not_before = NULL, wanted_until = NULL, last_used = {now}, tag = $9,
-        digest = $10, file = $11, bytes = $12, pull_bytes = $13, commands = $14, seconds = $15
-    WHERE {held} RETURNING *, {now} AS read_at";
-
-const FAILED: &str = "\
-    UPDATE jobs SET state = 'failed', owner = NULL, crashes = 0, troubles = 0, cause = $8,
-        message = $9, trouble_since = NULL, not_before = NULL, wanted_until = NULL,
-        expires = {now} + $10
-    WHERE {held} RETURNING *, {now} AS read_at";
-
-const USED: &str = "\
-    UPDATE jobs SET last_used = {now} WHERE {pair} AND state IN ('ready', 'not-worth')
-    RETURNING *, {now} AS read_at";
-
-const EXPIRE: &str = "DELETE FROM jobs WHERE {pair} AND state = 'failed' AND expires <= {now}";
-
-const FORGET: &str = "\
-    DELETE FROM jobs WHERE {pair} AND state IN ('ready', 'not-worth', 'failed')";
-
-const CLAIM: &str = "\
-    UPDATE jobs SET owner = $7 WHERE id = (SELECT id FROM jobs
-        WHERE {pair} AND state = 'pending' AND owner IS NULL {locking})
-    RETURNING *, {now} AS read_at";
-
-const LOOK: &str = "SELECT *, {now} AS read_at FROM jobs WHERE {pair}";
-
-const LOAD: &str = "SELECT *, {now} AS read_at FROM jobs WHERE home IN ('', $1) ORDER BY id";
-
-const PAIR: &str = "format = $1 AND source_repository = $2 AND source_digest = $3
-        AND target_repository = $4 AND target_digest = $5 AND home = $6";
-
-const HELD: &str = "{pair} AND owner = $7 AND state IN ('pending', 'preparing')";
-
 impl Statements {
     /// The statements of the server called `me`. A wish counts for `wish` if nothing more is heard of it.
     pub(super) fn new(speech: &Speech, me: &str, wish: Duration) -> Self {
@@ -171,7 +97,8 @@ impl Statements {
         };
         match &change.what {
             What::Want { fleet, asker, release } => {
-                let [asker, release] = [Value::Text(asker.clone()), Value::Flag(*release)];
+                let asker = asker.as_deref().map_or(Value::Text(None), text);
+                let release = Value::Flag(*release);
                 vec![with(&self.want, vec![text(fleet), asker, release, number(self.wish)])]
             }
             What::Unwant => {
@@ -263,12 +190,12 @@ fn failed(error: &BuildError, expires: SystemTime) -> Vec<Value> {
 }
 
 fn told(error: &BuildError) -> [Value; 2] {
-    // PostgreSQL takes no NUL in a text.
-    [text(error.cause.name()), text(&error.message.replace('\0', " "))]
+    [text(error.cause.name()), text(&error.message)]
 }
 
+/// PostgreSQL takes no NUL in a text: one that somebody sent must not keep everything else from being written.
 fn text(text: &str) -> Value {
-    Value::Text(Some(text.to_owned()))
+    Value::Text(Some(text.replace('\0', " ")))
 }
 
 fn number(number: i64) -> Value {

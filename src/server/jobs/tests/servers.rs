@@ -10,7 +10,7 @@ use super::fake::{Fake, Plan};
 use super::{ask, built, device, open, pair, release, settings, until};
 use crate::api::Secret;
 use crate::server::build::Blame;
-use crate::server::jobs::ledger::new_database;
+use crate::server::jobs::ledger::{new_database, sql};
 use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome, QueueFull};
 
 /// Long enough for a machine that does other things too.
@@ -181,7 +181,42 @@ async fn a_job_that_nobody_waits_for_anywhere_is_given_up_everywhere() {
     let tickets = [ask(&answers, 0).await, ask(&answers, 1).await, ask(&answers, 2).await];
     until(|| builder.running() == 2 && builds.counts().queued == 1).await;
     drop(tickets);
-    until(|| (0..3).all(|number| state(&builds, number).is_none())).await;
-    assert_eq!(builder.running(), 0);
-    assert!((0..3).all(|number| state(&answers, number).is_none()));
+    let is_gone = |jobs: &Jobs| (0..3).all(|number| state(jobs, number).is_none());
+    until(|| is_gone(&builds) && is_gone(&answers)).await;
+    assert_eq!((builder.running(), builder.begun().len()), (0, 2));
+}
+
+/// Takes a database away, or gives it back: new connections are refused, and the old ones cut.
+fn set_away(database: &str, away: bool) {
+    let (server, name) = database.rsplit_once('/').expect("a name");
+    let server = format!("{server}/postgres");
+    sql(&server, &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS {}", !away));
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = ";
+    sql(&server, &format!("{cut}'{name}'"));
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_what_is_ready_is_known_and_all_else_waits() {
+    let (mut servers, fake, fake_of_other) = (Servers::new(), Fake::holding(), Fake::new());
+    let jobs = servers.start(&fake, |_| {}).await;
+    let other = servers.start(&fake_of_other, |settings| settings.max_builds = 0).await;
+    fake.let_go(pair(0));
+    assert_eq!(ask(&other, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+    let mut running = ask(&other, 1).await;
+    until(|| fake.running() == 1).await;
+    set_away(&servers.database, true);
+    fake.let_all_go();
+    let moment = Duration::from_millis(300);
+    let promised = tokio::time::timeout(moment, jobs.request(pair(2), device("fleet"))).await;
+    assert!(promised.is_err(), "promised without a database");
+    assert!(tokio::time::timeout(moment, running.outcome()).await.is_err(), "told unwritten");
+    for jobs in [&jobs, &other] {
+        assert_eq!(ask(jobs, 0).await.outcome().await, Outcome::Ready(built(&pair(0))));
+        // A restart would lose what the server knows.
+        assert_eq!(jobs.unwritten_for(), None);
+    }
+    set_away(&servers.database, false);
+    assert_eq!(running.outcome().await, Outcome::Ready(built(&pair(1))));
+    assert_eq!(ask(&other, 2).await.outcome().await, Outcome::Ready(built(&pair(2))));
+    assert_eq!((fake.begun().len(), jobs.counts().made), (3, 3));
 }

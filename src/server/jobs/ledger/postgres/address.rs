@@ -37,7 +37,7 @@ pub(crate) enum BadAddress {
     Scheme,
     #[error("it has a parameter that is not known; {} are", PARAMETERS.join(", "))]
     Parameter,
-    #[error("it makes no sense; expected postgres://USER:PASSWORD@HOST[:PORT]/DATABASE")]
+    #[error("it makes no sense")]
     Text,
 }
 

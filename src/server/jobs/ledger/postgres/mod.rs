@@ -5,6 +5,7 @@
 mod address;
 mod connection;
 mod failure;
+mod lease;
 mod news;
 mod wake;
 
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use sqlx::{AssertSqlSafe, Connection as _, Error};
+use sqlx::{Connection as _, Error};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::address::DatabaseAddress;
@@ -41,41 +42,6 @@ const SPEECH: Speech = Speech {
     unwanted: Cow::Borrowed("(wanted_until IS NULL OR wanted_until <= {now} + {slack})"),
     locking: "FOR UPDATE SKIP LOCKED",
 };
-
-/// An earlier run of this server is over, however it ended: a data folder has one server.
-const TAKE_OVER: &str = "\
-    WITH earlier AS (DELETE FROM servers WHERE home = $1 RETURNING name)
-    UPDATE jobs SET owner = NULL, state = 'pending',
-        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
-    WHERE owner IN (SELECT name FROM earlier)";
-
-const RENEW: &str = "\
-    INSERT INTO servers (name, home, lease_until) VALUES ($1, $2, {now} + $3)
-    ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until";
-
-const STILL_WANTED: &str = "\
-    UPDATE jobs SET wanted_until = {now} + $7 WHERE id IN (SELECT id FROM jobs
-        WHERE (format, source_repository, source_digest, target_repository, target_digest, home) IN
-            (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]))
-            AND state IN ('pending', 'preparing')
-            AND (wanted_until IS NULL OR wanted_until < {now} + $7 / 2)
-        ORDER BY id FOR UPDATE SKIP LOCKED)";
-
-/// Jobs of servers whose lease ran out are anybody's.
-const RECLAIM: &str = "\
-    UPDATE jobs SET owner = NULL, state = 'pending',
-        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
-    WHERE id IN (SELECT id FROM jobs WHERE owner IS NOT NULL AND NOT EXISTS
-            (SELECT FROM servers WHERE servers.name = jobs.owner AND lease_until > {now})
-        ORDER BY id FOR UPDATE SKIP LOCKED)";
-
-const TIDY: [&str; 2] = [
-    "DELETE FROM removed_jobs WHERE removed_at < now() - interval '1 hour'",
-    "DELETE FROM servers WHERE lease_until < {now} - 3600000",
-];
-
-const GIVE_ALL_BACK: &str = "UPDATE jobs SET owner = NULL, state = 'pending' WHERE owner = $1";
-const SIGN_OFF: &str = "DELETE FROM servers WHERE name = $1";
 
 /// Changes nothing, but needs a database that takes writes.
 const PROBE: &str = "UPDATE servers SET lease_until = lease_until WHERE name = $1";
@@ -161,8 +127,7 @@ impl PostgresLedger {
     async fn try_load(&mut self) -> Result<Vec<Record>, Error> {
         let mut connected = self.connected().await?;
         let loaded = within(async {
-            sqlx::query(TAKE_OVER).bind(&self.home).execute(&mut connected.connection).await?;
-            self.renew(&mut connected.connection).await?;
+            self.sign_on(&mut connected.connection).await?;
             self.read_all(&mut connected).await
         });
         let records = loaded.await?;
@@ -222,58 +187,6 @@ impl PostgresLedger {
         Ok(claimed)
     }
 
-    async fn try_beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), Error> {
-        let mut connected = self.connected().await?;
-        within(async {
-            let connection = &mut connected.connection;
-            self.renew(connection).await?;
-            self.want_still(connection, wanted).await?;
-            // After a database was away, all leases have run out: whoever lives renews its own first.
-            if connected.since.elapsed() >= self.terms.lease {
-                sqlx::query(AssertSqlSafe(SPEECH.speak(RECLAIM))).execute(&mut *connection).await?;
-                for tidy in TIDY {
-                    sqlx::query(AssertSqlSafe(SPEECH.speak(tidy)))
-                        .execute(&mut *connection)
-                        .await?;
-                }
-            }
-            Ok(())
-        })
-        .await?;
-        self.connection = Some(connected);
-        Ok(())
-    }
-
-    async fn renew(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        let renew = sqlx::query(AssertSqlSafe(SPEECH.speak(RENEW)));
-        let renew = renew.bind(&self.me).bind(&self.home).bind(millis(self.terms.lease));
-        renew.execute(connection).await.map(drop)
-    }
-
-    async fn want_still(
-        &self,
-        connection: &mut PgConnection,
-        wanted: &[Arc<Pair>],
-    ) -> Result<(), Error> {
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let column = |part: &dyn Fn(&Pair) -> String| -> Vec<String> {
-            wanted.iter().map(|pair| part(pair)).collect()
-        };
-        sqlx::query(AssertSqlSafe(SPEECH.speak(STILL_WANTED)))
-            .bind(column(&|pair| pair.format.name().to_owned()))
-            .bind(column(&|pair| pair.source.repository.clone()))
-            .bind(column(&|pair| pair.source.digest.to_string()))
-            .bind(column(&|pair| pair.target.repository.clone()))
-            .bind(column(&|pair| pair.target.digest.to_string()))
-            .bind(column(&|pair| self.home_of(pair).to_owned()))
-            .bind(millis(self.terms.wish))
-            .execute(connection)
-            .await
-            .map(drop)
-    }
-
     async fn try_probe(&mut self) -> Result<(), Error> {
         let mut connected = self.connected().await?;
         within(sqlx::query(PROBE).bind(&self.me).execute(&mut connected.connection)).await?;
@@ -284,9 +197,7 @@ impl PostgresLedger {
     async fn try_close(&mut self) -> Result<(), Error> {
         let mut connected = self.connected().await?;
         within(async {
-            for statement in [GIVE_ALL_BACK, SIGN_OFF] {
-                sqlx::query(statement).bind(&self.me).execute(&mut connected.connection).await?;
-            }
+            self.sign_off(&mut connected.connection).await?;
             connected.connection.close().await
         })
         .await

@@ -3,6 +3,7 @@
 mod alone;
 mod postgres;
 #[path = "../../../../../tests/it/postgres_server.rs"]
+#[allow(dead_code)]
 mod postgres_server;
 mod together;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub(in crate::server::jobs) use self::postgres_server::new_database;
+pub(in crate::server::jobs) use self::postgres_server::{new_database, sql};
 
 use super::{Change, Ledger, Model, ModelLedger, News, Record, SqliteLedger, Truth, What};
 use crate::Dialect;

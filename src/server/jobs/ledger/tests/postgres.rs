@@ -145,7 +145,7 @@ async fn after_the_connection_was_cut_everything_is_read_and_written_again() {
     heard(&mut other, 0).await;
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    assert_eq!(postgres_server::sql(&database.0, cut), "4");
+    assert_ne!(postgres_server::sql(&database.0, cut), "0");
     let change = [Change { pair: pair(1), what: want() }];
     assert!(one.write(&change).await.is_err());
     one.write(&change).await.expect("over a new connection");

@@ -1,0 +1,113 @@
+//! Being one of the servers: a lease for all that a server holds, and what becomes of those that ran out.
+
+use std::sync::Arc;
+
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Error};
+
+use super::{PostgresLedger, SPEECH, within};
+use crate::server::jobs::ledger::statement::millis;
+use crate::server::pair::Pair;
+
+/// An earlier run of this server is over, however it ended: a data folder has one server.
+const TAKE_OVER: &str = "\
+    WITH earlier AS (DELETE FROM servers WHERE home = $1 RETURNING name)
+    UPDATE jobs SET owner = NULL, state = 'pending',
+        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
+    WHERE owner IN (SELECT name FROM earlier)";
+
+const RENEW: &str = "\
+    INSERT INTO servers (name, home, lease_until) VALUES ($1, $2, {now} + $3)
+    ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until";
+
+const STILL_WANTED: &str = "\
+    UPDATE jobs SET wanted_until = {now} + $7 WHERE id IN (SELECT id FROM jobs
+        WHERE (format, source_repository, source_digest, target_repository, target_digest, home) IN
+            (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]))
+            AND state IN ('pending', 'preparing')
+            AND (wanted_until IS NULL OR wanted_until < {now} + $7 / 2)
+        ORDER BY id FOR UPDATE SKIP LOCKED)";
+
+/// Jobs of servers whose lease ran out are anybody's.
+const RECLAIM: &str = "\
+    UPDATE jobs SET owner = NULL, state = 'pending',
+        crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
+    WHERE id IN (SELECT id FROM jobs WHERE owner IS NOT NULL AND NOT EXISTS
+            (SELECT FROM servers WHERE servers.name = jobs.owner AND lease_until > {now})
+        ORDER BY id FOR UPDATE SKIP LOCKED)";
+
+const TIDY: [&str; 2] = [
+    "DELETE FROM removed_jobs WHERE removed_at < now() - interval '1 hour'",
+    "DELETE FROM servers WHERE lease_until < {now} - 3600000",
+];
+
+const GIVE_ALL_BACK: &str = "UPDATE jobs SET owner = NULL, state = 'pending' WHERE owner = $1";
+const SIGN_OFF: &str = "DELETE FROM servers WHERE name = $1";
+
+impl PostgresLedger {
+    /// Ends what an earlier run of this server left, and begins this one's lease.
+    pub(super) async fn sign_on(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        sqlx::query(TAKE_OVER).bind(&self.home).execute(&mut *connection).await?;
+        self.renew(connection).await
+    }
+
+    /// Gives back what this server holds, and ends its lease.
+    pub(super) async fn sign_off(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        for statement in [GIVE_ALL_BACK, SIGN_OFF] {
+            sqlx::query(statement).bind(&self.me).execute(&mut *connection).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn try_beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        within(async {
+            let connection = &mut connected.connection;
+            self.renew(connection).await?;
+            self.want_still(connection, wanted).await?;
+            // After a database was away, all leases have run out: whoever lives renews its own first.
+            if connected.since.elapsed() >= self.terms.lease {
+                sqlx::query(AssertSqlSafe(SPEECH.speak(RECLAIM))).execute(&mut *connection).await?;
+                for tidy in TIDY {
+                    sqlx::query(AssertSqlSafe(SPEECH.speak(tidy)))
+                        .execute(&mut *connection)
+                        .await?;
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        self.connection = Some(connected);
+        Ok(())
+    }
+
+    async fn renew(&self, connection: &mut PgConnection) -> Result<(), Error> {
+        let renew = sqlx::query(AssertSqlSafe(SPEECH.speak(RENEW)));
+        let renew = renew.bind(&self.me).bind(&self.home).bind(millis(self.terms.lease));
+        renew.execute(connection).await.map(drop)
+    }
+
+    async fn want_still(
+        &self,
+        connection: &mut PgConnection,
+        wanted: &[Arc<Pair>],
+    ) -> Result<(), Error> {
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let column = |part: &dyn Fn(&Pair) -> String| -> Vec<String> {
+            wanted.iter().map(|pair| part(pair)).collect()
+        };
+        sqlx::query(AssertSqlSafe(SPEECH.speak(STILL_WANTED)))
+            .bind(column(&|pair| pair.format.name().to_owned()))
+            .bind(column(&|pair| pair.source.repository.clone()))
+            .bind(column(&|pair| pair.source.digest.to_string()))
+            .bind(column(&|pair| pair.target.repository.clone()))
+            .bind(column(&|pair| pair.target.digest.to_string()))
+            .bind(column(&|pair| self.home_of(pair).to_owned()))
+            .bind(millis(self.terms.wish))
+            .execute(connection)
+            .await
+            .map(drop)
+    }
+}
