@@ -131,6 +131,7 @@ fn database_hint(cause: Cause) -> &'static str {
             "the user needs a schema called remora: CREATE SCHEMA remora AUTHORIZATION the user"
         }
         Cause::Unreachable => "see that PostgreSQL runs and can be reached from here",
+        Cause::NoFile => "see that the files which the address names are there and can be read",
         Cause::Tls => "see sslmode and sslrootcert of the address",
         _ => "see that PostgreSQL is version 13 or newer and takes writes; its log says more",
     }

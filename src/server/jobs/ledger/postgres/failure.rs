@@ -1,5 +1,7 @@
 //! What a failure of the database means.
 
+use std::io::ErrorKind;
+
 use sqlx::Error;
 
 use super::address::DatabaseAddress;
@@ -21,7 +23,13 @@ pub(super) fn failure(
         },
         Error::Configuration(_) => Cause::Usage,
         Error::Tls(_) => Cause::Tls,
-        Error::Io(_) | Error::PoolTimedOut => Cause::Unreachable,
+        Error::Io(error) => match error.kind() {
+            // What TLS does not accept comes as data that makes no sense.
+            ErrorKind::InvalidData => Cause::Tls,
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Cause::NoFile,
+            _ => Cause::Unreachable,
+        },
+        Error::PoolTimedOut => Cause::Unreachable,
         _ => Cause::Passing,
     };
     let (place, reason) = (address.to_string(), address.without_secret(&error.to_string()));

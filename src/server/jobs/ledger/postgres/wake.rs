@@ -71,6 +71,8 @@ async fn listen_for_ever(address: DatabaseAddress, me: String, told: Arc<Notify>
 async fn listener(address: &DatabaseAddress, me: &str) -> Result<PgListener, Error> {
     let options = address.options().application_name(me).disable_statement_logging();
     let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ANSWER_TIME);
+    // Slow is nothing to be told of: what fails is.
+    let pool = pool.acquire_slow_threshold(ANSWER_TIME);
     let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options)).await?;
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;

@@ -28,7 +28,7 @@ async fn what_is_wanted_is_there_in_its_order(place: &(impl Place + ?Sized)) {
     // Whatever a fleet and a caller are called.
     let odd = wanted_by("a'\0\"; DROP TABLE jobs; --", Some("\u{1f980}\0"), false);
     write(&mut ledger, 2, odd).await.expect("there");
-    assert_eq!(write(&mut ledger, 2, What::Unwant).await, None);
+    assert_eq!(write(&mut ledger, 2, What::Displace).await, None);
     assert_eq!((&*first.fleet, first.asker.as_deref(), first.release), ("one", Some("ann"), false));
     assert_eq!(
         (first.state, first.holder, first.wanted),
