@@ -44,6 +44,11 @@ const RELEASE: &str = "\
         crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
     WHERE state = 'preparing' OR owner IS NOT NULL";
 
+/// A claim need not outlive the machine: whoever starts takes all jobs back. The next write that has to
+/// last brings it to the disk too.
+const UNSYNCED: &str = "PRAGMA synchronous = NORMAL";
+const SYNCED: &str = "PRAGMA synchronous = FULL";
+
 /// The file and the connection to it.
 pub(in crate::server::jobs) struct SqliteLedger {
     path: PathBuf,
@@ -107,6 +112,7 @@ impl SqliteLedger {
 
     async fn try_claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, Error> {
         let mut connection = self.connect().await?;
+        sqlx::query(UNSYNCED).execute(&mut connection).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let mut claimed = None;
         for pair in candidates {
@@ -117,6 +123,7 @@ impl SqliteLedger {
             }
         }
         transaction.commit().await?;
+        sqlx::query(SYNCED).execute(&mut connection).await?;
         self.connection = Some(connection);
         Ok(claimed)
     }
