@@ -20,6 +20,10 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All stages, in their order.
+    pub const ALL: [Stage; 6] =
+        [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify, Stage::Push, Stage::Unpack];
+
     /// The stage's name as people see it.
     pub fn name(self) -> &'static str {
         match self {

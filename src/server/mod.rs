@@ -30,6 +30,6 @@ pub use crate::serving::{Ended, ListenSettings, ServingError, TlsFiles};
 pub use error::ServerError;
 pub use run::run;
 pub use settings::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, ServerSettings,
-    WatchSettings, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, Role,
+    ServerSettings, WatchSettings, WorkSettings,
 };

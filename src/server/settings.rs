@@ -15,6 +15,8 @@ use crate::serving::ListenSettings;
 /// The settings that a server gets when it starts.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
+    /// What it does.
+    pub role: Role,
     /// How it is reached.
     pub listen: ListenSettings,
     /// The one registry it serves.
@@ -29,6 +31,16 @@ pub struct ServerSettings {
     pub data: DataSettings,
     /// The fleets whose new releases it prepares by itself, if it does.
     pub watch: Option<WatchSettings>,
+}
+
+/// What a server does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It answers devices, and builds if [`WorkSettings::max_builds`] leaves room for that.
+    #[default]
+    All,
+    /// It builds what other servers are asked for, with which it shares a database.
+    Worker,
 }
 
 /// The one registry that is ever contacted.
@@ -91,7 +103,7 @@ pub struct AnswerSettings {
 /// How deltas are made.
 #[derive(Debug, Clone)]
 pub struct WorkSettings {
-    /// Deltas made at the same time.
+    /// Deltas made at the same time; 0: none, other servers make them.
     pub max_builds: usize,
     /// Deltas that may wait to be made.
     pub max_queue: usize,

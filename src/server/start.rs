@@ -17,7 +17,7 @@ use super::images::{Images, RegistryBuilder};
 use super::jobs::{JobSettings, Jobs};
 use super::metrics::Metrics;
 use super::routes::Service;
-use super::settings::{AccessRules, DataSettings, ServerSettings};
+use super::settings::{AccessRules, DataSettings, Role, ServerSettings};
 use super::watching;
 use crate::Dialect;
 use crate::output::Output;
@@ -57,7 +57,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let builder =
         RegistryBuilder::new(&settings.registry, work, ratio, layers, files, Arc::clone(&links))?;
     let database = data.database.clone();
-    let rules = JobSettings { database, ..JobSettings::new(data.folder.clone(), work) };
+    let answers = settings.role == Role::All;
+    let rules = JobSettings { database, answers, ..JobSettings::new(data.folder.clone(), work) };
     let jobs = Jobs::open(rules, Arc::new(builder)).await?;
     let (kept, budget) = (Arc::clone(&artifacts), data.budget);
     let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), budget);
@@ -83,6 +84,12 @@ fn attend(service: &Arc<Service>) {
     tokio::spawn(async move { housekeeping.run().await });
     let watching = Arc::clone(&service.housekeeping);
     tokio::spawn(async move { watching.watch_layers().await });
+    let (sharing, mut standing) = (Arc::clone(service), service.jobs.standing());
+    tokio::spawn(async move {
+        while standing.changed().await.is_ok() {
+            sharing.guard.share_with(standing.borrow_and_update().answering);
+        }
+    });
     let (counting, events) = (Arc::clone(service), service.jobs.events());
     tokio::spawn(async move { counting.metrics.follow(events).await });
 }
@@ -108,7 +115,9 @@ fn artifact_place(data: &DataSettings) -> ArtifactPlace {
 
 fn guard(rules: Option<&AccessRules>, settings: &ServerSettings) -> Result<Guard, ServerError> {
     let Some(rules) = rules else {
-        tracing::warn!("authentication is off: anybody may have any image of the registry");
+        if settings.role == Role::All {
+            tracing::warn!("authentication is off: anybody may have any image of the registry");
+        }
         return Ok(Guard::open());
     };
     let burst = NonZeroU32::new(rules.burst).unwrap_or(NonZeroU32::MIN);

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use remora::image::Platform;
 
@@ -131,10 +131,15 @@ pub(super) struct AnswerArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Work")]
 pub(super) struct WorkArguments {
+    /// What the server does: all, or worker: it only builds what other servers are asked for, which
+    /// share its database
+    #[arg(long, env = "REMORA_ROLE", value_name = "ROLE", value_enum, default_value_t = RoleName::All)]
+    #[arg(hide_possible_values = true)]
+    pub(super) role: RoleName,
     // One build leaves cores idle while it fetches and pushes; more only share them.
-    /// Deltas made at the same time
-    #[arg(long, env = "REMORA_MAX_BUILDS", value_name = "N", default_value_t = 2)]
-    #[arg(value_parser = RangedU64ValueParser::<u16>::new().range(1..=256))]
+    /// Deltas made at the same time; 0: none, servers that share the database make them
+    #[arg(long, visible_alias = "builds", env = "REMORA_MAX_BUILDS", value_name = "N")]
+    #[arg(default_value_t = 2, value_parser = RangedU64ValueParser::<u16>::new().range(..=256))]
     pub(super) max_builds: u16,
     /// Deltas that may wait to be made
     #[arg(long, env = "REMORA_MAX_QUEUE", value_name = "N", default_value_t = 10_000)]
@@ -225,6 +230,13 @@ pub(super) struct DataArguments {
     #[arg(long, env = "REMORA_DISK_BUDGET", value_name = "SIZE", value_parser = parse_size)]
     #[arg(default_value = "20GiB")]
     pub(super) disk_budget: u64,
+}
+
+/// A role by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RoleName {
+    All,
+    Worker,
 }
 
 /// Reads a share: a number above 0.

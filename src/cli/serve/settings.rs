@@ -6,11 +6,12 @@ use remora::api::Secret;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, ServerSettings,
-    WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, Role,
+    ServerSettings, WorkSettings,
 };
 
 use super::Serve;
+use super::arguments::RoleName;
 use crate::cli::failure::Failure;
 use crate::cli::layers::Derived;
 use crate::cli::secret::secret;
@@ -49,7 +50,9 @@ impl Serve {
 
     /// The settings of a server.
     pub(super) fn settings(&self) -> Result<ServerSettings, Failure> {
+        let role = self.role()?;
         Ok(ServerSettings {
+            role,
             listen: self.listen.settings(self.answers.public_url.clone())?,
             registry: self.registry_settings()?,
             access: self.access_rules()?,
@@ -64,6 +67,30 @@ impl Serve {
             },
             watch: self.watch.settings(self.registry.tld.as_deref())?,
         })
+    }
+
+    /// What the server does. Without a database nobody else knows of its jobs.
+    fn role(&self) -> Result<Role, Failure> {
+        let (is_alone, builds) = (self.data.database.is_none(), self.work.max_builds);
+        let shared = "name the database that servers share with --database (REMORA_DATABASE)";
+        match self.work.role {
+            RoleName::Worker if is_alone => {
+                Err(Failure::usage("a worker builds what other servers are asked for", shared))
+            }
+            RoleName::Worker if builds == 0 => {
+                let hint = "leave --max-builds out, or give 1 or more";
+                Err(Failure::usage("a worker without builds does nothing", hint))
+            }
+            RoleName::Worker if !self.watch.watch.is_empty() => {
+                let hint = "give --watch to a server that answers";
+                Err(Failure::usage("a worker watches no releases", hint))
+            }
+            RoleName::All if builds == 0 && is_alone => {
+                Err(Failure::usage("nobody would build what this server is asked for", shared))
+            }
+            RoleName::Worker => Ok(Role::Worker),
+            RoleName::All => Ok(Role::All),
+        }
     }
 
     fn registry_settings(&self) -> Result<RegistrySettings, Failure> {
@@ -87,7 +114,7 @@ impl Serve {
 
     fn access_rules(&self) -> Result<Option<AccessRules>, Failure> {
         let access = &self.access;
-        if access.insecure_no_auth {
+        if access.insecure_no_auth || self.work.role == RoleName::Worker {
             return Ok(None);
         }
         if access.token_keys.is_empty() {

@@ -1,6 +1,7 @@
 //! The door itself: who asks, may they, and not too often.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -51,6 +52,19 @@ impl Guard {
     /// A guard that lets in everybody, as often as they like (`--insecure-no-auth`).
     pub(crate) fn open() -> Guard {
         Guard { lock: None }
+    }
+
+    /// From now on so many servers answer, this one among them: each allows its share of the limits.
+    pub(crate) fn share_with(&self, servers: usize) {
+        let Some(lock) = &self.lock else { return };
+        let servers = u32::try_from(servers).unwrap_or(u32::MAX);
+        let servers = NonZeroU32::new(servers).unwrap_or(NonZeroU32::MIN);
+        if let Some(rate) = &lock.rate {
+            rate.share_with(servers);
+        }
+        if let Some(strangers) = &lock.strangers {
+            strangers.share_with(servers);
+        }
     }
 
     /// Whether this caller may have what these repositories hold: the bearer of a token with `pull`

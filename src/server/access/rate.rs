@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -20,12 +21,16 @@ const SLOTS: u64 = 1 << 20;
 /// Slots that are as good as new are given up every so many requests.
 const SHED_EVERY: u32 = 1 << 16;
 
-/// Counts requests.
+/// Counts requests. Where several servers answer, each allows its share of the limit: clients that go
+/// round all of them get all of it.
 pub(super) struct RateLimit<C: Clock = DefaultClock> {
     limiter: RateLimiter<u32, DashMapStateStore<u32>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
     hasher: RandomState,
     requests: AtomicU32,
+    /// Requests that one request counts as: the number of servers, as far as the limit has room for it.
+    cost: AtomicU32,
+    burst: NonZeroU32,
 }
 
 /// Who is counted.
@@ -51,7 +56,14 @@ impl<C: Clock + Clone> RateLimit<C> {
             clock,
             hasher: RandomState::new(),
             requests: AtomicU32::new(0),
+            cost: AtomicU32::new(1),
+            burst: settings.burst,
         }
+    }
+
+    /// From now on so many servers answer, this one among them.
+    pub(super) fn share_with(&self, servers: NonZeroU32) {
+        self.cost.store(servers.min(self.burst).get(), Ordering::Relaxed);
     }
 
     /// Counts one more request, or says after how many whole seconds to come again.
@@ -59,7 +71,10 @@ impl<C: Clock + Clone> RateLimit<C> {
         if self.requests.fetch_add(1, Ordering::Relaxed) % SHED_EVERY == SHED_EVERY - 1 {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&self.slot(asker)).map_err(|not_until| {
+        let cost = NonZeroU32::new(self.cost.load(Ordering::Relaxed)).unwrap_or(NonZeroU32::MIN);
+        // The cost is never more than the burst, which is all that a limiter refuses for ever.
+        let counted = self.limiter.check_key_n(&self.slot(asker), cost).unwrap_or(Ok(()));
+        counted.map_err(|not_until| {
             let wait = not_until.wait_time_from(self.clock.now());
             Duration::from_secs((wait.as_millis().div_ceil(1000) as u64).max(1))
         })
@@ -82,8 +97,6 @@ impl Asker<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use governor::clock::FakeRelativeClock;
 
     use super::*;
@@ -108,6 +121,26 @@ mod tests {
         clock.advance(Duration::from_millis(999));
         assert_eq!(limit.count(token), Ok(()));
         assert_eq!(limit.count(token), Err(Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn of_several_servers_each_allows_its_share() {
+        let (limit, clock) = limit(6, 4);
+        let servers = |count| NonZeroU32::new(count).expect("not zero");
+        limit.share_with(servers(2));
+        let token = Asker::Subject("a");
+        assert_eq!([limit.count(token), limit.count(token)], [Ok(()), Ok(())]);
+        assert_eq!(limit.count(token), Err(Duration::from_secs(20)));
+        clock.advance(Duration::from_secs(20));
+        assert_eq!(limit.count(token), Ok(()));
+        // However many there are, each lets somebody in now and then.
+        limit.share_with(servers(1000));
+        clock.advance(Duration::from_secs(60));
+        assert_eq!(limit.count(token), Ok(()));
+        assert!(limit.count(token).is_err());
+        limit.share_with(servers(1));
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(limit.count(token), Ok(()));
     }
 
     #[test]

@@ -37,6 +37,12 @@ impl Strangers {
         }
     }
 
+    /// From now on so many servers answer, this one among them.
+    pub(super) fn share_with(&self, servers: NonZeroU32) {
+        self.failures.share_with(servers);
+        self.checks.share_with(servers);
+    }
+
     /// Whether a signature from this address may be checked, or after how long to come again.
     pub(super) fn may_check(&self, address: IpAddr) -> Result<(), Duration> {
         let network = network_of(address);

@@ -10,6 +10,7 @@ use super::ledger::{Record, RecordState};
 use super::outcome::Outcome;
 use super::progress::BuildProgress;
 use super::status::{JobState, JobStatus};
+use crate::progress::Stage;
 use crate::server::build::{BuildError, Built, BuiltPlace};
 
 /// What is known about a pair.
@@ -30,6 +31,8 @@ pub(super) struct Active {
     pub(super) release: bool,
     pub(super) crashes: u32,
     pub(super) phase: Phase,
+    /// When this server first had a place for it, while it is in the queue.
+    pub(super) named: Option<Instant>,
     pub(super) waiters: usize,
     /// Since when nobody has waited; `None` too if nobody ever has.
     pub(super) idle_since: Option<Instant>,
@@ -56,7 +59,7 @@ pub(super) enum Phase {
     /// Is over, and waits for the ledger to have it.
     Concluded,
     /// Another server holds it.
-    Elsewhere { preparing: bool },
+    Elsewhere { preparing: bool, progress: Option<(Stage, u8)> },
 }
 
 /// A job that is built here.
@@ -94,6 +97,11 @@ pub(super) enum End {
     },
 }
 
+impl Phase {
+    /// Not here, nor built anywhere.
+    pub(super) const AWAY: Phase = Phase::Elsewhere { preparing: false, progress: None };
+}
+
 impl Active {
     pub(super) fn new(number: u64, fleet: String) -> Self {
         Active {
@@ -103,6 +111,7 @@ impl Active {
             release: false,
             crashes: 0,
             phase: Phase::Queued,
+            named: None,
             waiters: 0,
             idle_since: None,
             watched: false,
@@ -119,6 +128,14 @@ impl Active {
         self.waiters > 0 || self.release
     }
 
+    /// How far another server is with it, as far as that is known.
+    pub(super) fn progress_elsewhere(&self) -> Option<(Stage, u8)> {
+        match self.phase {
+            Phase::Elsewhere { progress, .. } => progress,
+            _ => None,
+        }
+    }
+
     /// All but the position.
     pub(super) fn status(&self) -> JobStatus {
         let mut status = JobStatus::new(JobState::Pending);
@@ -133,8 +150,11 @@ impl Active {
                 status.state = JobState::Preparing;
                 status.percent = Some(100);
             }
-            Phase::Elsewhere { preparing: true } => status.state = JobState::Preparing,
-            Phase::Running(_) | Phase::Elsewhere { preparing: false } => status.position = Some(0),
+            Phase::Elsewhere { preparing: true, progress } => {
+                status.state = JobState::Preparing;
+                (status.stage, status.percent) = progress.unzip();
+            }
+            Phase::Running(_) | Phase::Elsewhere { .. } => status.position = Some(0),
             Phase::Queued | Phase::Delayed => {}
         }
         status

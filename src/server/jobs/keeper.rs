@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::backlog::Backlog;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Report, Sign, Told};
 use super::message::Message;
 use super::shared::Shared;
 use super::work;
@@ -25,6 +25,10 @@ const RETRY_PAUSE: Duration = Duration::from_secs(1);
 const BEATS: u32 = 4;
 /// The least time between two signs of life.
 const SHORTEST_BEAT: Duration = Duration::from_millis(50);
+/// The time between two reports of how far builds are: enough for a bar to move.
+const REPORTS: Duration = Duration::from_secs(1);
+/// How soon a job that was left to another server is asked for again.
+const CLAIM_PAUSE: Duration = Duration::from_millis(500);
 /// Messages that are taken up at a time.
 const MAX_BATCH: usize = 512;
 
@@ -34,6 +38,12 @@ pub(super) struct Keeper<L> {
     shared: Arc<Shared>,
     health: Arc<WriteHealth>,
     backlog: Backlog,
+    /// Whether other servers use the ledger too.
+    is_shared: bool,
+    /// When to claim again what was left to another server.
+    claim_at: Option<Instant>,
+    /// What others were told last of the builds here.
+    reported: Vec<Report>,
 }
 
 /// What a round is to do beside writing.
@@ -43,6 +53,8 @@ struct Due {
     news: bool,
     /// It is time for a sign of life.
     beat: bool,
+    /// Others may hear how far the builds here are.
+    reports: bool,
 }
 
 impl<L: Ledger> Keeper<L> {
@@ -51,14 +63,20 @@ impl<L: Ledger> Keeper<L> {
         messages: UnboundedReceiver<Message>,
         shared: Arc<Shared>,
     ) -> Self {
-        let health = shared.table().writer.health();
-        Keeper { ledger, messages, shared, health, backlog: Backlog::default() }
+        let (health, is_shared) = {
+            let table = shared.table();
+            (table.writer.health(), table.settings.database.is_some())
+        };
+        let (backlog, claim_at, reported) = Default::default();
+        Keeper { ledger, messages, shared, health, backlog, is_shared, claim_at, reported }
     }
 
     /// Keeps the ledger until it is told to end.
     pub(super) async fn keep(mut self) {
         let mut beats = interval(self.beat());
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reports = interval(REPORTS);
+        reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::new();
         loop {
             let mut due = Due::default();
@@ -68,10 +86,19 @@ impl<L: Ledger> Keeper<L> {
                         break;
                     }
                 }
-                () = self.ledger.changed() => due.news = true,
+                told = self.ledger.changed() => match told {
+                    Told::News => due.news = true,
+                    Told::Progress(report) => {
+                        self.shared.table().hear_progress(&report);
+                        continue;
+                    }
+                },
                 () = self.shared.turns.notified() => {}
+                () = sleep_until(self.claim_at.unwrap_or_else(Instant::now)), if self.claim_at.is_some() => {}
+                _ = reports.tick(), if self.is_shared => due.reports = true,
                 _ = beats.tick() => due.beat = true,
             }
+            self.claim_at = None;
             batch.drain(..).for_each(|message| self.backlog.add(message));
             self.insist(due).await;
             if self.backlog.written() {
@@ -104,11 +131,13 @@ impl<L: Ledger> Keeper<L> {
     async fn round(&mut self, due: Due) -> Result<(), ServerError> {
         self.write().await?;
         if due.beat {
-            let wanted = self.shared.table().wanted();
-            self.ledger.beat(&wanted).await?;
+            self.give_sign().await?;
         }
         if due.beat || due.news {
             self.hear().await?;
+        }
+        if due.reports {
+            self.report().await?;
         }
         self.claim().await
     }
@@ -128,6 +157,38 @@ impl<L: Ledger> Keeper<L> {
         }
     }
 
+    /// Gives a sign of life.
+    async fn give_sign(&mut self) -> Result<(), ServerError> {
+        let (wanted, images) = {
+            let mut table = self.shared.table();
+            (table.wanted(), table.images.take_fresh())
+        };
+        let sign = Sign { wanted: &wanted, images: &images };
+        match self.ledger.beat(sign).await {
+            Ok(standing) => {
+                self.shared.standing.send_if_modified(|before| {
+                    let is_news = *before != standing;
+                    *before = standing;
+                    is_news
+                });
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.table().images.give_back(images);
+                Err(error)
+            }
+        }
+    }
+
+    /// Tells others how far the builds here are, if they have got any further.
+    async fn report(&mut self) -> Result<(), ServerError> {
+        let reports = self.shared.table().progress();
+        let news: Vec<Report> =
+            reports.iter().filter(|report| !self.reported.contains(report)).cloned().collect();
+        self.reported = reports;
+        if news.is_empty() { Ok(()) } else { self.ledger.report(&news).await }
+    }
+
     async fn hear(&mut self) -> Result<(), ServerError> {
         let news = self.ledger.news().await?;
         self.shared.table().hear(news, Instant::now());
@@ -138,12 +199,16 @@ impl<L: Ledger> Keeper<L> {
     /// Begins as many jobs as there are places for.
     async fn claim(&mut self) -> Result<(), ServerError> {
         loop {
-            let candidates = self.shared.table().candidates();
+            let candidates = self.shared.table().candidates(Instant::now());
             if candidates.is_empty() {
                 return Ok(());
             }
-            // If others have all of them, this server hears of that soon.
-            let Some(claimed) = self.ledger.claim(&candidates).await? else { return Ok(()) };
+            let Some(claimed) = self.ledger.claim(&candidates).await? else {
+                // If others have all of them, this server hears of that soon.
+                let is_left = candidates.iter().any(|candidate| candidate.patient);
+                self.claim_at = is_left.then(|| Instant::now() + CLAIM_PAUSE);
+                return Ok(());
+            };
             if let Some(record) = claimed.record {
                 let turn = self.shared.table().granted(&record);
                 if let Some(turn) = turn {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use super::job::{Active, End, Finished, Job, Phase, Running};
-use super::ledger::{Holder, News, Record, RecordState, Trouble, Truth, What};
+use super::ledger::{Holder, News, Record, RecordState, Report, Trouble, Truth, What};
 use super::outcome::Outcome;
 use super::table::{Table, Timer};
 use crate::server::pair::Pair;
@@ -66,7 +66,7 @@ impl Table {
         // Nobody waits here, but those who did elsewhere have not had the time to come: until one of them
         // has, and has left, the job goes on.
         let mut active = self.new_active(record.fleet.clone());
-        active.phase = Phase::Elsewhere { preparing: false };
+        active.phase = Phase::AWAY;
         (active.asker, active.release) = (record.asker.clone(), record.release);
         self.insert(pair, Job::Active(active));
         self.settle(record, now);
@@ -133,11 +133,12 @@ impl Table {
         match (record.holder, &record.trouble) {
             (Holder::Another, _) => {
                 let preparing = record.state == RecordState::Preparing;
-                self.enter(&pair, Phase::Elsewhere { preparing });
+                let progress = active.progress_elsewhere().filter(|_| preparing);
+                self.enter(&pair, Phase::Elsewhere { preparing, progress });
             }
             (Holder::This, _) => {
                 // It was claimed for nothing.
-                self.enter(&pair, Phase::Elsewhere { preparing: false });
+                self.enter(&pair, Phase::AWAY);
                 drop(self.send(&pair, What::Return));
             }
             (Holder::Nobody, _) if still_delayed => {}
@@ -152,6 +153,15 @@ impl Table {
         }
     }
 
+    /// Another server tells how far it is.
+    pub(super) fn hear_progress(&mut self, report: &Report) {
+        let Some(active) = self.active(&report.pair) else { return };
+        let Phase::Elsewhere { preparing: true, progress } = &mut active.phase else { return };
+        *progress = Some((report.stage, report.percent));
+        let status = active.status();
+        self.tell(&report.pair, Some(status));
+    }
+
     /// An active job that is not built here any more is done: everybody may know.
     fn finish(&mut self, record: &Record, end: End, now: Instant) {
         let pair = &record.pair;
@@ -159,7 +169,7 @@ impl Table {
         let Some(active) = self.active(pair) else { return };
         let made_here = matches!(active.phase, Phase::Concluded);
         active.outcome.send_replace(Outcome::of(&record.state));
-        self.enter(pair, Phase::Elsewhere { preparing: false });
+        self.enter(pair, Phase::AWAY);
         self.tell_of(pair, finished.status(now), made_here);
         self.insert(Arc::clone(pair), Job::Finished(finished));
         self.prune_excess(now);
@@ -176,7 +186,7 @@ impl Table {
             }
             // Where clients still wait here it was another's full queue that it made room in.
             active.outcome.send_replace(Some(Outcome::Crowded));
-            self.enter(&pair, Phase::Elsewhere { preparing: false });
+            self.enter(&pair, Phase::AWAY);
         }
         self.take_out(&pair);
         self.tell(&pair, None);
@@ -184,7 +194,7 @@ impl Table {
 
     /// A build is over that no longer counted: what the ledger had said since then holds.
     pub(super) fn yield_to(&mut self, pair: &Arc<Pair>, record: Option<Record>, now: Instant) {
-        self.enter(pair, Phase::Elsewhere { preparing: false });
+        self.enter(pair, Phase::AWAY);
         self.learn(Truth { pair: Arc::clone(pair), record }, now);
     }
 
@@ -205,6 +215,7 @@ impl Table {
             Phase::Elsewhere { .. } => {}
         }
         if to_queue {
+            active.named = None;
             self.queue.push(&fleet, Arc::clone(pair));
         }
     }

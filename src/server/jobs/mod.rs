@@ -20,6 +20,7 @@ mod backlog;
 mod closing;
 mod job;
 mod keeper;
+mod kept_images;
 mod ledger;
 mod load;
 mod message;
@@ -46,10 +47,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub(crate) use self::ledger::Standing;
 pub(crate) use self::outcome::Outcome;
 pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
@@ -102,7 +104,12 @@ impl Jobs {
                 let address = DatabaseAddress::parse(address.reveal())
                     .map_err(|error| ServerError::DatabaseAddress(error.to_string()))?;
                 let home = folder_name(&settings.folder)?;
-                let terms = Terms { lease: settings.lease, wish: settings.grace };
+                let terms = Terms {
+                    lease: settings.lease,
+                    wish: settings.grace,
+                    places: settings.max_builds,
+                    answers: settings.answers,
+                };
                 let ledger = PostgresLedger::open(address, home, terms).await?;
                 Self::over(ledger, settings, builder, lock).await
             }
@@ -115,11 +122,12 @@ impl Jobs {
         builder: Arc<dyn Builder>,
         lock: FolderLock,
     ) -> Result<Arc<Self>, ServerError> {
-        let records = ledger.load().await?;
+        let (records, images) = (ledger.load().await?, ledger.images().await?);
         priority::start_computing_threads().map_err(system_error)?;
         let (writer, messages) = Writer::channel();
         let mut table = Table::new(settings, writer);
         table.restore(records);
+        table.images.restore(images);
         let shared = Arc::new(Shared::new(table, builder));
         let keeper = Keeper::new(ledger, messages, Arc::clone(&shared));
         Ok(Arc::new(Jobs {
@@ -171,6 +179,11 @@ impl Jobs {
     /// All changes from now on. Who is too slow misses some.
     pub(crate) fn events(&self) -> broadcast::Receiver<JobEvent> {
         self.shared.table().events.subscribe()
+    }
+
+    /// What this server is among those that share its database, from now on.
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.shared.standing.subscribe()
     }
 
     /// How many there are.

@@ -1,12 +1,12 @@
 //! What happens to a job from its turn to its end: when it starts, is put off, given up, or done.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use super::job::{Phase, Running};
-use super::ledger::{Record, RecordState, Trouble, What};
+use super::job::{Active, Job, Phase, Running};
+use super::ledger::{Candidate, Record, RecordState, Report, Trouble, What};
 use super::progress::BuildProgress;
 use super::settings::JobSettings;
 use super::status::{JobEvent, JobState, JobStatus};
@@ -31,14 +31,47 @@ pub(super) struct Turn {
 /// How many jobs a server names when it asks the ledger for one: others may have taken the first ones.
 const CANDIDATES: usize = 8;
 
+/// For so long jobs whose layers are here come first, and others are left to servers that have theirs. To
+/// fetch an image takes longer.
+const LAYER_PATIENCE: Duration = Duration::from_millis(1500);
+
 impl Table {
     /// The jobs whose turn is next, if there is a place for one. The ledger says which of them is this
     /// server's to build.
-    pub(super) fn candidates(&self) -> Vec<Arc<Pair>> {
+    pub(super) fn candidates(&mut self, now: Instant) -> Vec<Candidate> {
         if self.closing || self.running >= self.settings.max_builds {
             return Vec::new();
         }
-        self.queue.next(CANDIDATES).into_iter().map(Arc::clone).collect()
+        let next: Vec<Arc<Pair>> = self.queue.next(CANDIDATES).into_iter().cloned().collect();
+        let is_alone = self.settings.database.is_none();
+        let mut ranked: Vec<(u8, Arc<Pair>)> = Vec::with_capacity(next.len());
+        for pair in next {
+            let is_late = is_alone || self.named(&pair, now) + LAYER_PATIENCE <= now;
+            let rank = if is_late { 0 } else { 2 - u8::from(self.images.have(&pair)) };
+            ranked.push((rank, pair));
+        }
+        // Jobs of one rank keep their order.
+        ranked.sort_by_key(|(rank, _)| *rank);
+        let candidate = |(rank, pair)| Candidate { pair, patient: rank == 2 };
+        ranked.into_iter().map(candidate).collect()
+    }
+
+    /// When this server first had a place for a job.
+    fn named(&mut self, pair: &Pair, now: Instant) -> Instant {
+        self.active(pair).map_or(now, |active| *active.named.get_or_insert(now))
+    }
+
+    /// How far this server is with what it builds.
+    pub(super) fn progress(&self) -> Vec<Report> {
+        let reports = self.jobs.iter().filter_map(|(pair, job)| match job {
+            Job::Active(Active { phase: Phase::Running(running), .. }) if running.started => {
+                let progress = &running.progress;
+                let (pair, stage) = (Arc::clone(pair), progress.stage());
+                Some(Report { pair, stage, percent: progress.percent() })
+            }
+            _ => None,
+        });
+        if self.running == 0 { Vec::new() } else { reports.collect() }
     }
 
     /// The ledger has made this server the holder of a job: its turn begins. A job that no longer waits is
@@ -72,6 +105,7 @@ impl Table {
     /// The job has its memory and begins once that is written down: if the server ends during a build,
     /// the next one knows which it was.
     pub(super) fn started(&mut self, pair: &Arc<Pair>) -> Written {
+        self.images.use_for(pair);
         let written = self.send(pair, What::Begin);
         let Some(active) = self.active(pair) else { return written };
         if let Phase::Running(running) = &mut active.phase {
@@ -226,7 +260,7 @@ impl Table {
     /// Takes a job out that nobody holds, or this server does. If the ledger keeps the job, for another
     /// server's sake, it comes back from there.
     pub(super) fn drop_waiting(&mut self, pair: &Arc<Pair>, what: What) {
-        self.enter(pair, Phase::Elsewhere { preparing: false });
+        self.enter(pair, Phase::AWAY);
         self.take_out(pair);
         drop(self.send(pair, what));
         self.tell(pair, None);

@@ -16,6 +16,8 @@ pub(crate) struct JobSettings {
     pub(crate) folder: PathBuf,
     /// The database that servers share; without one the jobs are in the data folder.
     pub(crate) database: Option<Secret>,
+    /// Whether devices may ask this server.
+    pub(crate) answers: bool,
     /// For how long a server that gives no sign of life keeps its jobs.
     pub(crate) lease: Duration,
     /// Builds at the same time. A build uses every core where it computes; a second one uses them
@@ -59,6 +61,7 @@ impl JobSettings {
         JobSettings {
             folder,
             database: None,
+            answers: true,
             lease: Duration::from_secs(20),
             max_builds: work.max_builds,
             max_queue: work.max_queue,

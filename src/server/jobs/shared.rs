@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
+use super::ledger::Standing;
 use super::table::Table;
 use crate::server::build::Builder;
 use crate::server::pair::Pair;
@@ -25,6 +26,8 @@ pub(super) struct Shared {
     /// waits is not overtaken by small ones.
     pub(super) memory: Semaphore,
     memory_units: u32,
+    /// What this server is among the others.
+    pub(super) standing: watch::Sender<Standing>,
 }
 
 impl Shared {
@@ -38,6 +41,7 @@ impl Shared {
             builder,
             memory: Semaphore::new(memory_units as usize),
             memory_units,
+            standing: watch::Sender::new(Standing::ALONE),
         }
     }
 

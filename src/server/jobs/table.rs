@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use super::job::{Active, End, Job, Phase};
+use super::kept_images::KeptImages;
 use super::ledger::{Change, What};
 use super::load::Load;
 use super::outcome::Outcome;
@@ -49,6 +50,8 @@ pub(super) struct Table {
     /// The last change of each pair that the ledger does not have yet. Until then what the ledger says
     /// of the pair is older than what is here.
     pub(super) unwritten: HashMap<Arc<Pair>, u64>,
+    /// The images whose layers are here.
+    pub(super) images: KeptImages,
     last_number: u64,
     last_change: u64,
 }
@@ -93,6 +96,7 @@ impl Table {
             writer,
             events: broadcast::Sender::new(EVENTS),
             unwritten: HashMap::new(),
+            images: KeptImages::default(),
             last_number: 0,
             last_change: 0,
         }

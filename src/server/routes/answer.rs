@@ -33,6 +33,8 @@ pub(super) enum Answer {
     Impossible(String),
     /// 503: too much is to be made already.
     QueueFull,
+    /// 503: this server only builds; others answer.
+    BuildsOnly,
     /// 504: it is being made; ask again.
     StillBuilding,
     /// 504: the registry cannot be asked at the moment.
@@ -59,7 +61,7 @@ impl Answer {
             Answer::Denied(denied) => denied_status(denied),
             Answer::Missing(_) => StatusCode::NOT_FOUND,
             Answer::Impossible(_) | Answer::RegistryGone => StatusCode::UNPROCESSABLE_ENTITY,
-            Answer::QueueFull => StatusCode::SERVICE_UNAVAILABLE,
+            Answer::QueueFull | Answer::BuildsOnly => StatusCode::SERVICE_UNAVAILABLE,
             Answer::StillBuilding | Answer::RegistryAway | Answer::Stopping => {
                 StatusCode::GATEWAY_TIMEOUT
             }
@@ -77,6 +79,7 @@ impl Answer {
             Answer::Missing(_) => "missing",
             Answer::Impossible(_) => "impossible",
             Answer::QueueFull => "queue_full",
+            Answer::BuildsOnly => "builds_only",
             Answer::StillBuilding => "still_building",
             Answer::RegistryAway => "registry_away",
             Answer::RegistryGone => "registry_gone",
@@ -96,6 +99,7 @@ impl Answer {
             | Answer::Impossible(text) => text.clone(),
             Answer::Denied(denied) => denied.to_string(),
             Answer::QueueFull => "too many deltas are waiting to be made".to_owned(),
+            Answer::BuildsOnly => "this server only builds, ask another".to_owned(),
             Answer::StillBuilding => "the delta is being made, ask again".to_owned(),
             Answer::RegistryAway => "the registry cannot be asked, ask again".to_owned(),
             Answer::RegistryGone => "the registry has not been well for too long".to_owned(),
@@ -108,7 +112,9 @@ impl Answer {
         match self {
             Answer::Location(url) => Some((LOCATION, url.clone())),
             Answer::Denied(denied) => denied_header(denied),
-            Answer::QueueFull => Some((RETRY_AFTER, BUSY_PAUSE.as_secs().to_string())),
+            Answer::QueueFull | Answer::BuildsOnly => {
+                Some((RETRY_AFTER, BUSY_PAUSE.as_secs().to_string()))
+            }
             _ => None,
         }
     }
@@ -190,6 +196,7 @@ mod tests {
             (Answer::Missing("no".to_owned()), 404, None),
             (Answer::Impossible("no".to_owned()), 422, None),
             (Answer::QueueFull, 503, Some(("retry-after", "30"))),
+            (Answer::BuildsOnly, 503, Some(("retry-after", "30"))),
             (Answer::StillBuilding, 504, None),
             (Answer::RegistryAway, 504, None),
             (Answer::RegistryGone, 422, None),

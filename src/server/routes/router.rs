@@ -22,6 +22,7 @@ use super::answer::Answer;
 use super::metrics::Counted;
 use super::service::Service;
 use super::{delta, download, events, health, metrics, openapi, prepare, status};
+use crate::server::settings::Role;
 use crate::serving::{RequestId, host_problem};
 
 /// Bytes of a request's body: thousands of pairs to prepare.
@@ -29,23 +30,34 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// The server's routes; without the figures where these have an address of their own.
 pub(crate) fn router(service: Arc<Service>) -> Router {
-    let (routes, document) = match service.settings.listen.metrics {
-        None => documented(),
-        Some(_) => work().split_for_parts(),
+    let has_figures = service.settings.listen.metrics.is_none();
+    if service.settings.role == Role::Worker {
+        return worker_router(service, has_figures);
+    }
+    let (routes, document) = if has_figures { documented() } else { work().split_for_parts() };
+    dressed(routes.fallback(nowhere).merge(openapi::route(document)), service)
+}
+
+/// The routes of a server that only builds. Whoever asks it for anything else was sent to the wrong one,
+/// and comes to another the next time.
+fn worker_router(service: Arc<Service>, has_figures: bool) -> Router {
+    let routes = match has_figures {
+        true => operation().routes(routes!(metrics::get)),
+        false => operation(),
     };
-    dressed(routes.merge(openapi::route(document)), service)
+    let (routes, _) = routes.split_for_parts();
+    dressed(routes.fallback(builds_only), service)
 }
 
 /// What is answered on the figures' own address.
 pub(crate) fn figures(service: Arc<Service>) -> Router {
     let (routes, _) = OpenApiRouter::new().routes(routes!(metrics::get)).split_for_parts();
-    dressed(routes, service)
+    dressed(routes.fallback(nowhere), service)
 }
 
 /// The routes with what every request goes through.
 fn dressed(routes: Router<Arc<Service>>, service: Arc<Service>) -> Router {
     routes
-        .fallback(nowhere)
         .layer(CatchPanicLayer::custom(defect))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn_with_state(Arc::clone(&service), every_request))
@@ -88,12 +100,20 @@ fn work() -> OpenApiRouter<Arc<Service>> {
         .routes(routes!(prepare::post))
         .routes(routes!(status::get, status::post))
         .routes(routes!(events::get))
-        .routes(routes!(health::healthz))
-        .routes(routes!(health::readyz))
+        .merge(operation())
+}
+
+/// What whoever operates a server asks.
+fn operation() -> OpenApiRouter<Arc<Service>> {
+    OpenApiRouter::new().routes(routes!(health::healthz)).routes(routes!(health::readyz))
 }
 
 fn unclear(problem: &str) -> Response {
     Answer::BadQuery(problem.to_owned()).into_response()
+}
+
+async fn builds_only() -> Response {
+    Answer::BuildsOnly.into_response()
 }
 
 async fn nowhere() -> Response {

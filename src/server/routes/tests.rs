@@ -24,6 +24,7 @@ const REGISTRY: &str = "127.0.0.1:1";
 fn settings(folder: &Path) -> ServerSettings {
     const HOUR: Duration = Duration::from_secs(3_600);
     ServerSettings {
+        role: Role::All,
         listen: ListenSettings {
             address: ([127, 0, 0, 1], 0).into(),
             metrics: None,

@@ -1,12 +1,12 @@
 //! What a server asks of its database.
 
 use std::future::Future;
-use std::sync::Arc;
 
 use super::change::Change;
 use super::record::{Record, Truth};
+use super::servers::{Candidate, Report, Sign, Standing, Told};
+use crate::image::Digest;
 use crate::server::ServerError;
-use crate::server::pair::Pair;
 
 /// The jobs of an installation, kept for all its servers. One task of a server uses its ledger, one
 /// call at a time; whatever a call did is on disk when the call returns. After an error the ledger may
@@ -23,25 +23,35 @@ pub(in crate::server::jobs) trait Ledger: Send + 'static {
         changes: &[Change],
     ) -> impl Future<Output = Result<Vec<Truth>, ServerError>> + Send;
 
-    /// Makes this server the holder of the first of these jobs that waits and has no holder. Two
-    /// servers never get the same job.
+    /// The images whose layers this server had before its start, as far as anybody noted them.
+    fn images(&mut self) -> impl Future<Output = Result<Vec<Digest>, ServerError>> + Send;
+
+    /// Makes this server the holder of the first of these jobs that waits, has no holder and is not left to
+    /// another server. Two servers never get the same job.
     fn claim(
         &mut self,
-        candidates: &[Arc<Pair>],
+        candidates: &[Candidate],
     ) -> impl Future<Output = Result<Option<Truth>, ServerError>> + Send;
 
-    /// Gives a sign of life: what this server holds stays its own for some time, `wanted` stays wanted.
-    /// Jobs whose holder has given none for too long have no holder afterwards.
+    /// Gives a sign of life: what this server holds stays its own for some time, what is wanted stays
+    /// wanted. Jobs whose holder has given none for too long have no holder afterwards.
     fn beat(
         &mut self,
-        wanted: &[Arc<Pair>],
+        sign: Sign<'_>,
+    ) -> impl Future<Output = Result<Standing, ServerError>> + Send;
+
+    /// Tells other servers how far this one is. Nothing is kept, and a report may get lost.
+    fn report(
+        &mut self,
+        reports: &[Report],
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// What has become of jobs since the last call, or since they were loaded; perhaps more than that.
     fn news(&mut self) -> impl Future<Output = Result<News, ServerError>> + Send;
 
-    /// Resolves when there may be news. May be given up and called again.
-    fn changed(&mut self) -> impl Future<Output = ()> + Send;
+    /// Resolves when there may be news, or another server told something. May be given up and called
+    /// again.
+    fn changed(&mut self) -> impl Future<Output = Told> + Send;
 
     /// Writes something that changes nothing: whether the ledger takes writes.
     fn probe(&mut self) -> impl Future<Output = Result<(), ServerError>> + Send;

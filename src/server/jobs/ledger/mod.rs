@@ -13,6 +13,7 @@ mod interface;
 mod model;
 mod postgres;
 mod record;
+mod servers;
 mod sql;
 mod sqlite;
 mod statement;
@@ -23,8 +24,10 @@ pub(super) use self::change::{Change, What};
 pub(super) use self::interface::{Ledger, News};
 #[cfg(test)]
 pub(super) use self::model::{Model, ModelLedger};
-pub(super) use self::postgres::{DatabaseAddress, PostgresLedger, Terms};
+pub(super) use self::postgres::{DatabaseAddress, PostgresLedger};
 pub(super) use self::record::{Holder, Record, RecordState, Trouble, Truth};
+pub(crate) use self::servers::Standing;
+pub(super) use self::servers::{Candidate, MOST_IMAGES, Report, Sign, Terms, Told};
 pub(super) use self::sqlite::SqliteLedger;
 #[cfg(test)]
 pub(super) use self::tests::{new_database, sql};

@@ -1,7 +1,7 @@
 //! What a ledger is, in memory: any number of servers, a clock that stands still. Databases are
 //! compared with it, and tests of the table of jobs use it in their place.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use super::change::{Change, What};
 use super::interface::{Ledger, News};
 use super::record::{Holder, Record, RecordState, Truth};
+use super::servers::{Candidate, Report, Sign, Standing, Told};
+use crate::image::Digest;
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 
@@ -21,7 +23,12 @@ struct Rows {
     rows: Vec<Row>,
     /// How many changes there were, and of which pair each was.
     changes: Vec<Arc<Pair>>,
+    /// The servers that live, and the images whose layers each has.
+    servers: HashMap<u32, Vec<Digest>>,
 }
+
+/// How many jobs each server builds at the same time.
+pub(in crate::server::jobs) const PLACES: usize = 2;
 
 #[derive(Debug, Clone)]
 struct Row {
@@ -41,7 +48,9 @@ pub(in crate::server::jobs) struct ModelLedger {
 impl Model {
     /// The way of the server with this number.
     pub(in crate::server::jobs) fn of(&self, me: u32) -> ModelLedger {
-        ModelLedger { model: self.clone(), me, seen: self.rows().changes.len() }
+        let mut rows = self.rows();
+        rows.servers.entry(me).or_default();
+        ModelLedger { model: self.clone(), me, seen: rows.changes.len() }
     }
 
     /// What is in it, as the server with this number sees it.
@@ -53,6 +62,7 @@ impl Model {
     pub(in crate::server::jobs) fn crash(&self, server: u32) {
         let mut rows = self.rows();
         let mut released = Vec::new();
+        rows.servers.remove(&server);
         for row in &mut rows.rows {
             row.wanted_by.remove(&server);
             if row.holder == Some(server) {
@@ -188,6 +198,15 @@ impl Rows {
         }
     }
 
+    /// Whether another server has layers of a pair and a free place.
+    fn is_left(&self, pair: &Pair, me: u32) -> bool {
+        self.servers.iter().any(|(server, images)| {
+            let held = self.rows.iter().filter(|row| row.holder == Some(*server)).count();
+            let kept = images.contains(&pair.source.digest) || images.contains(&pair.target.digest);
+            *server != me && kept && held < PLACES
+        })
+    }
+
     fn truth(&self, pair: &Arc<Pair>, me: u32) -> Truth {
         let row = self.rows.iter().find(|row| row.record.pair == *pair);
         Truth { pair: Arc::clone(pair), record: row.map(|row| row.seen_by(me)) }
@@ -210,13 +229,13 @@ impl ModelLedger {
         truths
     }
 
-    pub(in crate::server::jobs) fn claim_now(&mut self, candidates: &[Arc<Pair>]) -> Option<Truth> {
+    pub(in crate::server::jobs) fn claim_now(&mut self, candidates: &[Candidate]) -> Option<Truth> {
         let mut rows = self.model.rows();
         let me = self.me;
-        let row = candidates.iter().find_map(|pair| {
+        let row = candidates.iter().find_map(|Candidate { pair, patient }| {
             rows.rows.iter().position(|row| {
                 let waits = row.holder.is_none() && row.record.state == RecordState::Pending;
-                row.record.pair == *pair && waits
+                row.record.pair == *pair && waits && !(*patient && rows.is_left(pair, me))
             })
         })?;
         rows.rows[row].holder = Some(me);
@@ -237,6 +256,7 @@ impl ModelLedger {
 impl Ledger for ModelLedger {
     async fn load(&mut self) -> Result<Vec<Record>, ServerError> {
         self.model.crash(self.me);
+        self.model.rows().servers.insert(self.me, Vec::new());
         self.seen = self.model.rows().changes.len();
         Ok(self.model.records(self.me))
     }
@@ -245,11 +265,21 @@ impl Ledger for ModelLedger {
         Ok(self.write_now(changes))
     }
 
-    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+    async fn images(&mut self) -> Result<Vec<Digest>, ServerError> {
+        Ok(self.model.rows().servers.get(&self.me).cloned().unwrap_or_default())
+    }
+
+    async fn claim(&mut self, candidates: &[Candidate]) -> Result<Option<Truth>, ServerError> {
         Ok(self.claim_now(candidates))
     }
 
-    async fn beat(&mut self, _wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
+    async fn beat(&mut self, sign: Sign<'_>) -> Result<Standing, ServerError> {
+        let mut rows = self.model.rows();
+        rows.servers.entry(self.me).or_default().extend_from_slice(sign.images);
+        Ok(Standing { answering: rows.servers.len() })
+    }
+
+    async fn report(&mut self, _reports: &[Report]) -> Result<(), ServerError> {
         Ok(())
     }
 
@@ -257,7 +287,7 @@ impl Ledger for ModelLedger {
         Ok(News::Some(self.news_now()))
     }
 
-    async fn changed(&mut self) {
+    async fn changed(&mut self) -> Told {
         pending().await
     }
 
@@ -265,5 +295,7 @@ impl Ledger for ModelLedger {
         Ok(())
     }
 
-    async fn close(self) {}
+    async fn close(self) {
+        self.model.crash(self.me);
+    }
 }

@@ -68,7 +68,7 @@ pub(super) const FORGET: &str = "\
 
 pub(super) const CLAIM: &str = "\
     UPDATE jobs SET owner = $7 WHERE id = (SELECT id FROM jobs
-        WHERE {pair} AND state = 'pending' AND owner IS NULL {locking})
+        WHERE {pair} AND state = 'pending' AND owner IS NULL AND NOT ($8 AND {elsewhere}) {locking})
     RETURNING *, {now} AS read_at";
 
 pub(super) const LOOK: &str = "SELECT *, {now} AS read_at FROM jobs WHERE {pair}";

@@ -16,7 +16,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, SqlSafeSt
 use super::change::Change;
 use super::interface::{Ledger, News};
 use super::record::{self, Record, Truth};
+use super::servers::{Candidate, Report, Sign, Standing, Told};
 use super::statement::{Speech, Statement, Statements, Value};
+use crate::image::Digest;
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 
@@ -35,6 +37,7 @@ const HOME: &str = "";
 const SPEECH: Speech = Speech {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     unwanted: Cow::Borrowed("TRUE"),
+    elsewhere: "FALSE",
     locking: "",
 };
 
@@ -110,15 +113,15 @@ impl SqliteLedger {
         Ok(truths)
     }
 
-    async fn try_claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, Error> {
+    async fn try_claim(&mut self, candidates: &[Candidate]) -> Result<Option<Truth>, Error> {
         let mut connection = self.connect().await?;
         sqlx::query(UNSYNCED).execute(&mut connection).await?;
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         let mut claimed = None;
-        for pair in candidates {
-            let row = row_of(&mut transaction, self.statements.claim(pair, HOME)).await?;
+        for candidate in candidates {
+            let row = row_of(&mut transaction, self.statements.claim(candidate, HOME)).await?;
             if row.is_some() {
-                claimed = Some(truth(pair, row.as_ref())?);
+                claimed = Some(truth(&candidate.pair, row.as_ref())?);
                 break;
             }
         }
@@ -151,13 +154,23 @@ impl Ledger for SqliteLedger {
         written.map_err(|error| self.error("write", &error))
     }
 
-    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+    /// Jobs are left to nobody, whatever is here.
+    async fn images(&mut self) -> Result<Vec<Digest>, ServerError> {
+        Ok(Vec::new())
+    }
+
+    async fn claim(&mut self, candidates: &[Candidate]) -> Result<Option<Truth>, ServerError> {
         let claimed = self.try_claim(candidates).await;
         claimed.map_err(|error| self.error("write", &error))
     }
 
     /// Nobody else could take anything over.
-    async fn beat(&mut self, _wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
+    async fn beat(&mut self, _sign: Sign<'_>) -> Result<Standing, ServerError> {
+        Ok(Standing::ALONE)
+    }
+
+    /// Nobody else would hear of it.
+    async fn report(&mut self, _reports: &[Report]) -> Result<(), ServerError> {
         Ok(())
     }
 
@@ -166,7 +179,7 @@ impl Ledger for SqliteLedger {
     }
 
     /// Nobody else changes anything.
-    async fn changed(&mut self) {
+    async fn changed(&mut self) -> Told {
         std::future::pending().await
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::change::{Change, What};
 use super::record::{RecordState, Trouble};
+use super::servers::Candidate;
 use super::sql::{
     BEGIN, CLAIM, DELETE_UNWANTED, DISPLACE, EXPIRE, FAILED, FORGET, HELD, LOAD, LOOK,
     MARK_UNWANTED, PAIR, PUT_OFF, READY, RETURN, USED, WANT,
@@ -36,6 +37,9 @@ pub(super) struct Speech {
     pub(super) now: &'static str,
     /// Whether no server's clients wait for a job. `$1` to `$7` are the pair, its home and this server.
     pub(super) unwanted: Cow<'static, str>,
+    /// Whether another server has layers of a job and a free place. `$3` and `$5` are the images, `$7` is
+    /// this server.
+    pub(super) elsewhere: &'static str,
     /// How rows are locked that a claim looks at.
     pub(super) locking: &'static str,
 }
@@ -122,8 +126,9 @@ impl Statements {
         }
     }
 
-    pub(super) fn claim(&self, pair: &Pair, home: &str) -> Statement {
-        of_pair(&self.claim, pair, home, vec![text(&self.me)])
+    pub(super) fn claim(&self, candidate: &Candidate, home: &str) -> Statement {
+        let more = vec![text(&self.me), Value::Flag(candidate.patient)];
+        of_pair(&self.claim, &candidate.pair, home, more)
     }
 
     pub(super) fn look(&self, pair: &Pair, home: &str) -> Statement {
@@ -150,6 +155,7 @@ impl Speech {
     pub(super) fn speak(&self, text: &str) -> Arc<str> {
         let text = text.replace("{held}", HELD).replace("{pair}", PAIR);
         let text = text.replace("{unwanted}", &self.unwanted).replace("{locking}", self.locking);
+        let text = text.replace("{elsewhere}", self.elsewhere);
         text.replace("{now}", self.now).into()
     }
 }

@@ -10,7 +10,9 @@ use tokio::sync::oneshot;
 use super::fake::Fake;
 use super::{ask, built, device, open, pair, settings, until};
 use crate::server::jobs::backlog::Backlog;
-use crate::server::jobs::ledger::{Change, Ledger as _, Model, Record, SqliteLedger, What};
+use crate::server::jobs::ledger::{
+    Candidate, Change, Ledger as _, Model, Record, SqliteLedger, What,
+};
 use crate::server::jobs::message::{Message, Request};
 use crate::server::jobs::{JobState, Outcome};
 use crate::server::pair::Pair;
@@ -77,7 +79,8 @@ async fn each_call_of_the_ledger_finds_its_way_back_after_an_error() {
         assert!(error.contains("disk is full"), "{error}");
     }
     ledger.probe().await.expect("the probe meets no trigger");
-    let claimed = ledger.claim(&[Arc::new(pair(0))]).await.expect("an update meets no trigger");
+    let candidate = Candidate { pair: Arc::new(pair(0)), patient: false };
+    let claimed = ledger.claim(&[candidate]).await.expect("an update meets no trigger");
     assert!(claimed.is_some());
     execute(&mut other, "DROP TRIGGER full").await;
     ledger.write(&[change(1, want())]).await.expect("room");

@@ -58,7 +58,7 @@ impl Mirrored {
     /// Claims the next job, if there is one and a place for it; it begins.
     pub(super) fn turn(&mut self, now: Instant) -> Option<Turn> {
         self.write(now);
-        let candidates = self.table.candidates();
+        let candidates = self.table.candidates(now);
         let claimed = self.ledger.claim_now(&candidates)?;
         let turn = self.table.granted(&claimed.record?)?;
         drop(self.table.started(&turn.pair));

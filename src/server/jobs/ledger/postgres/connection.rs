@@ -48,10 +48,13 @@ pub(super) async fn migrate(connection: &mut PgConnection) -> Result<(), Error> 
 }
 
 fn migrator() -> Migrator {
-    let jobs = include_str!("../migrations/postgres/1_jobs.sql").into_sql_str();
-    let simple = MigrationType::Simple;
-    let mut migrator =
-        Migrator::with_migrations(vec![Migration::new(1, "jobs".into(), simple, jobs, false)]);
+    let simple = |version, name: &'static str, sql: &'static str| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    };
+    let mut migrator = Migrator::with_migrations(vec![
+        simple(1, "jobs", include_str!("../migrations/postgres/1_jobs.sql")),
+        simple(4, "workers", include_str!("../migrations/postgres/4_workers.sql")),
+    ]);
     // The lock above holds for all of it.
     migrator.set_locking(false);
     migrator

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use sqlx::postgres::PgConnection;
-use sqlx::{AssertSqlSafe, Error};
+use sqlx::{AssertSqlSafe, Error, Row as _};
 
 use super::{PostgresLedger, SPEECH, within};
+use crate::image::Digest;
+use crate::server::jobs::ledger::servers::{MOST_IMAGES, Sign, Standing};
 use crate::server::jobs::ledger::statement::millis;
 use crate::server::pair::Pair;
 
@@ -17,8 +19,21 @@ const TAKE_OVER: &str = "\
     WHERE owner IN (SELECT name FROM earlier)";
 
 const RENEW: &str = "\
-    INSERT INTO servers (name, home, lease_until) VALUES ($1, $2, {now} + $3)
+    INSERT INTO servers (name, home, lease_until, places, answers) VALUES ($1, $2, {now} + $3, $4, $5)
     ON CONFLICT (name) DO UPDATE SET lease_until = excluded.lease_until";
+
+const ANSWERING: &str = "SELECT count(*) FROM servers WHERE answers AND lease_until > {now}";
+
+const IMAGES: &str = "SELECT image FROM server_images WHERE home = $1 ORDER BY used_at";
+
+const NOTE_IMAGES: &str = "\
+    INSERT INTO server_images (home, image, used_at) SELECT $1, image, {now} FROM unnest($2::text[]) AS image
+    ON CONFLICT (home, image) DO UPDATE SET used_at = excluded.used_at";
+
+/// Those that were used last stay.
+const SHED_IMAGES: &str = "\
+    DELETE FROM server_images WHERE home = $1 AND used_at < (SELECT used_at FROM server_images
+        WHERE home = $1 ORDER BY used_at DESC OFFSET $2 LIMIT 1)";
 
 const STILL_WANTED: &str = "\
     UPDATE jobs SET wanted_until = {now} + $7 WHERE id IN (SELECT id FROM jobs
@@ -36,7 +51,9 @@ const RECLAIM: &str = "\
             (SELECT FROM servers WHERE servers.name = jobs.owner AND lease_until > {now})
         ORDER BY id FOR UPDATE SKIP LOCKED)";
 
-const TIDY: [&str; 2] = [
+/// Layers that nobody used for a week are likely to be gone.
+const TIDY: [&str; 3] = [
+    "DELETE FROM server_images WHERE used_at < {now} - 7 * 86400000::bigint",
     "DELETE FROM removed_jobs WHERE removed_at < now() - interval '1 hour'",
     "DELETE FROM servers WHERE lease_until < {now} - 3600000",
 ];
@@ -59,12 +76,13 @@ impl PostgresLedger {
         Ok(())
     }
 
-    pub(super) async fn try_beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), Error> {
+    pub(super) async fn try_beat(&mut self, sign: Sign<'_>) -> Result<Standing, Error> {
         let mut connected = self.connected().await?;
-        within(async {
+        let standing = within(async {
             let connection = &mut connected.connection;
             self.renew(connection).await?;
-            self.want_still(connection, wanted).await?;
+            self.want_still(connection, sign.wanted).await?;
+            self.note_images(connection, sign.images).await?;
             // After a database was away, all leases have run out: whoever lives renews its own first.
             if connected.since.elapsed() >= self.terms.lease {
                 sqlx::query(AssertSqlSafe(SPEECH.speak(RECLAIM))).execute(&mut *connection).await?;
@@ -74,16 +92,50 @@ impl PostgresLedger {
                         .await?;
                 }
             }
-            Ok(())
+            let answering = sqlx::query(AssertSqlSafe(SPEECH.speak(ANSWERING)));
+            let answering: i64 = answering.fetch_one(connection).await?.try_get(0)?;
+            Ok(Standing { answering: usize::try_from(answering).unwrap_or(0).max(1) })
         })
         .await?;
         self.connection = Some(connected);
-        Ok(())
+        Ok(standing)
+    }
+
+    async fn note_images(
+        &self,
+        connection: &mut PgConnection,
+        images: &[Digest],
+    ) -> Result<(), Error> {
+        if images.is_empty() {
+            return Ok(());
+        }
+        let images: Vec<String> = images.iter().map(Digest::to_string).collect();
+        let note = sqlx::query(AssertSqlSafe(SPEECH.speak(NOTE_IMAGES)));
+        note.bind(&self.home).bind(images).execute(&mut *connection).await?;
+        sqlx::query(SHED_IMAGES)
+            .bind(&self.home)
+            .bind(i64::try_from(MOST_IMAGES).unwrap_or(i64::MAX))
+            .execute(connection)
+            .await
+            .map(drop)
+    }
+
+    pub(super) async fn try_images(&mut self) -> Result<Vec<Digest>, Error> {
+        let mut connected = self.connected().await?;
+        let rows =
+            within(sqlx::query(IMAGES).bind(&self.home).fetch_all(&mut connected.connection))
+                .await?;
+        self.connection = Some(connected);
+        // What makes no sense is of no use: it only says where work is done best.
+        let images = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()?.parse().ok());
+        Ok(images.collect())
     }
 
     async fn renew(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let renew = sqlx::query(AssertSqlSafe(SPEECH.speak(RENEW)));
         let renew = renew.bind(&self.me).bind(&self.home).bind(millis(self.terms.lease));
+        let places = i32::try_from(self.terms.places).unwrap_or(i32::MAX);
+        let renew = renew.bind(places).bind(self.terms.answers);
         renew.execute(connection).await.map(drop)
     }
 

@@ -7,6 +7,7 @@ mod connection;
 mod failure;
 mod lease;
 mod news;
+mod progress;
 mod wake;
 
 use std::borrow::Cow;
@@ -25,7 +26,9 @@ use self::wake::Wake;
 use super::change::Change;
 use super::interface::{Ledger, News};
 use super::record::{self, Record, Truth};
+use super::servers::{Candidate, Report, Sign, Standing, Terms, Told};
 use super::statement::{Speech, Statement, Statements, millis};
+use crate::image::Digest;
 use crate::server::ServerError;
 use crate::server::pair::Pair;
 
@@ -40,6 +43,9 @@ const SPEECH: Speech = Speech {
     now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
     // Others say again that they want it long before their wish runs out.
     unwanted: Cow::Borrowed("(wanted_until IS NULL OR wanted_until <= {now} + {slack})"),
+    elsewhere: "EXISTS (SELECT FROM server_images JOIN servers USING (home)
+        WHERE image IN ($3, $5) AND name <> $7 AND lease_until > {now}
+            AND places > (SELECT count(*) FROM jobs AS held WHERE held.owner = servers.name))",
     locking: "FOR UPDATE SKIP LOCKED",
 };
 
@@ -60,16 +66,6 @@ pub(in crate::server::jobs) struct PostgresLedger {
     wake: Wake,
     /// When to look for changes though nobody told of any.
     poll_at: Instant,
-}
-
-/// For how long what a server said counts if nothing more is heard of it.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::server::jobs) struct Terms {
-    /// That it holds its jobs. A server that dies keeps others from its jobs for so long; one that stalls
-    /// for longer loses its work.
-    pub(in crate::server::jobs) lease: Duration,
-    /// That somebody waits for a job.
-    pub(in crate::server::jobs) wish: Duration,
 }
 
 /// A connection, and what was read over it.
@@ -170,14 +166,14 @@ impl PostgresLedger {
         Ok(truths.into_iter().flatten().collect())
     }
 
-    async fn try_claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, Error> {
+    async fn try_claim(&mut self, candidates: &[Candidate]) -> Result<Option<Truth>, Error> {
         let mut connected = self.connected().await?;
         let claimed = within(async {
-            for pair in candidates {
-                let claim = self.statements.claim(pair, self.home_of(pair));
+            for candidate in candidates {
+                let claim = self.statements.claim(candidate, self.home_of(&candidate.pair));
                 let row = row_of(&mut connected.connection, claim).await?;
                 if row.is_some() {
-                    return self.truth(pair, row.as_ref()).map(Some);
+                    return self.truth(&candidate.pair, row.as_ref()).map(Some);
                 }
             }
             Ok(None)
@@ -224,14 +220,24 @@ impl Ledger for PostgresLedger {
         written.map_err(|error| self.error("write to", &error))
     }
 
-    async fn claim(&mut self, candidates: &[Arc<Pair>]) -> Result<Option<Truth>, ServerError> {
+    async fn images(&mut self) -> Result<Vec<Digest>, ServerError> {
+        let images = self.try_images().await;
+        images.map_err(|error| self.error("read", &error))
+    }
+
+    async fn claim(&mut self, candidates: &[Candidate]) -> Result<Option<Truth>, ServerError> {
         let claimed = self.try_claim(candidates).await;
         claimed.map_err(|error| self.error("write to", &error))
     }
 
-    async fn beat(&mut self, wanted: &[Arc<Pair>]) -> Result<(), ServerError> {
-        let beaten = self.try_beat(wanted).await;
+    async fn beat(&mut self, sign: Sign<'_>) -> Result<Standing, ServerError> {
+        let beaten = self.try_beat(sign).await;
         beaten.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn report(&mut self, reports: &[Report]) -> Result<(), ServerError> {
+        let told = self.try_report(reports).await;
+        told.map_err(|error| self.error("write to", &error))
     }
 
     async fn news(&mut self) -> Result<News, ServerError> {
@@ -239,9 +245,9 @@ impl Ledger for PostgresLedger {
         news.map_err(|error| self.error("read", &error))
     }
 
-    async fn changed(&mut self) {
-        // Time is up, or somebody told.
-        let _ = timeout_at(self.poll_at, self.wake.told()).await;
+    async fn changed(&mut self) -> Told {
+        // Whether somebody told or not, it is time to look.
+        timeout_at(self.poll_at, self.wake.told()).await.unwrap_or(Told::News)
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {

@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Error};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::address::DatabaseAddress;
+use super::progress::{self, report};
+use crate::server::jobs::ledger::servers::{Report, Told};
+
+/// Reports of other servers that wait to be heard, at most: they come again.
+const MAX_REPORTS: usize = 256;
 
 /// Where the database tells of changes.
 const CHANNEL: &str = "remora_jobs";
@@ -24,21 +29,35 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from
 
 /// Tells when another server changed something, until it is dropped.
 pub(super) struct Wake {
-    told: Arc<Notify>,
+    changed: Arc<Notify>,
+    reports: mpsc::Receiver<Report>,
     task: JoinHandle<()>,
+}
+
+/// The other end.
+struct Teller {
+    me: String,
+    changed: Arc<Notify>,
+    reports: mpsc::Sender<Report>,
 }
 
 impl Wake {
     /// Listens for what others than `me` do.
     pub(super) fn start(address: &DatabaseAddress, me: &str) -> Self {
-        let told = Arc::new(Notify::new());
-        let listening = listen_for_ever(address.clone(), me.to_owned(), Arc::clone(&told));
-        Wake { told, task: tokio::spawn(listening) }
+        let changed = Arc::new(Notify::new());
+        let (sender, reports) = mpsc::channel(MAX_REPORTS);
+        let teller = Teller { me: me.to_owned(), changed: Arc::clone(&changed), reports: sender };
+        let task = tokio::spawn(listen_for_ever(address.clone(), teller));
+        Wake { changed, reports, task }
     }
 
-    /// Resolves when something was changed. May be given up and called again.
-    pub(super) async fn told(&self) {
-        self.told.notified().await;
+    /// Resolves when something was changed, or told. May be given up and called again.
+    pub(super) async fn told(&mut self) -> Told {
+        tokio::select! {
+            biased;
+            () = self.changed.notified() => Told::News,
+            Some(report) = self.reports.recv() => Told::Progress(report),
+        }
     }
 }
 
@@ -48,16 +67,29 @@ impl Drop for Wake {
     }
 }
 
-async fn listen_for_ever(address: DatabaseAddress, me: String, told: Arc<Notify>) {
+impl Teller {
+    fn tell(&self, channel: &str, message: &str) {
+        if channel == progress::CHANNEL {
+            if let Some(report) = report(message, &self.me) {
+                // Where too many wait this one is left out: the next says more.
+                let _ = self.reports.try_send(report);
+            }
+        } else if message != self.me {
+            self.changed.notify_one();
+        }
+    }
+}
+
+async fn listen_for_ever(address: DatabaseAddress, teller: Teller) {
     let (first, longest) = PAUSES;
     let mut pause = first;
     loop {
-        let error = match listener(&address, &me).await {
+        let error = match listener(&address, &teller.me).await {
             Ok(listener) => {
                 pause = first;
                 // Something may have happened before.
-                told.notify_one();
-                listen(listener, &me, &told).await
+                teller.changed.notify_one();
+                listen(listener, &teller).await
             }
             Err(error) => error,
         };
@@ -75,16 +107,15 @@ async fn listener(address: &DatabaseAddress, me: &str) -> Result<PgListener, Err
     let pool = pool.acquire_slow_threshold(ANSWER_TIME);
     let mut listener = PgListener::connect_with(&pool.connect_lazy_with(options)).await?;
     listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
+    listener.listen_all([CHANNEL, progress::CHANNEL]).await?;
     Ok(listener)
 }
 
 /// Passes on what is told, until the connection fails.
-async fn listen(mut listener: PgListener, me: &str, told: &Notify) -> Error {
+async fn listen(mut listener: PgListener, teller: &Teller) -> Error {
     loop {
         match timeout(QUIET, listener.try_recv()).await {
-            Ok(Ok(Some(change))) if change.payload() != me => told.notify_one(),
-            Ok(Ok(Some(_))) => {}
+            Ok(Ok(Some(told))) => teller.tell(told.channel(), told.payload()),
             Ok(Ok(None)) => return Error::PoolTimedOut,
             Ok(Err(error)) => return error,
             Err(_) => {

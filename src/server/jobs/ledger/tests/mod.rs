@@ -13,7 +13,9 @@ use std::time::{Duration, SystemTime};
 
 pub(in crate::server::jobs) use self::postgres_server::{new_database, sql};
 
-use super::{Change, Ledger, Model, ModelLedger, News, Record, SqliteLedger, Truth, What};
+use super::{
+    Candidate, Change, Ledger, Model, ModelLedger, News, Record, SqliteLedger, Truth, What,
+};
 use crate::Dialect;
 use crate::image::Digest;
 use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
@@ -94,8 +96,13 @@ async fn write(ledger: &mut impl Ledger, number: u64, what: What) -> Option<Reco
     truths.into_iter().next().and_then(|truth| truth.record)
 }
 
+/// A job that is left to nobody.
+fn candidate(pair: Arc<Pair>) -> Candidate {
+    Candidate { pair, patient: false }
+}
+
 async fn claim(ledger: &mut impl Ledger, numbers: &[u64]) -> Option<Truth> {
-    let candidates: Vec<_> = numbers.iter().map(|number| pair(*number)).collect();
+    let candidates: Vec<_> = numbers.iter().map(|number| candidate(pair(*number))).collect();
     ledger.claim(&candidates).await.expect("claimed")
 }
 

@@ -5,10 +5,14 @@ use std::time::Duration;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
 
-use super::{Place, WISH, claim, heard, held, pair, postgres_server, ready, tagged, want, write};
+use super::{
+    Place, WISH, candidate, claim, heard, held, pair, postgres_server, ready, tagged, want, write,
+};
 use crate::server::ServerError;
+use crate::server::jobs::ledger::model::PLACES;
 use crate::server::jobs::ledger::{
-    Change, DatabaseAddress, Holder, Ledger as _, News, PostgresLedger, RecordState, Terms, What,
+    Change, DatabaseAddress, Holder, Ledger as _, News, PostgresLedger, RecordState, Sign, Terms,
+    What,
 };
 use crate::{Cause, Dialect};
 
@@ -42,7 +46,8 @@ impl Place for Database {
 
 async fn open(address: &str, home: &str) -> Result<PostgresLedger, ServerError> {
     let address = DatabaseAddress::parse(address).expect("an address");
-    PostgresLedger::open(address, home.to_owned(), Terms { lease: LEASE, wish: WISH }).await
+    let terms = Terms { lease: LEASE, wish: WISH, places: PLACES, answers: home != "worker" };
+    PostgresLedger::open(address, home.to_owned(), terms).await
 }
 
 #[tokio::test]
@@ -52,10 +57,10 @@ async fn a_lease_that_ran_out_is_taken_over_and_who_comes_late_does_no_harm() {
     held(&mut one, 0).await;
     write(&mut one, 0, What::Begin).await;
     // The other one lives, but has not for long enough to judge.
-    other.beat(&[]).await.expect("written");
+    other.beat(Sign::default()).await.expect("written");
     assert_eq!(claim(&mut other, &[0]).await, None);
     tokio::time::sleep(LEASE + LEASE / 4).await;
-    other.beat(&[]).await.expect("written");
+    other.beat(Sign::default()).await.expect("written");
     let taken = claim(&mut other, &[0]).await.expect("the lease ran out").record.expect("there");
     assert_eq!((taken.crashes, taken.holder), (1, Holder::This));
     // The first one lives after all.
@@ -75,8 +80,8 @@ async fn a_lease_that_is_renewed_lasts() {
     held(&mut one, 0).await;
     for _ in 0..6 {
         tokio::time::sleep(LEASE / 4).await;
-        one.beat(&[]).await.expect("written");
-        other.beat(&[]).await.expect("written");
+        one.beat(Sign::default()).await.expect("written");
+        other.beat(Sign::default()).await.expect("written");
         assert_eq!(claim(&mut other, &[0]).await, None);
     }
     // One that signs off leaves nothing held.
@@ -133,7 +138,7 @@ async fn a_change_elsewhere_wakes_and_what_was_read_does_not_come_again() {
     assert!(matches!(other.news().await.expect("read"), News::Some(truths) if truths.is_empty()));
     // That it is still wanted is no news.
     tokio::time::sleep(WISH).await;
-    one.beat(&[pair(0)]).await.expect("written");
+    one.beat(Sign { wanted: &[pair(0)], ..Sign::default() }).await.expect("written");
     assert!(matches!(other.news().await.expect("read"), News::Some(truths) if truths.is_empty()));
 }
 
@@ -166,11 +171,11 @@ async fn v2_deltas_are_each_servers_own() {
     };
     let change = [Change { pair: v2(0), what: want() }];
     one.write(&change).await.expect("written");
-    assert_eq!(other.claim(&[v2(0)]).await.expect("claimed"), None);
+    assert_eq!(other.claim(&[candidate(v2(0))]).await.expect("claimed"), None);
     assert!(other.load().await.expect("read").is_empty());
     other.write(&change).await.expect("written");
-    assert!(one.claim(&[v2(0)]).await.expect("claimed").is_some());
-    assert!(other.claim(&[v2(0)]).await.expect("claimed").is_some());
+    assert!(one.claim(&[candidate(v2(0))]).await.expect("claimed").is_some());
+    assert!(other.claim(&[candidate(v2(0))]).await.expect("claimed").is_some());
 }
 
 #[tokio::test]
@@ -199,4 +204,25 @@ async fn a_database_that_is_not_to_be_had_is_an_error_with_a_hint_and_no_passwor
         let told = format!("{error} {error:?} {:?}", error.hint());
         assert!(!told.contains("hush"), "{told}");
     }
+}
+
+#[tokio::test]
+async fn servers_know_how_many_answer_and_what_layers_they_had() {
+    let database = Database::new();
+    let (mut one, mut worker) = (database.server("a").await, database.server("worker").await);
+    let images = [pair(0).source.digest, pair(1).source.digest];
+    let sign = Sign { images: &images, ..Sign::default() };
+    assert_eq!(one.beat(sign).await.expect("written").answering, 1);
+    let mut other = database.server("b").await;
+    assert_eq!(worker.beat(Sign::default()).await.expect("written").answering, 2);
+    assert!(other.images().await.expect("read").is_empty());
+    one.close().await;
+    assert_eq!(worker.beat(Sign::default()).await.expect("written").answering, 1);
+    let mut again = database.server("a").await;
+    let mut kept = again.images().await.expect("read");
+    kept.sort_unstable();
+    let mut images = images.to_vec();
+    images.sort_unstable();
+    assert_eq!(kept, images);
+    other.close().await;
 }

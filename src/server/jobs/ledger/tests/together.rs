@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::postgres::Database;
 use super::{Place, WISH, claim, failed, heard, held, pair, ready, tagged, want, wanted_by, write};
 use crate::server::build::Blame;
-use crate::server::jobs::ledger::{Holder, Ledger as _, Model, RecordState, What};
+use crate::server::jobs::ledger::{Candidate, Holder, Ledger as _, Model, RecordState, Sign, What};
 
 async fn check(place: &impl Place) {
     each_job_has_one_holder(place).await;
@@ -13,6 +13,7 @@ async fn check(place: &impl Place) {
     what_one_does_the_others_hear(place).await;
     a_job_goes_when_nobody_anywhere_wants_it(place).await;
     a_wish_of_several_is_one_job(place).await;
+    a_job_is_left_to_who_has_its_layers_and_a_place(place).await;
 }
 
 async fn each_job_has_one_holder(place: &impl Place) {
@@ -84,7 +85,7 @@ async fn a_job_goes_when_nobody_anywhere_wants_it(place: &impl Place) {
     write(&mut one, 50, want()).await;
     write(&mut other, 50, want()).await;
     tokio::time::sleep(WISH).await;
-    other.beat(&[pair(50)]).await.expect("written");
+    other.beat(Sign { wanted: &[pair(50)], ..Sign::default() }).await.expect("written");
     assert!(write(&mut one, 50, What::Unwant).await.is_some(), "the other wants it");
     tokio::time::sleep(WISH).await;
     assert_eq!(write(&mut other, 50, What::Unwant).await, None);
@@ -112,6 +113,31 @@ async fn a_wish_of_several_is_one_job(place: &impl Place) {
     let found = records.iter().filter(|record| (60..80).any(|number| record.pair == pair(number)));
     assert_eq!(found.count(), 20);
     one.close().await;
+    other.close().await;
+}
+
+async fn a_job_is_left_to_who_has_its_layers_and_a_place(place: &impl Place) {
+    let (mut has, mut other) = (place.server("a").await, place.server("b").await);
+    let images = [pair(90).source.digest, pair(91).target.digest];
+    has.beat(Sign { images: &images, ..Sign::default() }).await.expect("written");
+    for number in 90..95 {
+        write(&mut other, number, want()).await;
+    }
+    let patient = |number| Candidate { pair: pair(number), patient: true };
+    let left = other.claim(&[patient(90), patient(91)]).await.expect("asked");
+    assert_eq!(left, None);
+    let taken = other.claim(&[patient(90), patient(92)]).await.expect("claimed");
+    assert_eq!(taken.map(|truth| truth.pair), Some(pair(92)));
+    // Who has waited long enough leaves nothing to anybody, nor does who has the layers.
+    assert!(claim(&mut other, &[91]).await.is_some());
+    assert!(has.claim(&[patient(90)]).await.expect("claimed").is_some());
+    // With no place left, it is nobody to leave jobs to.
+    let more = [pair(94).source.digest];
+    has.beat(Sign { images: &more, ..Sign::default() }).await.expect("written");
+    assert_eq!(other.claim(&[patient(94)]).await.expect("asked"), None);
+    assert!(claim(&mut has, &[93]).await.is_some());
+    assert!(other.claim(&[patient(94)]).await.expect("claimed").is_some());
+    has.close().await;
     other.close().await;
 }
 
