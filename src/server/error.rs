@@ -68,6 +68,12 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// Whether it is trouble with the database that servers share which may pass by itself.
+    pub(super) fn is_of_a_shared_database_that_is_away(&self) -> bool {
+        let passing = [Cause::Unreachable, Cause::Passing];
+        matches!(self, ServerError::DatabaseServer { cause, .. } if passing.contains(cause))
+    }
+
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
@@ -131,6 +137,11 @@ fn database_hint(cause: Cause) -> &'static str {
             "the user needs a schema called remora: CREATE SCHEMA remora AUTHORIZATION the user"
         }
         Cause::Unreachable => "see that PostgreSQL runs and can be reached from here",
+        Cause::Missing => "make the database: CREATE DATABASE its name OWNER the user",
+        Cause::Obstacle => {
+            "its tables are of another version of Remora: run the newest version that ran here, or newer"
+        }
+        Cause::Refused => "PostgreSQL 13 or newer is needed",
         Cause::NoFile => "see that the files which the address names are there and can be read",
         Cause::Tls => "see sslmode and sslrootcert of the address",
         _ => "see that PostgreSQL is version 13 or newer and takes writes; its log says more",

@@ -35,6 +35,7 @@ mod server;
 mod stopping;
 mod store;
 mod store_faults;
+mod tcp_proxy;
 mod token_server;
 mod tools;
 mod unpacked;

@@ -58,36 +58,125 @@ pub(crate) fn certificate() -> PathBuf {
 
 /// Carries a statement out with psql, and gives what it answers.
 pub(crate) fn sql(address: &str, statement: &str) -> String {
-    let cluster = CLUSTER.get_or_init(Cluster::start);
-    let mut command = Command::new(cluster.programs.join("psql"));
+    let answer = try_sql(address, statement);
+    answer.unwrap_or_else(|errors| panic!("{statement}: {errors}"))
+}
+
+/// The same of a statement that may fail.
+pub(crate) fn try_sql(address: &str, statement: &str) -> Result<String, String> {
+    let mut command = Command::new(programs().join("psql"));
     command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", address, "-c", statement]);
     let output = command.output().expect("psql starts");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{statement}: {errors}");
-    String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    let text = |bytes| String::from_utf8(bytes).expect("text").trim().to_owned();
+    match output.status.success() {
+        true => Ok(text(output.stdout)),
+        false => Err(text(output.stderr)),
+    }
+}
+
+/// A server that a test has for itself, and may stop and start.
+pub(crate) struct OwnPostgres {
+    cluster: Cluster,
+    /// Their ends end the servers that were started again.
+    lives: Vec<Child>,
+}
+
+impl OwnPostgres {
+    /// A running server, whose data are below `folder`.
+    pub(crate) fn start_in(folder: &Path) -> Self {
+        let new_folder = || tempfile::tempdir_in(folder).expect("a folder");
+        OwnPostgres { cluster: Cluster::start_in(new_folder), lives: Vec::new() }
+    }
+
+    /// The port it listens on.
+    pub(crate) fn port(&self) -> u16 {
+        self.cluster.port
+    }
+
+    /// The address of its one database, reached through this port.
+    pub(crate) fn address_through(&self, port: u16) -> String {
+        format!("postgres://remora:{PASSWORD}@127.0.0.1:{port}/postgres")
+    }
+
+    /// Ends it: `fast` in order, `immediate` as a crash does.
+    pub(crate) fn stop(&self, mode: &str) {
+        let mut stop = as_user(self.cluster.programs.join("pg_ctl"), unprivileged());
+        stop.args(["-m", mode, "-w", "-t", "60", "stop", "-D"]).arg(self.data());
+        assert!(stop.output().expect("pg_ctl starts").status.success(), "it does not stop");
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&self) -> bool {
+        let mut status = as_user(self.cluster.programs.join("pg_ctl"), unprivileged());
+        status.arg("status").arg("-D").arg(self.data());
+        status.output().expect("pg_ctl starts").status.success()
+    }
+
+    /// Starts it again, on the same port.
+    pub(crate) fn start_again(&mut self) {
+        let Cluster { programs, port, .. } = &self.cluster;
+        let life = run(programs, unprivileged(), &self.data(), *port);
+        self.lives.push(life.expect("PostgreSQL starts again"));
+    }
+
+    /// Another server with a copy of the data, which goes on copying and takes no writes.
+    pub(crate) fn standby_in(&self, folder: &Path) -> Self {
+        let (programs, user, port) = (self.cluster.programs.clone(), unprivileged(), free_port());
+        let folder = tempfile::tempdir_in(folder).expect("a folder");
+        make_accessible(folder.path(), user);
+        let data = folder.path().join("data");
+        let mut copy = as_user(programs.join("pg_basebackup"), user);
+        copy.args(["-R", "-X", "stream", "-c", "fast", "-d", &self.address_through(self.port())]);
+        copy.arg("-D").arg(&data).env("PGAPPNAME", "standby");
+        let output = copy.output().expect("pg_basebackup starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let life = run(&programs, user, &data, port).expect("the standby starts");
+        OwnPostgres { cluster: Cluster { port, programs, life, folder }, lives: Vec::new() }
+    }
+
+    /// From now on it takes writes, as the server that it was the copy of did.
+    pub(crate) fn promote(&self) {
+        let mut promote = as_user(self.cluster.programs.join("pg_ctl"), unprivileged());
+        promote.args(["-w", "promote", "-D"]).arg(self.data());
+        assert!(promote.output().expect("pg_ctl starts").status.success(), "not promoted");
+    }
+
+    fn data(&self) -> PathBuf {
+        self.cluster.folder.path().join("data")
+    }
+}
+
+fn make_accessible(folder: &Path, user: Option<(u32, u32)>) {
+    // PostgreSQL runs as no root: its user has to get at the folder.
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("set");
+    if let Some((user, group)) = user {
+        chown(folder, Some(user), Some(group)).expect("root may");
+    }
 }
 
 impl Cluster {
     fn start() -> Self {
+        Self::start_in(|| tempfile::tempdir().expect("a folder"))
+    }
+
+    fn start_in(new_folder: impl Fn() -> tempfile::TempDir) -> Self {
         // Somebody else may take the port between choosing and using it.
         for _ in 0..5 {
-            if let Some(cluster) = Self::try_start() {
+            if let Some(cluster) = Self::try_start(new_folder()) {
                 return cluster;
             }
         }
         panic!("PostgreSQL does not start");
     }
 
-    fn try_start() -> Option<Self> {
+    fn try_start(folder: tempfile::TempDir) -> Option<Self> {
         let (programs, user, port) = (programs(), unprivileged(), free_port());
-        let folder = tempfile::tempdir().expect("a folder");
-        // PostgreSQL runs as no root: its user has to get at the folder.
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o711)).expect("set");
+        make_accessible(folder.path(), user);
         let (data, password) = (folder.path().join("data"), folder.path().join("password"));
         fs::create_dir(&data).expect("created");
         fs::write(&password, PASSWORD).expect("written");
         if let Some((user, group)) = user {
-            for path in [&*data, &*password, folder.path()] {
+            for path in [&*data, &*password] {
                 chown(path, Some(user), Some(group)).expect("root may");
             }
         }

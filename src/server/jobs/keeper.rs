@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::backlog::Backlog;
-use super::ledger::{Ledger, Report, Sign, Told};
+use super::ledger::{Ledger, News, Report, Sign, Told};
 use super::message::Message;
 use super::shared::Shared;
 use super::work;
@@ -21,6 +21,10 @@ use crate::server::ServerError;
 
 /// Between two attempts while the ledger can't be used.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// The longest such pause where servers share the database: short beside a lease.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How often the ledger forgets what is old.
+const TIDY_INTERVAL: Duration = Duration::from_secs(3600);
 /// Of the time for which a lease or a wish counts, how many signs of life there are in it: a few may be lost.
 const BEATS: u32 = 4;
 /// The least time between two signs of life.
@@ -40,6 +44,9 @@ pub(super) struct Keeper<L> {
     backlog: Backlog,
     /// Whether other servers use the ledger too.
     is_shared: bool,
+    /// Whether all jobs were read, and which layers are here.
+    is_loaded: bool,
+    has_images: bool,
     /// When to claim again what was left to another server.
     claim_at: Option<Instant>,
     /// What others were told last of the builds here.
@@ -55,6 +62,8 @@ struct Due {
     beat: bool,
     /// Others may hear how far the builds here are.
     reports: bool,
+    /// It is time to forget what is old.
+    tidy: bool,
 }
 
 impl<L: Ledger> Keeper<L> {
@@ -62,13 +71,25 @@ impl<L: Ledger> Keeper<L> {
         ledger: L,
         messages: UnboundedReceiver<Message>,
         shared: Arc<Shared>,
+        is_loaded: bool,
     ) -> Self {
         let (health, is_shared) = {
             let table = shared.table();
             (table.writer.health(), table.settings.database.is_some())
         };
         let (backlog, claim_at, reported) = Default::default();
-        Keeper { ledger, messages, shared, health, backlog, is_shared, claim_at, reported }
+        Keeper {
+            ledger,
+            messages,
+            shared,
+            health,
+            backlog,
+            is_shared,
+            is_loaded,
+            has_images: false,
+            claim_at,
+            reported,
+        }
     }
 
     /// Keeps the ledger until it is told to end.
@@ -77,6 +98,8 @@ impl<L: Ledger> Keeper<L> {
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut reports = interval(REPORTS);
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut tidy = interval(TIDY_INTERVAL);
+        tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::new();
         loop {
             let mut due = Due::default();
@@ -97,6 +120,7 @@ impl<L: Ledger> Keeper<L> {
                 () = sleep_until(self.claim_at.unwrap_or_else(Instant::now)), if self.claim_at.is_some() => {}
                 _ = reports.tick(), if self.is_shared => due.reports = true,
                 _ = beats.tick() => due.beat = true,
+                _ = tidy.tick() => due.tidy = true,
             }
             self.claim_at = None;
             batch.drain(..).for_each(|message| self.backlog.add(message));
@@ -117,9 +141,14 @@ impl<L: Ledger> Keeper<L> {
 
     /// Tries a round until it succeeds.
     async fn insist(&mut self, due: Due) {
+        let mut pause = RETRY_PAUSE;
         while let Err(error) = self.round(due).await {
             self.health.failed(&error, std::time::Instant::now());
-            tokio::time::sleep(RETRY_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            if self.is_shared {
+                // All servers of a database that comes back come back with it.
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
             while let Ok(message) = self.messages.try_recv() {
                 self.backlog.add(message);
             }
@@ -129,9 +158,14 @@ impl<L: Ledger> Keeper<L> {
     }
 
     async fn round(&mut self, due: Due) -> Result<(), ServerError> {
+        self.load().await?;
         self.write().await?;
         if due.beat {
             self.give_sign().await?;
+        }
+        if due.tidy {
+            let remember = self.shared.table().settings.remember;
+            self.ledger.tidy(remember).await?;
         }
         if due.beat || due.news {
             self.hear().await?;
@@ -140,6 +174,22 @@ impl<L: Ledger> Keeper<L> {
             self.report().await?;
         }
         self.claim().await
+    }
+
+    /// Reads all jobs, if the database was away when the server started, and what layers are here.
+    async fn load(&mut self) -> Result<(), ServerError> {
+        if !self.is_loaded {
+            let records = self.ledger.load().await?;
+            self.shared.table().hear(News::All(records), Instant::now());
+            self.is_loaded = true;
+            tracing::info!("the jobs were read");
+        }
+        if !self.has_images {
+            let images = self.ledger.images().await?;
+            self.shared.table().images.restore(images);
+            self.has_images = true;
+        }
+        Ok(())
     }
 
     async fn write(&mut self) -> Result<(), ServerError> {

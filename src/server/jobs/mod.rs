@@ -64,7 +64,7 @@ use self::table::{Asked, Table};
 use self::ticket::Waiter;
 use self::writer::Writer;
 use super::ServerError;
-use super::build::Builder;
+use super::build::{Builder, Built};
 use super::error::system_error;
 use super::folder_name::folder_name;
 use super::pair::Pair;
@@ -97,7 +97,7 @@ impl Jobs {
         let lock = FolderLock::take(&settings.folder)?;
         match &settings.database {
             None => {
-                let ledger = SqliteLedger::open(&settings.folder).await?;
+                let ledger = SqliteLedger::open(&settings.folder, settings.max_remembered).await?;
                 Self::over(ledger, settings, builder, lock).await
             }
             Some(address) => {
@@ -109,8 +109,9 @@ impl Jobs {
                     wish: settings.grace,
                     places: settings.max_builds,
                     answers: settings.answers,
+                    mirrored: settings.max_remembered,
                 };
-                let ledger = PostgresLedger::open(address, home, terms).await?;
+                let ledger = PostgresLedger::new(address, home, terms)?;
                 Self::over(ledger, settings, builder, lock).await
             }
         }
@@ -122,14 +123,22 @@ impl Jobs {
         builder: Arc<dyn Builder>,
         lock: FolderLock,
     ) -> Result<Arc<Self>, ServerError> {
-        let (records, images) = (ledger.load().await?, ledger.images().await?);
+        let loaded = match ledger.load().await {
+            Ok(records) => Ok(records),
+            // Whoever shares a database answers what it can without.
+            Err(error) if error.is_of_a_shared_database_that_is_away() => Err(error),
+            Err(error) => return Err(error),
+        };
         priority::start_computing_threads().map_err(system_error)?;
         let (writer, messages) = Writer::channel();
+        let is_loaded = loaded.is_ok();
+        if let Err(error) = &loaded {
+            writer.health().failed(error, std::time::Instant::now());
+        }
         let mut table = Table::new(settings, writer);
-        table.restore(records);
-        table.images.restore(images);
+        table.restore(loaded.unwrap_or_default());
         let shared = Arc::new(Shared::new(table, builder));
-        let keeper = Keeper::new(ledger, messages, Arc::clone(&shared));
+        let keeper = Keeper::new(ledger, messages, Arc::clone(&shared), is_loaded);
         Ok(Arc::new(Jobs {
             scheduler: tokio::spawn(scheduler::schedule(Arc::clone(&shared))),
             keeper: tokio::spawn(keeper.keep()),
@@ -203,6 +212,17 @@ impl Jobs {
     pub(crate) fn unwritten_for(&self) -> Option<Duration> {
         let table = self.shared.table();
         table.writer.failing_for().filter(|_| table.settings.database.is_none())
+    }
+
+    /// Whether the delta of `pair` may be ready though this server knows nothing of it: its database is away.
+    pub(crate) fn may_be_wrong_about(&self, pair: &Pair) -> bool {
+        let table = self.shared.table();
+        table.writer.failing_for().is_some() && !table.knows_end(pair, Instant::now())
+    }
+
+    /// The registry has the delta of a pair, whatever the jobs know: whoever asks next is told so.
+    pub(crate) fn found(&self, pair: &Pair, built: Built) {
+        self.shared.table().found(pair, built);
     }
 
     /// The keys of the artifacts that jobs ended with, and when somebody last asked for them.

@@ -6,10 +6,12 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::job::{Finished, Job};
+use super::job::{End, Finished, Job};
 use super::ledger::{Record, What};
+use super::outcome::Outcome;
 use super::table::Table;
 use super::writer::Written;
+use crate::server::build::Built;
 use crate::server::pair::Pair;
 
 impl Table {
@@ -33,8 +35,10 @@ impl Table {
         is_finished.then(|| self.forget_finished(&pair, What::Forget))
     }
 
-    /// Forgets failures that no longer count, deltas that nobody has asked for in a long time, and
-    /// if there are still too many, a tenth more than needed, so that it is not done each time.
+    /// Forgets failures that no longer count and deltas that nobody has asked for in a long time. If there
+    /// are still too many, the ledger alone goes on to know those that were asked for longest ago, a
+    /// tenth more than needed, so that it is not done each time. Jobs with files stay: a file of which
+    /// nobody knows goes.
     pub(super) fn prune(&mut self, now: Instant) {
         let (wall, remember) = (SystemTime::now(), self.settings.remember);
         let is_expired = |finished: &Finished| finished.outcome(now).is_none();
@@ -51,7 +55,38 @@ impl Table {
             uses.sort_unstable();
             let excess = uses.len() - (most - most / 10);
             let limit = uses[excess - 1];
-            drop(self.remove_finished(|finished| finished.last_used() <= limit, &What::Forget));
+            self.lose_sight_of(|it| it.last_used() <= limit && it.file().is_none());
+        }
+    }
+
+    fn lose_sight_of(&mut self, is_to_go: impl Fn(&Finished) -> bool) {
+        let going = self.finished().filter(|(_, finished)| is_to_go(finished));
+        let going: Vec<_> = going.map(|(pair, _)| Arc::clone(pair)).collect();
+        going.iter().for_each(|pair| self.take_out(pair));
+    }
+
+    /// The registry has the delta of a pair, whatever the ledger says: whoever waits or comes hears so.
+    pub(super) fn found(&mut self, pair: &Pair, built: Built) {
+        match self.jobs.get(pair) {
+            Some(Job::Active(active)) => {
+                active.outcome.send_replace(Some(Outcome::Ready(built)));
+            }
+            Some(Job::Finished(_)) => {}
+            None => {
+                let now = SystemTime::now();
+                let end = End::Ready { built, last_used: now, saved_use: now };
+                self.insert(Arc::new(pair.clone()), Job::Finished(Finished { end }));
+                self.prune_excess(Instant::now());
+            }
+        }
+    }
+
+    /// Whether it is known what came of a pair.
+    pub(super) fn knows_end(&self, pair: &Pair, now: Instant) -> bool {
+        match self.jobs.get(pair) {
+            Some(Job::Finished(finished)) => finished.outcome(now).is_some(),
+            Some(Job::Active(active)) => active.outcome.borrow().is_some(),
+            None => false,
         }
     }
 

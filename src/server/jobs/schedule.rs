@@ -1,7 +1,7 @@
 //! What happens to a job from its turn to its end: when it starts, is put off, given up, or done.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use tokio::time::Instant;
 
@@ -31,10 +31,6 @@ pub(super) struct Turn {
 /// How many jobs a server names when it asks the ledger for one: others may have taken the first ones.
 const CANDIDATES: usize = 8;
 
-/// For so long jobs whose layers are here come first, and others are left to servers that have theirs. To
-/// fetch an image takes longer.
-const LAYER_PATIENCE: Duration = Duration::from_millis(1500);
-
 impl Table {
     /// The jobs whose turn is next, if there is a place for one. The ledger says which of them is this
     /// server's to build.
@@ -46,7 +42,7 @@ impl Table {
         let is_alone = self.settings.database.is_none();
         let mut ranked: Vec<(u8, Arc<Pair>)> = Vec::with_capacity(next.len());
         for pair in next {
-            let is_late = is_alone || self.named(&pair, now) + LAYER_PATIENCE <= now;
+            let is_late = is_alone || self.named(&pair, now) + self.settings.layer_patience <= now;
             let rank = if is_late { 0 } else { 2 - u8::from(self.images.have(&pair)) };
             ranked.push((rank, pair));
         }

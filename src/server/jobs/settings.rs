@@ -20,6 +20,9 @@ pub(crate) struct JobSettings {
     pub(crate) answers: bool,
     /// For how long a server that gives no sign of life keeps its jobs.
     pub(crate) lease: Duration,
+    /// For so long a job whose layers are elsewhere is left to others, and those come first whose layers are
+    /// here. To fetch an image takes longer.
+    pub(crate) layer_patience: Duration,
     /// Builds at the same time. A build uses every core where it computes; a second one uses them
     /// while the first waits for the network.
     pub(crate) max_builds: usize,
@@ -63,6 +66,7 @@ impl JobSettings {
             database: None,
             answers: true,
             lease: Duration::from_secs(20),
+            layer_patience: Duration::from_millis(1500),
             max_builds: work.max_builds,
             max_queue: work.max_queue,
             max_fleet_queue: work.max_fleet_queue,

@@ -132,6 +132,9 @@ async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer 
         if let Err(answer) = seen(service, query, &pair).boxed().await {
             return answer;
         }
+        if let Err(error) = recall(service, &pair).boxed().await {
+            return away(&error);
+        }
         let origin = Origin {
             fleet: query.target.repository.clone(),
             asker: wanted.asker.clone(),
@@ -178,6 +181,16 @@ async fn seen(service: &Service, query: &DeltaQuery, pair: &Pair) -> Result<(), 
     let source = there(service, &query.source, &pair.source);
     let target = there(service, &query.target, &pair.target);
     tokio::try_join!(source, target).map(|_| ())
+}
+
+/// Looks into the registry for a delta that nobody can look up in the jobs' database.
+async fn recall(service: &Service, pair: &Pair) -> Result<(), RegistryAway> {
+    if service.jobs.may_be_wrong_about(pair)
+        && let Some(built) = service.images.find_delta(pair).await?
+    {
+        service.jobs.found(pair, built);
+    }
+    Ok(())
 }
 
 async fn there(service: &Service, named: &NamedImage, image: &PinnedImage) -> Result<(), Answer> {

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{SIZE, ask_on, assert_applies, usual_name};
 use crate::installation::{Fault, Installation, Pair, Pushed, ServerProcess};
@@ -13,16 +13,16 @@ use crate::postgres_server::{certificate, new_database, sql};
 /// What is in every address that these tests make.
 const PASSWORD: &str = "hush-5432";
 
-struct Servers {
-    installation: Installation,
-    database: String,
-    base: Pushed,
-    target: Pushed,
-    token: String,
+pub(super) struct Servers {
+    pub(super) installation: Installation,
+    pub(super) database: String,
+    pub(super) base: Pushed,
+    pub(super) target: Pushed,
+    pub(super) token: String,
 }
 
 impl Servers {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let installation = Installation::new();
         let (base, target) = installation.push_pair(0, &Pair::similar(1, SIZE));
         let token = installation.token(&[&base.repository, &target.repository]);
@@ -30,21 +30,31 @@ impl Servers {
     }
 
     /// A server with a data folder of this name.
-    fn start(&self, name: &str) -> ServerProcess {
+    pub(super) fn start(&self, name: &str) -> ServerProcess {
+        self.start_with(name, &[])
+    }
+
+    /// The same with further settings.
+    pub(super) fn start_with(&self, name: &str, settings: &[(&str, &str)]) -> ServerProcess {
         let data = self.installation.path(name).display().to_string();
-        let more = [("REMORA_DATA", &*data), ("REMORA_DATABASE", &*self.database)];
-        self.installation.serve(&more)
+        let shared = [("REMORA_DATA", &*data), ("REMORA_DATABASE", &*self.database)];
+        self.installation.serve(&[&shared, settings].concat())
     }
 
     fn state(&self, server: &ServerProcess) -> String {
+        self.status(server)["status"].as_str().expect("a state").to_owned()
+    }
+
+    /// What a server says of the pair.
+    pub(super) fn status(&self, server: &ServerProcess) -> Value {
         let (base, target) = (&self.base.reference, &self.target.reference);
         let path = format!("/api/v3/status?src={base}&dest={target}");
         let answer =
             server.ask("GET", &path, &[("Authorization", &format!("Bearer {}", self.token))]);
-        answer.json()["status"].as_str().expect("a state").to_owned()
+        answer.json()
     }
 
-    fn until_state(&self, server: &ServerProcess, state: &str) {
+    pub(super) fn until_state(&self, server: &ServerProcess, state: &str) {
         while self.state(server) != state {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -58,13 +68,13 @@ impl Servers {
         self.installation.proxy.count(&put)
     }
 
-    fn assert_right(&self, name: &str) {
+    pub(super) fn assert_right(&self, name: &str) {
         assert_eq!(name, usual_name(&self.installation, &self.base, &self.target));
         assert_applies(&self.installation, name, &self.base, &self.target);
     }
 }
 
-fn built(server: &ServerProcess) -> usize {
+pub(super) fn built(server: &ServerProcess) -> usize {
     server.log().matches("job done").count()
 }
 

@@ -1,6 +1,7 @@
 //! What a server asks of its database.
 
 use std::future::Future;
+use std::time::Duration;
 
 use super::change::Change;
 use super::record::{Record, Truth};
@@ -12,8 +13,9 @@ use crate::server::ServerError;
 /// call at a time; whatever a call did is on disk when the call returns. After an error the ledger may
 /// be used again: each call finds its own way back, for instance over a new connection.
 pub(in crate::server::jobs) trait Ledger: Send + 'static {
-    /// All jobs, in the order in which they came. What this server held before its start is nobody's:
-    /// a crash is counted where the job was being prepared.
+    /// The jobs, in the order in which they came: all that wait or are prepared, all with files, and of
+    /// the other finished ones those that were asked for last, as many as a server mirrors. What this server
+    /// held before its start is nobody's: a crash is counted where the job was being prepared.
     fn load(&mut self) -> impl Future<Output = Result<Vec<Record>, ServerError>> + Send;
 
     /// Carries these changes out, all or none, each as far as the ledger allows it. Returns what the
@@ -53,6 +55,10 @@ pub(in crate::server::jobs) trait Ledger: Send + 'static {
     /// again.
     fn changed(&mut self) -> impl Future<Output = Told> + Send;
 
+    /// Forgets deltas that nobody asked for in so long a time, failures that no longer count, and the oldest
+    /// deltas beyond a million.
+    fn tidy(&mut self, remember: Duration) -> impl Future<Output = Result<(), ServerError>> + Send;
+
     /// Writes something that changes nothing: whether the ledger takes writes.
     fn probe(&mut self) -> impl Future<Output = Result<(), ServerError>> + Send;
 
@@ -65,6 +71,6 @@ pub(in crate::server::jobs) trait Ledger: Send + 'static {
 pub(in crate::server::jobs) enum News {
     /// These jobs may have changed.
     Some(Vec<Truth>),
-    /// Nobody knows which jobs have changed: here are all that there are.
+    /// Nobody knows which jobs have changed: here are all that a server mirrors.
     All(Vec<Record>),
 }

@@ -291,6 +291,16 @@ impl Ledger for ModelLedger {
         pending().await
     }
 
+    async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
+        let now = SystemTime::now();
+        self.model.rows().rows.retain(|row| match &row.record.state {
+            RecordState::Ready { last_used, .. } => *last_used + remember >= now,
+            RecordState::Failed { expires, .. } => *expires > now,
+            RecordState::Pending | RecordState::Preparing => true,
+        });
+        Ok(())
+    }
+
     async fn probe(&mut self) -> Result<(), ServerError> {
         Ok(())
     }

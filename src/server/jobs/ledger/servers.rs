@@ -19,6 +19,8 @@ pub(in crate::server::jobs) struct Terms {
     pub(in crate::server::jobs) places: usize,
     /// Whether it answers devices.
     pub(in crate::server::jobs) answers: bool,
+    /// How many finished jobs it mirrors, at most.
+    pub(in crate::server::jobs) mirrored: usize,
 }
 
 /// Images that are remembered of a server, at most.

@@ -73,8 +73,21 @@ pub(super) const CLAIM: &str = "\
 
 pub(super) const LOOK: &str = "SELECT *, {now} AS read_at FROM jobs WHERE {pair}";
 
-pub(super) const LOAD: &str =
-    "SELECT *, {now} AS read_at FROM jobs WHERE home IN ('', $1) ORDER BY id";
+pub(super) const LOAD: &str = "SELECT *, {now} AS read_at FROM jobs WHERE home IN ('', $1)
+        AND (state IN ('pending', 'preparing') OR file IS NOT NULL
+            OR id IN (SELECT id FROM jobs WHERE state IN ('ready', 'not-worth', 'failed')
+                ORDER BY COALESCE(last_used, expires) DESC LIMIT $2))
+        ORDER BY id";
+
+/// `$1` is how long deltas are remembered, `$2` how many are.
+pub(super) const TIDY: &str = "\
+    DELETE FROM jobs WHERE state = 'failed' AND expires <= {now}
+        OR state IN ('ready', 'not-worth') AND (last_used < {now} - $1
+            OR last_used < (SELECT last_used FROM jobs WHERE state IN ('ready', 'not-worth')
+                ORDER BY last_used DESC LIMIT 1 OFFSET $2))";
+
+/// Deltas that are remembered, at most: about a gigabyte of a database.
+pub(super) const MOST_DELTAS: i64 = 1_000_000;
 
 pub(super) const PAIR: &str = "format = $1 AND source_repository = $2 AND source_digest = $3
         AND target_repository = $4 AND target_digest = $5 AND home = $6";

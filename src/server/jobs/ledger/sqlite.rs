@@ -56,6 +56,8 @@ const SYNCED: &str = "PRAGMA synchronous = FULL";
 pub(in crate::server::jobs) struct SqliteLedger {
     path: PathBuf,
     statements: Statements,
+    /// How many finished jobs are read at the start, at most.
+    mirrored: usize,
     /// `None` after a call that failed. SQLite ends a transaction by itself when the disk is full,
     /// which the connection's own count of transactions does not notice: such a connection never
     /// begins another one.
@@ -64,9 +66,14 @@ pub(in crate::server::jobs) struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens the file in `folder`; it is created, or brought to this version's shape.
-    pub(in crate::server::jobs) async fn open(folder: &Path) -> Result<Self, ServerError> {
+    /// Of finished jobs it is asked for `mirrored` at most.
+    pub(in crate::server::jobs) async fn open(
+        folder: &Path,
+        mirrored: usize,
+    ) -> Result<Self, ServerError> {
         let statements = Statements::new(&SPEECH, ME, Duration::ZERO);
-        let mut ledger = SqliteLedger { path: folder.join(FILE), statements, connection: None };
+        let path = folder.join(FILE);
+        let mut ledger = SqliteLedger { path, statements, mirrored, connection: None };
         let connection = ledger.connect().await;
         ledger.connection = Some(connection.map_err(|error| ledger.error("open", &error))?);
         Ok(ledger)
@@ -88,7 +95,8 @@ impl SqliteLedger {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(RELEASE).execute(&mut *transaction).await?;
         let load = sqlx::query(AssertSqlSafe(Arc::clone(&self.statements.load))).bind(HOME);
-        let rows = load.fetch_all(&mut *transaction).await?;
+        let mirrored = i64::try_from(self.mirrored).unwrap_or(i64::MAX);
+        let rows = load.bind(mirrored).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         self.connection = Some(connection);
         rows.iter().map(|row| record::record(row, ME)).collect()
@@ -129,6 +137,13 @@ impl SqliteLedger {
         sqlx::query(SYNCED).execute(&mut connection).await?;
         self.connection = Some(connection);
         Ok(claimed)
+    }
+
+    async fn try_tidy(&mut self, remember: Duration) -> Result<(), Error> {
+        let mut connection = self.connect().await?;
+        bound(self.statements.tidy(remember)).execute(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
     }
 
     async fn try_probe(&mut self) -> Result<(), Error> {
@@ -181,6 +196,11 @@ impl Ledger for SqliteLedger {
     /// Nobody else changes anything.
     async fn changed(&mut self) -> Told {
         std::future::pending().await
+    }
+
+    async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
+        let tidied = self.try_tidy(remember).await;
+        tidied.map_err(|error| self.error("write", &error))
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {
@@ -238,5 +258,6 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         simple(1, "jobs", include_str!("migrations/sqlite/1_jobs.sql")),
         simple(2, "servers", include_str!("migrations/sqlite/2_servers.sql")),
+        simple(4, "recent", include_str!("migrations/sqlite/4_recent.sql")),
     ])
 }

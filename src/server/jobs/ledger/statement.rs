@@ -10,7 +10,7 @@ use super::record::{RecordState, Trouble};
 use super::servers::Candidate;
 use super::sql::{
     BEGIN, CLAIM, DELETE_UNWANTED, DISPLACE, EXPIRE, FAILED, FORGET, HELD, LOAD, LOOK,
-    MARK_UNWANTED, PAIR, PUT_OFF, READY, RETURN, USED, WANT,
+    MARK_UNWANTED, MOST_DELTAS, PAIR, PUT_OFF, READY, RETURN, TIDY, USED, WANT,
 };
 use crate::server::build::{BuildError, Built, BuiltPlace};
 use crate::server::pair::Pair;
@@ -65,6 +65,7 @@ pub(super) struct Statements {
     claim: Arc<str>,
     look: Arc<str>,
     pub(super) load: Arc<str>,
+    tidy: Arc<str>,
 }
 
 impl Statements {
@@ -89,6 +90,7 @@ impl Statements {
             claim: spoken(CLAIM),
             look: spoken(LOOK),
             load: spoken(LOAD),
+            tidy: spoken(TIDY),
         }
     }
 
@@ -129,6 +131,11 @@ impl Statements {
     pub(super) fn claim(&self, candidate: &Candidate, home: &str) -> Statement {
         let more = vec![text(&self.me), Value::Flag(candidate.patient)];
         of_pair(&self.claim, &candidate.pair, home, more)
+    }
+
+    pub(super) fn tidy(&self, remember: Duration) -> Statement {
+        let values = vec![number(millis(remember)), number(MOST_DELTAS)];
+        Statement { sql: Arc::clone(&self.tidy), values }
     }
 
     pub(super) fn look(&self, pair: &Pair, home: &str) -> Statement {

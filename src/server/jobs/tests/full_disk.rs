@@ -70,7 +70,7 @@ fn pairs(records: &[Record]) -> Vec<Pair> {
 #[tokio::test]
 async fn each_call_of_the_ledger_finds_its_way_back_after_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(folder.path()).await.expect("opened");
+    let mut ledger = SqliteLedger::open(folder.path(), 10).await.expect("opened");
     let mut other = other_connection(folder.path()).await;
     ledger.write(&[change(0, want())]).await.expect("room");
     execute(&mut other, FULL).await;

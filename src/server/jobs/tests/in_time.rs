@@ -223,7 +223,7 @@ fn jobs_of_an_earlier_run_go_on_though_nobody_has_come_back_yet() {
 }
 
 #[test]
-fn what_is_asked_for_least_is_forgotten_first() {
+fn of_what_is_asked_for_least_the_ledger_alone_goes_on_to_know() {
     let mut server = Server::new(|settings| settings.max_remembered = 20);
     for number in 0..30 {
         server.ask(number, device("fleet"));
@@ -236,7 +236,11 @@ fn what_is_asked_for_least_is_forgotten_first() {
     assert_eq!(server.state(0), Some(JobState::Ready));
     assert_eq!(server.state(1), None);
     assert_eq!(server.state(29), Some(JobState::Ready));
-    assert_eq!(server.here.records().len(), server.here.table.counts().remembered);
+    assert_eq!(server.here.records().len(), 30);
+    // It is not made again.
+    assert!(server.ask(1, device("fleet")).is_some());
+    assert_eq!(server.state(1), Some(JobState::Ready));
+    assert!(server.turn().is_none());
 }
 
 #[test]

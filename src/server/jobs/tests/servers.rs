@@ -9,9 +9,10 @@ use tempfile::TempDir;
 use super::fake::{Fake, Plan};
 use super::{ask, built, device, open, pair, release, settings, until};
 use crate::api::Secret;
+use crate::progress::Stage;
 use crate::server::build::Blame;
 use crate::server::jobs::ledger::{new_database, sql};
-use crate::server::jobs::{JobSettings, JobState, Jobs, Outcome, QueueFull};
+use crate::server::jobs::{JobEvent, JobSettings, JobState, JobStatus, Jobs, Outcome, QueueFull};
 
 /// Long enough for a machine that does other things too.
 const LEASE: Duration = Duration::from_secs(6);
@@ -184,6 +185,49 @@ async fn a_job_that_nobody_waits_for_anywhere_is_given_up_everywhere() {
     let is_gone = |jobs: &Jobs| (0..3).all(|number| state(jobs, number).is_none());
     until(|| is_gone(&builds) && is_gone(&answers)).await;
     assert_eq!((builder.running(), builder.begun().len()), (0, 2));
+}
+
+#[tokio::test]
+async fn builds_happen_where_their_layers_are_and_wait_little_for_that() {
+    let (mut servers, has, other) = (Servers::new(), Fake::new(), Fake::new());
+    let builds = servers.start(&has, |_| {}).await;
+    assert!(matches!(ask(&builds, 0).await.outcome().await, Outcome::Ready(_)));
+    // A sign of life tells the others.
+    let known = "SELECT count(*) FROM remora.server_images";
+    until(|| sql(&servers.database, known) == "2").await;
+    let patient = |settings: &mut JobSettings| settings.layer_patience = LEASE * 10;
+    let asked = servers.start(&other, patient).await;
+    for repository in [0, 1, 2].map(|number| format!("v2/again{number}")) {
+        let mut again = pair(0);
+        again.target.repository = repository;
+        let mut ticket = asked.request(again, device("fleet")).await.expect("room");
+        assert!(matches!(ticket.outcome().await, Outcome::Ready(_)));
+    }
+    assert_eq!((has.begun().len(), other.begun().len()), (4, 0));
+    // What nobody has layers of is nobody's to wait for, nor is who is gone.
+    assert!(matches!(ask(&asked, 1).await.outcome().await, Outcome::Ready(_)));
+    builds.stop(Duration::from_secs(4)).await;
+    let mut last = pair(0);
+    last.target.repository = "v2/last".to_owned();
+    let mut ticket = asked.request(last.clone(), device("fleet")).await.expect("room");
+    assert!(matches!(ticket.outcome().await, Outcome::Ready(_)));
+    assert!(other.begun().contains(&last));
+}
+
+#[tokio::test]
+async fn how_far_a_build_is_is_heard_everywhere() {
+    let (mut servers, builder, answerer) = (Servers::new(), Fake::holding(), Fake::new());
+    let answers = servers.start(&answerer, |settings| settings.max_builds = 0).await;
+    let mut events = answers.events();
+    let _builds = servers.start(&builder, |_| {}).await;
+    let _ticket = ask(&answers, 0).await;
+    let halfway = |status: &JobStatus| (status.stage, status.percent);
+    until(|| answers.status(&pair(0)).is_some_and(|it| halfway(&it).1 > Some(0))).await;
+    let status = answers.status(&pair(0)).expect("known");
+    assert_eq!((status.state, status.stage), (JobState::Preparing, Some(Stage::Encode)));
+    let is_told = |event: JobEvent| event.status.is_some_and(|it| halfway(&it) == halfway(&status));
+    until(|| events.try_recv().is_ok_and(is_told)).await;
+    builder.let_all_go();
 }
 
 /// Takes a database away, or gives it back: new connections are refused, and the old ones cut.

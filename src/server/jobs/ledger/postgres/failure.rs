@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use sqlx::Error;
+use sqlx::migrate::MigrateError;
 
 use super::address::DatabaseAddress;
 use crate::Cause;
@@ -19,7 +20,14 @@ pub(super) fn failure(
             // Wrong password, unknown user, no such entry in pg_hba.conf.
             Some("28P01" | "28000") => Cause::Unauthorized,
             Some("42501") => Cause::Denied,
+            Some("3D000") => Cause::Missing,
+            // A statement that makes no sense to it: an older version.
+            Some(code) if code.starts_with("42") => Cause::Refused,
             _ => Cause::Passing,
+        },
+        Error::Migrate(error) => match **error {
+            MigrateError::Execute(_) | MigrateError::ExecuteMigration(..) => Cause::Passing,
+            _ => Cause::Obstacle,
         },
         Error::Configuration(_) => Cause::Usage,
         Error::Tls(_) => Cause::Tls,

@@ -78,9 +78,8 @@ struct Connected {
 }
 
 impl PostgresLedger {
-    /// Connects to the database, whose tables are made, or brought to this version's shape. `home` names
-    /// the data folder.
-    pub(in crate::server::jobs) async fn open(
+    /// The way to a database, which is not gone before the ledger is loaded. `home` names the data folder.
+    pub(in crate::server::jobs) fn new(
         address: DatabaseAddress,
         home: String,
         terms: Terms,
@@ -89,14 +88,11 @@ impl PostgresLedger {
         let wake = Wake::start(&address, &me);
         let statements = Statements::new(&speech(terms.wish), &me, terms.wish);
         let (connection, poll_at) = (None, Instant::now() + POLL);
-        let mut ledger =
-            PostgresLedger { address, me, home, terms, statements, connection, wake, poll_at };
-        let opened = ledger.try_open().await;
-        opened.map_err(|error| ledger.error("open", &error))?;
-        Ok(ledger)
+        Ok(PostgresLedger { address, me, home, terms, statements, connection, wake, poll_at })
     }
 
-    async fn try_open(&mut self) -> Result<(), Error> {
+    /// Makes the tables, or brings them to this version's shape.
+    async fn open(&mut self) -> Result<(), Error> {
         let mut connected = self.connected().await?;
         // As long as it takes: a large table may be brought to another shape.
         migrate(&mut connected.connection).await?;
@@ -183,6 +179,13 @@ impl PostgresLedger {
         Ok(claimed)
     }
 
+    async fn try_tidy(&mut self, remember: Duration) -> Result<(), Error> {
+        let mut connected = self.connected().await?;
+        within(bound(self.statements.tidy(remember)).execute(&mut connected.connection)).await?;
+        self.connection = Some(connected);
+        Ok(())
+    }
+
     async fn try_probe(&mut self) -> Result<(), Error> {
         let mut connected = self.connected().await?;
         within(sqlx::query(PROBE).bind(&self.me).execute(&mut connected.connection)).await?;
@@ -211,6 +214,7 @@ impl PostgresLedger {
 
 impl Ledger for PostgresLedger {
     async fn load(&mut self) -> Result<Vec<Record>, ServerError> {
+        self.open().await.map_err(|error| self.error("open", &error))?;
         let loaded = self.try_load().await;
         loaded.map_err(|error| self.error("read", &error))
     }
@@ -248,6 +252,11 @@ impl Ledger for PostgresLedger {
     async fn changed(&mut self) -> Told {
         // Whether somebody told or not, it is time to look.
         timeout_at(self.poll_at, self.wake.told()).await.unwrap_or(Told::News)
+    }
+
+    async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
+        let tidied = self.try_tidy(remember).await;
+        tidied.map_err(|error| self.error("write to", &error))
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {

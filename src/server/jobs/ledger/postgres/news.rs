@@ -44,6 +44,7 @@ impl PostgresLedger {
         let mut transaction = connected.connection.begin_with(BEGIN).await?;
         let horizon = horizon(&mut transaction).await?;
         let load = sqlx::query(AssertSqlSafe(Arc::clone(&self.statements.load))).bind(&self.home);
+        let load = load.bind(i64::try_from(self.terms.mirrored).unwrap_or(i64::MAX));
         let rows = load.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         self.was_read(connected, horizon);

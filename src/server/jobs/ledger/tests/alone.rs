@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::postgres::Database;
 use super::{
-    Place, built, claim, error, failed, held, near, pair, ready, tagged, want, wanted_by, write,
+    MIRRORED, Place, built, claim, error, failed, held, near, pair, ready, tagged, want, wanted_by,
+    write,
 };
 use crate::server::build::{Blame, BuiltPlace};
 use crate::server::jobs::ledger::{Change, Holder, Ledger as _, Model, RecordState, Trouble, What};
@@ -220,6 +221,46 @@ async fn what_was_held_before_a_start_is_nobodys(place: &(impl Place + ?Sized)) 
     let record = write(&mut ledger, 71, ready(tagged())).await.expect("there");
     assert_eq!(record.crashes, 0);
     ledger.close().await;
+}
+
+/// A server need not mirror all of what is kept.
+async fn check_size(place: &(impl Place + ?Sized)) {
+    let mut ledger = place.server("a").await;
+    let most = MIRRORED as u64;
+    for number in 0..most + 10 {
+        held(&mut ledger, number).await;
+        let place = match number {
+            0 => BuiltPlace::File { key: "file".to_owned() },
+            _ => BuiltPlace::NotWorth,
+        };
+        write(&mut ledger, number, ready(built(place))).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    write(&mut ledger, 1, What::Use).await;
+    write(&mut ledger, most + 10, want()).await;
+    let loaded = ledger.load().await.expect("read");
+    let has = |number| loaded.iter().any(|record| record.pair == pair(number));
+    // The newest, the one with a file, the one that waits, and the one that was asked for lately.
+    assert_eq!(loaded.len(), MIRRORED + 2);
+    for (number, there) in [(0, true), (1, true), (2, false), (most + 9, true), (most + 10, true)] {
+        assert_eq!(has(number), there, "{number}");
+    }
+    // What was not loaded is there all the same.
+    let record = write(&mut ledger, 2, want()).await.expect("there");
+    assert!(matches!(record.state, RecordState::Ready { .. }));
+    ledger.tidy(HOUR).await.expect("written");
+    assert_eq!(ledger.load().await.expect("read").len(), MIRRORED + 2);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    ledger.tidy(Duration::ZERO).await.expect("written");
+    let left = ledger.load().await.expect("read");
+    assert_eq!(left.iter().map(|record| &record.pair).collect::<Vec<_>>(), [&pair(most + 10)]);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_database_keeps_more_than_a_server_mirrors() {
+    check_size(tempfile::tempdir().expect("a folder").path()).await;
+    check_size(&Database::new()).await;
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ use crate::image::Digest;
 use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 use crate::server::pair::{Pair, PinnedImage};
 
+/// How many finished jobs a server mirrors in these tests.
+const MIRRORED: usize = 50;
+
 /// How long a wish counts in these tests.
 const WISH: Duration = Duration::from_millis(400);
 
@@ -46,7 +49,7 @@ impl Place for Path {
     type Ledger = SqliteLedger;
 
     async fn server(&self, _home: &str) -> SqliteLedger {
-        let mut ledger = SqliteLedger::open(self).await.expect("opened");
+        let mut ledger = SqliteLedger::open(self, MIRRORED).await.expect("opened");
         ledger.load().await.expect("loaded");
         ledger
     }
