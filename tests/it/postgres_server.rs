@@ -26,7 +26,7 @@ const PASSWORD: &str = "hush-5432";
 /// process ends, however that comes about. `$0` is the folder of programs, `$1` that of the data.
 const LIFE: &str = "\
     \"$0\"/postgres -D \"$1\" >\"${1%/data}/log\" 2>&1 & server=$!; \
-    read -r _; kill -QUIT $server; wait $server; rm -rf \"${1%/data}\"";
+    read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf \"${1%/data}\" 2>/dev/null";
 
 /// A running server with its data in a folder of its own.
 struct Cluster {

@@ -228,7 +228,7 @@ fn a_way_to_the_database_on_which_nothing_arrives_loses_nothing() {
 fn a_database_that_is_slow_is_waited_for() {
     let scene = Scene::new(false);
     let server = scene.start("a");
-    scene.way.set(Way::Slow(Duration::from_millis(300)));
+    scene.way.set(Way::Slow(Duration::from_millis(100)));
     scene.assert_over(&server);
 }
 
