@@ -159,6 +159,8 @@ impl<L: Ledger> Keeper<L> {
 
     async fn round(&mut self, due: Due) -> Result<(), ServerError> {
         self.load().await?;
+        // A build begins while the end of the one before is synced.
+        self.claim().await?;
         self.write().await?;
         if due.beat {
             self.give_sign().await?;

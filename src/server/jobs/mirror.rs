@@ -206,12 +206,17 @@ impl Table {
         let has_turn = matches!(phase, Phase::Elsewhere { .. } | Phase::Running(_));
         self.delayed += usize::from(matches!(phase, Phase::Delayed));
         self.running += usize::from(matches!(phase, Phase::Running(_) | Phase::Concluded));
+        self.concluded += usize::from(matches!(phase, Phase::Concluded));
         match std::mem::replace(&mut active.phase, phase) {
             Phase::Queued if to_queue => return,
             Phase::Queued if has_turn => self.queue.take(&fleet, pair),
             Phase::Queued => drop(self.queue.remove(&fleet, pair)),
             Phase::Delayed => self.delayed -= 1,
-            Phase::Running(_) | Phase::Concluded => self.running -= 1,
+            Phase::Running(_) => self.running -= 1,
+            Phase::Concluded => {
+                self.running -= 1;
+                self.concluded -= 1;
+            }
             Phase::Elsewhere { .. } => {}
         }
         if to_queue {

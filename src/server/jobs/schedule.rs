@@ -35,10 +35,12 @@ impl Table {
     /// The jobs whose turn is next, if there is a place for one. The ledger says which of them is this
     /// server's to build.
     pub(super) fn candidates(&mut self, now: Instant) -> Vec<Candidate> {
-        if self.closing || self.running >= self.settings.max_builds {
+        if self.closing || self.running - self.concluded >= self.settings.max_builds {
             return Vec::new();
         }
-        let next: Vec<Arc<Pair>> = self.queue.next(CANDIDATES).into_iter().cloned().collect();
+        let next = self.queue.next(CANDIDATES).into_iter().cloned();
+        // What the ledger has not heard of is nobody's to claim.
+        let next: Vec<_> = next.filter(|pair| !self.unwritten.contains_key(pair)).collect();
         let is_alone = self.settings.database.is_none();
         let mut ranked: Vec<(u8, Arc<Pair>)> = Vec::with_capacity(next.len());
         for pair in next {

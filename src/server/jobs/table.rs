@@ -42,6 +42,8 @@ pub(super) struct Table {
     pub(super) delayed: usize,
     /// Jobs that are built here.
     pub(super) running: usize,
+    /// Those of them that are over, and wait for the ledger to have them.
+    pub(super) concluded: usize,
     pub(super) closing: bool,
     pub(super) counts: JobCounts,
     pub(super) load: Load,
@@ -90,6 +92,7 @@ impl Table {
             timers: BTreeMap::new(),
             delayed: 0,
             running: 0,
+            concluded: 0,
             closing: false,
             counts: JobCounts::default(),
             load: Load::default(),
