@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row as _};
 
-use super::{PostgresLedger, SPEECH, within};
+use super::{PostgresLedger, SPEECH, progress, within};
 use crate::image::Digest;
-use crate::server::jobs::ledger::servers::{MOST_IMAGES, Sign, Standing};
+use crate::server::jobs::ledger::servers::{MOST_IMAGES, Report, Sign, Standing};
 use crate::server::jobs::ledger::statement::millis;
 use crate::server::pair::Pair;
 
@@ -29,6 +29,8 @@ const IMAGES: &str = "SELECT image FROM server_images WHERE home = $1 ORDER BY u
 const NOTE_IMAGES: &str = "\
     INSERT INTO server_images (home, image, used_at) SELECT $1, image, {now} FROM unnest($2::text[]) AS image
     ON CONFLICT (home, image) DO UPDATE SET used_at = excluded.used_at";
+
+const TELL: &str = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message";
 
 /// Those that were used last stay.
 const SHED_IMAGES: &str = "\
@@ -118,6 +120,16 @@ impl PostgresLedger {
             .execute(connection)
             .await
             .map(drop)
+    }
+
+    /// Tells the others how far this server is.
+    pub(super) async fn try_report(&mut self, reports: &[Report]) -> Result<(), Error> {
+        let messages = progress::messages(reports, &self.me);
+        let mut connected = self.connected().await?;
+        let tell = sqlx::query(TELL).bind(progress::CHANNEL).bind(messages);
+        within(tell.execute(&mut connected.connection)).await?;
+        self.connection = Some(connected);
+        Ok(())
     }
 
     pub(super) async fn try_images(&mut self) -> Result<Vec<Digest>, Error> {

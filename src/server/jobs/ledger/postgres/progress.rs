@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sqlx::Error;
 
-use super::{PostgresLedger, within};
 use crate::Dialect;
 use crate::image::Digest;
 use crate::progress::Stage;
@@ -16,8 +14,6 @@ use crate::server::pair::{Pair, PinnedImage};
 pub(super) const CHANNEL: &str = "remora_builds";
 /// PostgreSQL takes messages of less than 8,000 bytes.
 const MAX_MESSAGE: usize = 7_900;
-
-const TELL: &str = "SELECT pg_notify($1, message) FROM unnest($2::text[]) AS message";
 
 /// A report as it goes over the wire.
 #[derive(Serialize, Deserialize)]
@@ -30,16 +26,10 @@ struct Message {
     percent: u8,
 }
 
-impl PostgresLedger {
-    pub(super) async fn try_report(&mut self, reports: &[Report]) -> Result<(), Error> {
-        let messages: Vec<String> = reports.iter().map(|report| text(report, &self.me)).collect();
-        let short = messages.into_iter().filter(|message| message.len() <= MAX_MESSAGE);
-        let mut connected = self.connected().await?;
-        let tell = sqlx::query(TELL).bind(CHANNEL).bind(short.collect::<Vec<_>>());
-        within(tell.execute(&mut connected.connection)).await?;
-        self.connection = Some(connected);
-        Ok(())
-    }
+/// The messages that tell of these reports.
+pub(super) fn messages(reports: &[Report], me: &str) -> Vec<String> {
+    let messages = reports.iter().map(|report| text(report, me));
+    messages.filter(|message| message.len() <= MAX_MESSAGE).collect()
 }
 
 fn text(report: &Report, me: &str) -> String {
