@@ -53,6 +53,14 @@ pub enum ServerError {
         /// Why not.
         reason: String,
     },
+    /// The bucket for layers could not be used.
+    #[error("cannot {action} the layer cache: {reason}")]
+    LayerCache {
+        /// The action that failed, as a verb.
+        action: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// The server cannot decide who may use it.
     #[error("{0}")]
     Access(String),
@@ -80,7 +88,9 @@ impl ServerError {
             ServerError::Serving(error) => error.cause(),
             ServerError::Database { .. } | ServerError::Artifacts { .. } => Cause::Disk,
             ServerError::DatabaseServer { cause, .. } => *cause,
-            ServerError::Access(_) | ServerError::DatabaseAddress(_) => Cause::Usage,
+            ServerError::Access(_)
+            | ServerError::DatabaseAddress(_)
+            | ServerError::LayerCache { .. } => Cause::Usage,
             ServerError::Image(error) => error.cause(),
             ServerError::Store(error) => error.cause(),
             ServerError::Output(error) => error.cause(),
@@ -116,6 +126,10 @@ impl ServerError {
             ServerError::DatabaseServer { cause, .. } => database_hint(*cause).into(),
             ServerError::Artifacts { .. } => {
                 "see that the folder or bucket for v2 files is there and may be written to".into()
+            }
+            ServerError::LayerCache { .. } => {
+                "write it as s3://BUCKET/PREFIX, and give region, endpoint and credentials in AWS_… variables"
+                    .into()
             }
             ServerError::Image(error) => return error.hint(),
             ServerError::Store(error) => return error.hint(),

@@ -14,17 +14,35 @@ const NAME_BYTES: usize = 8;
 /// The longest name that somebody may have put there, in bytes.
 const MAX_NAME: u64 = 64;
 
-/// The name of a folder, which no other has; it is made up the first time.
+/// The name of a data folder, which no other has; it is made up the first time.
 pub(super) fn folder_name(folder: &Path) -> Result<String, ServerError> {
     let path = folder.join(FILE);
-    match read_small_file(&path, MAX_NAME) {
-        Ok(text) => name(&text).ok_or_else(|| unusable(&path)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(&path),
-        Err(error) => Err(io_error("read", &path)(error)),
+    if let Some(name) = kept_name(&path)? {
+        return Ok(name);
+    }
+    let name = new_name()?;
+    keep_name(&path, &name)?;
+    Ok(name)
+}
+
+/// The name that the file `path` keeps, if it is there.
+pub(super) fn kept_name(path: &Path) -> Result<Option<String>, ServerError> {
+    match read_small_file(path, MAX_NAME) {
+        Ok(text) => name(&text).ok_or_else(|| unusable(path)).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io_error("read", path)(error)),
     }
 }
 
-fn name(text: &[u8]) -> Option<String> {
+/// Writes a name into the file `path`.
+pub(super) fn keep_name(path: &Path, name: &str) -> Result<(), ServerError> {
+    let mut output = Output::open(path).map_err(ServerError::Output)?;
+    io::Write::write_all(&mut output, name.as_bytes()).map_err(io_error("write", path))?;
+    output.finish().map_err(ServerError::Output)
+}
+
+/// The folder name that `text` is, if it is one.
+pub(super) fn name(text: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     (!text.is_empty() && text.bytes().all(fits)).then(|| text.to_owned())
@@ -35,14 +53,11 @@ fn unusable(path: &Path) -> ServerError {
     io_error("use", path)(io::Error::new(io::ErrorKind::InvalidData, reason))
 }
 
-fn make(path: &Path) -> Result<String, ServerError> {
+/// A name that no other folder has.
+pub(super) fn new_name() -> Result<String, ServerError> {
     let mut bytes = [0; NAME_BYTES];
     getrandom::fill(&mut bytes).map_err(|error| system_error(io::Error::other(error)))?;
-    let name = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let mut output = Output::open(path).map_err(ServerError::Output)?;
-    io::Write::write_all(&mut output, name.as_bytes()).map_err(io_error("write", path))?;
-    output.finish().map_err(ServerError::Output)?;
-    Ok(name)
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use super::ServerError;
 use super::artifacts::{Artifacts, StoredArtifact};
-use super::jobs::{JobEvent, JobState, Jobs};
+use super::jobs::{JobEvent, JobState, Jobs, SharedDatabase};
 use crate::image::DiffId;
 use crate::store::{GcLimits, GcReport, LayerUse, Store};
 
@@ -32,6 +32,8 @@ pub(crate) struct Housekeeping {
     store: Store,
     artifacts: Arc<Artifacts>,
     jobs: Arc<Jobs>,
+    /// The database of several servers, which have one place for files if that is a bucket.
+    shared: Option<SharedDatabase>,
     /// Bytes that layers and v2 files may take together. Files in a bucket don't count.
     budget: u64,
     found: Mutex<DiskUse>,
@@ -55,9 +57,10 @@ impl Housekeeping {
         store: Store,
         artifacts: Arc<Artifacts>,
         jobs: Arc<Jobs>,
+        shared: Option<SharedDatabase>,
         budget: u64,
     ) -> Self {
-        Housekeeping { store, artifacts, jobs, budget, found: Mutex::default() }
+        Housekeeping { store, artifacts, jobs, shared, budget, found: Mutex::default() }
     }
 
     /// What the last round left.
@@ -113,13 +116,11 @@ impl Housekeeping {
 
     /// One round.
     pub(crate) async fn clean(&self) -> Result<DiskUse, ServerError> {
-        // In this order: what a job ended with before is among the files.
-        let asked: HashMap<String, SystemTime> = self.jobs.files().into_iter().collect();
-        let files = self.artifacts.list().await?;
-        self.forget_lost(&asked, &files).await;
+        // Layers take room on this disk whatever is wrong with a bucket.
+        let (asked, files) = told(self.look_after_files().await);
         let layers = self.blocking(|store| store.layer_uses()).await?;
         let plan = Plan::new(&layers, &files, &asked, self.file_budget());
-        let kept = self.remove_files(files, plan.files).await?;
+        let kept = told(self.remove_files(files, plan.files).await);
         let max_bytes = Some(plan.layer_bytes);
         let report =
             self.blocking(move |store| store.gc(GcLimits { max_bytes, older_than: None })).await?;
@@ -132,6 +133,24 @@ impl Housekeeping {
         };
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found;
         Ok(found)
+    }
+
+    /// The files that jobs ended with, and those that there are. Of several servers with one bucket the one that
+    /// leads looks after the files; for the others there are none, nor while the jobs are not read because the database
+    /// is away: no file would be known to any job.
+    async fn look_after_files(
+        &self,
+    ) -> Result<(HashMap<String, SystemTime>, Vec<StoredArtifact>), ServerError> {
+        let looks_after =
+            if self.artifacts.is_local() { self.jobs.are_read() } else { self.jobs.leads() };
+        if !looks_after {
+            return Ok(Default::default());
+        }
+        // In this order: what a job ended with before is among the files.
+        let asked = self.jobs.files().into_iter().collect();
+        let files = self.artifacts.list().await?;
+        self.forget_lost(&asked, &files).await;
+        Ok((asked, files))
     }
 
     /// Jobs whose files have gone, however that came about, are to be done again.
@@ -155,12 +174,34 @@ impl Housekeeping {
         let young = files.iter().filter(|file| !self.artifacts.may_go(file));
         let young: HashSet<&str> = young.map(|file| &*file.key).collect();
         let going = going.into_iter().filter(|key| !young.contains(&**key)).collect();
+        let going = self.without_urls(going).await?;
         for key in self.jobs.release_files(going, self.artifacts.unused_since()).await {
             if self.artifacts.remove(&key).await? {
                 files.retain(|file| file.key != key);
             }
         }
         Ok(files)
+    }
+
+    /// Those of the files that no server can have given out a URL for that still holds.
+    ///
+    /// A server gives out URLs of what its jobs end with, and nothing else. So the last URL of a file is no younger
+    /// than the moment at which its job was forgotten, which the database notes, but for the seconds in which a server
+    /// has not heard of that. The file stays for as long as a URL holds after that, and ten minutes more. A file that
+    /// no job ever ended with, because a server was killed in between, has no URL.
+    async fn without_urls(
+        &self,
+        mut going: HashSet<String>,
+    ) -> Result<HashSet<String>, ServerError> {
+        if let Some(shared) = &self.shared
+            && !self.artifacts.is_local()
+            && !going.is_empty()
+        {
+            let time = self.artifacts.shared_keep_time();
+            let with_urls = shared.files_with_urls(&going, time).await?;
+            going.retain(|key| !with_urls.contains(key));
+        }
+        Ok(going)
     }
 
     /// What layers and files may take, and whether files count.
@@ -176,6 +217,14 @@ impl Housekeeping {
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.map_err(|_| ServerError::Stopping)?.map_err(ServerError::from)
     }
+}
+
+/// What was found; nothing if that can't be known at the moment, which the log tells.
+fn told<T: Default>(found: Result<T, ServerError>) -> T {
+    found.unwrap_or_else(|error| {
+        tracing::error!("cannot clean up files: {error}");
+        T::default()
+    })
 }
 
 async fn job_ended(events: &mut broadcast::Receiver<JobEvent>) {

@@ -7,7 +7,9 @@
 //! Not here: how a delta is made (the v2 and v3 rooms) and how images are read (the image room).
 
 mod access;
+mod agreed;
 mod artifacts;
+mod bucket;
 mod build;
 mod error;
 mod fleet_links;
@@ -15,6 +17,7 @@ mod folder_name;
 mod housekeeping;
 mod images;
 mod jobs;
+mod layer_cache;
 mod link_rates;
 mod memory;
 mod metrics;
@@ -30,6 +33,6 @@ pub use crate::serving::{Ended, ListenSettings, ServingError, TlsFiles};
 pub use error::ServerError;
 pub use run::run;
 pub use settings::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, Role,
-    ServerSettings, WatchSettings, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LayerCacheSettings, LinkRateFile, RegistrySettings,
+    Role, ServerSettings, WatchSettings, WorkSettings,
 };

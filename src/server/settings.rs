@@ -166,8 +166,21 @@ pub struct DataSettings {
     pub artifacts: Option<String>,
     /// Whether that may be reached in plain HTTP.
     pub artifacts_plain_http: bool,
+    /// The bucket that servers have for layers together, if they have one.
+    pub layer_cache: Option<LayerCacheSettings>,
     /// Bytes that layers and v2 deltas may take together.
     pub budget: u64,
+}
+
+/// The bucket that servers have for layers together.
+#[derive(Debug, Clone)]
+pub struct LayerCacheSettings {
+    /// `s3://bucket/prefix`.
+    pub url: String,
+    /// Whether the service may be reached in plain HTTP.
+    pub plain_http: bool,
+    /// How long a layer stays there after it was put there.
+    pub keep: Duration,
 }
 
 #[cfg(test)]

@@ -1,36 +1,30 @@
 //! A server put together from its settings.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::num::NonZeroU32;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::ServerError;
 use super::access::{AccessSettings, DownloadSigner, Guard, RateSettings, TokenSettings};
-use super::artifacts::{ArtifactPlace, Artifacts, Bucket};
-use super::error::{io_error, system_error};
+use super::agreed::{bucket_folder, download_key};
+use super::artifacts::{ArtifactPlace, Artifacts, BucketPlace};
+use super::bucket::Bucket;
+use super::error::io_error;
 use super::fleet_links::FleetLinks;
 use super::housekeeping::Housekeeping;
 use super::images::{Images, RegistryBuilder};
-use super::jobs::{JobSettings, Jobs};
+use super::jobs::{JobSettings, Jobs, SharedDatabase};
+use super::layer_cache::{LayerBucket, clean_now_and_then};
 use super::metrics::Metrics;
 use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, Role, ServerSettings};
 use super::watching;
 use crate::Dialect;
-use crate::output::Output;
 use crate::serving::Door;
-use crate::small_file::read_small_file;
 use crate::store::Store;
 
-/// Bytes of the key that download URLs are signed with.
-const KEY_BYTES: usize = 32;
-/// Bytes of a key that somebody else put there, at most.
-const MAX_KEY_BYTES: u64 = 4096;
-/// The file of the data folder that keeps it from one start to the next.
-const KEY_FILE: &str = "download.key";
 /// The folder of the data folder that keeps layers.
 const STORE_FOLDER: &str = "store";
 /// The folder of the data folder that keeps v2 deltas, or where they are written before they are sent
@@ -45,12 +39,20 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let data = &settings.data;
     make_folder(&data.folder)?;
     let guard = guard(settings.access.as_ref(), &settings)?;
-    let signer = signer(&settings)?;
+    let shared = data.database.as_ref().map(SharedDatabase::at).transpose()?;
+    let signer = DownloadSigner::new(&download_key(&settings, shared.as_ref()).await?)?;
     let images = Images::new(&settings.registry, settings.work.registry_patience)?;
     let store = Store::open(data.folder.join(STORE_FOLDER))?;
     let store = store.with_limits(settings.work.limits).reading_first();
+    let cache = layer_cache(data, &store)?;
+    let store = match &cache {
+        Some(cache) => store.with_cache(Arc::clone(cache) as _),
+        None => store,
+    };
     let url_life = settings.answers.download_expiry;
-    let artifacts = Arc::new(Artifacts::open(&artifact_place(data), url_life)?);
+    let bucket_folder = bucket_folder(data, shared.as_ref()).await?;
+    let place = artifact_place(data, bucket_folder.clone());
+    let artifacts = Arc::new(Artifacts::open(&place, url_life)?);
     let (work, ratio) = (&settings.work, settings.answers.worth_ratio);
     let links = Arc::new(FleetLinks::default());
     let (layers, files) = (store.clone(), Arc::clone(&artifacts));
@@ -58,10 +60,15 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         RegistryBuilder::new(&settings.registry, work, ratio, layers, files, Arc::clone(&links))?;
     let database = data.database.clone();
     let answers = settings.role == Role::All;
-    let rules = JobSettings { database, answers, ..JobSettings::new(data.folder.clone(), work) };
+    let rules = JobSettings::new(data.folder.clone(), work);
+    let rules = JobSettings { database, answers, files_home: bucket_folder, ..rules };
     let jobs = Jobs::open(rules, Arc::new(builder)).await?;
+    if let (Some(cache), Some(rules)) = (cache, &data.layer_cache) {
+        let objects = Arc::clone(cache.objects());
+        tokio::spawn(clean_now_and_then(objects, Arc::clone(&jobs), rules.keep));
+    }
     let (kept, budget) = (Arc::clone(&artifacts), data.budget);
-    let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), budget);
+    let housekeeping = Housekeeping::new(store, kept, Arc::clone(&jobs), shared, budget);
     let service = Arc::new(Service {
         guard,
         signer,
@@ -101,14 +108,29 @@ fn variables_of(prefix: &str) -> Vec<(String, String)> {
     text.filter(|(name, _)| name.starts_with(prefix)).collect()
 }
 
-fn artifact_place(data: &DataSettings) -> ArtifactPlace {
+fn bucket(url: &str, allow_http: bool) -> Bucket {
+    Bucket { url: url.to_owned(), variables: variables_of("AWS_"), allow_http }
+}
+
+/// The bucket for layers that servers have together, if they have one.
+fn layer_cache(
+    data: &DataSettings,
+    store: &Store,
+) -> Result<Option<Arc<LayerBucket>>, ServerError> {
+    let opened = data
+        .layer_cache
+        .as_ref()
+        .map(|cache| LayerBucket::open(&bucket(&cache.url, cache.plain_http), store));
+    opened.transpose()
+}
+
+fn artifact_place(data: &DataSettings, folder: Option<String>) -> ArtifactPlace {
     match &data.artifacts {
         None => ArtifactPlace::Folder(data.folder.join(FILES_FOLDER)),
-        Some(url) => ArtifactPlace::Bucket(Bucket {
-            url: url.clone(),
-            variables: variables_of("AWS_"),
-            allow_http: data.artifacts_plain_http,
+        Some(url) => ArtifactPlace::Bucket(BucketPlace {
+            bucket: bucket(url, data.artifacts_plain_http),
             scratch: data.folder.join(FILES_FOLDER),
+            folder,
         }),
     }
 }
@@ -138,57 +160,7 @@ fn guard(rules: Option<&AccessRules>, settings: &ServerSettings) -> Result<Guard
     Ok(Guard::new(access)?)
 }
 
-fn signer(settings: &ServerSettings) -> Result<DownloadSigner, ServerError> {
-    match &settings.answers.download_key {
-        Some(key) => Ok(DownloadSigner::new(key.reveal().as_bytes())?),
-        None => Ok(DownloadSigner::new(&kept_key(&settings.data)?)?),
-    }
-}
-
-/// The key in the data folder, made where there is none: URLs that were given out survive a restart.
-fn kept_key(data: &DataSettings) -> Result<Vec<u8>, ServerError> {
-    let path = data.folder.join(KEY_FILE);
-    match read_small_file(&path, MAX_KEY_BYTES) {
-        Ok(key) if key.len() >= KEY_BYTES => return Ok(key),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error("read", &path)(error)),
-    }
-    let mut key = vec![0; KEY_BYTES];
-    getrandom::fill(&mut key).map_err(|error| system_error(io::Error::other(error)))?;
-    write_key(&path, &key)?;
-    Ok(key)
-}
-
-fn write_key(path: &Path, key: &[u8]) -> Result<(), ServerError> {
-    let mut output = Output::open(path).map_err(ServerError::Output)?;
-    let private = match output.as_file() {
-        Some(file) => file.set_permissions(fs::Permissions::from_mode(0o600)),
-        None => Ok(()),
-    };
-    private.and_then(|()| output.write_all(key)).map_err(io_error("write", path))?;
-    output.finish().map_err(ServerError::Output)
-}
-
 fn make_folder(folder: &Path) -> Result<(), ServerError> {
     let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(io_error("create", folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_link_for_the_key_stays_one_and_the_key_is_private() {
-        let folder = tempfile::tempdir().expect("folder");
-        let (link, real) = (folder.path().join("key"), folder.path().join("real"));
-        fs::write(&real, "short").expect("written");
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o644)).expect("set");
-        std::os::unix::fs::symlink("real", &link).expect("linked");
-        write_key(&link, &[7; KEY_BYTES]).expect("written");
-        assert!(link.is_symlink());
-        assert_eq!(fs::read(&real).expect("there"), [7; KEY_BYTES]);
-        assert_eq!(fs::metadata(&real).expect("there").permissions().mode() & 0o777, 0o600);
-    }
 }

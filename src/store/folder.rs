@@ -1,10 +1,16 @@
 //! The folder itself: where things are in it, how it is opened.
 
+#[cfg(feature = "server")]
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::error::io_error;
 use super::files::file_names;
+#[cfg(feature = "server")]
+use super::files::open_layer;
+use super::layer_cache::LayerCache;
 use super::workspace::{self, Leftovers};
 use super::{StoreError, Workspace};
 use crate::beneath::{Exchangeable, exchangeable_above};
@@ -19,6 +25,7 @@ pub struct Store {
     root: PathBuf,
     limits: UnpackLimits,
     reads_first: bool,
+    cache: Option<Arc<dyn LayerCache>>,
 }
 
 impl Store {
@@ -44,7 +51,7 @@ impl Store {
     /// The store in the folder `path`, by its full path: messages name it wherever somebody reads them.
     fn at(path: &Path) -> Self {
         let root = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Store { root, limits: UnpackLimits::default(), reads_first: false }
+        Store { root, limits: UnpackLimits::default(), reads_first: false, cache: None }
     }
 
     /// Refuses a store in the folder `path`, as [`refuse_foreign_files`](Self::refuse_foreign_files) does, before anything
@@ -95,6 +102,25 @@ impl Store {
     /// few milliseconds for 100 MB.
     pub fn reading_first(self) -> Self {
         Store { reads_first: true, ..self }
+    }
+
+    /// Looks for layers there before they are fetched from where their images live, and offers those that were.
+    #[cfg(feature = "server")]
+    pub(crate) fn with_cache(self, cache: Arc<dyn LayerCache>) -> Self {
+        Store { cache: Some(cache), ..self }
+    }
+
+    pub(super) fn cache(&self) -> Option<&dyn LayerCache> {
+        self.cache.as_deref()
+    }
+
+    /// The tar of a layer that is there as one, to be read; `None` if there is none.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    #[cfg(feature = "server")]
+    pub(crate) fn open_tar(&self, diff_id: &DiffId) -> Result<Option<File>, StoreError> {
+        open_layer(&self.layer_path(diff_id))
     }
 
     pub(super) fn reads_first(&self) -> bool {

@@ -8,16 +8,17 @@ use std::collections::HashMap;
 use std::fs::Permissions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
+use super::bounds::Bounds;
+use super::cached::Cached;
 use super::error::io_error;
 use super::side_by_side::in_threads;
 use super::workspace::Workspace;
 use super::{Layer, Store, StoreError};
-use crate::image::{
-    DiffId, Digest, Excess, Image, ImageBudget, ImageError, UnpackLimits, decompress,
-};
+use crate::image::{DiffId, Digest, Excess, Image, ImageBudget, ImageError, decompress};
 use crate::progress::{Progress, Reported, Stage};
 use crate::space::{SpaceWatch, check_space};
 use crate::temporary::TemporaryFile;
@@ -140,17 +141,26 @@ impl Store {
         image: &Image,
         index: usize,
         budget: &ImageBudget,
-        mut announced: bool,
+        announced: bool,
         progress: &dyn Progress,
     ) -> Result<Layer, StoreError> {
         let (diff_id, size) = (image.diff_ids()?[index], image.stored_size(index));
+        let mut announced = match self.ensure_cached(diff_id, size, announced, progress)? {
+            Cached::Layer(layer) => return Ok(layer),
+            Cached::Not { announced } => announced,
+        };
         let bounds = Bounds::of_layer(self.limits(), size, budget);
+        let mut opened = None;
         let layer = self.bring_in_once(diff_id, &bounds, || {
             if !std::mem::take(&mut announced) {
                 progress.expect(Stage::Fetch, size);
             }
+            opened = Some(Instant::now());
             decompress(Reported::new(image.open_layer(index)?, Stage::Fetch, progress))
         })?;
+        if let (Some(opened), Some(cache)) = (opened, self.cache()) {
+            cache.offer(diff_id, size, layer.len() as u64, opened.elapsed());
+        }
         if announced {
             // Somebody else has brought it in meanwhile.
             progress.advance(Stage::Fetch, size);
@@ -173,7 +183,7 @@ impl Store {
         self.bring_in_once(diff_id, &Bounds::of_any(self.limits()), open)
     }
 
-    fn bring_in_once<'a>(
+    pub(super) fn bring_in_once<'a>(
         &self,
         diff_id: DiffId,
         bounds: &Bounds<'_>,
@@ -214,7 +224,7 @@ impl Store {
         budget: &ImageBudget,
         make: impl FnMut(&mut Incoming<'_>) -> Result<DiffId, E>,
     ) -> Result<Layer, E> {
-        let bounds = Bounds { limits: self.limits(), stored: None, image: Some(budget) };
+        let bounds = Bounds::of_made(self.limits(), budget);
         self.make_once(diff_id, &bounds, make)
     }
 
@@ -325,33 +335,6 @@ struct Wanted<'a> {
     diff_id: &'a DiffId,
     /// Whether it was not in the store.
     missing: bool,
-}
-
-/// What one layer may unpack to.
-struct Bounds<'a> {
-    limits: UnpackLimits,
-    /// Bytes of the blob, where there is one.
-    stored: Option<u64>,
-    image: Option<&'a ImageBudget>,
-}
-
-impl<'a> Bounds<'a> {
-    fn of_layer(limits: UnpackLimits, stored: u64, image: &'a ImageBudget) -> Self {
-        Bounds { limits, stored: Some(stored), image: Some(image) }
-    }
-
-    fn of_any(limits: UnpackLimits) -> Self {
-        Bounds { limits, stored: None, image: None }
-    }
-
-    /// Checks that the layer may have `total` bytes, of which `more` are new.
-    fn check(&self, total: u64, more: u64) -> Result<(), Excess> {
-        if total > self.limits.layer_bytes {
-            return Err(Excess::Layer(self.limits.layer_bytes));
-        }
-        self.stored.map_or(Ok(()), |stored| self.limits.check_ratio(stored, total))?;
-        self.image.map_or(Ok(()), |image| image.take(more))
-    }
 }
 
 fn source_error(diff_id: DiffId) -> impl FnOnce(io::Error) -> StoreError {

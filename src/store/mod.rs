@@ -23,6 +23,8 @@
 //! in them. The folder `names` is locked while names are given or taken and while layers are collected: what a name
 //! needs stays.
 
+mod bounds;
+mod cached;
 mod check;
 mod check_objects;
 mod collect;
@@ -37,6 +39,7 @@ mod kept_base;
 mod kept_image;
 mod kept_layer;
 mod layer;
+mod layer_cache;
 mod mapping;
 mod names;
 mod object_id;
@@ -70,6 +73,8 @@ pub use kept_image::KeptImage;
 pub(crate) use kept_image::by_digest;
 pub(crate) use kept_layer::KeptLayer;
 pub use layer::{Layer, verify_layers};
+#[cfg(feature = "server")]
+pub(crate) use layer_cache::LayerCache;
 #[cfg(feature = "builder")]
 pub(crate) use mapping::Mapping;
 pub use mapping::{LastWords, report_lost_pages};

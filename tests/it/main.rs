@@ -29,6 +29,7 @@ mod registry_server;
 mod registry_tokens;
 mod release;
 mod releases;
+mod s3_server;
 mod sample_image;
 mod scripted_server;
 mod server;

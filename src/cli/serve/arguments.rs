@@ -118,8 +118,8 @@ pub(super) struct AnswerArguments {
     /// What devices reach the server by, for v2 downloads [default: what the request says]
     #[arg(long, env = "REMORA_PUBLIC_URL", value_name = "URL")]
     pub(super) public_url: Option<String>,
-    /// What those URLs are signed with, 32 characters or more [default: a key kept in the data
-    /// folder]
+    /// What those URLs are signed with, 32 characters or more [default: a key kept in the database that
+    /// servers share, otherwise in the data folder]
     #[arg(long, env = "REMORA_DOWNLOAD_KEY", hide_env_values = true, value_name = "SECRET")]
     pub(super) download_key: Option<String>,
     /// File with that key
@@ -226,6 +226,19 @@ pub(super) struct DataArguments {
     /// Talk plain HTTP to that
     #[arg(long, env = "REMORA_ARTIFACTS_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
     pub(super) artifacts_plain_http: bool,
+    /// Where servers have unpacked layers together, s3://BUCKET/PREFIX: what one has unpacked comes from there to
+    /// the others, if that is faster than the registry [default: nowhere]. Credentials, region and endpoint
+    /// are those of the AWS_… variables
+    #[arg(long, env = "REMORA_LAYER_CACHE", value_name = "URL")]
+    pub(super) layer_cache: Option<String>,
+    /// Talk plain HTTP to that
+    #[arg(long, env = "REMORA_LAYER_CACHE_PLAIN_HTTP", value_parser = BoolishValueParser::new())]
+    pub(super) layer_cache_plain_http: bool,
+    // A layer that is needed longer comes from the registry once in that time.
+    /// How long a layer stays there after it was put there
+    #[arg(long, env = "REMORA_LAYER_CACHE_AGE", value_name = "TIME", value_parser = parse_time)]
+    #[arg(default_value = "30d")]
+    pub(super) layer_cache_age: Duration,
     /// What layers and v2 deltas may take together; those used longest ago go first
     #[arg(long, env = "REMORA_DISK_BUDGET", value_name = "SIZE", value_parser = parse_size)]
     #[arg(default_value = "20GiB")]

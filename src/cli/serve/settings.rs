@@ -6,11 +6,12 @@ use remora::api::Secret;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, LinkRateFile, RegistrySettings, Role,
-    ServerSettings, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LayerCacheSettings, LinkRateFile, RegistrySettings,
+    Role, ServerSettings, WorkSettings,
 };
 
 use super::Serve;
+use super::arguments::DataArguments;
 use super::arguments::RoleName;
 use crate::cli::failure::Failure;
 use crate::cli::layers::Derived;
@@ -63,6 +64,7 @@ impl Serve {
                 database: self.data.database.as_deref().map(Secret::new),
                 artifacts: self.data.artifacts.clone(),
                 artifacts_plain_http: self.data.artifacts_plain_http,
+                layer_cache: self.layer_cache(),
                 budget: self.data.disk_budget,
             },
             watch: self.watch.settings(self.registry.tld.as_deref())?,
@@ -91,6 +93,15 @@ impl Serve {
             RoleName::Worker => Ok(Role::Worker),
             RoleName::All => Ok(Role::All),
         }
+    }
+
+    fn layer_cache(&self) -> Option<LayerCacheSettings> {
+        let DataArguments { layer_cache, layer_cache_plain_http, layer_cache_age, .. } = &self.data;
+        layer_cache.clone().map(|url| LayerCacheSettings {
+            url,
+            plain_http: *layer_cache_plain_http,
+            keep: *layer_cache_age,
+        })
     }
 
     fn registry_settings(&self) -> Result<RegistrySettings, Failure> {

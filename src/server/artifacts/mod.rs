@@ -5,7 +5,6 @@
 //!
 //! Not here: who may download, how a file is made, and when one has to go (housekeeping).
 
-mod connector;
 mod download;
 mod failure;
 mod place;
@@ -26,9 +25,10 @@ use object_store::{ObjectStore, ObjectStoreExt as _};
 use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 pub(crate) use self::download::Artifact;
-pub(crate) use self::place::{ArtifactPlace, Bucket};
+pub(crate) use self::place::{ArtifactPlace, BucketPlace};
 
 use self::failure::failure;
 use self::place::{Opened, upload};
@@ -41,6 +41,9 @@ use crate::temporary::TemporaryFile;
 /// download for five minutes. For so long after the start nothing is removed: nobody knows what was used
 /// before.
 const MIN_KEEP_TIME: Duration = Duration::from_secs(600);
+
+/// How long somebody who wants a file waits for the place to say whether the file is there.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The files of v2 deltas. Needs a Tokio runtime around it when it is opened.
 #[derive(Debug)]
@@ -117,7 +120,10 @@ impl Artifacts {
         }
         let pin = self.uses.pin(key);
         let path = ObjectPath::from(key);
-        let found = self.store().head(&path).await;
+        let found = timeout(ANSWER_TIME, self.store().head(&path)).await;
+        let found = found.unwrap_or_else(|late| {
+            Err(object_store::Error::Generic { store: "S3", source: Box::new(late) })
+        });
         self.tell(&found);
         match found {
             Ok(meta) => Ok(Some(Artifact::new(Arc::clone(self.store()), path, meta.size, pin))),
@@ -170,10 +176,16 @@ impl Artifacts {
         SystemTime::now().checked_sub(self.keep_time).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
-    /// Removes the file of a key; `false` if it was used a moment ago or is downloaded.
+    /// For how long a file that several servers have stays after the last moment at which any of them may have
+    /// given out its URL: as long as a URL holds, and as long as a download that begins last may take to be begun.
+    pub(crate) fn shared_keep_time(&self) -> Duration {
+        self.keep_time + MIN_KEEP_TIME
+    }
+
+    /// Removes the file of a key; `false` if it was published or used a moment ago or is downloaded.
     pub(crate) async fn remove(&self, key: &str) -> Result<bool, ServerError> {
         let _gate = self.gate.lock().await;
-        if self.uses.is_in_use(key, MIN_KEEP_TIME) {
+        if self.uses.is_in_use(key, MIN_KEEP_TIME) || self.was_just_published(key).await? {
             return Ok(false);
         }
         match self.store().delete(&ObjectPath::from(key)).await {
@@ -185,8 +197,30 @@ impl Artifacts {
         }
     }
 
+    /// Whether another server, whose gate is another one, published the file again after it was listed.
+    async fn was_just_published(&self, key: &str) -> Result<bool, ServerError> {
+        if self.place.is_local {
+            return Ok(false);
+        }
+        match self.store().head(&ObjectPath::from(key)).await {
+            Ok(meta) => {
+                let age = SystemTime::now().duration_since(SystemTime::from(meta.last_modified));
+                Ok(age.is_ok_and(|age| age < MIN_KEEP_TIME))
+            }
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(failure("remove", &error)),
+        }
+    }
+
     fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.place.store
+    }
+
+    /// The same place, looked after as a bucket is.
+    #[cfg(test)]
+    pub(super) fn into_bucket(mut self, url_life: Duration) -> Self {
+        (self.place.is_local, self.keep_time) = (false, url_life);
+        self
     }
 
     /// As if everything had been used last so long ago.

@@ -3,11 +3,12 @@ use std::path::Path;
 
 use super::*;
 use crate::Dialect;
+use crate::api::Secret;
 use crate::image::{DiffId, Digest};
 use crate::progress::Progress;
 use crate::server::artifacts::ArtifactPlace;
 use crate::server::build::{BuildError, Builder, Built, BuiltPlace, Estimate};
-use crate::server::jobs::{JobSettings, Origin, Outcome};
+use crate::server::jobs::{JobSettings, Origin, Outcome, new_database, sql};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
 
@@ -45,13 +46,39 @@ struct House {
 
 async fn house(folder: &Path, budget: u64) -> House {
     let place = ArtifactPlace::Folder(folder.join("v2"));
-    let artifacts = Arc::new(Artifacts::open(&place, LONG).expect("opened"));
-    let builder = Arc::new(Publisher(Arc::clone(&artifacts)));
+    let artifacts = Artifacts::open(&place, LONG).expect("opened");
     let settings = JobSettings::new(folder.join("jobs"), &WorkSettings::of_tests());
+    house_of(folder, budget, artifacts, settings, None).await
+}
+
+/// One of several servers that have a database and a bucket together.
+async fn house_with_bucket(folder: &Path, address: &str) -> House {
+    let address = Secret::new(address.to_owned());
+    let shared = SharedDatabase::at(&address).expect("an address");
+    let settings = JobSettings {
+        database: Some(address),
+        files_home: Some(shared.bucket_folder().await.expect("agreed")),
+        lease: Duration::from_millis(800),
+        ..JobSettings::new(folder.join("jobs"), &WorkSettings::of_tests())
+    };
+    let place = ArtifactPlace::Folder(folder.join("v2"));
+    let artifacts = Artifacts::open(&place, LONG).expect("opened").into_bucket(LONG);
+    house_of(folder, 1 << 30, artifacts, settings, Some(shared)).await
+}
+
+async fn house_of(
+    folder: &Path,
+    budget: u64,
+    artifacts: Artifacts,
+    settings: JobSettings,
+    shared: Option<SharedDatabase>,
+) -> House {
+    let artifacts = Arc::new(artifacts);
+    let builder = Arc::new(Publisher(Arc::clone(&artifacts)));
     let jobs = Jobs::open(settings, builder).await.expect("opened");
     let store = Store::open(folder.join("store")).expect("opened");
-    let housekeeping =
-        Housekeeping::new(store.clone(), Arc::clone(&artifacts), Arc::clone(&jobs), budget);
+    let (kept, known) = (Arc::clone(&artifacts), Arc::clone(&jobs));
+    let housekeeping = Housekeeping::new(store.clone(), kept, known, shared, budget);
     House { housekeeping, artifacts, jobs, store, files: folder.join("v2") }
 }
 
@@ -171,6 +198,73 @@ async fn a_delta_whose_file_has_gone_is_made_again() {
     house.housekeeping.clean().await.unwrap();
     assert_eq!(house.make("a").await, key);
     assert!(house.has(&key).await);
+}
+
+#[tokio::test]
+async fn a_file_of_several_servers_stays_as_long_as_a_url_of_it_may_hold() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), new_database());
+    let house = house_with_bucket(folder.path(), &address).await;
+    while !house.jobs.leads() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let key = house.make("a").await;
+    let set_all_back = || {
+        house.artifacts.age(LONG * 3);
+        for file in std::fs::read_dir(&house.files).expect("there") {
+            set_age(&file.expect("readable").path(), LONG * 3);
+        }
+    };
+    set_all_back();
+    house.housekeeping.clean().await.unwrap();
+    assert!(house.has(&key).await, "its job is known");
+    house.jobs.release_files(HashSet::from([key.clone()]), SystemTime::now() + LONG).await;
+    house.housekeeping.clean().await.unwrap();
+    assert!(house.has(&key).await, "a URL may have been given out until a moment ago");
+    // A URL holds for an hour; ten minutes more are for whoever is on the way.
+    let forgotten = |seconds: u32| {
+        let back = "UPDATE remora.forgotten_files SET forgotten_at = forgotten_at - 1000 *";
+        sql(&address, &format!("{back} {seconds}"));
+    };
+    forgotten(3600 + 600 - 60);
+    house.housekeeping.clean().await.unwrap();
+    assert!(house.has(&key).await, "a minute is left");
+    forgotten(61);
+    house.housekeeping.clean().await.unwrap();
+    assert!(!house.has(&key).await);
+    assert_eq!(sql(&address, "SELECT count(*) FROM remora.forgotten_files"), "0");
+    // A server was killed between the upload and its job's end.
+    let stranger = house.files.join("5".repeat(64));
+    std::fs::write(&stranger, "of no job").unwrap();
+    set_age(&stranger, LONG - Duration::from_secs(60));
+    house.housekeeping.clean().await.unwrap();
+    assert!(stranger.exists(), "its job may be about to end");
+    set_age(&stranger, LONG);
+    house.housekeeping.clean().await.unwrap();
+    assert!(!stranger.exists());
+}
+
+#[tokio::test]
+async fn of_several_servers_the_one_that_leads_looks_after_the_bucket() {
+    let (folder, address) = (tempfile::tempdir().unwrap(), new_database());
+    let first = house_with_bucket(&folder.path().join("a"), &address).await;
+    while !first.jobs.leads() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = house_with_bucket(&folder.path().join("b"), &address).await;
+    let stranger = second.files.join("5".repeat(64));
+    std::fs::write(&stranger, "of no job").unwrap();
+    second.artifacts.age(LONG);
+    set_age(&stranger, LONG);
+    let layer = second.add_layer(1, LONG);
+    second.housekeeping.clean().await.unwrap();
+    assert!(stranger.exists() && !second.jobs.leads());
+    assert!(second.store.layer(layer).unwrap().is_some());
+    first.jobs.stop(Duration::from_secs(5)).await;
+    while !second.jobs.leads() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    second.housekeeping.clean().await.unwrap();
+    assert!(!stranger.exists());
 }
 
 #[test]

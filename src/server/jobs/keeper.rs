@@ -143,6 +143,7 @@ impl<L: Ledger> Keeper<L> {
     async fn insist(&mut self, due: Due) {
         let mut pause = RETRY_PAUSE;
         while let Err(error) = self.round(due).await {
+            self.shared.set_leads(self.ledger.leads());
             self.health.failed(&error, std::time::Instant::now());
             tokio::time::sleep(pause).await;
             if self.is_shared {
@@ -154,6 +155,7 @@ impl<L: Ledger> Keeper<L> {
             }
             self.backlog.forget_who_left();
         }
+        self.shared.set_leads(self.ledger.leads());
         self.health.succeeded();
     }
 
@@ -184,6 +186,7 @@ impl<L: Ledger> Keeper<L> {
             let records = self.ledger.load().await?;
             self.shared.table().hear(News::All(records), Instant::now());
             self.is_loaded = true;
+            self.shared.set_read(true);
             tracing::info!("the jobs were read");
         }
         if !self.has_images {

@@ -51,14 +51,17 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub(crate) use self::ledger::Standing;
+pub(crate) use self::ledger::{SharedDatabase, SharedValue, Standing};
+#[cfg(test)]
+pub(super) use self::ledger::{new_database, sql};
 pub(crate) use self::outcome::Outcome;
+pub(super) use self::priority::lower as lower_priority;
 pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
 pub(crate) use self::ticket::Ticket;
 
 use self::keeper::Keeper;
-use self::ledger::{DatabaseAddress, Ledger, PostgresLedger, SqliteLedger, Terms};
+use self::ledger::{DatabaseAddress, Homes, Ledger, PostgresLedger, SqliteLedger, Terms};
 use self::shared::Shared;
 use self::table::{Asked, Table};
 use self::ticket::Waiter;
@@ -103,7 +106,7 @@ impl Jobs {
             Some(address) => {
                 let address = DatabaseAddress::parse(address.reveal())
                     .map_err(|error| ServerError::DatabaseAddress(error.to_string()))?;
-                let home = folder_name(&settings.folder)?;
+                let homes = Homes::new(folder_name(&settings.folder)?, settings.files_home.clone());
                 let terms = Terms {
                     lease: settings.lease,
                     wish: settings.grace,
@@ -111,7 +114,7 @@ impl Jobs {
                     answers: settings.answers,
                     mirrored: settings.max_remembered,
                 };
-                let ledger = PostgresLedger::new(address, home, terms)?;
+                let ledger = PostgresLedger::new(address, homes, terms)?;
                 Self::over(ledger, settings, builder, lock).await
             }
         }
@@ -138,6 +141,8 @@ impl Jobs {
         let mut table = Table::new(settings, writer);
         table.restore(loaded.unwrap_or_default());
         let shared = Arc::new(Shared::new(table, builder));
+        shared.set_leads(ledger.leads());
+        shared.set_read(is_loaded);
         let keeper = Keeper::new(ledger, messages, Arc::clone(&shared), is_loaded);
         Ok(Arc::new(Jobs {
             scheduler: tokio::spawn(scheduler::schedule(Arc::clone(&shared))),
@@ -223,6 +228,18 @@ impl Jobs {
     /// The registry has the delta of a pair, whatever the jobs know: whoever asks next is told so.
     pub(crate) fn found(&self, pair: &Pair, built: Built) {
         self.shared.table().found(pair, built);
+    }
+
+    /// Whether the jobs were read: a server of a shared database starts without, if the database is away.
+    pub(crate) fn are_read(&self) -> bool {
+        self.shared.is_read()
+    }
+
+    /// Whether this server is the one of all that share the database which does what one alone has to do. For some
+    /// seconds after its connection was cut a server may take itself for that though another one is: two must do no
+    /// harm. A server that is alone always is.
+    pub(crate) fn leads(&self) -> bool {
+        self.shared.leads()
     }
 
     /// The keys of the artifacts that jobs ended with, and when somebody last asked for them.

@@ -12,7 +12,7 @@ const NICE: i32 = 10;
 
 /// Lowers the priority of the calling thread, and of those that it starts. Linux has a nice value
 /// for each thread (setpriority(2), "C library/kernel differences").
-pub(super) fn lower() {
+pub(in crate::server) fn lower() {
     // A process that was started with a higher nice value keeps it; a failure costs latency and nothing else.
     if getpriority_process(None).is_ok_and(|nice| nice < NICE) {
         let _ = setpriority_process(None, NICE);

@@ -18,6 +18,9 @@ pub(crate) struct JobSettings {
     pub(crate) database: Option<Secret>,
     /// Whether devices may ask this server.
     pub(crate) answers: bool,
+    /// The home of jobs that end with a file, if several servers have those files in one place; otherwise the data
+    /// folder is.
+    pub(crate) files_home: Option<String>,
     /// For how long a server that gives no sign of life keeps its jobs.
     pub(crate) lease: Duration,
     /// For so long a job whose layers are elsewhere is left to others, and those come first whose layers are
@@ -65,6 +68,7 @@ impl JobSettings {
             folder,
             database: None,
             answers: true,
+            files_home: None,
             lease: Duration::from_secs(20),
             layer_patience: Duration::from_millis(1500),
             max_builds: work.max_builds,

@@ -1,5 +1,6 @@
 //! What requests, builds and the scheduler share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, watch};
@@ -28,6 +29,8 @@ pub(super) struct Shared {
     memory_units: u32,
     /// What this server is among the others.
     pub(super) standing: watch::Sender<Standing>,
+    leads: AtomicBool,
+    is_read: AtomicBool,
 }
 
 impl Shared {
@@ -42,11 +45,31 @@ impl Shared {
             memory: Semaphore::new(memory_units as usize),
             memory_units,
             standing: watch::Sender::new(Standing::ALONE),
+            leads: AtomicBool::new(false),
+            is_read: AtomicBool::new(false),
         }
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether this server is the one that does what one alone has to do.
+    pub(super) fn leads(&self) -> bool {
+        self.leads.load(Ordering::Relaxed)
+    }
+
+    /// Whether the jobs were read from the ledger.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_read.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_read(&self, is_read: bool) {
+        self.is_read.store(is_read, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_leads(&self, leads: bool) {
+        self.leads.store(leads, Ordering::Relaxed);
     }
 
     /// How much of the memory a build gets: all of it if it needs more than there is.

@@ -59,6 +59,7 @@ fn settings(folder: &Path) -> ServerSettings {
             folder: folder.to_owned(),
             artifacts: None,
             artifacts_plain_http: false,
+            layer_cache: None,
             budget: 1 << 30,
         },
         watch: None,

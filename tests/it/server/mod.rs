@@ -3,11 +3,13 @@
 mod access;
 mod answers;
 mod bad_requests;
+mod bucket;
 mod clients;
 mod connections;
 mod database_away;
 mod downloads;
 mod faults;
+mod layer_cache;
 mod life;
 mod link_rates;
 mod many_pairs;

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::*;
+use crate::server::bucket::Bucket;
 
 const URL_LIFE: Duration = Duration::from_secs(86_400);
 const DATE: &str = "Fri, 20 Nov 2020 10:00:00 GMT";
@@ -145,9 +146,9 @@ fn with_variables(
         url: "s3://deltas/some/prefix".to_owned(),
         variables: all.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         allow_http: true,
-        scratch: scratch.join("scratch"),
     };
-    Artifacts::open(&ArtifactPlace::Bucket(bucket), URL_LIFE).map(Arc::new)
+    let place = BucketPlace { bucket, scratch: scratch.join("scratch"), folder: None };
+    Artifacts::open(&ArtifactPlace::Bucket(place), URL_LIFE).map(Arc::new)
 }
 
 /// A service that answers each path with a text, and says which paths it was asked for.

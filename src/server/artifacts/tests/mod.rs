@@ -99,11 +99,10 @@ async fn what_a_killed_server_was_writing_goes_and_what_it_published_stays() {
 
 #[test]
 fn the_secret_of_a_bucket_is_never_printed() {
-    let bucket = Bucket {
+    let bucket = crate::server::bucket::Bucket {
         url: "s3://deltas/v2".to_owned(),
         variables: vec![("AWS_SECRET_ACCESS_KEY".to_owned(), "hidden".to_owned())],
         allow_http: false,
-        scratch: "scratch".into(),
     };
     assert!(!format!("{bucket:?}").contains("hidden"));
 }

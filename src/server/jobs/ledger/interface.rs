@@ -48,6 +48,9 @@ pub(in crate::server::jobs) trait Ledger: Send + 'static {
         reports: &[Report],
     ) -> impl Future<Output = Result<(), ServerError>> + Send;
 
+    /// Whether this server is the one of all that does what one alone has to do. Decided at signs of life.
+    fn leads(&self) -> bool;
+
     /// What has become of jobs since the last call, or since they were loaded; perhaps more than that.
     fn news(&mut self) -> impl Future<Output = Result<News, ServerError>> + Send;
 

@@ -24,10 +24,11 @@ pub(super) use self::change::{Change, What};
 pub(super) use self::interface::{Ledger, News};
 #[cfg(test)]
 pub(super) use self::model::{Model, ModelLedger};
-pub(super) use self::postgres::{DatabaseAddress, PostgresLedger};
+pub(super) use self::postgres::{DatabaseAddress, Homes, PostgresLedger};
+pub(crate) use self::postgres::{SharedDatabase, SharedValue};
 pub(super) use self::record::{Holder, Record, RecordState, Trouble, Truth};
 pub(crate) use self::servers::Standing;
 pub(super) use self::servers::{Candidate, MOST_IMAGES, Report, Sign, Terms, Told};
 pub(super) use self::sqlite::SqliteLedger;
 #[cfg(test)]
-pub(super) use self::tests::{new_database, sql};
+pub(in crate::server) use self::tests::{new_database, sql};

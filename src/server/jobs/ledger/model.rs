@@ -25,6 +25,7 @@ struct Rows {
     changes: Vec<Arc<Pair>>,
     /// The servers that live, and the images whose layers each has.
     servers: HashMap<u32, Vec<Digest>>,
+    leader: Option<u32>,
 }
 
 /// How many jobs each server builds at the same time.
@@ -61,6 +62,7 @@ impl Model {
     /// The server with this number has given no sign of life for too long.
     pub(in crate::server::jobs) fn crash(&self, server: u32) {
         let mut rows = self.rows();
+        rows.leader = rows.leader.filter(|leader| *leader != server);
         let mut released = Vec::new();
         rows.servers.remove(&server);
         for row in &mut rows.rows {
@@ -276,11 +278,16 @@ impl Ledger for ModelLedger {
     async fn beat(&mut self, sign: Sign<'_>) -> Result<Standing, ServerError> {
         let mut rows = self.model.rows();
         rows.servers.entry(self.me).or_default().extend_from_slice(sign.images);
+        rows.leader.get_or_insert(self.me);
         Ok(Standing { answering: rows.servers.len() })
     }
 
     async fn report(&mut self, _reports: &[Report]) -> Result<(), ServerError> {
         Ok(())
+    }
+
+    fn leads(&self) -> bool {
+        self.model.rows().leader == Some(self.me)
     }
 
     async fn news(&mut self) -> Result<News, ServerError> {

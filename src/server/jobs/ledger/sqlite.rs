@@ -189,6 +189,11 @@ impl Ledger for SqliteLedger {
         Ok(())
     }
 
+    /// There is no other.
+    fn leads(&self) -> bool {
+        true
+    }
+
     async fn news(&mut self) -> Result<News, ServerError> {
         Ok(News::Some(Vec::new()))
     }

@@ -1,5 +1,7 @@
 //! A connection to the database, and the shape of its tables.
 
+use std::time::Duration;
+
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
@@ -9,12 +11,21 @@ use super::address::DatabaseAddress;
 use crate::server::jobs::ledger::statement::{Statement, Value};
 
 /// The database may be another program's too: all tables are in a schema of ours. What a server that was
-/// cut off left locked is free soon.
+/// cut off left locked is free soon: PostgreSQL notices within 40 s that nobody is at the other end.
 const SETTINGS: &str = "\
     SET search_path TO remora;
     SET statement_timeout = '9s';
     SET lock_timeout = '5s';
-    SET idle_in_transaction_session_timeout = '10s'";
+    SET idle_in_transaction_session_timeout = '10s';
+    SET tcp_keepalives_idle = 20;
+    SET tcp_keepalives_interval = 5;
+    SET tcp_keepalives_count = 4";
+
+/// The database's time, in milliseconds since 1970.
+pub(super) const NOW: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// How long one call may take: a connection may be cut without a sign.
+const CALL_TIME: Duration = Duration::from_secs(10);
 
 /// Several servers may start at once: one after another makes the tables. The number is ours alone.
 const LOCK: &str = "SELECT pg_advisory_lock(7882839226)";
@@ -53,6 +64,7 @@ fn migrator() -> Migrator {
     };
     let mut migrator = Migrator::with_migrations(vec![
         simple(1, "jobs", include_str!("../migrations/postgres/1_jobs.sql")),
+        simple(3, "shared", include_str!("../migrations/postgres/3_shared.sql")),
         simple(4, "workers", include_str!("../migrations/postgres/4_workers.sql")),
     ]);
     // The lock above holds for all of it.
@@ -69,4 +81,10 @@ pub(super) fn bound(statement: Statement) -> Query<'static, Postgres, PgArgument
         Value::Real(real) => query.bind(real),
         Value::Flag(flag) => query.bind(flag),
     })
+}
+
+/// What `work` comes to, unless it takes longer than a call may.
+pub(super) async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let late = |_| Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut));
+    tokio::time::timeout(CALL_TIME, work).await.map_err(late)?
 }

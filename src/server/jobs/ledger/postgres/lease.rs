@@ -5,7 +5,8 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row as _};
 
-use super::{PostgresLedger, SPEECH, progress, within};
+use super::connection::within;
+use super::{Homes, PostgresLedger, SPEECH, lead, progress};
 use crate::image::Digest;
 use crate::server::jobs::ledger::servers::{MOST_IMAGES, Report, Sign, Standing};
 use crate::server::jobs::ledger::statement::millis;
@@ -17,6 +18,9 @@ const TAKE_OVER: &str = "\
     UPDATE jobs SET owner = NULL, state = 'pending',
         crashes = crashes + CASE WHEN state = 'preparing' THEN 1 ELSE 0 END
     WHERE owner IN (SELECT name FROM earlier)";
+
+/// Files are elsewhere now: what jobs ended with in the data folder is given out by nobody any more.
+const LEAVE_HOME: &str = "DELETE FROM jobs WHERE home = $1 AND home <> $2";
 
 const RENEW: &str = "\
     INSERT INTO servers (name, home, lease_until, places, answers) VALUES ($1, $2, {now} + $3, $4, $5)
@@ -66,7 +70,9 @@ const SIGN_OFF: &str = "DELETE FROM servers WHERE name = $1";
 impl PostgresLedger {
     /// Ends what an earlier run of this server left, and begins this one's lease.
     pub(super) async fn sign_on(&self, connection: &mut PgConnection) -> Result<(), Error> {
-        sqlx::query(TAKE_OVER).bind(&self.home).execute(&mut *connection).await?;
+        let Homes { server, files } = &self.homes;
+        sqlx::query(TAKE_OVER).bind(server).execute(&mut *connection).await?;
+        sqlx::query(LEAVE_HOME).bind(server).bind(files).execute(&mut *connection).await?;
         self.renew(connection).await
     }
 
@@ -83,6 +89,9 @@ impl PostgresLedger {
         let standing = within(async {
             let connection = &mut connected.connection;
             self.renew(connection).await?;
+            if !connected.leads {
+                connected.leads = lead::try_lead(connection).await?;
+            }
             self.want_still(connection, sign.wanted).await?;
             self.note_images(connection, sign.images).await?;
             // After a database was away, all leases have run out: whoever lives renews its own first.
@@ -113,9 +122,9 @@ impl PostgresLedger {
         }
         let images: Vec<String> = images.iter().map(Digest::to_string).collect();
         let note = sqlx::query(AssertSqlSafe(SPEECH.speak(NOTE_IMAGES)));
-        note.bind(&self.home).bind(images).execute(&mut *connection).await?;
+        note.bind(&self.homes.server).bind(images).execute(&mut *connection).await?;
         sqlx::query(SHED_IMAGES)
-            .bind(&self.home)
+            .bind(&self.homes.server)
             .bind(i64::try_from(MOST_IMAGES).unwrap_or(i64::MAX))
             .execute(connection)
             .await
@@ -134,9 +143,10 @@ impl PostgresLedger {
 
     pub(super) async fn try_images(&mut self) -> Result<Vec<Digest>, Error> {
         let mut connected = self.connected().await?;
-        let rows =
-            within(sqlx::query(IMAGES).bind(&self.home).fetch_all(&mut connected.connection))
-                .await?;
+        let rows = within(
+            sqlx::query(IMAGES).bind(&self.homes.server).fetch_all(&mut connected.connection),
+        )
+        .await?;
         self.connection = Some(connected);
         // What makes no sense is of no use: it only says where work is done best.
         let images = rows.iter().filter_map(|row| row.try_get::<String, _>(0).ok()?.parse().ok());
@@ -145,7 +155,7 @@ impl PostgresLedger {
 
     async fn renew(&self, connection: &mut PgConnection) -> Result<(), Error> {
         let renew = sqlx::query(AssertSqlSafe(SPEECH.speak(RENEW)));
-        let renew = renew.bind(&self.me).bind(&self.home).bind(millis(self.terms.lease));
+        let renew = renew.bind(&self.me).bind(&self.homes.server).bind(millis(self.terms.lease));
         let places = i32::try_from(self.terms.places).unwrap_or(i32::MAX);
         let renew = renew.bind(places).bind(self.terms.answers);
         renew.execute(connection).await.map(drop)

@@ -5,9 +5,11 @@
 mod address;
 mod connection;
 mod failure;
+mod lead;
 mod lease;
 mod news;
 mod progress;
+mod shared;
 mod wake;
 
 use std::borrow::Cow;
@@ -19,8 +21,9 @@ use sqlx::{Connection as _, Error};
 use tokio::time::{Instant, timeout_at};
 
 pub(crate) use self::address::DatabaseAddress;
+pub(crate) use self::shared::{SharedDatabase, SharedValue};
 
-use self::connection::{bound, connect, migrate};
+use self::connection::{NOW, bound, connect, migrate, within};
 use self::failure::failure;
 use self::wake::Wake;
 use super::change::Change;
@@ -34,13 +37,11 @@ use crate::server::pair::Pair;
 
 /// How often others' changes are looked for though nobody told of any.
 const POLL: Duration = Duration::from_secs(2);
-/// How long one call may take: a connection may be cut without a sign.
-const CALL_TIME: Duration = Duration::from_secs(10);
 /// Who is not awake for so long may have missed what is no longer kept. Removed jobs are kept for an hour.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1800);
 
 const SPEECH: Speech = Speech {
-    now: "(extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+    now: NOW,
     // Others say again that they want it long before their wish runs out.
     unwanted: Cow::Borrowed("(wanted_until IS NULL OR wanted_until <= {now} + {slack})"),
     elsewhere: "EXISTS (SELECT FROM server_images JOIN servers USING (home)
@@ -57,8 +58,7 @@ pub(in crate::server::jobs) struct PostgresLedger {
     address: DatabaseAddress,
     /// What this run of the server is called.
     me: String,
-    /// What the data folder is called, from one start to the next.
-    home: String,
+    homes: Homes,
     statements: Statements,
     terms: Terms,
     /// `None` after a call that failed.
@@ -68,9 +68,27 @@ pub(in crate::server::jobs) struct PostgresLedger {
     poll_at: Instant,
 }
 
+/// What the folders of a server are called.
+#[derive(Debug, Clone)]
+pub(in crate::server::jobs) struct Homes {
+    /// The data folder, from one start to the next.
+    server: String,
+    /// The home of jobs that end with a file: the data folder, or what all servers have in its place.
+    files: String,
+}
+
+impl Homes {
+    pub(in crate::server::jobs) fn new(server: String, files: Option<String>) -> Self {
+        let files = files.unwrap_or_else(|| server.clone());
+        Homes { server, files }
+    }
+}
+
 /// A connection, and what was read over it.
 struct Connected {
     connection: PgConnection,
+    /// Whether it holds the lock of the one server that leads.
+    leads: bool,
     since: Instant,
     /// All that transactions before this one changed was read; `None`: nothing was.
     horizon: Option<i64>,
@@ -78,17 +96,17 @@ struct Connected {
 }
 
 impl PostgresLedger {
-    /// The way to a database, which is not gone before the ledger is loaded. `home` names the data folder.
+    /// The way to a database, which is not gone before the ledger is loaded.
     pub(in crate::server::jobs) fn new(
         address: DatabaseAddress,
-        home: String,
+        homes: Homes,
         terms: Terms,
     ) -> Result<Self, ServerError> {
         let me = run_name()?;
         let wake = Wake::start(&address, &me);
         let statements = Statements::new(&speech(terms.wish), &me, terms.wish);
         let (connection, poll_at) = (None, Instant::now() + POLL);
-        Ok(PostgresLedger { address, me, home, terms, statements, connection, wake, poll_at })
+        Ok(PostgresLedger { address, me, homes, terms, statements, connection, wake, poll_at })
     }
 
     /// Makes the tables, or brings them to this version's shape.
@@ -108,12 +126,12 @@ impl PostgresLedger {
         let connecting = connect(&self.address, &self.me);
         let connection = within(connecting).await?;
         let since = Instant::now();
-        Ok(Connected { connection, since, horizon: None, read_at: since })
+        Ok(Connected { connection, leads: false, since, horizon: None, read_at: since })
     }
 
-    /// The home of a pair's job: v2 deltas are files of one server, which no other can give out.
+    /// The home of a pair's job. A file of a data folder can be given out by no other server.
     fn home_of(&self, pair: &Pair) -> &str {
-        if pair.format.files_folder().is_some() { &self.home } else { "" }
+        if pair.format.files_folder().is_some() { &self.homes.files } else { "" }
     }
 
     async fn try_load(&mut self) -> Result<Vec<Record>, Error> {
@@ -244,6 +262,10 @@ impl Ledger for PostgresLedger {
         told.map_err(|error| self.error("write to", &error))
     }
 
+    fn leads(&self) -> bool {
+        self.connection.as_ref().is_some_and(|connected| connected.leads)
+    }
+
     async fn news(&mut self) -> Result<News, ServerError> {
         let news = self.try_news().await;
         news.map_err(|error| self.error("read", &error))
@@ -293,10 +315,4 @@ async fn row_of(
     statement: Statement,
 ) -> Result<Option<PgRow>, Error> {
     bound(statement).fetch_optional(connection).await
-}
-
-/// What `work` comes to, unless it takes longer than a call may.
-async fn within<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    let late = |_| Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut));
-    tokio::time::timeout(CALL_TIME, work).await.map_err(late)?
 }

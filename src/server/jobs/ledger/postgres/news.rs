@@ -11,7 +11,8 @@ use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, Error, Row as _};
 use tokio::time::Instant;
 
-use super::{Connected, LONGEST_SLEEP, POLL, PostgresLedger, SPEECH, within};
+use super::connection::within;
+use super::{Connected, LONGEST_SLEEP, POLL, PostgresLedger, SPEECH};
 use crate::server::jobs::ledger::interface::News;
 use crate::server::jobs::ledger::record::{self, Record, Truth};
 use crate::server::pair::Pair;
@@ -43,7 +44,8 @@ impl PostgresLedger {
     ) -> Result<Vec<Record>, Error> {
         let mut transaction = connected.connection.begin_with(BEGIN).await?;
         let horizon = horizon(&mut transaction).await?;
-        let load = sqlx::query(AssertSqlSafe(Arc::clone(&self.statements.load))).bind(&self.home);
+        let load =
+            sqlx::query(AssertSqlSafe(Arc::clone(&self.statements.load))).bind(&self.homes.files);
         let load = load.bind(i64::try_from(self.terms.mirrored).unwrap_or(i64::MAX));
         let rows = load.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
@@ -55,8 +57,9 @@ impl PostgresLedger {
         let mut transaction = connected.connection.begin_with(BEGIN).await?;
         let horizon = horizon(&mut transaction).await?;
         let changed = sqlx::query(AssertSqlSafe(SPEECH.speak(CHANGED)));
-        let changed = changed.bind(from).bind(&self.home).fetch_all(&mut *transaction).await?;
-        let removed = sqlx::query(REMOVED).bind(from).bind(&self.home);
+        let changed =
+            changed.bind(from).bind(&self.homes.files).fetch_all(&mut *transaction).await?;
+        let removed = sqlx::query(REMOVED).bind(from).bind(&self.homes.files);
         let removed = removed.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         self.was_read(connected, horizon);

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-pub(in crate::server::jobs) use self::postgres_server::{new_database, sql};
+pub(in crate::server) use self::postgres_server::{new_database, sql};
 
 use super::{
     Candidate, Change, Ledger, Model, ModelLedger, News, Record, SqliteLedger, Truth, What,
@@ -69,6 +69,10 @@ fn built(place: BuiltPlace) -> Built {
 
 fn tagged() -> Built {
     built(BuiltPlace::Tag { tag: "delta-1".to_owned(), digest: Digest::of(b"delta") })
+}
+
+fn filed() -> Built {
+    built(BuiltPlace::File { key: "5".repeat(64) })
 }
 
 fn error(cause: Blame) -> BuildError {

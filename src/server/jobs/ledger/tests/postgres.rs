@@ -6,14 +6,15 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection as _, Executor as _};
 
 use super::{
-    MIRRORED, Place, WISH, candidate, claim, heard, held, pair, postgres_server, ready, tagged,
-    want, write,
+    MIRRORED, Place, WISH, candidate, claim, filed, heard, held, pair, postgres_server, ready,
+    tagged, want, write,
 };
+use crate::api::Secret;
 use crate::server::ServerError;
 use crate::server::jobs::ledger::model::PLACES;
 use crate::server::jobs::ledger::{
-    Change, DatabaseAddress, Holder, Ledger as _, News, PostgresLedger, RecordState, Sign, Terms,
-    What,
+    Change, DatabaseAddress, Holder, Homes, Ledger as _, News, PostgresLedger, RecordState,
+    SharedDatabase, SharedValue, Sign, Terms, What,
 };
 use crate::{Cause, Dialect};
 
@@ -43,7 +44,7 @@ impl Place for Database {
     }
 }
 
-fn way(address: &str, home: &str) -> Result<PostgresLedger, ServerError> {
+fn way(address: &str, home: &str, files: Option<&str>) -> Result<PostgresLedger, ServerError> {
     let address = DatabaseAddress::parse(address).expect("an address");
     let terms = Terms {
         lease: LEASE,
@@ -52,11 +53,19 @@ fn way(address: &str, home: &str) -> Result<PostgresLedger, ServerError> {
         answers: home != "worker",
         mirrored: MIRRORED,
     };
-    PostgresLedger::new(address, home.to_owned(), terms)
+    PostgresLedger::new(address, Homes::new(home.to_owned(), files.map(str::to_owned)), terms)
 }
 
 async fn open(address: &str, home: &str) -> Result<PostgresLedger, ServerError> {
-    let mut ledger = way(address, home)?;
+    open_in(address, home, None).await
+}
+
+async fn open_in(
+    address: &str,
+    home: &str,
+    files: Option<&str>,
+) -> Result<PostgresLedger, ServerError> {
+    let mut ledger = way(address, home, files)?;
     ledger.load().await?;
     Ok(ledger)
 }
@@ -190,6 +199,79 @@ async fn v2_deltas_are_each_servers_own() {
     other.write(&change).await.expect("written");
     assert!(one.claim(&[candidate(v2(0))]).await.expect("claimed").is_some());
     assert!(other.claim(&[candidate(v2(0))]).await.expect("claimed").is_some());
+}
+
+#[tokio::test]
+async fn v2_deltas_in_one_bucket_are_everybodys() {
+    let database = Database::new();
+    let mut pair = (*pair(0)).clone();
+    pair.format = Dialect::V2;
+    let v2 = std::sync::Arc::new(pair);
+    let change = [Change { pair: std::sync::Arc::clone(&v2), what: want() }];
+    let mut alone = database.server("a").await;
+    alone.write(&change).await.expect("written");
+    assert!(
+        alone.claim(&[candidate(std::sync::Arc::clone(&v2))]).await.expect("claimed").is_some()
+    );
+    alone.write(&[Change { what: What::Begin, ..change[0].clone() }]).await.expect("written");
+    alone.write(&[Change { what: ready(filed()), ..change[0].clone() }]).await.expect("written");
+    alone.close().await;
+    let mut one = open_in(&database.0, "a", Some("bucket")).await.expect("opened");
+    let mut other = open_in(&database.0, "b", Some("bucket")).await.expect("opened");
+    // What the first one has in its data folder no longer counts.
+    for ledger in [&mut one, &mut other] {
+        assert!(ledger.load().await.expect("read").is_empty());
+    }
+    one.write(&change).await.expect("written");
+    other.write(&change).await.expect("written");
+    assert!(
+        other.claim(&[candidate(std::sync::Arc::clone(&v2))]).await.expect("claimed").is_some()
+    );
+    assert!(one.claim(&[candidate(std::sync::Arc::clone(&v2))]).await.expect("claimed").is_none());
+    other.write(&[Change { what: What::Begin, ..change[0].clone() }]).await.expect("written");
+    other.write(&[Change { what: ready(filed()), ..change[0].clone() }]).await.expect("written");
+    let News::Some(truths) = one.news().await.expect("read") else { panic!("some") };
+    let record = truths.into_iter().next_back().and_then(|truth| truth.record).expect("there");
+    assert!(matches!(record.state, RecordState::Ready { built, .. } if built == filed()));
+}
+
+#[tokio::test]
+async fn the_lead_goes_with_the_connection() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    one.beat(Sign::default()).await.expect("written");
+    other.beat(Sign::default()).await.expect("written");
+    assert!(one.leads() && !other.leads());
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' \
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(postgres_server::sql(&database.0, cut), "1");
+    while !other.leads() {
+        other.beat(Sign::default()).await.expect("written");
+    }
+    assert!(one.beat(Sign::default()).await.is_err());
+    assert!(!one.leads());
+    one.beat(Sign::default()).await.expect("over a new connection");
+    assert!(!one.leads() && other.leads());
+}
+
+#[tokio::test]
+async fn a_value_is_the_firsts_for_all() {
+    let database = Database::new();
+    let shared = SharedDatabase::at(&Secret::new(database.0.clone())).expect("an address");
+    let proposals: Vec<[u8; 4]> = (0..6).map(|number| [number; 4]).collect();
+    let agreed = proposals.iter().map(|it| shared.value(SharedValue::DownloadKey, it));
+    let agreed = futures_util::future::try_join_all(agreed).await.expect("agreed");
+    assert!(agreed.iter().all(|value| *value == agreed[0]), "{agreed:?}");
+    assert!(proposals.iter().any(|proposal| agreed[0] == proposal));
+    let folder = shared.bucket_folder().await.expect("agreed");
+    assert_eq!(shared.bucket_folder().await.expect("agreed"), folder);
+    postgres_server::sql(
+        &database.0,
+        "UPDATE remora.shared SET value = '../elsewhere' WHERE name = 'bucket-folder'",
+    );
+    let error = shared.bucket_folder().await.expect_err("refused").to_string();
+    assert!(error.contains("bucket-folder"), "{error}");
+    assert!(!format!("{shared:?}").contains("hush"));
 }
 
 #[tokio::test]

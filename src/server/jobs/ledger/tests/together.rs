@@ -14,6 +14,7 @@ async fn check(place: &impl Place) {
     a_job_goes_when_nobody_anywhere_wants_it(place).await;
     a_wish_of_several_is_one_job(place).await;
     a_job_is_left_to_who_has_its_layers_and_a_place(place).await;
+    one_leads(place).await;
 }
 
 async fn each_job_has_one_holder(place: &impl Place) {
@@ -138,6 +139,20 @@ async fn a_job_is_left_to_who_has_its_layers_and_a_place(place: &impl Place) {
     assert!(claim(&mut has, &[93]).await.is_some());
     assert!(other.claim(&[patient(94)]).await.expect("claimed").is_some());
     has.close().await;
+    other.close().await;
+}
+
+async fn one_leads(place: &impl Place) {
+    let (mut one, mut other) = (place.server("a").await, place.server("b").await);
+    assert!(!one.leads() && !other.leads());
+    for _ in 0..3 {
+        one.beat(Sign::default()).await.expect("written");
+        other.beat(Sign::default()).await.expect("written");
+        assert!(one.leads() && !other.leads());
+    }
+    one.close().await;
+    other.beat(Sign::default()).await.expect("written");
+    assert!(other.leads());
     other.close().await;
 }
 

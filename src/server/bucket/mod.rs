@@ -1,0 +1,97 @@
+//! A bucket of an S3-compatible service, and the way to it.
+//!
+//! Door: [`Bucket`], opened for whoever waits for the service, or for whoever has another way. [`send`] puts a stream into
+//! an object, [`reason`] says why something can't be done.
+//!
+//! Not here: what the objects are, when they go, and what is told to clients.
+
+mod connector;
+mod reason;
+mod send;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::path::Path as ObjectPath;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
+
+pub(crate) use self::reason::reason;
+pub(crate) use self::send::{SendError, send};
+
+use self::connector::{Connector, is_honoured};
+
+/// How long whoever has another way waits for a connection.
+const SHORT_CONNECT_TIME: &str = "2s";
+/// How long a transfer may take for whoever looks after its rate.
+const LONG_TRANSFER_TIME: &str = "3h";
+
+/// A bucket and how to get at it.
+#[derive(Clone)]
+pub(crate) struct Bucket {
+    /// `s3://bucket/prefix`.
+    pub(crate) url: String,
+    /// Credentials, region and service, by the names that the usual `AWS_…` variables have.
+    pub(crate) variables: Vec<(String, String)>,
+    /// Whether the service may be reached in plain HTTP.
+    pub(crate) allow_http: bool,
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Bucket").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Bucket {
+    /// Opens the folder with this name below the URL's prefix. What fails is tried again for minutes.
+    pub(crate) fn open(&self, folder: &str) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let builder = self.builder()?;
+        Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix().join(folder))))
+    }
+
+    /// Opens what is below the URL's prefix, for whoever has another way: nothing is tried again.
+    pub(crate) fn open_impatient(&self) -> object_store::Result<Arc<dyn ObjectStore>> {
+        let retry =
+            RetryConfig { max_retries: 0, retry_timeout: Duration::ZERO, ..RetryConfig::default() };
+        let option = AmazonS3ConfigKey::Client;
+        let builder = self.builder()?.with_retry(retry);
+        let builder =
+            builder.with_config(option(ClientConfigKey::ConnectTimeout), SHORT_CONNECT_TIME);
+        let builder = builder.with_config(option(ClientConfigKey::Timeout), LONG_TRANSFER_TIME);
+        Ok(Arc::new(PrefixStore::new(builder.build()?, self.prefix())))
+    }
+
+    fn builder(&self) -> object_store::Result<AmazonS3Builder> {
+        let mut builder = AmazonS3Builder::new();
+        for (name, value) in &self.variables {
+            // Other programs have variables of their own.
+            let Ok(key) = name.to_ascii_lowercase().parse() else { continue };
+            refuse_ignored(name, &key)?;
+            builder = builder.with_config(key, value);
+        }
+        if self.allow_http {
+            builder = builder.with_allow_http(true);
+        }
+        Ok(builder.with_url(&self.url).with_http_connector(Connector))
+    }
+
+    /// Returns the part of the URL that follows the bucket's name.
+    fn prefix(&self) -> ObjectPath {
+        let rest = self.url.split_once("://").map_or(&*self.url, |(_, rest)| rest);
+        ObjectPath::from(rest.split_once('/').map_or("", |(_, prefix)| prefix))
+    }
+}
+
+/// Refuses a variable that would have no effect though it has a meaning.
+fn refuse_ignored(name: &str, key: &AmazonS3ConfigKey) -> object_store::Result<()> {
+    match key {
+        AmazonS3ConfigKey::Client(option) if !is_honoured(option) => {
+            let source = format!("the variable {name} is not supported: unset it").into();
+            Err(object_store::Error::Generic { store: "S3", source })
+        }
+        _ => Ok(()),
+    }
+}
