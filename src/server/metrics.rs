@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -73,6 +73,8 @@ type AnswerSeconds = Family<RouteLabels, Histogram, fn() -> Histogram>;
 /// All figures.
 pub(crate) struct Metrics {
     registry: Registry,
+    /// What all servers know alike: one of them tells it, so that a sum over servers is right.
+    of_all: Registry,
     requests: Family<RequestLabels, Counter>,
     answer_seconds: AnswerSeconds,
     builds: Family<ResultLabels, Counter>,
@@ -102,6 +104,7 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("remora"),
+            of_all: Registry::with_prefix("remora"),
             requests: Family::default(),
             answer_seconds: Family::new_with_constructor(|| Histogram::new(ANSWER_BUCKETS)),
             builds: Family::default(),
@@ -115,6 +118,7 @@ impl Metrics {
         };
         metrics.register();
         metrics.levels.register(&mut metrics.registry);
+        metrics.levels.register_of_all(&mut metrics.of_all);
         metrics
     }
 
@@ -195,12 +199,14 @@ impl Metrics {
         }
     }
 
-    /// All figures as text, with what the jobs count, what the disk holds and how connections are.
+    /// All figures as text, with what the jobs count, what the disk holds and how connections are. The
+    /// server that `leads` tells what is of all servers too.
     pub(crate) fn text(
         &self,
         jobs: &JobCounts,
         disk: DiskUse,
         connections: ConnectionCounts,
+        leads: bool,
     ) -> String {
         self.levels.set(jobs, disk);
         self.levels.connections.set(connections.open);
@@ -214,7 +220,11 @@ impl Metrics {
         }
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
+        if leads {
+            let _ = encode_registry(&mut text, &self.of_all);
+        }
+        let _ = encode_eof(&mut text);
         text
     }
 }
@@ -233,13 +243,16 @@ impl Metrics {
 
 impl LevelGauges {
     fn register(&self, registry: &mut Registry) {
-        registry.register("queue", "Deltas that wait to be made", self.queued.clone());
         registry.register("running", "Deltas that are being made", self.running.clone());
         registry.register("waiting", "Requests that wait for a delta", self.waiting.clone());
         registry.register("connections", "Connections that there are", self.connections.clone());
         let (layers, artifacts) = (self.layer_bytes.clone(), self.artifact_bytes.clone());
         registry.register_with_unit("store", "Layers on disk", Unit::Bytes, layers);
         registry.register_with_unit("artifacts", "v2 deltas that are kept", Unit::Bytes, artifacts);
+    }
+
+    fn register_of_all(&self, registry: &mut Registry) {
+        registry.register("queue", "Deltas that wait to be made", self.queued.clone());
     }
 
     fn set(&self, jobs: &JobCounts, disk: DiskUse) {
@@ -272,7 +285,8 @@ mod tests {
         let jobs = JobCounts { queued: 7, made: 2, failed, ..JobCounts::default() };
         let connections = ConnectionCounts { open: 4, timed_out: 6, ..ConnectionCounts::default() };
         let disk = DiskUse { layer_bytes: 5, ..DiskUse::default() };
-        let text = metrics.text(&jobs, disk, connections);
+        let text = metrics.text(&jobs, disk, connections, true);
+        assert!(!metrics.text(&jobs, disk, connections, false).contains("remora_queue"));
         for line in [
             "remora_requests_total{route=\"/api/v3/delta\",status=\"200\",answer=\"name\"} 1",
             "remora_builds_total{result=\"ready\"} 2",

@@ -25,7 +25,8 @@ const NO_ROUTE: &str = "none";
 )]
 pub(super) async fn get(State(service): State<Arc<Service>>) -> Response {
     let (jobs, disk) = (service.jobs.counts(), service.housekeeping.disk_use());
-    let text = service.metrics.text(&jobs, disk, service.door.counts());
+    let leads = service.jobs.leads();
+    let text = service.metrics.text(&jobs, disk, service.door.counts(), leads);
     ([(CONTENT_TYPE, OPEN_METRICS)], text).into_response()
 }
 

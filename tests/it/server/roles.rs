@@ -97,3 +97,20 @@ fn servers_that_answer_share_the_limit_of_rate() {
         std::thread::sleep(Duration::from_millis(500));
     }
 }
+
+#[test]
+fn one_server_at_a_time_tells_how_long_the_queue_is() {
+    let servers = Servers::new();
+    let mut started = vec![servers.start_with("a", &ANSWERS), servers.start_with("b", &ANSWERS)];
+    let tells = |server: &crate::installation::ServerProcess| {
+        server.ask("GET", "/metrics", &[]).text().contains("\nremora_queue ")
+    };
+    while started.iter().filter(|server| tells(server)).count() != 1 {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let place = started.iter().position(tells).expect("one leads");
+    started.remove(place).kill();
+    while !tells(&started[0]) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
