@@ -31,6 +31,8 @@ mod watching;
 pub use crate::api::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use crate::serving::{Ended, ListenSettings, ServingError, TlsFiles};
 pub use error::ServerError;
+#[doc(hidden)]
+pub use jobs::simulation;
 pub use run::run;
 pub use settings::{
     AccessRules, AnswerSettings, DataSettings, LayerCacheSettings, LinkRateFile, RegistrySettings,

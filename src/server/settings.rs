@@ -183,9 +183,8 @@ pub struct LayerCacheSettings {
     pub keep: Duration,
 }
 
-#[cfg(test)]
 impl WorkSettings {
-    /// Rules for tests of what is not these rules.
+    /// Rules for tests and simulations of what is not these rules: the command line's own, but for memory.
     pub(crate) fn of_tests() -> Self {
         const MINUTE: Duration = Duration::from_secs(60);
         WorkSettings {

@@ -34,6 +34,8 @@ mod schedule;
 mod scheduler;
 mod settings;
 mod shared;
+#[doc(hidden)]
+pub mod simulation;
 mod status;
 mod table;
 #[cfg(test)]

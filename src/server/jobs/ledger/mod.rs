@@ -9,7 +9,6 @@
 mod change;
 mod columns;
 mod interface;
-#[cfg(test)]
 mod model;
 mod postgres;
 mod record;
@@ -22,7 +21,6 @@ mod tests;
 
 pub(super) use self::change::{Change, What};
 pub(super) use self::interface::{Ledger, News};
-#[cfg(test)]
 pub(super) use self::model::{Model, ModelLedger};
 pub(super) use self::postgres::{DatabaseAddress, Homes, PostgresLedger};
 pub(crate) use self::postgres::{SharedDatabase, SharedValue};

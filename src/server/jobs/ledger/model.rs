@@ -1,7 +1,7 @@
 //! What a ledger is, in memory: any number of servers, a clock that stands still. Databases are
-//! compared with it, and tests of the table of jobs use it in their place.
+//! compared with it, tests of the table of jobs use it in their place, and so does the simulation of a fleet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -20,7 +20,11 @@ pub(in crate::server::jobs) struct Model(Arc<Mutex<Rows>>);
 
 #[derive(Debug, Default)]
 struct Rows {
-    rows: Vec<Row>,
+    /// In the order in which they came.
+    rows: BTreeMap<u64, Row>,
+    /// Where the row of each pair is.
+    places: HashMap<Arc<Pair>, u64>,
+    last: u64,
     /// How many changes there were, and of which pair each was.
     changes: Vec<Arc<Pair>>,
     /// The servers that live, and the images whose layers each has.
@@ -56,7 +60,7 @@ impl Model {
 
     /// What is in it, as the server with this number sees it.
     pub(in crate::server::jobs) fn records(&self, me: u32) -> Vec<Record> {
-        self.rows().rows.iter().map(|row| row.seen_by(me)).collect()
+        self.rows().rows.values().map(|row| row.seen_by(me)).collect()
     }
 
     /// The server with this number has given no sign of life for too long.
@@ -65,7 +69,7 @@ impl Model {
         rows.leader = rows.leader.filter(|leader| *leader != server);
         let mut released = Vec::new();
         rows.servers.remove(&server);
-        for row in &mut rows.rows {
+        for row in rows.rows.values_mut() {
             row.wanted_by.remove(&server);
             if row.holder == Some(server) {
                 row.record.crashes += u32::from(row.record.state == RecordState::Preparing);
@@ -77,8 +81,9 @@ impl Model {
     }
 
     /// Time goes by: what is in the model is older by so much.
+    #[cfg(test)]
     pub(in crate::server::jobs) fn pass(&self, time: Duration) {
-        for row in &mut self.rows().rows {
+        for row in self.rows().rows.values_mut() {
             row.age(time);
         }
     }
@@ -98,6 +103,7 @@ impl Row {
         Record { holder, ..self.record.clone() }
     }
 
+    #[cfg(test)]
     fn age(&mut self, time: Duration) {
         let older = |then: &mut SystemTime| *then -= time;
         if let Some(trouble) = &mut self.record.trouble {
@@ -178,10 +184,11 @@ impl Row {
 impl Rows {
     fn change(&mut self, Change { pair, what }: &Change, me: u32) {
         self.changes.push(Arc::clone(pair));
-        let place = self.rows.iter().position(|row| row.record.pair == *pair);
-        match (place, what) {
-            (Some(place), what) if self.rows[place].goes(what, me) => drop(self.rows.remove(place)),
-            (Some(place), what) => self.rows[place].change(what, me),
+        if self.row(pair).is_some_and(|row| row.goes(what, me)) {
+            return self.remove(pair);
+        }
+        match (self.row(pair), what) {
+            (Some(row), what) => row.change(what, me),
             (None, What::Want { fleet, asker, release }) => {
                 let record = Record {
                     pair: Arc::clone(pair),
@@ -194,7 +201,7 @@ impl Rows {
                     trouble: None,
                     state: RecordState::Pending,
                 };
-                self.rows.push(Row { record, holder: None, wanted_by: HashSet::from([me]) });
+                self.add(Row { record, holder: None, wanted_by: HashSet::from([me]) });
             }
             (None, _) => {}
         }
@@ -203,14 +210,30 @@ impl Rows {
     /// Whether another server has layers of a pair and a free place.
     fn is_left(&self, pair: &Pair, me: u32) -> bool {
         self.servers.iter().any(|(server, images)| {
-            let held = self.rows.iter().filter(|row| row.holder == Some(*server)).count();
+            let held = || self.rows.values().filter(|row| row.holder == Some(*server)).count();
             let kept = images.contains(&pair.source.digest) || images.contains(&pair.target.digest);
-            *server != me && kept && held < PLACES
+            *server != me && kept && held() < PLACES
         })
     }
 
+    fn row(&mut self, pair: &Pair) -> Option<&mut Row> {
+        self.rows.get_mut(self.places.get(pair)?)
+    }
+
+    fn add(&mut self, row: Row) {
+        self.last += 1;
+        self.places.insert(Arc::clone(&row.record.pair), self.last);
+        self.rows.insert(self.last, row);
+    }
+
+    fn remove(&mut self, pair: &Pair) {
+        if let Some(place) = self.places.remove(pair) {
+            self.rows.remove(&place);
+        }
+    }
+
     fn truth(&self, pair: &Arc<Pair>, me: u32) -> Truth {
-        let row = self.rows.iter().find(|row| row.record.pair == *pair);
+        let row = self.places.get(pair).and_then(|place| self.rows.get(place));
         Truth { pair: Arc::clone(pair), record: row.map(|row| row.seen_by(me)) }
     }
 }
@@ -234,16 +257,15 @@ impl ModelLedger {
     pub(in crate::server::jobs) fn claim_now(&mut self, candidates: &[Candidate]) -> Option<Truth> {
         let mut rows = self.model.rows();
         let me = self.me;
-        let row = candidates.iter().find_map(|Candidate { pair, patient }| {
-            rows.rows.iter().position(|row| {
-                let waits = row.holder.is_none() && row.record.state == RecordState::Pending;
-                row.record.pair == *pair && waits && !(*patient && rows.is_left(pair, me))
-            })
+        let claimed = candidates.iter().find(|Candidate { pair, patient }| {
+            let waits =
+                |row: &mut Row| row.holder.is_none() && row.record.state == RecordState::Pending;
+            rows.row(pair).is_some_and(waits) && !(*patient && rows.is_left(pair, me))
         })?;
-        rows.rows[row].holder = Some(me);
-        let pair = Arc::clone(&rows.rows[row].record.pair);
-        rows.changes.push(Arc::clone(&pair));
-        Some(rows.truth(&pair, me))
+        let pair = &claimed.pair;
+        rows.row(pair)?.holder = Some(me);
+        rows.changes.push(Arc::clone(pair));
+        Some(rows.truth(pair, me))
     }
 
     pub(in crate::server::jobs) fn news_now(&mut self) -> Vec<Truth> {
@@ -300,11 +322,14 @@ impl Ledger for ModelLedger {
 
     async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
         let now = SystemTime::now();
-        self.model.rows().rows.retain(|row| match &row.record.state {
+        let mut rows = self.model.rows();
+        rows.rows.retain(|_, row| match &row.record.state {
             RecordState::Ready { last_used, .. } => *last_used + remember >= now,
             RecordState::Failed { expires, .. } => *expires > now,
             RecordState::Pending | RecordState::Preparing => true,
         });
+        let Rows { rows, places, .. } = &mut *rows;
+        places.retain(|_, place| rows.contains_key(place));
         Ok(())
     }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::fake::failure;
-use super::mirrored::Mirrored;
 use super::{built, device, pair, release};
 use crate::progress::Progress as _;
 use crate::server::build::{Blame, BuildError, Built};
 use crate::server::jobs::ledger::{Model, RecordState};
 use crate::server::jobs::schedule::Turn;
+use crate::server::jobs::simulation::Mirrored;
 use crate::server::jobs::table::Asked;
 use crate::server::jobs::{JobSettings, JobState, Origin, Outcome};
 use crate::server::settings::WorkSettings;

@@ -9,7 +9,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::fake::failure;
-use super::mirrored::Mirrored;
 use super::{built, pair};
 use crate::progress::Progress as _;
 use crate::server::build::Blame;
@@ -17,6 +16,7 @@ use crate::server::jobs::job::Job;
 use crate::server::jobs::ledger::{Holder, Model, RecordState};
 use crate::server::jobs::load::Load;
 use crate::server::jobs::schedule::Turn;
+use crate::server::jobs::simulation::Mirrored;
 use crate::server::jobs::table::Asked;
 use crate::server::jobs::{JobSettings, JobState, Origin, Outcome};
 use crate::server::settings::WorkSettings;

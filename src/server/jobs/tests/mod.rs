@@ -5,7 +5,6 @@ mod fake;
 mod full_disk;
 mod in_time;
 mod interleavings;
-mod mirrored;
 mod restart;
 mod running;
 mod servers;
