@@ -26,3 +26,20 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "remora.claim" -}}
 {{- default (include "remora.fullname" .) .Values.persistence.existingClaim -}}
 {{- end -}}
+
+{{- define "remora.workers" -}}
+{{- printf "%s-workers" (include "remora.fullname" . | trunc 55 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- /* What workers are found by: another name than the servers have, so that no device comes to a worker. */ -}}
+{{- define "remora.workerSelectorLabels" -}}
+remora.delta/worker: {{ include "remora.fullname" . | quote }}
+{{- end -}}
+
+{{- define "remora.workerLabels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
+app.kubernetes.io/part-of: remora
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{ include "remora.workerSelectorLabels" . }}
+{{- end -}}

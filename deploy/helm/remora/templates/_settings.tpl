@@ -1,5 +1,7 @@
-{{- /* The environment that open-balena-delta has, and what is Remora's own. */ -}}
+{{- /* The environment that open-balena-delta has, and what is Remora's own: (dict "root" $ "budget" the disk's). */ -}}
 {{- define "remora.environment" -}}
+{{- $budget := .budget -}}
+{{- with .root -}}
 {{- $hostname := include "remora.hostname" . -}}
 - name: BALENA_TLD
   value: {{ $hostname | quote }}
@@ -15,7 +17,7 @@
 - name: REMORA_PUBLIC_URL
   value: {{ default (printf "https://delta.%s" $hostname) .Values.publicUrl | quote }}
 - name: REMORA_DISK_BUDGET
-  value: {{ .Values.persistence.budget | quote }}
+  value: {{ $budget | quote }}
 - name: REMORA_LOG_FORMAT
   value: json
 {{- with .Values.metricsPort }}
@@ -26,6 +28,7 @@
 - name: {{ $name }}
   value: {{ $value | quote }}
 {{- end }}
+{{- end -}}
 {{- end -}}
 
 {{- /* The files under /certs, by the names that openBalena gives them. */ -}}
