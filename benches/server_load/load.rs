@@ -30,8 +30,9 @@ pub(crate) fn load(trial: &Load) {
     let server = Arc::new(installation.serve(&[]));
     let pairs = push_pairs(&installation, 0..trial.pairs + 1, trial.size);
     let names: Vec<String> = pairs.iter().map(|pair| name(&installation, pair)).collect();
+    let address = server.address();
     let devices: Vec<Device> =
-        pairs.iter().map(|pair| device(&installation, &server, pair)).collect();
+        pairs.iter().map(|pair| device(&installation, &address, pair)).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -65,19 +66,19 @@ pub(crate) fn load(trial: &Load) {
 }
 
 /// The name that a pair's delta must have.
-fn name(installation: &Installation, (base, target): &PushedPair) -> String {
+pub(crate) fn name(installation: &Installation, (base, target): &PushedPair) -> String {
     let hash = base.repository.trim_start_matches("v2/");
     format!("{}/{}:delta-{}", installation.registry_host(), target.repository, &hash[..16])
 }
 
-fn device(installation: &Installation, server: &ServerProcess, pair: &PushedPair) -> Device {
+pub(crate) fn device(installation: &Installation, server: &str, pair: &PushedPair) -> Device {
     let token = installation.token(&[&pair.0.repository, &pair.1.repository]);
-    Device::new(&server.address(), pair, &token)
+    Device::new(server, pair, &token)
 }
 
 /// Lets all clients ask at once, and one more for what is ready until they have their answers; gives
 /// how long that one's took.
-async fn storm(
+pub(crate) async fn storm(
     trial: &Load,
     devices: &[Device],
     names: &[String],
@@ -113,7 +114,7 @@ async fn storm(
     asking.await.expect("answers")
 }
 
-async fn times(device: &Device, count: usize) -> Vec<Duration> {
+pub(crate) async fn times(device: &Device, count: usize) -> Vec<Duration> {
     let mut times = Vec::new();
     for _ in 0..count {
         times.push(device.update().await.last);
@@ -121,7 +122,7 @@ async fn times(device: &Device, count: usize) -> Vec<Duration> {
     times
 }
 
-fn assert_built_once(installation: &Installation, trial: &Load) {
+pub(crate) fn assert_built_once(installation: &Installation, trial: &Load) {
     let mut pushes: HashMap<String, usize> = HashMap::new();
     for line in installation.proxy.requests() {
         if line.starts_with("PUT") && line.contains("/manifests/delta-") {

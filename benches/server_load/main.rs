@@ -7,14 +7,22 @@
 //! cargo bench --bench server_load -- waiting --clients 10000 --size 64000000 --head 0
 //! cargo bench --bench server_load -- kills --kills 50 --pairs 20 --size 8000000 --seed 1
 //! cargo bench --bench server_load -- outage --pairs 8 --seconds 120
+//! cargo bench --bench server_load -- several --clients 2000 --pairs 200 --size 2000000 --bar 20
+//! cargo bench --bench server_load -- chaos --pairs 300 --kills 100 --restarts 10 --cuts 10 --size 1000000 --seed 1
 //! ```
+//!
+//! `several` is three servers over one PostgreSQL behind haproxy, `chaos` three servers that are killed while PostgreSQL
+//! is restarted and cut off. Both need PostgreSQL, `several` haproxy too, and none of both runs unless it is named.
 //!
 //! A trial that does not keep what it promises fails.
 
 #![allow(clippy::print_stdout, missing_docs)]
 
+mod balancer;
+mod chaos;
 mod clients;
 mod load;
+mod several;
 mod waiting;
 
 #[path = "../../tests/it/installation/mod.rs"]
@@ -23,6 +31,9 @@ mod installation;
 #[path = "../../tests/it/openbalena/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod openbalena;
+#[path = "../../tests/it/postgres_server.rs"]
+#[allow(dead_code, unused_imports)]
+mod postgres_server;
 #[path = "../../tests/it/registry_server.rs"]
 #[allow(dead_code, unused_imports)]
 mod registry_server;
@@ -32,6 +43,9 @@ mod sample_image;
 #[path = "../../tests/it/scripted_server.rs"]
 #[allow(dead_code, unused_imports)]
 mod scripted_server;
+#[path = "../../tests/it/tcp_proxy.rs"]
+#[allow(dead_code, unused_imports)]
+mod tcp_proxy;
 #[path = "../../tests/it/token_server.rs"]
 #[allow(dead_code, unused_imports)]
 mod token_server;
@@ -41,8 +55,10 @@ mod tools;
 
 use std::time::{Duration, Instant};
 
+use chaos::{Chaos, chaos};
 use installation::trials::{Kills, Outage, kills, outage};
 use load::{Load, load};
+use several::{Several, several};
 use waiting::{Waiting, waiting};
 
 /// What was asked for on the command line.
@@ -58,7 +74,7 @@ impl Arguments {
     }
 
     fn wants(&self, trial: &str) -> bool {
-        let named = ["load", "waiting", "kills", "outage"].into_iter();
+        let named = ["load", "waiting", "kills", "outage", "several", "chaos"].into_iter();
         let named = named.filter(|name| self.has(name)).count();
         named == 0 || self.has(trial)
     }
@@ -101,6 +117,27 @@ fn main() {
         let (pairs, size) = (arguments.number("--pairs", 8), arguments.number("--size", 4_000_000));
         let trial = Outage { pairs, size, away, long_poll: "25s" };
         timed(&format!("{trial:?}"), || println!("{:?}", outage(&trial)));
+    }
+    if arguments.has("several") {
+        let trial = Several {
+            clients: arguments.number("--clients", 2_000),
+            pairs: arguments.number("--pairs", 200),
+            size: arguments.number("--size", 2_000_000),
+            servers: arguments.number("--servers", 3),
+            bar: Duration::from_millis(arguments.number("--bar", 20) as u64),
+        };
+        timed(&format!("{trial:?}"), || several(&trial));
+    }
+    if arguments.has("chaos") {
+        let trial = Chaos {
+            pairs: arguments.number("--pairs", 300),
+            kills: arguments.number("--kills", 100),
+            restarts: arguments.number("--restarts", 10),
+            cuts: arguments.number("--cuts", 10),
+            size: arguments.number("--size", 1_000_000),
+            seed: arguments.number("--seed", 1) as u64,
+        };
+        timed(&format!("{trial:?}"), || chaos(&trial));
     }
 }
 

@@ -29,6 +29,10 @@ const BEHIND_ONE: usize = 200;
 const AT_ONCE: usize = 100;
 /// How long is measured while nothing is built: less than a silent registry has.
 const IDLE: Duration = Duration::from_secs(10);
+/// Files that may be open after all is over and were not before: connections to the registry that are kept.
+const FEW_FILES: usize = 64;
+/// How long the server may take to be done with its clients.
+const REST: Duration = Duration::from_secs(60);
 /// How long all may take to ask.
 const ARRIVAL: Duration = Duration::from_secs(120);
 
@@ -63,7 +67,7 @@ pub(crate) fn waiting(trial: &Waiting) {
         .build()
         .expect("a runtime");
     runtime.block_on(ready.update());
-    let at_rest = server.memory();
+    let (at_rest, files) = (server.memory(), server.descriptors());
 
     installation.proxy.set(Fault::HoldLayers);
     let building = runtime.spawn(async move { large.update().await });
@@ -87,10 +91,22 @@ pub(crate) fn waiting(trial: &Waiting) {
         runtime.block_on(client).expect("a name");
     }
     println!("everybody has a name");
+    let files_after = files_at_rest(&server, files);
+    println!("open files: {files} at rest, {files_after} after");
+    assert!(files_after <= files + FEW_FILES, "{files_after} files are open, {files} were before");
     let (idle, while_built) = (percentile(&idle, 0.99), percentile(&while_built, 0.99));
     assert!(highest < MEMORY_BAR, "{highest} bytes of memory");
     assert!(idle < IDLE_BAR, "a ready delta takes {idle:?} while nothing is built");
     assert!(while_built < BUILDING_BAR, "a ready delta takes {while_built:?} during a build");
+}
+
+/// How many files are open once the server is done with all clients, as far as that comes to be.
+fn files_at_rest(server: &ServerProcess, before: usize) -> usize {
+    let start = Instant::now();
+    while server.descriptors() > before + FEW_FILES && start.elapsed() < REST {
+        std::thread::sleep(READY_PAUSE);
+    }
+    server.descriptors()
 }
 
 /// A device with a name of its own, and an address that it shares with some others.
@@ -151,7 +167,7 @@ async fn times(device: &Device, is_over: impl Fn() -> bool) -> Vec<Duration> {
 }
 
 /// All descriptors that this process may have: each client takes one.
-fn raise_descriptors() {
+pub(crate) fn raise_descriptors() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     setrlimit(Resource::Nofile, raised).expect("the soft limit may be raised to the hard one");

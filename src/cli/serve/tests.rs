@@ -21,6 +21,7 @@ fn deployments_set_what_there_is() {
         "serve",
         &[
             "helm/remora/templates/_settings.tpl",
+            "helm/remora/templates/_shared.tpl",
             "helm/remora/templates/workers.yaml",
             "helm/remora/templates/deployment.yaml",
             "helm/remora/values.yaml",

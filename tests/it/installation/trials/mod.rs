@@ -81,7 +81,7 @@ fn ready(server: &ServerProcess, pair: &PushedPair) -> String {
 }
 
 /// Fails unless the delta makes a pair's base its target.
-fn assert_applies(installation: &Installation, name: &str, (base, target): &PushedPair) {
+pub(crate) fn assert_applies(installation: &Installation, name: &str, (base, target): &PushedPair) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(folder.path().join("store")).expect("a store");
     let (base, delta) = (installation.open(&base.reference), installation.open(name));
