@@ -45,8 +45,8 @@ const PUSH_RATE: f64 = 60e6;
 /// Seconds for what is asked of the registry before and after, manifests and tags: ten requests of 20 ms.
 const ROUND_TRIPS: f64 = 0.2;
 
-/// Processor seconds of one answer, a new connection and a check of the token's signature included: measured with
-/// `cargo bench --bench server_load -- waiting` (docs/scale.md).
+/// Processor seconds of one answer, a new connection and a check of the token's signature included: an assumption, not
+/// measured.
 pub(crate) const ANSWER: f64 = 0.001;
 /// Cores of a server, as the machine has that all of this was measured on.
 pub(crate) const CORES: f64 = 2.0;
@@ -59,10 +59,9 @@ pub(crate) const RETRY: f64 = 60.0;
 pub(crate) const USE_PRECISION: f64 = 600.0;
 /// Seconds between two writes of one wish that goes on: half of `REMORA_GRACE`.
 pub(crate) const WISH_RENEWAL: f64 = 60.0;
-/// Changed rows a second that a database takes: SQLite on this project's machine, measured by `footprint`. A PostgreSQL
-/// server with a fast disk takes several times that.
+/// Changed rows a second that a database takes: an assumption, not measured. `footprint` says what SQLite takes here.
 pub(crate) const DATABASE_ROWS: f64 = 2_000.0;
-/// Bytes of memory of a job that a server remembers: measured by `footprint`.
+/// Bytes of memory of a job that a server remembers: `footprint`, with 200,000 of them.
 pub(crate) const MIRROR_BYTES: f64 = 540.0;
 
 /// Jobs that may wait: `REMORA_MAX_QUEUE`.

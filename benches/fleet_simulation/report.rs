@@ -39,7 +39,7 @@ pub(crate) fn report(scenario: &Scenario, figures: &Figures) -> String {
     line("longest queue", figures.longest_queue.to_string());
     let rows = figures.traffic.changes + figures.wishes + figures.uses;
     line(
-        "rows written a day, a second at most",
+        "rows a day; a second but for uses, at most",
         format!("{}, {:.1}", day(rows), figures.most_rows()),
     );
     line("rows read by servers a day", day(figures.traffic.reads));

@@ -238,7 +238,7 @@ impl World {
         let wished: HashSet<Delta> = self.groups.keys().map(|(delta, _)| *delta).collect();
         let running = self.running.iter().map(HashMap::len).sum();
         self.figures.minute(now, server, self.installation.traffic(), wished.len(), running);
-        if (now / 60.0) as u64 % 60 == 0 {
+        if ((now / 60.0) as u64).is_multiple_of(60) {
             self.installation.tidy(clock(now));
         }
         let goes_on = now < f64::from(self.scenario.days) * DAY || !self.events.is_empty();
