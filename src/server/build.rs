@@ -17,6 +17,9 @@ pub(crate) trait Builder: Send + Sync + 'static {
     /// [`Blame::Cancelled`] when it is set. Finds what an earlier call already made.
     fn build(&self, pair: &Pair, fleet: &str, progress: &dyn Progress)
     -> Result<Built, BuildError>;
+
+    /// What the links of a fleet's devices carry, in bytes a second. May read a file.
+    fn link(&self, fleet: &str, repository: &str) -> f64;
 }
 
 /// What a build will take.

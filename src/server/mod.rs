@@ -21,6 +21,7 @@ mod layer_cache;
 mod link_rates;
 mod memory;
 mod metrics;
+mod page;
 mod pair;
 mod routes;
 mod run;

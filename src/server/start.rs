@@ -14,10 +14,11 @@ use super::bucket::Bucket;
 use super::error::io_error;
 use super::fleet_links::FleetLinks;
 use super::housekeeping::Housekeeping;
-use super::images::{Images, RegistryBuilder};
+use super::images::{Images, Insights, RegistryBuilder};
 use super::jobs::{JobSettings, Jobs, SharedDatabase};
 use super::layer_cache::{LayerBucket, clean_now_and_then};
 use super::metrics::Metrics;
+use super::page::{SessionKey, Streams};
 use super::routes::Service;
 use super::settings::{AccessRules, DataSettings, Role, ServerSettings};
 use super::watching;
@@ -40,7 +41,10 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     make_folder(&data.folder)?;
     let guard = guard(settings.access.as_ref(), &settings)?;
     let shared = data.database.as_ref().map(SharedDatabase::at).transpose()?;
-    let signer = DownloadSigner::new(&download_key(&settings, shared.as_ref()).await?)?;
+    let secret = download_key(&settings, shared.as_ref()).await?;
+    let signer = DownloadSigner::new(&secret)?;
+    let builder_secret = settings.registry.password.as_ref().map(|it| it.reveal());
+    let session_key = SessionKey::derive(&secret, builder_secret);
     let images = Images::new(&settings.registry, settings.work.registry_patience)?;
     let store = Store::open(data.folder.join(STORE_FOLDER))?;
     let store = store.with_limits(settings.work.limits).reading_first();
@@ -49,6 +53,7 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
         Some(cache) => store.with_cache(Arc::clone(cache) as _),
         None => store,
     };
+    let insights = Insights::new(&settings.registry, store.clone(), settings.work.limits)?;
     let url_life = settings.answers.download_expiry;
     let bucket_folder = bucket_folder(data, shared.as_ref()).await?;
     let place = artifact_place(data, bucket_folder.clone());
@@ -72,7 +77,10 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
     let service = Arc::new(Service {
         guard,
         signer,
+        session_key,
+        streams: Streams::default(),
         images,
+        insights,
         jobs,
         artifacts,
         housekeeping: Arc::new(housekeeping),

@@ -35,9 +35,14 @@ struct Cost {
 impl FileCosts {
     /// Adds the costs of one layer, `target`, that `commands` make.
     pub(super) fn add(&mut self, target: &[u8], commands: &[Command]) {
-        let entries: Vec<TarEntry> = tar_entries(target).collect();
-        let literal_bytes = spread(&entries, commands);
-        for (entry, literal_bytes) in entries.into_iter().zip(literal_bytes) {
+        let mut layer = LayerCosts::new(target);
+        commands.iter().for_each(|command| layer.note(command));
+        self.add_layer(layer);
+    }
+
+    /// Adds the costs of one layer.
+    pub(super) fn add_layer(&mut self, layer: LayerCosts) {
+        for (entry, literal_bytes) in layer.entries.into_iter().zip(layer.literal_bytes) {
             let size = (entry.end() - entry.start) as u64;
             let cost = self.0.entry(entry.path).or_default();
             cost.layers += 1;
@@ -61,27 +66,37 @@ impl FileCosts {
     }
 }
 
-/// How many literal bytes fall into each of `entries`.
-fn spread(entries: &[TarEntry], commands: &[Command]) -> Vec<u64> {
-    let mut costs = vec![0; entries.len()];
-    let mut first = 0;
-    let mut at = 0;
-    for command in commands {
-        let end = at + command.len() as usize;
-        if let Command::Literal { .. } = command {
-            while entries.get(first).is_some_and(|entry| entry.end() <= at) {
-                first += 1;
-            }
-            for (entry, cost) in entries[first..].iter().zip(&mut costs[first..]) {
-                if entry.start >= end {
-                    break;
-                }
-                *cost += (entry.end().min(end) - entry.start.max(at)) as u64;
-            }
-        }
-        at = end;
+/// The costs of one layer's files, added up command by command.
+#[derive(Debug)]
+pub(super) struct LayerCosts {
+    entries: Vec<TarEntry>,
+    /// How many literal bytes fall into each entry.
+    literal_bytes: Vec<u64>,
+    /// The first entry that the next command may fall into.
+    first: usize,
+    at: usize,
+}
+
+impl LayerCosts {
+    /// The costs of the layer `target`, of which no command is known yet.
+    pub(super) fn new(target: &[u8]) -> Self {
+        let entries: Vec<TarEntry> = tar_entries(target).collect();
+        LayerCosts { literal_bytes: vec![0; entries.len()], entries, first: 0, at: 0 }
     }
-    costs
+
+    /// Notes what the next command brings.
+    pub(super) fn note(&mut self, command: &Command) {
+        let (at, end) = (self.at, self.at + command.len() as usize);
+        self.at = end;
+        let Command::Literal { .. } = command else { return };
+        while self.entries.get(self.first).is_some_and(|entry| entry.end() <= at) {
+            self.first += 1;
+        }
+        let costs = self.entries[self.first..].iter().zip(&mut self.literal_bytes[self.first..]);
+        for (entry, cost) in costs.take_while(|(entry, _)| entry.start < end) {
+            *cost += (entry.end().min(end) - entry.start.max(at)) as u64;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ mod report;
 #[cfg(feature = "registry")]
 mod tags;
 mod verify;
+#[cfg(feature = "server")]
+mod weigh;
 
 pub use apply::{ApplyOptions, Rebuilt, apply};
 pub use create::{CreateOptions, Delta, create};
@@ -51,5 +53,8 @@ pub use links::{LinkEstimate, Links};
 pub use report::{DeltaReport, LayerReport, Total};
 #[cfg(feature = "registry")]
 pub(crate) use tags::delta_tags;
+
+#[cfg(feature = "server")]
+pub(crate) use weigh::{Weighed, weigh};
 
 pub use crate::pack::{Compression, ManifestKind};

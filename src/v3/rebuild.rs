@@ -67,8 +67,13 @@ impl DeltaStream<'_> {
     }
 
     /// Counts the delta's commands, without a base. They may make `limit` bytes.
-    pub(super) fn count(mut self, limit: u64) -> Result<CommandStats, LayerError> {
-        let stats = count_commands(self.tar.by_ref().take(self.len), limit)?;
+    /// `note` is told each.
+    pub(super) fn count(
+        mut self,
+        limit: u64,
+        note: impl FnMut(&Command),
+    ) -> Result<CommandStats, LayerError> {
+        let stats = count_commands(self.tar.by_ref().take(self.len), limit, note)?;
         self.finish()?;
         Ok(stats)
     }
@@ -78,7 +83,11 @@ impl DeltaStream<'_> {
     }
 }
 
-fn count_commands(delta: impl Read, limit: u64) -> Result<CommandStats, LayerError> {
+fn count_commands(
+    delta: impl Read,
+    limit: u64,
+    mut note: impl FnMut(&Command),
+) -> Result<CommandStats, LayerError> {
     let refuse = |command, position, source| {
         LayerError::of_patch(PatchError::Stream { command, position, source })
     };
@@ -94,6 +103,7 @@ fn count_commands(delta: impl Read, limit: u64) -> Result<CommandStats, LayerErr
             let (command, position) = (number, reader.position());
             return Err(LayerError::Patch(PatchError::TooLarge { command, position, limit }));
         }
+        note(&command);
         // Here and not with the next command, which is not the one to blame.
         reader.skip_literal().map_err(|source| refuse(number, reader.position(), source))?;
     }

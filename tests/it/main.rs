@@ -17,6 +17,7 @@ mod needed_tools;
 mod odd_tars;
 mod openbalena;
 mod outputs;
+mod page;
 mod postgres_server;
 mod progress_totals;
 mod pulling;

@@ -9,6 +9,7 @@ pub(crate) fn missing(program: &str, error: &std::io::Error) -> ! {
     let package = match program {
         "busybox" => "busybox-static",
         "ctr" => "containerd",
+        "chromedriver" => "chromium chromium-driver",
         "dockerd" => "docker.io",
         "htpasswd" => "apache2-utils",
         "go" => "golang-go",

@@ -35,6 +35,12 @@ impl Claims {
         self.access.iter().any(|permission| permission.allows(action, repository))
     }
 
+    /// The repositories that the token permits to pull from.
+    pub(super) fn pulls(&self) -> impl Iterator<Item = &str> {
+        let named = self.access.iter().map(|permission| permission.name.as_str());
+        named.filter(|name| self.allow("pull", name))
+    }
+
     /// Whether the token still holds at `now`.
     pub(super) fn hold_at(&self, now: SystemTime) -> bool {
         now < self.ends

@@ -66,6 +66,11 @@ impl BuilderSecret {
         Credential::of(headers).is_ok_and(|credential| self.is(&credential))
     }
 
+    /// Whether this is the secret itself, with nothing around it.
+    pub(super) fn is_secret(&self, secret: &str) -> bool {
+        self.matches(secret.as_bytes())
+    }
+
     /// Whether this is `Bearer <secret>` or `Basic builder:<secret>`.
     fn is(&self, credential: &Credential<'_>) -> bool {
         match credential {

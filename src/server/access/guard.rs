@@ -13,7 +13,7 @@ use super::networks::Networks;
 use super::rate::{Asker, RateLimit};
 use super::strangers::Strangers;
 use super::token::{TokenError, Verifier};
-use super::{AccessError, AccessSettings, Caller, Denied, Permits};
+use super::{AccessError, AccessSettings, Caller, Denied, Permits, SignedIn};
 use crate::serving::network_of;
 
 /// Decides who may. Cheap enough for an async thread: a signature check for each new token, and once
@@ -136,6 +136,59 @@ impl Guard {
             permits.add(lock.verified_token(token, client)?);
         }
         Ok(())
+    }
+
+    /// Whether anybody may do anything.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lock.is_none()
+    }
+
+    /// Lets somebody in who typed a credential into the page: the builder's, or a token that permits to pull
+    /// from at least one repository. A credential that does not hold counts like a request without a valid
+    /// token.
+    pub(crate) fn sign_in(
+        &self,
+        credential: &str,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<SignedIn, Denied> {
+        let Some(lock) = &self.lock else { return Ok(SignedIn::of(Caller::Anybody)) };
+        if lock.builder.as_ref().is_some_and(|builder| builder.is_secret(credential)) {
+            return Ok(SignedIn::of(noted(Caller::Builder)));
+        }
+        let client = lock.proxies.client(peer.ip(), headers);
+        let claims = lock.verified_token(credential, client.unwrap_or(peer.ip()))?;
+        let caller = match claims.subject.as_str() {
+            "" => Caller::Unnamed { network: network_of(client.unwrap_or(peer.ip())) },
+            subject => Caller::Token { subject: subject.to_owned() },
+        };
+        let caller = noted(caller);
+        lock.count_caller(&caller)?;
+        let pulls: Vec<String> = claims.pulls().map(str::to_owned).collect();
+        match pulls.is_empty() {
+            true => {
+                Err(Denied::Forbidden("the token permits to pull from no repository".to_owned()))
+            }
+            false => Ok(SignedIn { caller, pulls, ends: Some(claims.ends) }),
+        }
+    }
+
+    /// Counts a request of somebody who signed in before with a token that names `subject`.
+    pub(crate) fn count_visit(
+        &self,
+        subject: &str,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<(), Denied> {
+        let Some(lock) = &self.lock else { return Ok(()) };
+        let caller = match subject {
+            "" => {
+                let client = lock.proxies.client(peer.ip(), headers).unwrap_or(peer.ip());
+                Caller::Unnamed { network: network_of(client) }
+            }
+            subject => Caller::Token { subject: subject.to_owned() },
+        };
+        lock.count_caller(&noted(caller))
     }
 
     /// Whether this caller may see how these repositories' deltas come along: the builder, or whoever

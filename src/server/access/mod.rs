@@ -26,6 +26,7 @@ mod public_key;
 mod rate;
 mod seen;
 mod settings;
+mod signed_in;
 mod strangers;
 #[cfg(test)]
 mod test_issuer;
@@ -39,3 +40,4 @@ pub(crate) use permits::Permits;
 pub(crate) use settings::{
     AccessError, AccessSettings, RateSettings, TokenAlgorithm, TokenSettings,
 };
+pub(crate) use signed_in::SignedIn;

@@ -9,7 +9,7 @@ use super::tag::Tag;
 use super::transport_settings;
 use super::watch::{Budget, Watch};
 use super::work_error::WorkError;
-use crate::delta::Options;
+use crate::delta::{Goal, Options};
 use crate::image::{ImageError, ImageReference, Transports};
 use crate::progress::{Progress, Silent};
 use crate::server::ServerError;
@@ -76,12 +76,16 @@ impl RegistryBuilder {
 
     /// How deltas are made for a fleet.
     fn encoding(&self, pair: &Pair, fleet: &str) -> Options {
-        let rates = self.link_rates.as_ref();
-        let rate = rates.and_then(|rates| rates.of(fleet, &pair.target.repository));
-        let rate = rate.or_else(|| self.fleet_links.of(fleet));
-        let goal =
-            rate.map_or(self.encoding.goal, |rate| self.encoding.goal.on_link(rate as f64 / 8.0));
+        let rate = self.own_link(fleet, &pair.target.repository);
+        let goal = rate.map_or(self.encoding.goal, |rate| self.encoding.goal.on_link(rate));
         Options { goal, ..self.encoding }
+    }
+
+    /// What a fleet's links carry, in bytes a second, if somebody said so of that fleet or repository.
+    fn own_link(&self, fleet: &str, repository: &str) -> Option<f64> {
+        let rates = self.link_rates.as_ref();
+        let rate = rates.and_then(|rates| rates.of(fleet, repository));
+        rate.or_else(|| self.fleet_links.of(fleet)).map(|rate| rate as f64 / 8.0)
     }
 
     fn open(&self, pair: &Pair, progress: &dyn Progress) -> Result<Opened, WorkError> {
@@ -207,6 +211,16 @@ impl Builder for RegistryBuilder {
             Dialect::V2 => self.build_v2(opened, &watch),
         });
         built.map_err(|failed| watch.explain(failed.into()))
+    }
+
+    fn link(&self, fleet: &str, repository: &str) -> f64 {
+        let all = |goal: Goal| match goal {
+            Goal::UpdateTime { bytes_per_second, .. } => Some(bytes_per_second),
+            Goal::Size => None,
+        };
+        let own = self.own_link(fleet, repository).filter(|rate| *rate > 0.0);
+        let known = own.or_else(|| all(self.encoding.goal)).or_else(|| all(Goal::default()));
+        known.unwrap_or(f64::INFINITY)
     }
 }
 

@@ -2,12 +2,13 @@
 //! where it was put, and the making of deltas out of the registry and back into it.
 //!
 //! Door: [`Images`] answers questions while requests wait; [`RegistryBuilder`] makes deltas, which
-//! blocks. Both talk to the configured registry and to no other.
+//! blocks; [`Insights`] looks into deltas that were made. All talk to the configured registry and to no other.
 //!
 //! Not here: which deltas are made when (the jobs), and what a request may ask for (access, query).
 
 mod blame;
 mod builder;
+mod insight;
 mod lookup;
 mod opened;
 mod tag;
@@ -16,6 +17,7 @@ mod watch;
 mod work_error;
 
 pub(crate) use builder::RegistryBuilder;
+pub(crate) use insight::{Insight, Insights};
 pub(crate) use trouble::RegistryAway;
 
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::ledger::{Change, Ledger, Truth, What};
+use super::ledger::{Change, FleetSum, Ledger, Truth, What};
 use super::message::{Message, Request};
 use crate::server::ServerError;
 use crate::server::pair::Pair;
@@ -23,9 +23,13 @@ pub(super) struct Backlog {
     newest: HashMap<(Arc<Pair>, Discriminant<What>), u64>,
     /// Whether somebody asks if the ledger takes writes.
     probe: bool,
+    /// Whether somebody wants a survey.
+    pub(super) survey: bool,
     /// Who hears of it when all is written.
     waiting: Vec<oneshot::Sender<()>>,
-    end: bool,
+    pub(super) end: bool,
+    /// Sums that the ledger does not have yet.
+    pub(super) sums: Vec<FleetSum>,
 }
 
 impl Backlog {
@@ -34,6 +38,7 @@ impl Backlog {
         match message.request {
             Request::Change(change, number) => self.add_change(change, number),
             Request::Check => self.probe = true,
+            Request::Survey => self.survey = true,
             Request::End => self.end = true,
         }
     }

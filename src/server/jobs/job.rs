@@ -80,6 +80,8 @@ pub(super) type Lost = Option<Record>;
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) end: End,
+    /// Whose turn it took; `None`: that of the target's repository.
+    pub(super) fleet: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -179,6 +181,18 @@ impl End {
 }
 
 impl Finished {
+    /// How a job ended that the ledger has so; `None`: it has not.
+    pub(super) fn of(record: &Record, now: Instant) -> Option<Self> {
+        let own = record.fleet != record.pair.target.repository;
+        let fleet = own.then(|| Arc::from(&*record.fleet));
+        Some(Finished { end: End::of(&record.state, now)?, fleet })
+    }
+
+    /// Whether it came to nothing.
+    pub(super) fn is_failure(&self) -> bool {
+        matches!(self.end, End::Failed { .. })
+    }
+
     /// How it ended, unless that no longer counts.
     pub(super) fn outcome(&self, now: Instant) -> Option<Outcome> {
         match &self.end {

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::backlog::Backlog;
 use super::ledger::{Ledger, News, Report, Sign, Told};
 use super::message::Message;
 use super::shared::Shared;
+use super::survey::Survey;
 use super::work;
 use super::write_health::WriteHealth;
 use crate::server::ServerError;
@@ -33,6 +35,8 @@ const SHORTEST_BEAT: Duration = Duration::from_millis(50);
 const REPORTS: Duration = Duration::from_secs(1);
 /// How soon a job that was left to another server is asked for again.
 const CLAIM_PAUSE: Duration = Duration::from_millis(500);
+/// How often sums are written down.
+const SUM_INTERVAL: Duration = Duration::from_secs(5);
 /// Messages that are taken up at a time.
 const MAX_BATCH: usize = 512;
 
@@ -64,6 +68,8 @@ struct Due {
     reports: bool,
     /// It is time to forget what is old.
     tidy: bool,
+    /// It is time to write sums down.
+    sums: bool,
 }
 
 impl<L: Ledger> Keeper<L> {
@@ -100,6 +106,8 @@ impl<L: Ledger> Keeper<L> {
         reports.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut tidy = interval(TIDY_INTERVAL);
         tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sums = interval(SUM_INTERVAL);
+        sums.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::new();
         loop {
             let mut due = Due::default();
@@ -121,9 +129,11 @@ impl<L: Ledger> Keeper<L> {
                 _ = reports.tick(), if self.is_shared => due.reports = true,
                 _ = beats.tick() => due.beat = true,
                 _ = tidy.tick() => due.tidy = true,
+                _ = sums.tick() => due.sums = true,
             }
             self.claim_at = None;
             batch.drain(..).for_each(|message| self.backlog.add(message));
+            due.sums |= self.backlog.end;
             self.insist(due).await;
             if self.backlog.written() {
                 break;
@@ -177,7 +187,29 @@ impl<L: Ledger> Keeper<L> {
         if due.reports {
             self.report().await?;
         }
-        self.claim().await
+        self.claim().await?;
+        if due.sums {
+            self.add_sums().await?;
+        }
+        if self.backlog.survey {
+            self.shared.surveys.set(Survey::take(&mut self.ledger).await?);
+            self.backlog.survey = false;
+        }
+        Ok(())
+    }
+
+    /// Writes down what was delivered and built since the last time.
+    async fn add_sums(&mut self) -> Result<(), ServerError> {
+        if self.backlog.sums.is_empty() && !self.shared.sums.are_empty() {
+            let shared = Arc::clone(&self.shared);
+            let taken = spawn_blocking(move || shared.sums.take(&*shared.builder)).await;
+            self.backlog.sums = taken.unwrap_or_default();
+        }
+        if !self.backlog.sums.is_empty() {
+            self.ledger.add_sums(&self.backlog.sums).await?;
+            self.backlog.sums.clear();
+        }
+        Ok(())
     }
 
     /// Reads all jobs, if the database was away when the server started, and what layers are here.

@@ -57,6 +57,12 @@ impl Load {
         }
     }
 
+    /// The fleets of which there are jobs that releases asked for, with how many.
+    pub(super) fn releases(&self) -> impl Iterator<Item = (&str, usize)> {
+        let fleets = self.fleets.iter().map(|(fleet, load)| (&**fleet, load.all - load.devices));
+        fleets.filter(|(_, jobs)| *jobs > 0)
+    }
+
     /// How many jobs of a fleet there are.
     pub(super) fn of_fleet(&self, fleet: &str) -> usize {
         self.fleets.get(fleet).map_or(0, |load| load.all)

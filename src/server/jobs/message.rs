@@ -15,5 +15,7 @@ pub(super) enum Request {
     Change(Change, u64),
     /// Nothing: tells that the ledger can be written to.
     Check,
+    /// Looks at what the ledger knows beside the jobs.
+    Survey,
     End,
 }

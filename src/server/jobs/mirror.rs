@@ -48,6 +48,7 @@ impl Table {
             return;
         }
         let Some(record) = record else { return self.learn_end(&pair) };
+        self.listing.number(&pair, record.id);
         match self.jobs.get_mut(&pair) {
             Some(Job::Active(Active { phase: Phase::Running(_), .. })) => {
                 self.learn_of_build(&pair, record);
@@ -60,8 +61,8 @@ impl Table {
     /// A job of which this server knew nothing, or how it ended an earlier time.
     pub(super) fn take_in(&mut self, record: Record, now: Instant) {
         let pair = Arc::clone(&record.pair);
-        if let Some(end) = End::of(&record.state, now) {
-            return self.remember(&pair, Finished { end }, now);
+        if let Some(finished) = Finished::of(&record, now) {
+            return self.remember(&pair, finished, now);
         }
         // Nobody waits here, but those who did elsewhere have not had the time to come: until one of them
         // has, and has left, the job goes on.
@@ -116,8 +117,8 @@ impl Table {
     /// Puts an active job that is not built here where the ledger says that it is.
     fn settle(&mut self, record: Record, now: Instant) {
         let pair = Arc::clone(&record.pair);
-        if let Some(end) = End::of(&record.state, now) {
-            return self.finish(&record, end, now);
+        if let Some(finished) = Finished::of(&record, now) {
+            return self.finish(&record, finished, now);
         }
         let Some(Job::Active(active)) = self.jobs.get_mut(&pair) else { return };
         self.load.remove(active);
@@ -163,9 +164,8 @@ impl Table {
     }
 
     /// An active job that is not built here any more is done: everybody may know.
-    fn finish(&mut self, record: &Record, end: End, now: Instant) {
+    fn finish(&mut self, record: &Record, finished: Finished, now: Instant) {
         let pair = &record.pair;
-        let finished = Finished { end };
         let Some(active) = self.active(pair) else { return };
         let made_here = matches!(active.phase, Phase::Concluded);
         active.outcome.send_replace(Outcome::of(&record.state));
@@ -223,6 +223,7 @@ impl Table {
             active.named = None;
             self.queue.push(&fleet, Arc::clone(pair));
         }
+        self.relist(pair);
     }
 
     /// Lets a job wait until then.

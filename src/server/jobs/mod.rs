@@ -22,6 +22,8 @@ mod job;
 mod keeper;
 mod kept_images;
 mod ledger;
+mod listed;
+mod listing;
 mod load;
 mod message;
 mod mirror;
@@ -37,6 +39,8 @@ mod shared;
 #[doc(hidden)]
 pub mod simulation;
 mod status;
+mod sums;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -53,13 +57,16 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-pub(crate) use self::ledger::{SharedDatabase, SharedValue, Standing};
+pub(crate) use self::ledger::{DaySum, KnownServer, SharedDatabase, SharedValue, Standing, Sum};
 #[cfg(test)]
 pub(super) use self::ledger::{new_database, sql};
+pub(crate) use self::listed::{ListedJob, Overall};
+pub(crate) use self::listing::Wanted;
 pub(crate) use self::outcome::Outcome;
 pub(super) use self::priority::lower as lower_priority;
 pub(crate) use self::settings::JobSettings;
 pub(crate) use self::status::{JobCounts, JobEvent, JobState, JobStatus, Origin};
+pub(crate) use self::survey::Survey;
 pub(crate) use self::ticket::Ticket;
 
 use self::keeper::Keeper;
@@ -77,6 +84,9 @@ use crate::serving::FolderLock;
 
 /// Kept from the time that [`Jobs::stop`] has, for builds that were told to stop to do so.
 const STOP_TIME: Duration = Duration::from_secs(2);
+
+/// How long somebody waits for the database who only wants to see something.
+const SURVEY_TIME: Duration = Duration::from_millis(500);
 
 /// The jobs of one data folder. Dropped without [`stop`](Self::stop) it is as if the server had been
 /// killed.
@@ -205,6 +215,53 @@ impl Jobs {
     /// How many there are.
     pub(crate) fn counts(&self) -> JobCounts {
         self.shared.table().counts()
+    }
+
+    /// A page of the jobs, the newest first.
+    pub(crate) fn list(&self, wanted: &Wanted) -> Vec<ListedJob> {
+        self.shared.table().list(wanted, Instant::now())
+    }
+
+    /// The jobs whose turn comes next, of those that may be seen.
+    pub(crate) fn next_up(&self, count: usize, may_see: impl Fn(&Pair) -> bool) -> Vec<ListedJob> {
+        self.shared.table().next_up(count, may_see, Instant::now())
+    }
+
+    /// How the jobs are, all together, with so many of the fleets that releases are prepared for.
+    pub(crate) fn overall(&self, releases: usize) -> Overall {
+        self.shared.table().overall(releases)
+    }
+
+    /// Notes that a device was told of a delta.
+    pub(crate) fn delivered(&self, pair: &Pair, built: &Built) {
+        let fleet = self.shared.table().fleet_of(pair);
+        self.shared.sums.delivered(pair, &fleet, built);
+    }
+
+    /// What the database knows of days and servers: as it is now, or where the database does not answer at
+    /// once as it was when it last did.
+    pub(crate) async fn survey(&self) -> Option<Arc<Survey>> {
+        if let Some(fresh) = self.shared.surveys.fresh() {
+            return Some(fresh);
+        }
+        let surveyed = self.shared.table().writer.survey();
+        let _ = tokio::time::timeout(SURVEY_TIME, surveyed).await;
+        self.shared.surveys.last()
+    }
+
+    /// Has a pair that failed tried again, as for a release: nobody has to wait for it. Returns whether there
+    /// was a failure.
+    pub(crate) async fn retry(&self, pair: &Pair) -> Result<bool, QueueFull> {
+        let (fleet, forgotten) = {
+            let mut table = self.shared.table();
+            let fleet = table.fleet_of(pair);
+            (fleet, table.forget_failure(pair))
+        };
+        let Some(forgotten) = forgotten else { return Ok(false) };
+        // What is asked for next is written after it.
+        drop(forgotten);
+        let origin = Origin { fleet, asker: None, release: true };
+        self.request(pair.clone(), origin).await.map(|_| true)
     }
 
     /// Resolves when the database was written to. It does not while the disk is full or broken.

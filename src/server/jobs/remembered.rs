@@ -23,6 +23,7 @@ impl Table {
                 let (pair, crashes) = (&record.pair, record.crashes);
                 tracing::warn!(%pair, crashes, "a server ended without warning during this job");
             }
+            self.listing.number(&record.pair, record.id);
             self.take_in(record, now);
         }
         self.prune(now);
@@ -33,6 +34,14 @@ impl Table {
         let (pair, job) = self.jobs.get_key_value(pair)?;
         let (pair, is_finished) = (Arc::clone(pair), matches!(job, Job::Finished(_)));
         is_finished.then(|| self.forget_finished(&pair, What::Forget))
+    }
+
+    /// Forgets a finished job if it failed.
+    pub(super) fn forget_failure(&mut self, pair: &Pair) -> Option<Written> {
+        match self.jobs.get(pair)? {
+            Job::Finished(finished) if finished.is_failure() => self.forget(pair),
+            Job::Finished(_) | Job::Active(_) => None,
+        }
     }
 
     /// Forgets failures that no longer count and deltas that nobody has asked for in a long time. If there
@@ -75,7 +84,7 @@ impl Table {
             None => {
                 let now = SystemTime::now();
                 let end = End::Ready { built, last_used: now, saved_use: now };
-                self.insert(Arc::new(pair.clone()), Job::Finished(Finished { end }));
+                self.insert(Arc::new(pair.clone()), Job::Finished(Finished { end, fleet: None }));
                 self.prune_excess(Instant::now());
             }
         }

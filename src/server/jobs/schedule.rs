@@ -110,6 +110,7 @@ impl Table {
             running.started = true;
         }
         let status = active.status();
+        self.relist(pair);
         self.tell(pair, Some(status));
         written
     }

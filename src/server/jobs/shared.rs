@@ -7,6 +7,8 @@ use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::ledger::Standing;
+use super::sums::Sums;
+use super::survey::Surveys;
 use super::table::Table;
 use crate::server::build::Builder;
 use crate::server::pair::Pair;
@@ -23,6 +25,10 @@ pub(super) struct Shared {
     /// A build ended.
     pub(super) ended: Notify,
     pub(super) builder: Arc<dyn Builder>,
+    /// What was delivered and built since the ledger last heard of it.
+    pub(super) sums: Sums,
+    /// What the ledger last said of days and servers.
+    pub(super) surveys: Surveys,
     /// The memory that is free, in [`MEMORY_UNIT`]s. First come, first served: a large build that
     /// waits is not overtaken by small ones.
     pub(super) memory: Semaphore,
@@ -42,6 +48,8 @@ impl Shared {
             turns: Notify::new(),
             ended: Notify::new(),
             builder,
+            sums: Sums::default(),
+            surveys: Surveys::default(),
             memory: Semaphore::new(memory_units as usize),
             memory_units,
             standing: watch::Sender::new(Standing::ALONE),

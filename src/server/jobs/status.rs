@@ -20,7 +20,7 @@ pub(crate) struct Origin {
 }
 
 /// Where a job is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum JobState {
     /// Waits for its turn, for memory, or for the registry to come back.
@@ -31,6 +31,12 @@ pub(crate) enum JobState {
     Ready,
     /// Cannot be made.
     Failed,
+}
+
+impl JobState {
+    /// All of them, in the order of a life.
+    pub(crate) const ALL: [JobState; 4] =
+        [JobState::Pending, JobState::Preparing, JobState::Ready, JobState::Failed];
 }
 
 /// A job as it is at the moment.

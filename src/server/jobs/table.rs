@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::job::{Active, End, Job, Phase};
 use super::kept_images::KeptImages;
 use super::ledger::{Change, What};
+use super::listing::Listing;
 use super::load::Load;
 use super::outcome::Outcome;
 use super::queue::FairQueue;
@@ -47,6 +48,7 @@ pub(super) struct Table {
     pub(super) closing: bool,
     pub(super) counts: JobCounts,
     pub(super) load: Load,
+    pub(super) listing: Listing,
     pub(super) writer: Writer,
     pub(super) events: broadcast::Sender<JobEvent>,
     /// The last change of each pair that the ledger does not have yet. Until then what the ledger says
@@ -96,6 +98,7 @@ impl Table {
             closing: false,
             counts: JobCounts::default(),
             load: Load::default(),
+            listing: Listing::default(),
             writer,
             events: broadcast::Sender::new(EVENTS),
             unwritten: HashMap::new(),
@@ -247,14 +250,16 @@ impl Table {
             Job::Finished(_) => self.counts.remembered += 1,
             Job::Active(active) => self.load.add(active),
         }
-        let before = self.jobs.insert(pair, job);
+        let before = self.jobs.insert(Arc::clone(&pair), job);
         self.uncount(before);
+        self.relist(&pair);
     }
 
     /// Takes a job out of the table.
     pub(super) fn take_out(&mut self, pair: &Arc<Pair>) {
         let before = self.jobs.remove(pair);
         self.uncount(before);
+        self.relist(pair);
     }
 
     fn uncount(&mut self, before: Option<Job>) {

@@ -40,8 +40,10 @@ fn log(result: &Result<Built, BuildError>) {
 
 async fn conclude(shared: &Shared, turn: &Turn, result: Result<Built, BuildError>) {
     log(&result);
+    let seconds = result.as_ref().ok().map(|built| built.seconds);
     let written = shared.table().conclude(&turn.pair, result, Instant::now());
     if let Some(written) = written {
+        shared.sums.built(&turn.pair, &turn.fleet, seconds);
         // It fails where the server stops; what was made is found again by the next one.
         let _ = written.await;
     }

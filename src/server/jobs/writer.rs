@@ -36,6 +36,11 @@ impl Writer {
         self.send(Request::Check)
     }
 
+    /// Resolves when there is a new survey.
+    pub(super) fn survey(&self) -> Written {
+        self.send(Request::Survey)
+    }
+
     /// Ends the task; what comes later is not written.
     pub(super) fn end(&self) -> Written {
         self.send(Request::End)

@@ -12,10 +12,10 @@ use ipnet::IpNet;
 
 /// Who asked for what.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
-    pub(super) headers: HeaderMap,
-    pub(super) peer: SocketAddr,
-    pub(super) query: String,
+pub(crate) struct Asked {
+    pub(crate) headers: HeaderMap,
+    pub(crate) peer: SocketAddr,
+    pub(crate) query: String,
     secure: bool,
     authority: Option<String>,
 }
@@ -41,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
 impl Asked {
     /// Where the client thinks that it is: `scheme://host[:port]`. A proxy that is trusted may say
     /// what the client used; `tls` is whether the server itself speaks it.
-    pub(super) fn origin(&self, tls: bool, trusted: &[IpNet]) -> Option<String> {
+    pub(crate) fn origin(&self, tls: bool, trusted: &[IpNet]) -> Option<String> {
         let by_proxy = trusted.iter().any(|network| network.contains(&self.peer.ip()));
         let forwarded = |name| if by_proxy { self.first(name) } else { None };
         let own = if tls || self.secure { "https" } else { "http" };

@@ -148,6 +148,7 @@ async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer 
             Outcome::Ready(built) => match found(service, wanted, &pair, &built).boxed().await {
                 Ok(Some(answer)) => {
                     service.metrics.delivered(&built);
+                    service.jobs.delivered(&pair, &built);
                     return answer;
                 }
                 Ok(None) => forget(service, &pair).boxed().await,

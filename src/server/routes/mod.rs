@@ -25,6 +25,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use asked::Asked;
 pub(crate) use own_deltas::OwnDeltas;
 pub(crate) use router::{figures, router};
 pub(crate) use service::Service;

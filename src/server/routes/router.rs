@@ -22,6 +22,7 @@ use super::answer::Answer;
 use super::metrics::Counted;
 use super::service::Service;
 use super::{delta, download, events, health, metrics, openapi, prepare, status};
+use crate::server::page;
 use crate::server::settings::Role;
 use crate::serving::{RequestId, host_problem};
 
@@ -35,7 +36,8 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         return worker_router(service, has_figures);
     }
     let (routes, document) = if has_figures { documented() } else { work().split_for_parts() };
-    dressed(routes.fallback(nowhere).merge(openapi::route(document)), service)
+    let routes = routes.fallback(nowhere).merge(openapi::route(document));
+    dressed(routes.merge(page::routes()), service)
 }
 
 /// The routes of a server that only builds. Whoever asks it for anything else was sent to the wrong one,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::server::access::{DownloadSigner, Guard};
 use crate::server::artifacts::Artifacts;
 use crate::server::housekeeping::Housekeeping;
-use crate::server::images::Images;
+use crate::server::images::{Images, Insights};
 use crate::server::jobs::Jobs;
 use crate::server::metrics::Metrics;
+use crate::server::page::{SessionKey, Streams};
 use crate::server::settings::ServerSettings;
 use crate::serving::Door;
 
@@ -16,7 +17,10 @@ pub(crate) struct Service {
     pub(crate) settings: ServerSettings,
     pub(crate) guard: Guard,
     pub(crate) signer: DownloadSigner,
+    pub(crate) session_key: SessionKey,
+    pub(crate) streams: Streams,
     pub(crate) images: Images,
+    pub(crate) insights: Insights,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) artifacts: Arc<Artifacts>,
     pub(crate) housekeeping: Arc<Housekeeping>,

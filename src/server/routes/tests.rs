@@ -145,7 +145,7 @@ fn every_answer_that_devices_get_is_described() {
 #[tokio::test]
 async fn paths_that_are_none_are_404_and_methods_405() {
     for (method, target, status) in [
-        (Method::GET, "/", 404),
+        (Method::GET, "/nowhere", 404),
         (Method::GET, "/api/v1/delta", 404),
         (Method::GET, "/api/v3/delta/", 404),
         (Method::POST, "/api/v3/delta", 405),

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::change::Change;
+use super::daily::{DaySum, FleetSum};
 use super::record::{Record, Truth};
 use super::servers::{Candidate, Report, Sign, Standing, Told};
 use crate::image::Digest;
@@ -62,11 +63,37 @@ pub(in crate::server::jobs) trait Ledger: Send + 'static {
     /// deltas beyond a million.
     fn tidy(&mut self, remember: Duration) -> impl Future<Output = Result<(), ServerError>> + Send;
 
+    /// Adds these sums to those of today; days older than 400 go. A day has fifty fleets at most, and one sum
+    /// for all others.
+    fn add_sums(
+        &mut self,
+        sums: &[FleetSum],
+    ) -> impl Future<Output = Result<(), ServerError>> + Send;
+
+    /// The sums of the last `days`, today's among them, in the order of days and fleets.
+    fn days(&mut self, days: u32) -> impl Future<Output = Result<Vec<DaySum>, ServerError>> + Send;
+
+    /// The servers that share the ledger.
+    fn servers(&mut self) -> impl Future<Output = Result<Vec<KnownServer>, ServerError>> + Send;
+
     /// Writes something that changes nothing: whether the ledger takes writes.
     fn probe(&mut self) -> impl Future<Output = Result<(), ServerError>> + Send;
 
     /// Ends the use of the ledger.
     fn close(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A server, as the ledger knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KnownServer {
+    /// What this run of it is called.
+    pub(crate) name: String,
+    /// What its data folder is called; empty if nobody else could have one.
+    pub(crate) home: String,
+    /// For how long it holds its jobs if nothing more is heard of it; `None`: for ever.
+    pub(crate) lease_left: Option<Duration>,
+    /// Whether it is the server that looks.
+    pub(crate) is_this: bool,
 }
 
 /// What has become of jobs.

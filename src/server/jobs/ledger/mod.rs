@@ -8,6 +8,7 @@
 
 mod change;
 mod columns;
+mod daily;
 mod interface;
 mod model;
 mod postgres;
@@ -20,6 +21,9 @@ mod statement;
 mod tests;
 
 pub(super) use self::change::{Change, What};
+pub(crate) use self::daily::{DaySum, Sum};
+pub(super) use self::daily::{FleetSum, OTHERS};
+pub(crate) use self::interface::KnownServer;
 pub(super) use self::interface::{Ledger, News};
 pub(super) use self::model::{Model, ModelLedger};
 pub(super) use self::postgres::{DatabaseAddress, Homes, PostgresLedger};

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::change::{Change, What};
-use super::interface::{Ledger, News};
+use super::daily::{DaySum, FleetSum, KEPT_DAYS, MAX_FLEETS, OTHERS, Sum};
+use super::interface::{KnownServer, Ledger, News};
 use super::record::{Holder, Record, RecordState, Truth};
 use super::servers::{Candidate, Report, Sign, Standing, Told};
 use crate::image::Digest;
@@ -25,6 +26,8 @@ struct Rows {
     /// Where the row of each pair is.
     places: HashMap<Arc<Pair>, u64>,
     last: u64,
+    /// Sums by day and fleet.
+    days: BTreeMap<(u64, String), Sum>,
     /// How many changes there were, and of which pair each was.
     changes: Vec<Arc<Pair>>,
     /// The servers that live, and the images whose layers each has.
@@ -191,6 +194,7 @@ impl Rows {
             (Some(row), what) => row.change(what, me),
             (None, What::Want { fleet, asker, release }) => {
                 let record = Record {
+                    id: self.last + 1,
                     pair: Arc::clone(pair),
                     fleet: fleet.clone(),
                     asker: asker.clone(),
@@ -232,10 +236,35 @@ impl Rows {
         }
     }
 
+    fn add_sums(&mut self, sums: &[FleetSum]) {
+        let (today, oldest) = (today(), today() + 1 - KEPT_DAYS as u64);
+        let mut sums = sums.to_vec();
+        sums.sort_by(|one, other| {
+            let rank = |it: &FleetSum| std::cmp::Reverse((it.sum.saved_bytes, it.sum.builds));
+            rank(one).cmp(&rank(other)).then_with(|| one.fleet.cmp(&other.fleet))
+        });
+        for FleetSum { fleet, sum } in sums {
+            let named = self.days.keys().filter(|(day, fleet)| *day == today && fleet != OTHERS);
+            let has_room = (named.count() as i64) < MAX_FLEETS;
+            let is_known = self.days.contains_key(&(today, fleet.clone()));
+            let fleet = if has_room || is_known { fleet } else { OTHERS.to_owned() };
+            let before = self.days.entry((today, fleet)).or_default();
+            *before = before.plus(sum);
+        }
+        self.days.retain(|(day, _), _| *day >= oldest);
+    }
+
     fn truth(&self, pair: &Arc<Pair>, me: u32) -> Truth {
         let row = self.places.get(pair).and_then(|place| self.rows.get(place));
         Truth { pair: Arc::clone(pair), record: row.map(|row| row.seen_by(me)) }
     }
+}
+
+/// Days since 1970.
+fn today() -> u64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() / 86_400)
 }
 
 fn is_end(state: &RecordState) -> bool {
@@ -331,6 +360,25 @@ impl Ledger for ModelLedger {
         let Rows { rows, places, .. } = &mut *rows;
         places.retain(|_, place| rows.contains_key(place));
         Ok(())
+    }
+
+    async fn add_sums(&mut self, sums: &[FleetSum]) -> Result<(), ServerError> {
+        self.model.rows().add_sums(sums);
+        Ok(())
+    }
+
+    async fn days(&mut self, days: u32) -> Result<Vec<DaySum>, ServerError> {
+        let first = (today() + 1).saturating_sub(days.into());
+        let rows = self.model.rows();
+        let days = rows.days.range((first, String::new())..);
+        Ok(days
+            .map(|((day, fleet), sum)| DaySum { day: *day, fleet: fleet.clone(), sum: *sum })
+            .collect())
+    }
+
+    async fn servers(&mut self) -> Result<Vec<KnownServer>, ServerError> {
+        let (name, home) = (self.me.to_string(), self.me.to_string());
+        Ok(vec![KnownServer { name, home, lease_left: None, is_this: true }])
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {

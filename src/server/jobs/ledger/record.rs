@@ -23,6 +23,8 @@ pub(in crate::server::jobs) struct Truth {
 /// clock, however the database counts.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::server::jobs) struct Record {
+    /// The ledger's number of it: one that came later has a larger one.
+    pub(in crate::server::jobs) id: u64,
     pub(in crate::server::jobs) pair: Arc<Pair>,
     pub(in crate::server::jobs) fleet: String,
     /// Who asked first; `None` if that does not matter.
@@ -81,6 +83,7 @@ pub(super) fn record(row: &impl Columns, me: &str) -> Result<Record, Error> {
         Some(_) => Holder::Another,
     };
     Ok(Record {
+        id: large(row.number("id")?),
         pair: Arc::new(pair(row)?),
         fleet: row.text("fleet")?,
         asker: row.text_or_none("asker")?,

@@ -14,7 +14,8 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Error, SqlSafeStr as _, Sqlite};
 
 use super::change::Change;
-use super::interface::{Ledger, News};
+use super::daily::{self, DaySum, FleetSum};
+use super::interface::{KnownServer, Ledger, News};
 use super::record::{self, Record, Truth};
 use super::servers::{Candidate, Report, Sign, Standing, Told};
 use super::statement::{Speech, Statement, Statements, Value};
@@ -153,6 +154,26 @@ impl SqliteLedger {
         Ok(())
     }
 
+    async fn try_add_sums(&mut self, sums: &[FleetSum]) -> Result<(), Error> {
+        let mut connection = self.connect().await?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        let add = daily::add(sums, |sql| SPEECH.speak(sql));
+        bound(add).persistent(false).execute(&mut *transaction).await?;
+        let trim = sqlx::query(AssertSqlSafe(SPEECH.speak(&daily::trim())));
+        trim.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+
+    async fn try_days(&mut self, days: u32) -> Result<Vec<DaySum>, Error> {
+        let mut connection = self.connect().await?;
+        let days_of = sqlx::query(AssertSqlSafe(SPEECH.speak(daily::DAYS))).bind(i64::from(days));
+        let rows = days_of.fetch_all(&mut connection).await?;
+        self.connection = Some(connection);
+        rows.iter().map(daily::day_sum).collect()
+    }
+
     fn error(&self, action: &'static str, error: &Error) -> ServerError {
         ServerError::Database { action, path: self.path.clone(), reason: error.to_string() }
     }
@@ -206,6 +227,22 @@ impl Ledger for SqliteLedger {
     async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
         let tidied = self.try_tidy(remember).await;
         tidied.map_err(|error| self.error("write", &error))
+    }
+
+    async fn add_sums(&mut self, sums: &[FleetSum]) -> Result<(), ServerError> {
+        let added = self.try_add_sums(sums).await;
+        added.map_err(|error| self.error("write", &error))
+    }
+
+    async fn days(&mut self, days: u32) -> Result<Vec<DaySum>, ServerError> {
+        let days = self.try_days(days).await;
+        days.map_err(|error| self.error("read", &error))
+    }
+
+    /// There is no other.
+    async fn servers(&mut self) -> Result<Vec<KnownServer>, ServerError> {
+        let (name, home) = (ME.to_owned(), HOME.to_owned());
+        Ok(vec![KnownServer { name, home, lease_left: None, is_this: true }])
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {
@@ -263,6 +300,7 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         simple(1, "jobs", include_str!("migrations/sqlite/1_jobs.sql")),
         simple(2, "servers", include_str!("migrations/sqlite/2_servers.sql")),
+        simple(3, "daily", include_str!("migrations/sqlite/3_daily.sql")),
         simple(4, "recent", include_str!("migrations/sqlite/4_recent.sql")),
     ])
 }

@@ -207,16 +207,16 @@ fn told(error: &BuildError) -> [Value; 2] {
 }
 
 /// PostgreSQL takes no NUL in a text: one that somebody sent must not keep everything else from being written.
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(Some(text.replace('\0', " ")))
 }
 
-fn number(number: i64) -> Value {
+pub(super) fn number(number: i64) -> Value {
     Value::Number(Some(number))
 }
 
 /// No database has larger integers; no delta is that large.
-fn integer(number: u64) -> i64 {
+pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 

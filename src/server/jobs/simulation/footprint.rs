@@ -32,6 +32,7 @@ impl Installation {
         server.table.settings.max_remembered = usize::MAX;
         for number in 0..count {
             let record = Record {
+                id: number.into(),
                 pair: Arc::new(numbered(number).pair()),
                 fleet: numbered(number).pair().target.repository,
                 asker: None,
@@ -42,6 +43,7 @@ impl Installation {
                 trouble: None,
                 state: ready(),
             };
+            server.table.listing.number(&record.pair, record.id);
             server.table.take_in(record, all.start);
         }
         all

@@ -146,6 +146,10 @@ impl Builder for Fake {
             Some(Plan::Panic) => panic!("on purpose"),
         }
     }
+
+    fn link(&self, _fleet: &str, _repository: &str) -> f64 {
+        10.0
+    }
 }
 
 pub(super) fn failure(cause: Blame) -> BuildError {

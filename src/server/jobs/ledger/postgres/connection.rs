@@ -64,6 +64,7 @@ fn migrator() -> Migrator {
     };
     let mut migrator = Migrator::with_migrations(vec![
         simple(1, "jobs", include_str!("../migrations/postgres/1_jobs.sql")),
+        simple(2, "daily", include_str!("../migrations/postgres/2_daily.sql")),
         simple(3, "shared", include_str!("../migrations/postgres/3_shared.sql")),
         simple(4, "workers", include_str!("../migrations/postgres/4_workers.sql")),
     ]);

@@ -4,6 +4,7 @@
 
 mod address;
 mod connection;
+mod daily;
 mod failure;
 mod lead;
 mod lease;
@@ -27,7 +28,8 @@ use self::connection::{NOW, bound, connect, migrate, within};
 use self::failure::failure;
 use self::wake::Wake;
 use super::change::Change;
-use super::interface::{Ledger, News};
+use super::daily::{DaySum, FleetSum};
+use super::interface::{KnownServer, Ledger, News};
 use super::record::{self, Record, Truth};
 use super::servers::{Candidate, Report, Sign, Standing, Terms, Told};
 use super::statement::{Speech, Statement, Statements, millis};
@@ -279,6 +281,21 @@ impl Ledger for PostgresLedger {
     async fn tidy(&mut self, remember: Duration) -> Result<(), ServerError> {
         let tidied = self.try_tidy(remember).await;
         tidied.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn add_sums(&mut self, sums: &[FleetSum]) -> Result<(), ServerError> {
+        let added = self.try_add_sums(sums).await;
+        added.map_err(|error| self.error("write to", &error))
+    }
+
+    async fn days(&mut self, days: u32) -> Result<Vec<DaySum>, ServerError> {
+        let days = self.try_days(days).await;
+        days.map_err(|error| self.error("read", &error))
+    }
+
+    async fn servers(&mut self) -> Result<Vec<KnownServer>, ServerError> {
+        let servers = self.try_servers().await;
+        servers.map_err(|error| self.error("read", &error))
     }
 
     async fn probe(&mut self) -> Result<(), ServerError> {

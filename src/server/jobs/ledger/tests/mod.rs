@@ -1,6 +1,7 @@
 //! What every ledger does, tried on each: the model in memory, SQLite, PostgreSQL.
 
 mod alone;
+mod days;
 mod postgres;
 #[path = "../../../../../tests/it/postgres_server.rs"]
 #[allow(dead_code)]

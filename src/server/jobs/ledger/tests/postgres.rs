@@ -29,7 +29,7 @@ impl Database {
         Database(postgres_server::new_database())
     }
 
-    async fn connection(&self) -> PgConnection {
+    pub(super) async fn connection(&self) -> PgConnection {
         let mut connection = PgConnection::connect(&self.0).await.expect("connected");
         connection.execute("SET search_path TO remora").await.expect("set");
         connection
