@@ -6,7 +6,7 @@ use std::process::Command;
 
 use super::Scene;
 use super::browser::{Browser, DESK, PHONE};
-use super::story::sign_in;
+use super::story::{sign_in, until_saved};
 use crate::installation::{BUILDER_TOKEN, Fault};
 use crate::tools;
 
@@ -57,7 +57,7 @@ fn axe_finds_no_violation_in_light_and_dark_on_desks_and_phones() {
     browser.go(&scene.url("/"));
     check(&browser, &axe, "sign-in");
     sign_in(&browser, &scene, BUILDER_TOKEN);
-    browser.until("document.querySelector('svg rect') || (location.reload(), false)");
+    until_saved(&browser, &scene);
     browser.until("document.querySelector('[data-live=builds] progress')");
     browser.click("summary");
     check(&browser, &axe, "overview");

@@ -1,6 +1,7 @@
 //! Headless Chromium, told what to do through its driver (W3C WebDriver).
 
 use std::fs;
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
@@ -179,10 +180,23 @@ impl Browser {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let headers = [("Content-Type", "application/json")];
         let sent = Exchange::send(&self.address, method, path, &headers, body.as_bytes()).ok()?;
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut sent.into_stream(), &mut bytes).ok()?;
-        let mut answer = Answer::parse(&bytes)?.json();
+        let mut answer = whole(sent)?.json();
         Some(answer["value"].take())
+    }
+}
+
+/// An answer of the driver's, which leaves connections open.
+fn whole(sent: Exchange) -> Option<Answer> {
+    let (mut stream, mut bytes) = (sent.into_stream(), Vec::new());
+    let mut buffer = [0; 1 << 16];
+    loop {
+        let read = stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&buffer[..read]);
+        let Some(answer) = Answer::parse(&bytes) else { continue };
+        let length: usize = answer.header("content-length")?.parse().ok()?;
+        if answer.body.len() >= length {
+            return Some(answer);
+        }
     }
 }
 

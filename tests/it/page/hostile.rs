@@ -1,7 +1,7 @@
 //! Names and messages that others choose are text, whatever is in them.
 
 use super::browser::Browser;
-use super::story::sign_in;
+use super::story::{sign_in, until_saved};
 use super::{SIZE, Scene};
 use crate::installation::{BUILDER_TOKEN, Fault, Pair};
 use crate::sample_image::{SampleImage, Style, noise, tar};
@@ -43,7 +43,7 @@ fn names_with_html_in_them_are_text() {
     scene.installation.proxy.set(Fault::HoldLayers);
     scene.prepare(&scene.images(2), ATTRIBUTE);
     browser.until("document.querySelector('[data-live=builds] progress')");
-    browser.until("document.querySelector('svg rect') || (location.reload(), false)");
+    until_saved(&browser, &scene);
     assert!(browser.text("[data-live=ready]").contains("<img src=x"));
     browser.click("summary");
     assert!(browser.text("details").contains(SCRIPT));

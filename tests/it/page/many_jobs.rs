@@ -18,8 +18,8 @@ const ROWS: &str = "\
     INSERT INTO jobs (format, source_repository, source_digest, target_repository, target_digest, fleet,
         release, state, crashes, last_used, tag, digest, bytes, pull_bytes, commands, seconds, cause, message,
         expires)
-    SELECT 'v3', 'v2/source' || n % 7, 'sha256:' || printf('%064x', n), 'v2/target' || n % 5,
-        'sha256:' || printf('%064x', n + 1000000), 'fleet' || n % 3, FALSE,
+    SELECT 'v3', 'v2/source' || (n % 7), 'sha256:' || printf('%064x', n), 'v2/target' || (n % 5),
+        'sha256:' || printf('%064x', n + 1000000), 'fleet' || (n % 3), FALSE,
         CASE WHEN n % 3 = 0 THEN 'failed' ELSE 'ready' END, 0, unixepoch() * 1000, 'delta-' || n,
         'sha256:' || printf('%064x', n + 2000000), 1000 + n, 100000, 3, 0.5, 'refused', 'reason ' || n,
         unixepoch() * 1000 + 3600000

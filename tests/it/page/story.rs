@@ -1,7 +1,7 @@
 //! A working day: sign in, see a build move, have a failure tried again, look into a delta, sign out.
 
 use super::browser::{Browser, PHONE};
-use super::{SIZE, Scene};
+use super::{PAUSE, SIZE, Scene, TRIES};
 use crate::installation::{BUILDER_TOKEN, Fault, Pair};
 
 /// Signs in as the builder.
@@ -10,6 +10,16 @@ pub(super) fn sign_in(browser: &Browser, scene: &Scene, credential: &str) {
     browser.write("#credential", credential);
     browser.click(".sign-in button");
     browser.until("document.readyState === 'complete' && location.pathname === '/'");
+}
+
+/// Looks at the overview until what was saved is there: it is written down some seconds later.
+pub(super) fn until_saved(browser: &Browser, scene: &Scene) {
+    let is_there = (0..TRIES).any(|_| {
+        browser.go(&scene.url("/"));
+        std::thread::sleep(10 * PAUSE);
+        browser.script("return document.querySelector('svg rect') !== null") == true
+    });
+    assert!(is_there, "{}", browser.text("main"));
 }
 
 /// How many jobs of a section are in this state.
@@ -43,7 +53,7 @@ fn somebody_signs_in_sees_builds_move_has_a_failure_tried_again_and_signs_out() 
     // A build appears, moves and ends while the page is open; nobody reloads the page.
     browser.script("window.same_page = true");
     scene.installation.proxy.set(Fault::HoldLayers);
-    let moving = scene.pushed(1, &Pair::similar(2, 40 * SIZE));
+    let moving = scene.pushed(1, &Pair::similar(2, 200 * SIZE));
     scene.prepare(&moving, "org/ships");
     browser.until(&format!("{} === 1", jobs("builds", "preparing")));
     assert!(browser.text("[data-live=builds] .stage").contains("fetch"));
@@ -82,8 +92,7 @@ fn somebody_signs_in_sees_builds_move_has_a_failure_tried_again_and_signs_out() 
     browser.picture("5-delta");
 
     // What was saved is written down some seconds later.
-    browser.go(&scene.url("/"));
-    browser.until("document.querySelector('svg rect') || (location.reload(), false)");
+    until_saved(&browser, &scene);
     browser.click("summary");
     browser.until("document.querySelector('details').open");
     assert!(browser.text("details").contains("org/ships"));

@@ -94,7 +94,7 @@ async fn sqlite_adds_up_and_forgets_what_is_old() {
     let folder = tempfile::tempdir().unwrap();
     check(folder.path()).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut ledger = SqliteLedger::open(folder.path()).await.expect("opened");
+    let mut ledger = SqliteLedger::open(folder.path(), 100).await.expect("opened");
     let file = SqliteConnectOptions::new().filename(folder.path().join("jobs.sqlite"));
     let mut connection = file.connect().await.expect("there");
     let old = format!(
