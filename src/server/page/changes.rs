@@ -11,9 +11,9 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::refuse;
 use super::session::Session;
@@ -21,19 +21,8 @@ use super::{names, rows, visit};
 use crate::server::jobs::JobEvent;
 use crate::server::routes::{Asked, Service};
 
-/// Pages that hear of changes at the same time; others are to ask now and then.
-const MAX_STREAMS: usize = 256;
 /// How often a stream without changes gives a sign of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
-
-/// How many streams there may still be.
-pub(crate) struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Streams(Arc::new(Semaphore::new(MAX_STREAMS)))
-    }
-}
 
 /// A change as the script hears it. It names no image: the script knows those that the page shows.
 #[derive(Serialize)]
@@ -54,7 +43,7 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
         Ok(None) => return refuse(StatusCode::UNAUTHORIZED, "sign in first"),
         Err(answer) => return *answer,
     };
-    let Ok(permit) = Arc::clone(&service.streams.0).try_acquire_owned() else {
+    let Some(permit) = service.streams.place() else {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open");
     };
     let end = session.left(SystemTime::now());

@@ -38,7 +38,7 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
     let mut jobs = service.jobs.list(&Wanted {
         state: filter.wanted_state(),
         repository: filter.repository(service.registry()),
-        within: within(&session),
+        within: session.within(),
         before: filter.before,
         count: PAGE + 1,
     });
@@ -48,11 +48,6 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
     jobs.truncate(PAGE);
     let content = content(&filter, &jobs, older, &session);
     page(StatusCode::OK, framed("Jobs", Place::Jobs, &session, content))
-}
-
-/// The repositories that a session's jobs are to be between.
-pub(super) fn within(session: &Session) -> Option<Arc<[String]>> {
-    session.token.as_ref().map(|token| token.repositories.clone().into())
 }
 
 impl Filter {

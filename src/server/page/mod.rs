@@ -24,6 +24,7 @@ mod rows;
 mod savings;
 mod session;
 mod sign_in;
+mod streams;
 mod visit;
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::routing::{get, post};
 
-pub(crate) use changes::Streams;
 pub(crate) use session::SessionKey;
+pub(crate) use streams::Streams;
 
 use super::routes::Service;
 

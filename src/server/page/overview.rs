@@ -12,7 +12,7 @@ use super::answer::page;
 use super::figures::{bytes, count, duration};
 use super::layout::{Place, framed};
 use super::session::Session;
-use super::{job_list, names, rows, savings, sign_in, visit};
+use super::{names, rows, savings, sign_in, visit};
 use crate::server::jobs::{JobState, KnownServer, ListedJob, Overall, Survey, Wanted};
 use crate::server::routes::{Asked, Service};
 
@@ -75,7 +75,7 @@ fn content(service: &Service, session: &Session, survey: Option<&Survey>) -> Mar
 }
 
 fn of_state(service: &Service, session: &Session, state: JobState, count: usize) -> Vec<ListedJob> {
-    let within = job_list::within(session);
+    let within = session.within();
     service.jobs.list(&Wanted { state: Some(state), within, count, ..Wanted::default() })
 }
 

@@ -1,6 +1,7 @@
 //! Who signed in, sealed into a cookie: all that servers know of a session comes back with each request.
 
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
@@ -87,6 +88,11 @@ impl Session {
     pub(super) fn sees_repository(&self, name: &str) -> bool {
         let holds = |token: &TokenSession| token.repositories.iter().any(|it| it == name);
         self.token.as_ref().is_none_or(holds)
+    }
+
+    /// The repositories that what is shown is to be between; `None`: all.
+    pub(super) fn within(&self) -> Option<Arc<[String]>> {
+        self.token.as_ref().map(|token| token.repositories.clone().into())
     }
 
     /// How long it lasts from `now` on.
