@@ -108,6 +108,8 @@ impl Scene {
             ("REMORA_DATA", &*data),
             ("REMORA_DATABASE", &*database),
             ("REMORA_LONG_POLL", "5s"),
+            // All devices of the trial are one caller.
+            ("REMORA_MAX_CALLER_QUEUE", "10000"),
         ])
     }
 

@@ -63,7 +63,12 @@ pub(crate) fn several(trial: &Several) {
 /// A server with a data folder of its own.
 fn serve(installation: &Installation, database: &str, number: usize) -> ServerProcess {
     let data = installation.path(&format!("deltas{number}")).display().to_string();
-    installation.serve(&[("REMORA_DATA", &data), ("REMORA_DATABASE", database)])
+    installation.serve(&[
+        ("REMORA_DATA", &data),
+        ("REMORA_DATABASE", database),
+        // All devices of the trial are one caller.
+        ("REMORA_MAX_CALLER_QUEUE", "10000"),
+    ])
 }
 
 fn print_shares(servers: &[ServerProcess]) {
