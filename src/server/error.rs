@@ -26,6 +26,8 @@ pub enum ServerError {
         path: PathBuf,
         /// Why not.
         reason: String,
+        /// Whether its tables are of another version.
+        is_of_another_version: bool,
     },
     /// The database that servers share could not be used.
     #[error("cannot {action} the database {place}: {reason}")]
@@ -118,6 +120,9 @@ impl ServerError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             ServerError::Serving(error) => return error.hint(),
+            ServerError::Database { is_of_another_version: true, .. } => {
+                "run the newest version of Remora that ran here, or newer".into()
+            }
             ServerError::Database { .. } => {
                 "see that the disk has room; a damaged database may be deleted: \
                  what was made is found again by its tag, or made again"
@@ -153,9 +158,13 @@ fn database_hint(cause: Cause) -> &'static str {
         Cause::Unreachable => "see that PostgreSQL runs and can be reached from here",
         Cause::Missing => "make the database: CREATE DATABASE its name OWNER the user",
         Cause::Obstacle => {
-            "its tables are of another version of Remora: run the newest version that ran here, or newer"
+            "its schema remora has other tables than this version makes: run the newest version that ran \
+             here, or give a database whose schema remora is Remora's alone"
         }
         Cause::Refused => "PostgreSQL 13 or newer is needed",
+        Cause::Protocol => {
+            "a proxy in front of PostgreSQL must keep sessions (PgBouncer: pool_mode = session)"
+        }
         Cause::NoFile => "see that the files which the address names are there and can be read",
         Cause::Tls => "see sslmode and sslrootcert of the address",
         _ => "see that PostgreSQL is version 13 or newer and takes writes; its log says more",

@@ -75,6 +75,11 @@ impl Serve {
     fn role(&self) -> Result<Role, Failure> {
         let (is_alone, builds) = (self.data.database.is_none(), self.work.max_builds);
         let shared = "name the database that servers share with --database (REMORA_DATABASE)";
+        if std::env::var_os("REMORA_DATABASE").is_some_and(|address| address.is_empty()) && is_alone
+        {
+            let hint = "give the address of the database, or leave REMORA_DATABASE out";
+            return Err(Failure::usage("REMORA_DATABASE is set, and empty", hint));
+        }
         match self.work.role {
             RoleName::Worker if is_alone => {
                 Err(Failure::usage("a worker builds what other servers are asked for", shared))

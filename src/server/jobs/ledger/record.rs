@@ -74,8 +74,33 @@ pub(in crate::server::jobs) enum RecordState {
     },
 }
 
-/// A row of the table of jobs, as the server called `me` reads it.
-pub(super) fn record(row: &impl Columns, me: &str) -> Result<Record, Error> {
+/// How long a row that makes no sense counts as a failure.
+const DAMAGE_EXPIRY: Duration = Duration::from_secs(600);
+
+/// The rows of the table of jobs, as the server called `me` reads them, without those of which not even the
+/// pair makes sense: nobody can ask for such a pair.
+pub(super) fn records<'a, R: Columns + 'a>(
+    rows: impl IntoIterator<Item = &'a R>,
+    me: &str,
+) -> Vec<Record> {
+    let read = rows.into_iter().map(|row| record(row, me));
+    let told = read.map(|record| record.inspect_err(tell_damage));
+    told.filter_map(Result::ok).collect()
+}
+
+/// What a row of a pair that was asked for says.
+pub(super) fn truth(pair: &Arc<Pair>, row: Option<&impl Columns>, me: &str) -> Truth {
+    let record = row.map(|row| record(row, me).inspect_err(tell_damage));
+    Truth { pair: Arc::clone(pair), record: record.and_then(Result::ok) }
+}
+
+fn tell_damage(error: &Error) {
+    tracing::error!("a row of the jobs' database is left out: {error}");
+}
+
+/// A row of the table of jobs. One row that makes no sense must not keep all others from being read: what
+/// it says of its job counts as a failure for some time.
+fn record(row: &impl Columns, me: &str) -> Result<Record, Error> {
     let clock = Clock { here: SystemTime::now(), there: row.number("read_at")? };
     let holder = match row.text_or_none("owner")? {
         None => Holder::Nobody,
@@ -91,9 +116,18 @@ pub(super) fn record(row: &impl Columns, me: &str) -> Result<Record, Error> {
         crashes: small(row.number("crashes")?),
         holder,
         wanted: row.number_or_none("wanted_until")?.is_some(),
-        trouble: trouble(row, clock)?,
-        state: state(row, clock)?,
+        trouble: trouble(row, clock).ok().flatten(),
+        state: state(row, clock).unwrap_or_else(|error| damaged(row, &error)),
     })
+}
+
+/// What comes of a job whose row makes no sense.
+fn damaged(row: &impl Columns, error: &Error) -> RecordState {
+    let pair = pair(row).map(|pair| pair.to_string()).unwrap_or_default();
+    tracing::error!("the row of {pair} in the jobs' database makes no sense: {error}");
+    let message = "what the database has of this delta makes no sense".to_owned();
+    let error = BuildError { cause: Blame::Defect, message };
+    RecordState::Failed { error, expires: SystemTime::now() + DAMAGE_EXPIRY }
 }
 
 /// The pair that a row is about.
@@ -157,7 +191,9 @@ fn place(row: &impl Columns, not_worth: bool) -> Result<BuiltPlace, Error> {
 }
 
 fn error(row: &impl Columns) -> Result<BuildError, Error> {
-    Ok(BuildError { cause: parsed(row, "cause")?, message: row.text("message")? })
+    // Newer versions may have causes that this one has never heard of.
+    let cause = parsed(row, "cause").unwrap_or(Blame::Defect);
+    Ok(BuildError { cause, message: row.text("message")? })
 }
 
 /// A column that holds a value as text.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::query::Query;
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow,
@@ -21,7 +21,6 @@ use super::servers::{Candidate, Report, Sign, Standing, Told};
 use super::statement::{Speech, Statement, Statements, Value};
 use crate::image::Digest;
 use crate::server::ServerError;
-use crate::server::pair::Pair;
 
 const FILE: &str = "jobs.sqlite";
 /// A tool that looks at the file, or a server that was killed a moment ago, may hold it up.
@@ -100,7 +99,7 @@ impl SqliteLedger {
         let rows = load.bind(mirrored).fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         self.connection = Some(connection);
-        rows.iter().map(|row| record::record(row, ME)).collect()
+        Ok(record::records(&rows, ME))
     }
 
     async fn try_write(&mut self, changes: &[Change]) -> Result<Vec<Truth>, Error> {
@@ -115,7 +114,7 @@ impl SqliteLedger {
             if row.is_none() {
                 row = row_of(&mut transaction, self.statements.look(&change.pair, HOME)).await?;
             }
-            truths.push(truth(&change.pair, row.as_ref())?);
+            truths.push(record::truth(&change.pair, row.as_ref(), ME));
         }
         transaction.commit().await?;
         self.connection = Some(connection);
@@ -130,7 +129,7 @@ impl SqliteLedger {
         for candidate in candidates {
             let row = row_of(&mut transaction, self.statements.claim(candidate, HOME)).await?;
             if row.is_some() {
-                claimed = Some(truth(&candidate.pair, row.as_ref())?);
+                claimed = Some(record::truth(&candidate.pair, row.as_ref(), ME));
                 break;
             }
         }
@@ -175,7 +174,12 @@ impl SqliteLedger {
     }
 
     fn error(&self, action: &'static str, error: &Error) -> ServerError {
-        ServerError::Database { action, path: self.path.clone(), reason: error.to_string() }
+        let is_of_another_version = matches!(error, Error::Migrate(error) if !matches!(
+            **error,
+            MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)
+        ));
+        let (path, reason) = (self.path.clone(), error.to_string());
+        ServerError::Database { action, path, reason, is_of_another_version }
     }
 }
 
@@ -256,11 +260,6 @@ impl Ledger for SqliteLedger {
             tracing::warn!("closing the database {}: {error}", self.path.display());
         }
     }
-}
-
-fn truth(pair: &Arc<Pair>, row: Option<&SqliteRow>) -> Result<Truth, Error> {
-    let record = row.map(|row| record::record(row, ME)).transpose()?;
-    Ok(Truth { pair: Arc::clone(pair), record })
 }
 
 /// Carries a statement out, and gives the row that it tells of.

@@ -16,9 +16,11 @@ use std::time::Duration;
 use super::{JobSettings, Jobs, Origin, Ticket};
 use crate::Dialect;
 use crate::image::Digest;
+use crate::server::ServerError;
 use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
+use crate::serving::ServingError;
 use fake::Fake;
 
 /// The pair number `number`.
@@ -60,8 +62,17 @@ pub(super) fn settings(folder: &Path) -> JobSettings {
     }
 }
 
+/// Opens the jobs of a folder that nobody has any more. A process that another test is about to start may
+/// have its lock for a moment, as a copy of this one.
 async fn open(settings: JobSettings, fake: &Arc<Fake>) -> Arc<Jobs> {
-    Jobs::open(settings, Arc::clone(fake) as _).await.expect("opened")
+    loop {
+        match Jobs::open(settings.clone(), Arc::clone(fake) as _).await {
+            Err(ServerError::Serving(ServingError::InUse(_))) => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            opened => return opened.expect("opened"),
+        }
+    }
 }
 
 async fn ask(jobs: &Jobs, number: u64) -> Ticket {

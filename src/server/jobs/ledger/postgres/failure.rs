@@ -15,18 +15,16 @@ pub(super) fn failure(
     address: &DatabaseAddress,
     error: &Error,
 ) -> ServerError {
-    let cause = match error {
-        Error::Database(error) => match error.code().as_deref() {
-            // Wrong password, unknown user, no such entry in pg_hba.conf.
-            Some("28P01" | "28000") => Cause::Unauthorized,
-            Some("42501") => Cause::Denied,
-            Some("3D000") => Cause::Missing,
-            // A statement that makes no sense to it: an older version.
-            Some(code) if code.starts_with("42") => Cause::Refused,
-            _ => Cause::Passing,
-        },
-        Error::Migrate(error) => match **error {
-            MigrateError::Execute(_) | MigrateError::ExecuteMigration(..) => Cause::Passing,
+    let cause = cause(error);
+    let (place, reason) = (address.to_string(), address.without_secret(&error.to_string()));
+    ServerError::DatabaseServer { action, place, reason, cause }
+}
+
+fn cause(error: &Error) -> Cause {
+    match error {
+        Error::Database(error) => error.code().map_or(Cause::Passing, |code| cause_of(&code)),
+        Error::Migrate(error) => match &**error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => cause(error),
             _ => Cause::Obstacle,
         },
         Error::Configuration(_) => Cause::Usage,
@@ -39,7 +37,23 @@ pub(super) fn failure(
         },
         Error::PoolTimedOut => Cause::Unreachable,
         _ => Cause::Passing,
-    };
-    let (place, reason) = (address.to_string(), address.without_secret(&error.to_string()));
-    ServerError::DatabaseServer { action, place, reason, cause }
+    }
+}
+
+/// What a code of PostgreSQL's means (its manual, appendix A).
+fn cause_of(code: &str) -> Cause {
+    match code {
+        // Wrong password, unknown user, no such entry in pg_hba.conf.
+        "28P01" | "28000" => Cause::Unauthorized,
+        // No right to it, or to see that it is there.
+        "42501" | "3F000" => Cause::Denied,
+        "3D000" => Cause::Missing,
+        // A function that older versions do not have.
+        "42883" => Cause::Refused,
+        // Prepared statements are gone, or another session's.
+        "26000" | "42P05" => Cause::Protocol,
+        // Tables that are not what they were, or another program's.
+        _ if code.starts_with("42") => Cause::Obstacle,
+        _ => Cause::Passing,
+    }
 }

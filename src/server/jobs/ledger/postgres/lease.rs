@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Error, Row as _};
+use tokio::time::Instant;
 
 use super::connection::within;
 use super::{Homes, PostgresLedger, SPEECH, lead, progress};
@@ -94,8 +95,9 @@ impl PostgresLedger {
             }
             self.want_still(connection, sign.wanted).await?;
             self.note_images(connection, sign.images).await?;
+            self.renewed.note(Instant::now(), self.terms.lease);
             // After a database was away, all leases have run out: whoever lives renews its own first.
-            if connected.since.elapsed() >= self.terms.lease {
+            if self.renewed.for_so_long(self.terms.lease) {
                 sqlx::query(AssertSqlSafe(SPEECH.speak(RECLAIM))).execute(&mut *connection).await?;
                 for tidy in TIDY {
                     sqlx::query(AssertSqlSafe(SPEECH.speak(tidy)))

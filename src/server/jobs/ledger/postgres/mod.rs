@@ -10,11 +10,11 @@ mod lead;
 mod lease;
 mod news;
 mod progress;
+mod renewals;
 mod shared;
 mod wake;
 
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnection, PgRow};
@@ -26,6 +26,7 @@ pub(crate) use self::shared::{SharedDatabase, SharedValue};
 
 use self::connection::{NOW, bound, connect, migrate, within};
 use self::failure::failure;
+use self::renewals::Renewals;
 use self::wake::Wake;
 use super::change::Change;
 use super::daily::{DaySum, FleetSum};
@@ -66,6 +67,7 @@ pub(in crate::server::jobs) struct PostgresLedger {
     /// `None` after a call that failed.
     connection: Option<Connected>,
     wake: Wake,
+    renewed: Renewals,
     /// When to look for changes though nobody told of any.
     poll_at: Instant,
 }
@@ -91,7 +93,6 @@ struct Connected {
     connection: PgConnection,
     /// Whether it holds the lock of the one server that leads.
     leads: bool,
-    since: Instant,
     /// All that transactions before this one changed was read; `None`: nothing was.
     horizon: Option<i64>,
     read_at: Instant,
@@ -108,7 +109,18 @@ impl PostgresLedger {
         let wake = Wake::start(&address, &me);
         let statements = Statements::new(&speech(terms.wish), &me, terms.wish);
         let (connection, poll_at) = (None, Instant::now() + POLL);
-        Ok(PostgresLedger { address, me, homes, terms, statements, connection, wake, poll_at })
+        let renewed = Renewals::default();
+        Ok(PostgresLedger {
+            address,
+            me,
+            homes,
+            terms,
+            statements,
+            connection,
+            wake,
+            renewed,
+            poll_at,
+        })
     }
 
     /// Makes the tables, or brings them to this version's shape.
@@ -127,8 +139,7 @@ impl PostgresLedger {
         }
         let connecting = connect(&self.address, &self.me);
         let connection = within(connecting).await?;
-        let since = Instant::now();
-        Ok(Connected { connection, leads: false, since, horizon: None, read_at: since })
+        Ok(Connected { connection, leads: false, horizon: None, read_at: Instant::now() })
     }
 
     /// The home of a pair's job. A file of a data folder can be given out by no other server.
@@ -176,7 +187,7 @@ impl PostgresLedger {
                 let look = self.statements.look(&change.pair, home);
                 row = row_of(&mut transaction, look).await?;
             }
-            truths[place] = Some(self.truth(&change.pair, row.as_ref())?);
+            truths[place] = Some(record::truth(&change.pair, row.as_ref(), &self.me));
         }
         transaction.commit().await?;
         Ok(truths.into_iter().flatten().collect())
@@ -189,7 +200,7 @@ impl PostgresLedger {
                 let claim = self.statements.claim(candidate, self.home_of(&candidate.pair));
                 let row = row_of(&mut connected.connection, claim).await?;
                 if row.is_some() {
-                    return self.truth(&candidate.pair, row.as_ref()).map(Some);
+                    return Ok(Some(record::truth(&candidate.pair, row.as_ref(), &self.me)));
                 }
             }
             Ok(None)
@@ -220,11 +231,6 @@ impl PostgresLedger {
             connected.connection.close().await
         })
         .await
-    }
-
-    fn truth(&self, pair: &Arc<Pair>, row: Option<&PgRow>) -> Result<Truth, Error> {
-        let record = row.map(|row| record::record(row, &self.me)).transpose()?;
-        Ok(Truth { pair: Arc::clone(pair), record })
     }
 
     fn error(&self, action: &'static str, error: &Error) -> ServerError {

@@ -22,8 +22,21 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// All transactions before this one are over.
 const HORIZON: &str = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
 const CHANGED: &str = "\
-    SELECT *, {now} AS read_at FROM jobs WHERE changed >= $1 AND home IN ('', $2) ORDER BY id";
+    SELECT *, {now} AS read_at FROM jobs WHERE changed >= $1 AND home IN ('', $2) ORDER BY id LIMIT $3";
 const REMOVED: &str = "SELECT * FROM removed_jobs WHERE changed >= $1 AND home IN ('', $2)";
+
+const FROM_THE_FUTURE: &str = "\
+    SELECT 1 FROM jobs WHERE changed >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    UNION ALL SELECT 1 FROM removed_jobs WHERE changed >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint LIMIT 1";
+
+/// As long as it takes. What a trigger tells of in one transaction is told once.
+const NUMBER_ANEW: &str = "\
+    SET statement_timeout = 0;
+    BEGIN;
+    DELETE FROM removed_jobs WHERE changed >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    UPDATE jobs SET changed = 0 WHERE changed >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint;
+    COMMIT;
+    SET statement_timeout = '9s'";
 
 impl PostgresLedger {
     pub(super) async fn try_news(&mut self) -> Result<News, Error> {
@@ -42,6 +55,7 @@ impl PostgresLedger {
         &mut self,
         connected: &mut Connected,
     ) -> Result<Vec<Record>, Error> {
+        restored(&mut connected.connection).await?;
         let mut transaction = connected.connection.begin_with(BEGIN).await?;
         let horizon = horizon(&mut transaction).await?;
         let load =
@@ -50,15 +64,21 @@ impl PostgresLedger {
         let rows = load.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
         self.was_read(connected, horizon);
-        rows.iter().map(|row| record::record(row, &self.me)).collect()
+        Ok(record::records(&rows, &self.me))
     }
 
     async fn read_from(&mut self, connected: &mut Connected, from: i64) -> Result<News, Error> {
         let mut transaction = connected.connection.begin_with(BEGIN).await?;
         let horizon = horizon(&mut transaction).await?;
         let changed = sqlx::query(AssertSqlSafe(SPEECH.speak(CHANGED)));
-        let changed =
-            changed.bind(from).bind(&self.homes.files).fetch_all(&mut *transaction).await?;
+        let most = i64::try_from(self.terms.mirrored).unwrap_or(i64::MAX);
+        let changed = changed.bind(from).bind(&self.homes.files).bind(most.saturating_add(1));
+        let changed = changed.fetch_all(&mut *transaction).await?;
+        if changed.len() > self.terms.mirrored {
+            // All that is mirrored is less.
+            drop(transaction);
+            return self.read_all(connected).await.map(News::All);
+        }
         let removed = sqlx::query(REMOVED).bind(from).bind(&self.homes.files);
         let removed = removed.fetch_all(&mut *transaction).await?;
         transaction.commit().await?;
@@ -74,21 +94,30 @@ impl PostgresLedger {
 
     fn truths(&self, changed: &[PgRow], removed: &[PgRow]) -> Result<Vec<Truth>, Error> {
         let mut truths = Vec::with_capacity(changed.len() + removed.len());
-        for row in changed {
-            let record = record::record(row, &self.me)?;
+        for record in record::records(changed, &self.me) {
             truths.push(Truth { pair: Arc::clone(&record.pair), record: Some(record) });
         }
         // One that was removed and asked for again is there.
         let there: HashSet<Arc<Pair>> =
             truths.iter().map(|truth| Arc::clone(&truth.pair)).collect();
         for row in removed {
-            let pair = record::pair(row)?;
+            let Ok(pair) = record::pair(row) else { continue };
             if !there.contains(&pair) {
                 truths.push(Truth { pair: Arc::new(pair), record: None });
             }
         }
         Ok(truths)
     }
+}
+
+/// A database that was restored from a backup into another server has numbers of transactions that are to
+/// come there: what they stand on would be news again and again.
+async fn restored(connection: &mut PgConnection) -> Result<(), Error> {
+    if sqlx::query(FROM_THE_FUTURE).fetch_optional(&mut *connection).await?.is_some() {
+        tracing::warn!("the database was restored: its jobs are numbered anew");
+        sqlx::raw_sql(NUMBER_ANEW).execute(connection).await?;
+    }
+    Ok(())
 }
 
 async fn horizon(connection: &mut PgConnection) -> Result<i64, Error> {

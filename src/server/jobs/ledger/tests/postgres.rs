@@ -11,6 +11,7 @@ use super::{
 };
 use crate::api::Secret;
 use crate::server::ServerError;
+use crate::server::build::Blame;
 use crate::server::jobs::ledger::model::PLACES;
 use crate::server::jobs::ledger::{
     Change, DatabaseAddress, Holder, Homes, Ledger as _, News, PostgresLedger, RecordState,
@@ -19,7 +20,7 @@ use crate::server::jobs::ledger::{
 use crate::{Cause, Dialect};
 
 /// How long leases last in these tests.
-const LEASE: Duration = Duration::from_millis(600);
+const LEASE: Duration = Duration::from_millis(1_500);
 
 /// A database of a test's own.
 pub(super) struct Database(String);
@@ -79,9 +80,13 @@ async fn a_lease_that_ran_out_is_taken_over_and_who_comes_late_does_no_harm() {
     // The other one lives, but has not for long enough to judge.
     other.beat(Sign::default()).await.expect("written");
     assert_eq!(claim(&mut other, &[0]).await, None);
-    tokio::time::sleep(LEASE + LEASE / 4).await;
-    other.beat(Sign::default()).await.expect("written");
-    let taken = claim(&mut other, &[0]).await.expect("the lease ran out").record.expect("there");
+    let taken = loop {
+        tokio::time::sleep(LEASE / 8).await;
+        other.beat(Sign::default()).await.expect("written");
+        if let Some(taken) = claim(&mut other, &[0]).await {
+            break taken.record.expect("there");
+        }
+    };
     assert_eq!((taken.crashes, taken.holder), (1, Holder::This));
     // The first one lives after all.
     let late = heard(&mut one, 0).await.flatten().expect("it was heard");
@@ -321,4 +326,115 @@ async fn servers_know_how_many_answer_and_what_layers_they_had() {
     images.sort_unstable();
     assert_eq!(kept, images);
     other.close().await;
+}
+
+#[tokio::test]
+async fn a_lease_runs_out_though_connections_are_cut_all_the_time() {
+    let database = Database::new();
+    let (mut gone, mut other) = (database.server("a").await, database.server("b").await);
+    held(&mut gone, 0).await;
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut tries = 0;
+    while claim(&mut other, &[0]).await.is_none() {
+        tries += 1;
+        assert!(tries < 200, "the job is held for ever");
+        postgres_server::sql(&database.0, cut);
+        // The first call over a connection that was cut fails; a new one succeeds.
+        while other.beat(Sign::default()).await.is_err() {}
+        tokio::time::sleep(LEASE / 8).await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_fails_alone() {
+    let database = Database::new();
+    let mut one = database.server("a").await;
+    for number in 0..6 {
+        held(&mut one, number).await;
+        write(&mut one, number, ready(tagged())).await;
+    }
+    let name = |number| format!("source_repository = '{}'", pair(number).source.repository);
+    for (number, damage) in [
+        (0, "state = 'failed', cause = 'out-of-luck', message = 'm', expires = 9999999999999"),
+        (1, "state = 'failed', cause = NULL, message = NULL, expires = 9999999999999"),
+        (2, "tag = NULL"),
+        (3, "digest = 'nonsense'"),
+        (4, "source_digest = 'nonsense'"),
+    ] {
+        let damage = format!("UPDATE remora.jobs SET {damage} WHERE {}", name(number));
+        postgres_server::sql(&database.0, &damage);
+    }
+    for mut server in [one, database.server("b").await] {
+        for number in 0..4 {
+            let record = write(&mut server, number, What::Use).await.expect("there");
+            let RecordState::Failed { error, .. } = record.state else { panic!("{record:?}") };
+            assert_eq!(error.cause, Blame::Defect);
+        }
+        assert_eq!(write(&mut server, 4, What::Use).await, None);
+        let sound = write(&mut server, 5, What::Use).await.expect("there");
+        assert!(matches!(sound.state, RecordState::Ready { built, .. } if built == tagged()));
+        let loaded = server.load().await.expect("read");
+        assert_eq!(loaded.iter().filter(|record| record.pair != pair(10)).count(), 5);
+        write(&mut server, 10, want()).await.expect("it takes writes");
+        heard(&mut server, 10).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_was_restored_elsewhere_is_no_news_for_ever() {
+    let database = Database::new();
+    let mut one = database.server("a").await;
+    held(&mut one, 0).await;
+    write(&mut one, 0, ready(tagged())).await;
+    one.close().await;
+    let future = "SET session_replication_role = replica; UPDATE remora.jobs SET changed = 1e15";
+    postgres_server::sql(&database.0, future);
+    let mut other = database.server("b").await;
+    let is_empty = |news: News| matches!(news, News::Some(truths) if truths.is_empty());
+    while !is_empty(other.news().await.expect("read")) {}
+    assert_eq!(other.load().await.expect("read").len(), 1);
+}
+
+#[tokio::test]
+async fn more_news_than_a_server_mirrors_are_read_as_what_it_mirrors() {
+    let database = Database::new();
+    let (mut one, mut other) = (database.server("a").await, database.server("b").await);
+    heard(&mut other, 0).await;
+    for number in 0..MIRRORED as u64 + 1 {
+        write(&mut one, number, want()).await;
+    }
+    assert!(matches!(other.news().await.expect("read"), News::All(_)));
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_for_this_version_is_an_error_that_does_not_pass() {
+    for (statement, cause) in [
+        ("CREATE SCHEMA remora; CREATE TABLE remora.jobs (a int)", Cause::Obstacle),
+        ("CREATE ROLE other; CREATE SCHEMA remora AUTHORIZATION other", Cause::Denied),
+    ] {
+        let database = Database::new();
+        let address = match cause {
+            Cause::Denied => database.0.replace("remora:", "guest:"),
+            _ => database.0.clone(),
+        };
+        if cause == Cause::Denied {
+            let guest = "CREATE ROLE guest LOGIN PASSWORD 'hush-5432'";
+            postgres_server::sql(&database.0, guest);
+        }
+        postgres_server::sql(&database.0, statement);
+        let Err(error) = open(&address, "a").await else { panic!("opened") };
+        assert_eq!(error.cause(), cause, "{error}");
+        assert!(!error.is_of_a_shared_database_that_is_away());
+    }
+}
+
+#[tokio::test]
+async fn whoever_removes_rows_by_hand_is_heard() {
+    let database = Database::new();
+    let mut one = database.server("a").await;
+    write(&mut one, 0, want()).await;
+    heard(&mut one, 0).await;
+    postgres_server::sql(&database.0, "DELETE FROM remora.jobs");
+    assert_eq!(heard(&mut one, 0).await, Some(None));
 }

@@ -56,7 +56,8 @@ CREATE TABLE servers (
 );
 
 -- Whatever changes a row notes the transaction and wakes the servers; the payload says who did it.
-CREATE FUNCTION note_job() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_job() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     PERFORM pg_notify('remora_jobs', current_setting('application_name'));
     IF TG_OP = 'DELETE' THEN

@@ -10,7 +10,8 @@ CREATE TABLE forgotten_files (
     forgotten_at BIGINT NOT NULL -- a Unix time in milliseconds, of the database's clock
 );
 
-CREATE FUNCTION note_file() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION note_file() RETURNS trigger LANGUAGE plpgsql
+    SET search_path FROM CURRENT AS $$
 BEGIN
     -- Files of other homes are in a server's own data folder, which no other server looks after.
     INSERT INTO forgotten_files (file, forgotten_at)
