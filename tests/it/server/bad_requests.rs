@@ -208,7 +208,7 @@ fn what_is_not_there_is_404_or_405_and_a_long_head_is_refused() {
     let long = "x".repeat(200 << 10);
     let target = format!("/api/v3/delta?{query}");
     for (method, target, extra, expected) in [
-        ("GET", "/".to_owned(), "", 404..=404),
+        ("GET", "/nothing".to_owned(), "", 404..=404),
         ("GET", format!("/api/v1/delta?{query}"), "", 404..=404),
         ("GET", format!("/api/v3/delta/?{query}"), "", 404..=404),
         ("GET", format!("/api/v3/../v3/delta?{query}"), "", 404..=404),
