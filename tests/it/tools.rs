@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::process::{Command, Output};
 
 /// Fails the test with what to do where a program is missing.
@@ -41,4 +42,14 @@ pub(crate) fn output<S: AsRef<OsStr>>(program: &str, arguments: &[S]) -> Output 
 /// Runs skopeo without signature policies, which minimal systems have none of.
 pub(crate) fn skopeo(arguments: &[&str]) -> String {
     run("skopeo", &[&["--insecure-policy"], arguments].concat())
+}
+
+/// Installs the npm packages that a folder names.
+pub(crate) fn npm_install(folder: &Path) {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]);
+    let output = npm.current_dir(folder).output();
+    let output = output.unwrap_or_else(|error| missing("npm", &error));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "npm install failed, it needs its registry: {errors}");
 }

@@ -42,7 +42,7 @@ fn install() -> PathBuf {
     if !whole.join("node_modules").exists() {
         let begun = tempfile::tempdir_in(target).expect("a folder").keep();
         std::fs::write(begun.join("package.json"), PACKAGES).expect("written");
-        run_npm(&begun);
+        tools::npm_install(&begun);
         // Another run may have been quicker.
         if std::fs::rename(&begun, &whole).is_err() {
             std::fs::remove_dir_all(&begun).expect("removed");
@@ -50,15 +50,6 @@ fn install() -> PathBuf {
     }
     std::fs::write(whole.join("release_update.cjs"), SCRIPT).expect("written");
     whole
-}
-
-fn run_npm(folder: &Path) {
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]);
-    let output = npm.current_dir(folder).output();
-    let output = output.unwrap_or_else(|error| tools::missing("npm", &error));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "npm install failed, it needs its registry: {errors}");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! What axe-core finds: nothing, in light and dark, on desks and phones.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
 use super::Scene;
 use super::browser::{Browser, DESK, PHONE};
@@ -16,17 +14,8 @@ const PACKAGES: &str = r#"{ "private": true, "dependencies": { "axe-core": "4.14
 fn axe() -> String {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("package.json"), PACKAGES).expect("written");
-    install(folder.path());
+    tools::npm_install(folder.path());
     fs::read_to_string(folder.path().join("node_modules/axe-core/axe.min.js")).expect("axe-core")
-}
-
-fn install(folder: &Path) {
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline"]);
-    let output = npm.current_dir(folder).output();
-    let output = output.unwrap_or_else(|error| tools::missing("npm", &error));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "npm install failed, it needs its registry: {errors}");
 }
 
 /// What axe finds wrong in the page as it is shown now: rules and elements.
