@@ -21,6 +21,9 @@ FOREIGN = {
     "ServiceMonitor": ("selector", "endpoints"),
 }
 
+# Servers that share a queue.
+SHARED = {"hostname": "example.com", "database": {"secret": "remora"}}
+
 # Values that must be refused, with a part of what is said.
 REFUSED = {
     "remora": [
@@ -35,6 +38,18 @@ REFUSED = {
                 "workers": {"enabled": True, "autoscaling": {"kind": "keda"}},
             },
             "the address of Prometheus is needed",
+        ),
+        ({**SHARED, "replicas": 0}, "1 or more servers answer"),
+        ({**SHARED, "s3": {"secret": "remora-s3"}}, "set s3.artifacts or s3.layerCache"),
+        ({**SHARED, "metricsPort": 80}, "80 is where devices come"),
+        ({**SHARED, "workers": {"autoscaling": {"kind": "hpa"}}}, "set workers.enabled"),
+        ({**SHARED, "workers": {"enabled": True, "builds": 0}}, "does nothing"),
+        ({**SHARED, "workers": {"autoscaling": {"minReplicas": 11}}}, "more than maxReplicas"),
+        ({**SHARED, "env": {"REMORA_DATABASE": "postgres://"}}, "set database.secret instead"),
+        ({**SHARED, "env": {"REMORA_ARTIFACTS": "s3://deltas"}}, "set s3.artifacts instead"),
+        (
+            {**SHARED, "workers": {"enabled": True}, "env": {"REMORA_MAX_BUILDS": "4"}},
+            "set workers.builds instead",
         ),
     ],
     "remora-builder": [({}, "hostname is needed")],

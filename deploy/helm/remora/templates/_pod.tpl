@@ -6,6 +6,15 @@ The pod of a server: `remora.pod` with (dict "root" $ "of" the values that this 
 {{- $ := .root -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
+{{- with $.Values.serviceAccount }}
+serviceAccountName: {{ . | quote }}
+{{- end }}
+{{- with $.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . | quote }}
+  {{- end }}
+{{- end }}
 {{- with $.Values.priorityClassName }}
 priorityClassName: {{ . | quote }}
 {{- end }}

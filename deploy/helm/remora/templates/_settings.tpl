@@ -12,14 +12,18 @@
     secretKeyRef:
       name: {{ .Values.builderToken.secret }}
       key: {{ .Values.builderToken.key }}
+{{- if not (hasKey .Values.env "JWT_ALGO") }}
 - name: JWT_ALGO
   value: ES256
+{{- end }}
 - name: REMORA_PUBLIC_URL
   value: {{ default (printf "https://delta.%s" $hostname) .Values.publicUrl | quote }}
 - name: REMORA_DISK_BUDGET
   value: {{ $budget | quote }}
+{{- if not (hasKey .Values.env "REMORA_LOG_FORMAT") }}
 - name: REMORA_LOG_FORMAT
   value: json
+{{- end }}
 {{- with .Values.metricsPort }}
 - name: REMORA_METRICS_LISTEN
   value: {{ printf "0.0.0.0:%v" . | quote }}
