@@ -18,7 +18,7 @@ use super::objects::{Failure, Objects};
 use super::output::Output;
 use super::request::BuildRequest;
 use super::session::Session;
-use super::words::told;
+use super::words::{self, told};
 
 /// How long a line without an end is waited for until it is shown as it is.
 const PARTIAL: Duration = Duration::from_secs(1);
@@ -59,7 +59,7 @@ impl Builder<'_> {
         let too_long = |_| EngineError::TooLong { limit: self.limit };
         let image = tokio::time::timeout(self.limit, building).await.map_err(too_long)??;
         let inspected = image::inspect(self.client, self.version, &image).await?;
-        let gone = || self.client.nonsense(&"the image that was built is not there");
+        let gone = || EngineError::Vanished { engine: self.client.name() };
         checked(inspected.ok_or_else(gone)?, request)
     }
 
@@ -129,6 +129,9 @@ impl Builder<'_> {
 
     fn failed(&self, failure: Failure, output: &Output, request: &BuildRequest) -> EngineError {
         let message = failure.message;
+        if words::is_of_a_vanished_image(&message) {
+            return EngineError::Vanished { engine: self.client.name() };
+        }
         if output.lacks_emulation || message.contains("exec format error") {
             let platform = request.architecture.platform().to_owned();
             return EngineError::NoEmulation { engine: self.client.name(), platform };

@@ -126,6 +126,14 @@ pub enum EngineError {
         /// The platform of the build.
         platform: String,
     },
+    /// The image of a build is gone from the engine.
+    #[error(
+        "somebody removed the image from the engine {engine} while it was built or pushed: push again"
+    )]
+    Vanished {
+        /// The engine.
+        engine: String,
+    },
     /// A push failed.
     #[error("the engine {engine} cannot push {location}: {message}")]
     Push {
@@ -150,7 +158,7 @@ impl EngineError {
             | EngineError::Unreachable { .. }
             | EngineError::Lost { .. } => Cause::Unreachable,
             EngineError::Tls { .. } => Cause::Tls,
-            EngineError::TooManyWaiting(_) => Cause::Passing,
+            EngineError::TooManyWaiting(_) | EngineError::Vanished { .. } => Cause::Passing,
             EngineError::Silent { .. } | EngineError::TooLong { .. } => Cause::Timeout,
             EngineError::Protocol { .. } => Cause::Protocol,
             EngineError::Context(error) => Cause::of_io(error),

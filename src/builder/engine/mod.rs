@@ -23,6 +23,7 @@ mod remote;
 mod request;
 mod session;
 mod settings;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod trace;

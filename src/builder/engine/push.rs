@@ -10,6 +10,7 @@ use super::error::EngineError;
 use super::image::encoded;
 use super::objects::{Detail, Object, Objects};
 use super::request::{Login, login_header};
+use super::words;
 use crate::image::Digest;
 
 /// Tries after the first one, as openBalena's clients make them.
@@ -86,6 +87,9 @@ impl Push<'_> {
 
     fn failed(&self, message: String) -> EngineError {
         let (engine, location) = (self.client.name(), self.location.to_owned());
+        if words::is_of_a_vanished_image(&message) {
+            return EngineError::Vanished { engine };
+        }
         EngineError::Push { engine, location, message }
     }
 }

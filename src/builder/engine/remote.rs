@@ -17,6 +17,7 @@ use super::prune::Prune;
 use super::push::{ProgressSink, Push};
 use super::request::{BuildRequest, Login};
 use super::settings::{EngineSettings, Pruning};
+use super::tags::Tags;
 use crate::engine::{EngineAddress, certificates_for};
 use crate::image::Digest;
 
@@ -27,6 +28,7 @@ pub struct Engine {
     network_mode: Option<String>,
     limit: Duration,
     health: Health,
+    tags: Tags,
 }
 
 impl Engine {
@@ -44,6 +46,7 @@ impl Engine {
             network_mode: settings.network_mode.clone(),
             limit: settings.build,
             health: Health::new(),
+            tags: Tags::default(),
         })
     }
 
@@ -69,7 +72,13 @@ impl Engine {
             Builder { client: &self.client, version: &version, network_mode, limit: self.limit };
         let fit = Fit { client: &self.client, version: &version, architecture };
         let fitting = self.noted(fit.of(request).await)?;
-        self.noted(builder.build(&fitting, context, sink).await)
+        let tags = self.tags.keep().await;
+        let built = self.noted(builder.build(&fitting, context, sink).await);
+        drop(tags);
+        if let Err(error) = self.tags.take_off(&self.client, &version).await {
+            tracing::debug!(engine = self.name(), %error, "tags stay until the engine is pruned");
+        }
+        built
     }
 
     /// Pushes the image `location` with this tag, up to four times. Returns the digest that the engine tells.
@@ -98,13 +107,15 @@ impl Engine {
         Ok(self.noted(inspected)?.is_some())
     }
 
-    /// Takes a tag off its image; the layers stay as cache. A tag that isn't there is fine.
+    /// Takes a tag off its image; the layers stay as cache. A tag that isn't there is fine. While something is built on
+    /// the engine the tag stays: the image may be what that build comes to.
     ///
     /// # Errors
     /// If the engine can't be asked.
     pub async fn remove_tag(&self, location: &str, tag: &str) -> Result<(), EngineError> {
         let version = self.version().await?;
-        self.noted(image::untag(&self.client, &version, &format!("{location}:{tag}")).await)
+        self.tags.discard(format!("{location}:{tag}"));
+        self.noted(self.tags.take_off(&self.client, &version).await)
     }
 
     /// Removes what is old, and younger things while there is too much.
@@ -113,6 +124,7 @@ impl Engine {
     /// If the engine can't be asked.
     pub async fn prune(&self, pruning: &Pruning) -> Result<(), EngineError> {
         let version = self.version().await?;
+        self.noted(self.tags.take_off(&self.client, &version).await)?;
         let prune = Prune { client: &self.client, version: &version, pruning };
         self.noted(prune.prune().await)
     }

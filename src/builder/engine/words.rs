@@ -50,6 +50,19 @@ const SECRET: [&str; 2] = ["secret ", " not found: not found"];
 /// How BuildKit says that there is no such image.
 const NO_IMAGE: &str = ": not found";
 
+/// How engines say that an image is gone which they had a moment ago: a build's own, or one of its steps'.
+const VANISHED: [&str; 4] = [
+    "failed to get digest sha256:",
+    "unable to find image \"sha256:",
+    "No such image: sha256:",
+    "An image does not exist locally with the tag: ",
+];
+
+/// Whether the engine fails because somebody removed an image that it needs.
+pub(super) fn is_of_a_vanished_image(message: &str) -> bool {
+    VANISHED.iter().any(|words| message.starts_with(words))
+}
+
 /// What went wrong, and what to do if that is known.
 pub(super) fn told(message: &str) -> String {
     let bare = bare(message);
@@ -82,6 +95,22 @@ fn advice(message: &str, bare: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn images_that_vanished_are_told_from_those_that_never_were() {
+        for message in [
+            "failed to get digest sha256:0e57: open /var/lib/docker/x: no such file or directory",
+            "unable to find image \"sha256:0e57\"",
+            "No such image: sha256:0e57",
+            "An image does not exist locally with the tag: 127.0.0.1:5000/v2/a",
+        ] {
+            assert!(is_of_a_vanished_image(message), "{message}");
+        }
+        for message in ["manifest for a:1 not found", "No such image: a:1", "unable to find image"]
+        {
+            assert!(!is_of_a_vanished_image(message), "{message}");
+        }
+    }
 
     /// Errors of Docker 20.10, of its two builders.
     #[test]

@@ -95,10 +95,10 @@ impl ImageMaker<'_> {
         let token = self.token(location, &bases(plan, location))?;
         let fetched = Instant::now();
         let request = self.request(plan, location, buildkit, token.clone())?;
-        let built = self.build_anyhow(engine, service, plan, request, log);
-        let pushed = built.and_then(|built| {
+        let pushed = self.unless_vanished(service, log, |log| {
+            let built = self.build_anyhow(engine, service, plan, request.clone(), log)?;
             let token = match fetched.elapsed() < FRESH {
-                true => token,
+                true => token.clone(),
                 false => self.token(location, &[])?,
             };
             self.push(engine, number, location, &Login::Token(token.clone()))?;
@@ -112,6 +112,24 @@ impl ImageMaker<'_> {
         drop(place);
         let transports = self.work.transports(location, &token, |_| ())?;
         Ok((self.pushed_digest(&transports, location)?, built.size))
+    }
+
+    /// Makes an image, and once more if somebody removed the image from the engine before it was pushed: others may use
+    /// the same engine.
+    fn unless_vanished<T>(
+        &self,
+        service: &Service,
+        log: &mut Log,
+        mut make: impl FnMut(&mut Log) -> Result<T, ImageFailure>,
+    ) -> Result<T, ImageFailure> {
+        let made = make(log);
+        if !matches!(&made, Err(ImageFailure::Engine(EngineError::Vanished { .. }))) {
+            return made;
+        }
+        let text = "Somebody removed the image from the engine: building again";
+        self.work.screen.line(Tag::Service(&service.name), text);
+        log.add(text);
+        make(log)
     }
 
     fn place(&self, service: &str) -> Result<Place, ImageFailure> {

@@ -24,3 +24,4 @@ mod scene;
 mod silence;
 mod stopped;
 mod together;
+mod vanished;
