@@ -157,7 +157,11 @@ impl Artifacts {
         let mut stored = Vec::new();
         let mut objects = self.store().list(None);
         while let Some(object) = objects.try_next().await.map_err(|e| failure("list", &e))? {
-            let Some(key) = object.location.filename().filter(|key| is_key(key)) else { continue };
+            // Somebody else's object below a folder of its own has no key.
+            let key = object.location.as_ref();
+            if !is_key(key) {
+                continue;
+            }
             let published = SystemTime::from(object.last_modified);
             let last_used = self.uses.last_use(key).map_or(published, |used| used.max(published));
             stored.push(StoredArtifact { key: key.to_owned(), bytes: object.size, last_used });

@@ -37,15 +37,18 @@ pub(crate) async fn clean_now_and_then(
     }
 }
 
-/// One round: how many were removed.
+/// One round: how many were removed. An object that the service does not remove keeps no other.
 pub(super) async fn clean(objects: &dyn ObjectStore, keep: Duration) -> object_store::Result<u64> {
-    let (mut listed, mut removed) = (objects.list(None), 0);
+    let (mut listed, mut removed, mut refused) = (objects.list(None), 0, None);
     while let Some(object) = listed.try_next().await? {
         let age = SystemTime::now().duration_since(SystemTime::from(object.last_modified));
         if is_layer(&object.location) && age.is_ok_and(|age| age >= keep) {
-            objects.delete(&object.location).await?;
-            removed += 1;
+            match objects.delete(&object.location).await {
+                // A rule of the bucket was faster.
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => removed += 1,
+                Err(error) => refused = Some(error),
+            }
         }
     }
-    Ok(removed)
+    refused.map_or(Ok(removed), Err)
 }

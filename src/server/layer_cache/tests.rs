@@ -118,16 +118,28 @@ async fn a_stored_layer_that_the_disk_has_changed_is_given_to_nobody() {
 async fn what_is_old_goes_and_what_is_not_ours_stays() {
     let folder = tempfile::tempdir().unwrap();
     let (old, young) = (DiffId(Digest::of(b"old")), DiffId(Digest::of(b"young")));
-    let names = [path_of(&old).to_string(), path_of(&young).to_string(), "other".to_owned()];
-    for (name, age) in names.iter().zip([HOUR, HOUR / 2, HOUR * 2]) {
+    let mut names = vec![path_of(&young).to_string(), path_of(&old).to_string()];
+    // What else somebody may have in a bucket; the longer names are nearly those of layers.
+    let digits = old.0.hex();
+    for other in ["other", "home.tar.zst", "a/home.tar.zst", &digits] {
+        names.push(other.to_owned());
+    }
+    for other in ["backup/", "0", "../"] {
+        names.push(format!("{}{}.tar.zst", other.replace("../", "x"), digits));
+    }
+    names.push(format!("{}.tar.zst", digits.to_uppercase()));
+    for (number, name) in names.iter().enumerate() {
+        let age = if number == 0 { HOUR / 2 } else { HOUR * 2 };
         let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "x").unwrap();
         let file = std::fs::File::open(&path).unwrap();
         file.set_modified(std::time::SystemTime::now() - age).unwrap();
     }
     assert_eq!(clean(&*objects(folder.path()), HOUR).await.unwrap(), 1);
-    let left: Vec<bool> = names.iter().map(|name| folder.path().join(name).exists()).collect();
-    assert_eq!(left, [false, true, true]);
+    let gone: Vec<&String> =
+        names.iter().filter(|name| !folder.path().join(name).exists()).collect();
+    assert_eq!(gone, [&path_of(&old).to_string()]);
 }
 
 #[tokio::test]
