@@ -3,7 +3,7 @@
 //! What comes from there takes the same way in as what comes from anywhere, and is compared with the diff ID. Any
 //! fault is the cache's own: the layer is then fetched from where its image lives, as if there were no cache.
 
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ impl Store {
         // What the image may unpack to is checked when all its layers are here.
         let bounds = Bounds::of_blob(self.limits(), stored);
         let brought = self.bring_in_once(diff_id, &bounds, || {
-            let bytes = cache.open(diff_id, stored).ok_or(io::ErrorKind::NotFound)?;
+            let bytes = cache.open(diff_id, stored).ok_or(ErrorKind::NotFound)?;
             opened = Some(Instant::now());
             if !announced {
                 progress.expect(Stage::Fetch, stored);
@@ -56,7 +56,7 @@ impl Store {
                 Ok(Cached::Layer(layer))
             }
             (Err(StoreError::Source { .. }), None) => Ok(Cached::Not { announced }),
-            (Err(error), Some(_)) if is_the_bytes(&error) && check(progress).is_ok() => {
+            (Err(error), Some(_)) if may_be_the_bytes(&error) && check(progress).is_ok() => {
                 cache.failed(diff_id, &error);
                 // All of the blob is still to come.
                 progress.expect(Stage::Fetch, advanced);
@@ -67,10 +67,18 @@ impl Store {
     }
 }
 
-/// Whether the bytes that came are to blame, or that they did not.
-fn is_the_bytes(error: &StoreError) -> bool {
-    use StoreError::{Source, TooLarge, WrongDiffId};
-    matches!(error, Source { .. } | TooLarge { .. } | WrongDiffId { .. })
+/// Whether the bytes that came may be to blame, or that they did not: also if the disk has no room for them, since the
+/// layer itself may be smaller.
+fn may_be_the_bytes(error: &StoreError) -> bool {
+    match error {
+        StoreError::Source { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::WrongDiffId { .. } => true,
+        StoreError::Io { source, .. } => {
+            matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+        }
+        _ => false,
+    }
 }
 
 /// A reader whose bytes count for those of the blob, as far as that has so many.
@@ -89,5 +97,29 @@ impl<R: Read> Read for Advancing<'_, R> {
         self.advanced.store(before + more, Ordering::Relaxed);
         self.progress.advance(Stage::Fetch, more);
         Ok(len)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Digest;
+
+    #[test]
+    fn bytes_that_the_disk_has_no_room_for_may_not_be_the_layers() {
+        let diff_id = DiffId(Digest::of(b"layer"));
+        let io = |kind: ErrorKind| StoreError::Io {
+            action: "write",
+            path: "incoming".into(),
+            source: kind.into(),
+        };
+        for (error, may_be) in [
+            (io(ErrorKind::StorageFull), true),
+            (io(ErrorKind::QuotaExceeded), true),
+            (io(ErrorKind::PermissionDenied), false),
+            (StoreError::WrongDiffId { expected: diff_id, actual: diff_id }, true),
+        ] {
+            assert_eq!(may_be_the_bytes(&error), may_be, "{error:?}");
+        }
     }
 }
