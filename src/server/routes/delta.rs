@@ -250,15 +250,15 @@ async fn found(
             let there = service.images.is_tagged(repository, tag, *digest).await?;
             Ok(there.then(|| Answer::Name(service.images.name(repository, tag))))
         }
-        BuiltPlace::File { key } => Ok(location(service, wanted, key).await),
+        BuiltPlace::File { key } => Ok(location(service, wanted, key, built.bytes).await),
     }
 }
 
-/// The signed URL of a file; `None` if there is no such file any more.
-async fn location(service: &Service, wanted: &Wanted, key: &str) -> Option<Answer> {
+/// The signed URL of a file of so many bytes; `None` if there is no such file any more, or another one in its place.
+async fn location(service: &Service, wanted: &Wanted, key: &str, bytes: u64) -> Option<Answer> {
     match service.artifacts.get(key).await {
-        Ok(Some(_)) => {}
-        Ok(None) => return None,
+        Ok(Some(artifact)) if artifact.len() == bytes => {}
+        Ok(_) => return None,
         // The log tells of it once.
         Err(_) => return Some(Answer::StillBuilding),
     }

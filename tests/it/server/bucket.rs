@@ -88,6 +88,24 @@ fn what_one_server_made_another_names_and_serves_also_when_the_first_is_gone() {
 }
 
 #[test]
+fn an_object_that_somebody_removed_or_cut_short_is_made_again() {
+    let scene = Scene::new();
+    let (makes, names) = (scene.start("a", &[]), scene.start("b", &[]));
+    let whole = fetch(&makes, &scene.location(&makes), None).body;
+    let key = scene.s3.keys().pop().expect("an object");
+    for content in [&whole[..whole.len() / 2], b"", &[&whole[..], b"more"].concat()] {
+        scene.s3.put(&key, content);
+        // Whoever is told of a URL gets the delta from it.
+        let url = scene.location(&names);
+        for server in [&makes, &names] {
+            assert!(fetch(server, &url, None).body == whole, "{} bytes", content.len());
+        }
+    }
+    assert_eq!(scene.s3.keys(), [key]);
+    assert_eq!(built(&makes) + built(&names), 4);
+}
+
+#[test]
 fn who_only_answers_and_who_only_builds_have_one_bucket() {
     let scene = Scene::new();
     let answers = scene.start("a", &[("REMORA_MAX_BUILDS", "0")]);
