@@ -60,10 +60,12 @@ pub(super) fn section(survey: Option<&Survey>, session: &Session) -> Markup {
     }
 }
 
-/// Today, as the database or this machine has it.
+/// Today, as the database or this machine has it. Days of a database whose clock was set far ahead once are no reason to
+/// show those alone.
 fn today(days: &[DaySum]) -> u64 {
     let here = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |it| it.as_secs() / 86_400);
-    days.last().map_or(here, |day| day.day.max(here))
+    let near = days.iter().map(|day| day.day).filter(|day| *day <= here + 1);
+    near.max().map_or(here, |day| day.max(here))
 }
 
 /// Those that spared the most, each by itself, and all others together.
@@ -199,6 +201,16 @@ fn cells(sum: &Sum) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_far_ahead_once_does_not_hide_today() {
+        let of = |day| DaySum { day, fleet: "a".to_owned(), sum: Sum::default() };
+        let here = today(&[]);
+        assert_eq!(today(&[of(here - 3), of(here + 40_000), of(u64::MAX)]), here);
+        // The database may be a little ahead.
+        assert_eq!(today(&[of(here), of(here + 1)]), here + 1);
+        assert_eq!(today(&[of(here - 3)]), here);
+    }
 
     #[test]
     fn the_largest_fleets_have_a_name_and_the_others_go_together() {

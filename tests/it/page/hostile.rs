@@ -29,6 +29,10 @@ fn assert_inert(browser: &Browser) {
         .filter((it) => it.name.startsWith('on') || it.name === 'style').length";
     assert_eq!(browser.script(handlers), 0);
     assert_eq!(browser.script("return window.pwned === undefined"), true);
+    // A name with U+202E would turn the words after it.
+    let leaking = "return [...document.querySelectorAll('[title], .name, .reason')]
+        .filter((it) => getComputedStyle(it).unicodeBidi !== 'isolate').length";
+    assert_eq!(browser.script(leaking), 0);
 }
 
 #[test]
