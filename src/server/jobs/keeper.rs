@@ -55,6 +55,8 @@ pub(super) struct Keeper<L> {
     claim_at: Option<Instant>,
     /// What others were told last of the builds here.
     reported: Vec<Report>,
+    /// When trouble with sums or surveys was told last.
+    uncounted_at: Option<Instant>,
 }
 
 /// What a round is to do beside writing.
@@ -83,7 +85,7 @@ impl<L: Ledger> Keeper<L> {
             let table = shared.table();
             (table.writer.health(), table.settings.database.is_some())
         };
-        let (backlog, claim_at, reported) = Default::default();
+        let (backlog, claim_at, reported, uncounted_at) = Default::default();
         Keeper {
             ledger,
             messages,
@@ -95,6 +97,7 @@ impl<L: Ledger> Keeper<L> {
             has_images: false,
             claim_at,
             reported,
+            uncounted_at,
         }
     }
 
@@ -188,13 +191,27 @@ impl<L: Ledger> Keeper<L> {
             self.report().await?;
         }
         self.claim().await?;
-        if due.sums {
-            self.add_sums().await?;
+        self.count(due).await
+    }
+
+    /// Keeps sums and takes surveys. Nobody's job waits because of trouble with these alone.
+    async fn count(&mut self, due: Due) -> Result<(), ServerError> {
+        let added = if due.sums { self.add_sums().await } else { Ok(()) };
+        let surveyed = if self.backlog.survey { self.survey().await } else { Ok(()) };
+        let Err(error) = added.and(surveyed) else { return Ok(()) };
+        // A ledger that takes nothing at all is waited for.
+        self.ledger.probe().await?;
+        self.backlog.survey = false;
+        if self.uncounted_at.is_none_or(|told| told.elapsed() >= TIDY_INTERVAL) {
+            tracing::error!("{error}; jobs go on, the page's sums do not");
+            self.uncounted_at = Some(Instant::now());
         }
-        if self.backlog.survey {
-            self.shared.surveys.set(Survey::take(&mut self.ledger).await?);
-            self.backlog.survey = false;
-        }
+        Ok(())
+    }
+
+    async fn survey(&mut self) -> Result<(), ServerError> {
+        self.shared.surveys.set(Survey::take(&mut self.ledger).await?);
+        self.backlog.survey = false;
         Ok(())
     }
 

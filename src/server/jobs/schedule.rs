@@ -1,7 +1,7 @@
 //! What happens to a job from its turn to its end: when it starts, is put off, given up, or done.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
@@ -28,6 +28,9 @@ pub(super) struct Turn {
     pub(super) alone: bool,
 }
 
+/// For how long a server that has trouble with its disk leaves all jobs to others.
+const DISK_REST: Duration = Duration::from_secs(15);
+
 /// How many jobs a server names when it asks the ledger for one: others may have taken the first ones.
 const CANDIDATES: usize = 8;
 
@@ -36,6 +39,9 @@ impl Table {
     /// server's to build.
     pub(super) fn candidates(&mut self, now: Instant) -> Vec<Candidate> {
         if self.closing || self.running - self.concluded >= self.settings.max_builds {
+            return Vec::new();
+        }
+        if self.rests_until.is_some_and(|until| now < until) {
             return Vec::new();
         }
         let next = self.queue.next(CANDIDATES).into_iter().cloned();
@@ -190,6 +196,10 @@ impl Table {
 
     /// Trouble that may pass: the job waits, longer each time.
     fn put_off(&mut self, pair: &Arc<Pair>, error: BuildError, now: Instant) {
+        if error.cause == Blame::Disk && self.settings.database.is_some() {
+            // A full server would fail one job after another, sooner than others build them.
+            self.rests_until = Some(now + DISK_REST);
+        }
         let (first, longest) = (self.settings.first_pause, self.settings.longest_pause);
         let Some(active) = self.active(pair) else { return };
         let pause = first.saturating_mul(2u32.saturating_pow(active.troubles)).min(longest);

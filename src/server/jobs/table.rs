@@ -56,6 +56,8 @@ pub(super) struct Table {
     pub(super) unwritten: HashMap<Arc<Pair>, u64>,
     /// The images whose layers are here.
     pub(super) images: KeptImages,
+    /// Until when jobs are left to servers whose disks are well.
+    pub(super) rests_until: Option<Instant>,
     last_number: u64,
     last_change: u64,
 }
@@ -103,6 +105,7 @@ impl Table {
             events: broadcast::Sender::new(EVENTS),
             unwritten: HashMap::new(),
             images: KeptImages::default(),
+            rests_until: None,
             last_number: 0,
             last_change: 0,
         }

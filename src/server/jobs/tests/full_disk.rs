@@ -55,6 +55,25 @@ async fn after_a_disk_was_full_everything_goes_on_without_a_restart() {
     assert_eq!(jobs.status(&pair(2)).unwrap().state, JobState::Ready);
 }
 
+#[tokio::test]
+async fn sums_that_cannot_be_kept_hold_up_no_job() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::new());
+    let jobs = open(settings(folder.path()), &fake).await;
+    let mut other = other_connection(folder.path()).await;
+    execute(&mut other, "DROP TABLE daily").await;
+    assert!(jobs.survey().await.is_none());
+    let is_done = async |number| {
+        let done = async { ask(&jobs, number).await.outcome().await };
+        let done = tokio::time::timeout(Duration::from_secs(20), done).await;
+        assert_eq!(done.expect("it waits for sums"), Outcome::Ready(built(&pair(number))));
+    };
+    is_done(0).await;
+    // Longer than sums are added up in memory.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    is_done(1).await;
+    assert_eq!(jobs.unwritten_for(), None);
+}
+
 fn change(number: u64, what: What) -> Change {
     Change { pair: Arc::new(pair(number)), what }
 }

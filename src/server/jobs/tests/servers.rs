@@ -188,6 +188,26 @@ async fn a_job_that_nobody_waits_for_anywhere_is_given_up_everywhere() {
 }
 
 #[tokio::test]
+async fn a_server_whose_disk_is_full_leaves_the_jobs_to_others() {
+    let (mut servers, full, well) = (Servers::new(), Fake::new(), Fake::new());
+    let numbers = 0..8;
+    for number in numbers.clone() {
+        full.plan(pair(number), vec![Plan::Fail(Blame::Disk); 100]);
+    }
+    let cramped = servers.start(&full, |settings| settings.max_builds = 1).await;
+    let mut tickets = Vec::new();
+    for number in numbers {
+        tickets.push((number, ask(&cramped, number).await));
+    }
+    until(|| !full.begun().is_empty()).await;
+    let _other = servers.start(&well, |_| {}).await;
+    for (number, mut ticket) in tickets {
+        assert_eq!(ticket.outcome().await, Outcome::Ready(built(&pair(number))));
+    }
+    assert!(full.begun().len() <= 2, "{:?}", full.begun());
+}
+
+#[tokio::test]
 async fn builds_happen_where_their_layers_are_and_wait_little_for_that() {
     let (mut servers, has, other) = (Servers::new(), Fake::new(), Fake::new());
     let builds = servers.start(&has, |_| {}).await;
