@@ -289,6 +289,11 @@ impl Jobs {
         self.shared.table().found(pair, built);
     }
 
+    /// Whether the database, shared or not, takes no changes at the moment.
+    pub(crate) fn are_stuck(&self) -> bool {
+        self.shared.table().writer.failing_for().is_some()
+    }
+
     /// Whether the jobs were read: a server of a shared database starts without, if the database is away.
     pub(crate) fn are_read(&self) -> bool {
         self.shared.is_read()

@@ -12,6 +12,7 @@ use super::answer::{page, see};
 use super::figures::{bytes, count, duration};
 use super::layout::{Place, framed};
 use super::names::{self, NamedPair};
+use super::overview::trouble;
 use super::rows;
 use super::session::Session;
 use super::{form, visit};
@@ -35,7 +36,9 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
     // Whether there is a job that may not be seen is nobody's matter.
     let pair = named.pair().filter(|pair| session.sees(pair));
     let status = pair.as_ref().and_then(|pair| service.jobs.status(pair));
-    let (Some(pair), Some(status)) = (pair, status) else { return unknown(&session) };
+    let (Some(pair), Some(status)) = (pair, status) else {
+        return unknown(&service, &session);
+    };
     let insight = match &status.built {
         Some(Built { place: BuiltPlace::Tag { digest, .. }, bytes, .. }) => {
             let repository = &pair.target.repository;
@@ -47,9 +50,10 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
     page(StatusCode::OK, framed("Delta", Place::Other, &session, content))
 }
 
-fn unknown(session: &Session) -> Response {
+fn unknown(service: &Service, session: &Session) -> Response {
     let content = html! {
         h1 { "Delta" }
+        (trouble(service))
         p { "No job for such a delta is known, or its failure no longer counts. " a href="/jobs" { "All jobs" } }
     };
     page(StatusCode::NOT_FOUND, framed("Delta", Place::Other, session, content))
@@ -69,6 +73,7 @@ fn content(
     html! {
         h1 { "Delta " span.quiet { "from " (names::short_image(&pair.source)) " to " (names::short_image(&pair.target)) } }
         section data-live="delta" data-again=[again] aria-label="The delta" {
+            (trouble(service))
             div.state data-job=(names::key(pair)) data-state=(rows::state_name(status.state)) {
                 (rows::badge(status.state)) " "
                 @if status.state == JobState::Preparing { (rows::progress(status, pair)) }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::answer::{page, see};
 use super::layout::{Place, framed};
-use super::overview::notice;
+use super::overview::{notice, trouble};
 use super::session::Session;
 use super::{form, rows, visit};
 use crate::server::jobs::{JobState, ListedJob, Wanted};
@@ -46,7 +46,8 @@ pub(super) async fn get(State(service): State<Arc<Service>>, asked: Asked) -> Re
     let older =
         jobs.get(PAGE.saturating_sub(1)).and_then(|job| job.id).filter(|_| jobs.len() > PAGE);
     jobs.truncate(PAGE);
-    let content = content(&filter, &jobs, older, &session);
+    let trouble = trouble(&service);
+    let content = content(&filter, trouble, &jobs, older, &session);
     page(StatusCode::OK, framed("Jobs", Place::Jobs, &session, content))
 }
 
@@ -73,7 +74,13 @@ impl Filter {
     }
 }
 
-fn content(filter: &Filter, jobs: &[ListedJob], older: Option<u64>, session: &Session) -> Markup {
+fn content(
+    filter: &Filter,
+    trouble: Markup,
+    jobs: &[ListedJob],
+    older: Option<u64>,
+    session: &Session,
+) -> Markup {
     // Only the newest jobs change under one's eyes: a later page stays as it is.
     let live = filter.before.is_none().then_some("list");
     html! {
@@ -81,6 +88,7 @@ fn content(filter: &Filter, jobs: &[ListedJob], older: Option<u64>, session: &Se
         (notice(session))
         (filters(filter))
         section data-live=[live] aria-label="Jobs, the newest first" {
+            (trouble)
             (rows::list(jobs, session, "There is no such job."))
         }
         nav.pages aria-label="Pages of jobs" {

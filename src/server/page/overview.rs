@@ -99,6 +99,17 @@ pub(super) fn notice(session: &Session) -> Markup {
     }
 }
 
+/// Why what is shown may be old, or not all.
+pub(super) fn trouble(service: &Service) -> Markup {
+    html! {
+        @if !service.jobs.are_read() {
+            p.notice { "The database has not answered since this server started: most jobs are not known here." }
+        } @else if service.jobs.are_stuck() {
+            p.notice { "The database does not answer: jobs are shown as this server knows them." }
+        }
+    }
+}
+
 fn tiles(overall: &Overall, survey: Option<&Survey>) -> Markup {
     let saved = survey.map(|survey| savings::of_last_day(&survey.days));
     let of = |state: JobState| overall.counts[state as usize] as u64;

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{SIZE, ask_on, assert_applies, usual_name};
-use crate::installation::{Fault, Installation, Pair, Pushed, ServerProcess};
+use crate::installation::{BUILDER_TOKEN, Fault, Installation, Pair, Pushed, ServerProcess};
 use crate::postgres_server::{OwnPostgres, sql, try_sql};
 use crate::tcp_proxy::{TcpProxy, Way};
 
@@ -246,8 +246,23 @@ fn a_server_that_starts_while_the_database_is_away_answers_what_the_registry_has
         assert_eq!(scene.ask(&server, 1), 504, "{}", server.log());
     }
     assert_eq!(server.ask("GET", "/readyz", &[]).status, 503);
+    // Nobody is told that there are no jobs.
+    for path in ["/jobs", "/delta"] {
+        assert!(page(&server, path).contains("The database has not answered"), "{path}");
+    }
     scene.postgres.start_again();
     scene.assert_over(&server);
+    assert!(!page(&server, "/jobs").contains("The database"));
+}
+
+/// A page as whoever has the builder credential sees it.
+fn page(server: &ServerProcess, path: &str) -> String {
+    let kind = "application/x-www-form-urlencoded";
+    let headers = [("Content-Type", kind), ("Sec-Fetch-Site", "same-origin")];
+    let signed_in = server.post("/sign-in", &headers, &format!("credential={BUILDER_TOKEN}"));
+    let cookie = signed_in.header("set-cookie").expect("a cookie");
+    let cookie = cookie.split(';').next().expect("a value");
+    server.ask("GET", path, &[("Cookie", cookie)]).text()
 }
 
 #[test]
