@@ -195,6 +195,9 @@ def main():
     for name, delta in DELTAS.items():
         write("command", name, delta)
         write("patch", name, bytes([len(BASE)]) + BASE + delta)
+    for name in ("lzma", "zstd", "literals", "chunks"):
+        with open(f"{HERE}/../fixtures/remora-delta/{name}.delta", "rb") as file:
+            write("layer_delta", name, bytes([len(BASE)]) + BASE + file.read())
     with open(f"{LAYOUT}/index.json", "rb") as file:
         index = file.read()
     write("manifest", "index", index)

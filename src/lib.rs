@@ -68,6 +68,7 @@ mod beneath;
 pub mod builder;
 pub mod bundle;
 mod cause;
+pub mod chunked;
 pub mod delta;
 pub mod deploy;
 mod dialect;

@@ -12,7 +12,7 @@ use super::tar_entries::tar_entries;
 /// Shorter contents are not looked for under other names: their header costs more than they do.
 const SAME_CONTENT_MIN: usize = 64;
 /// What an entry takes in memory at most, tables and what is derived from them included, in bytes.
-const ENTRY_BYTES: u64 = 192;
+const ENTRY_BYTES: u64 = 224;
 
 /// The content of an entry of the base.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub(super) struct BaseEntries {
     contents: Vec<Content>,
     by_path: HashMap<u64, u32>,
     by_stem: HashMap<u64, u32>,
+    /// By the last part of the path, without digits.
+    by_name: HashMap<u64, u32>,
     /// Sizes and numbers of contents, sorted.
     by_size: Vec<(usize, u32)>,
 }
@@ -70,7 +72,9 @@ impl BaseEntries {
                 let number = entries.contents.len() as u32;
                 // Later layers come later and win: theirs is the version the image shows.
                 entries.by_path.insert(hash(&entry.path), number);
-                entries.by_stem.insert(hash(&stem(&entry.path)), number);
+                let stem = stem(&entry.path);
+                entries.by_stem.insert(hash(&stem), number);
+                entries.by_name.insert(hash(last_part(&stem)), number);
                 if entry.content.len() >= SAME_CONTENT_MIN {
                     entries.by_size.push((entry.content.len(), number));
                 }
@@ -98,6 +102,26 @@ impl BaseEntries {
         Some(&self.contents[*number as usize])
     }
 
+    /// The number of the content that a changed entry of `path` probably comes from: [`named`](Self::named), or else
+    /// one of the same name in another folder.
+    pub(super) fn partner(&self, path: &[u8]) -> Option<u32> {
+        let by_path = self.by_path.get(&hash(path));
+        let stem = stem(path);
+        let by_stem = || self.by_stem.get(&hash(&stem));
+        let by_name = || self.by_name.get(&hash(last_part(&stem)));
+        let number = by_path.or_else(by_stem).or_else(by_name).copied()?;
+        (!self.contents[number as usize].range.is_empty()).then_some(number)
+    }
+
+    /// The number of the content that has the byte at `offset` of the base stream.
+    pub(super) fn at(&self, base: &Base<'_>, offset: u64) -> Option<u32> {
+        let after = self.contents.partition_point(|content| content.offset(base) <= offset);
+        let number = after.checked_sub(1)?;
+        let content = &self.contents[number];
+        let inside = offset < content.offset(base) + content.range.len() as u64;
+        inside.then_some(number as u32)
+    }
+
     /// The contents of `len` bytes, the last first.
     pub(super) fn of_size(&self, len: usize) -> impl Iterator<Item = &Content> {
         let first = self.by_size.partition_point(|&(size, _)| size < len);
@@ -112,6 +136,11 @@ fn hash(path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(path);
     hasher.finish()
+}
+
+/// What follows the last slash.
+fn last_part(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
 /// A path with every run of digits replaced by one `#`: what stays when a version changes.

@@ -2,6 +2,7 @@
 
 use super::extent::COMPARED;
 use super::*;
+use crate::chunked;
 use crate::librsync::{Prices, patch, write_stream};
 
 const MIB: usize = 1 << 20;
@@ -88,7 +89,32 @@ fn work_per_byte(base: &[u8], target: &[u8], goal: Goal) -> u64 {
     compared / (base.len() + target.len()) as u64
 }
 
+/// The same for covers.
+fn cover_work_per_byte(base: &[u8], target: &[u8]) -> u64 {
+    let work = || {
+        COMPARED.set(0);
+        let base = Base::new(vec![base]);
+        let targets = [target];
+        let search = Options::default().search();
+        let covers = Covers::new(&base, &targets, chunked::PRICES, &search, &|_| {}).unwrap();
+        let covers = covers.of_target(0, &|_| {}).unwrap();
+        (covers, COMPARED.get())
+    };
+    let (covers, compared) =
+        rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(work);
+    let mut end = 0;
+    for cover in covers {
+        assert!(cover.start >= end && cover.len > 0, "covers overlap");
+        assert!(cover.offset + cover.len <= base.len() as u64, "a cover is outside the base");
+        end = cover.end();
+    }
+    assert!(end <= target.len() as u64, "a cover is outside the target");
+    compared / (base.len() + target.len()) as u64
+}
+
 fn stays_bounded(base: &[u8], target: &[u8]) {
+    let work = cover_work_per_byte(base, target);
+    assert!(work <= WORK_PER_BYTE, "covers: {work} bytes compared for each byte");
     for goal in [Goal::Size, Goal::default()] {
         let work = work_per_byte(base, target, goal);
         assert!(work <= WORK_PER_BYTE, "{goal:?}: {work} bytes compared for each byte");

@@ -5,11 +5,14 @@
 //! formats beyond recognising tar headers as structure. Not here: how commands are written, what they
 //! cost there (a dialect's [`Pricing`]), and how they are applied (`librsync`).
 
+mod additive;
 mod base;
 mod base_bytes;
 mod base_entries;
+mod buckets;
 mod cells;
 mod command;
+mod cover;
 mod encode;
 mod extent;
 mod fine;
@@ -30,9 +33,11 @@ mod tar_entries;
 mod trial;
 mod tuning;
 
+pub use additive::{CoverPrices, Covers};
 pub use base::Base;
 pub use base_bytes::{BaseBytes, BaseError};
 pub use command::Command;
+pub use cover::Cover;
 pub use encode::Encoder;
 pub use options::{Algorithm, Effort, Goal, Options, Search};
 pub use pricing::{Figures, NEARNESS_CLASSES, Pricing, Repeats, Rival};

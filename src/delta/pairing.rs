@@ -80,6 +80,12 @@ impl Pairing {
         let next = self.spans.partition_point(|span| span.end() <= range.start);
         self.spans[..next].last().filter(|span| span.end() == range.start)
     }
+
+    /// The span that starts where `range` ends.
+    pub(super) fn span_after(&self, range: &Range<usize>) -> Option<&Span> {
+        let next = self.spans.partition_point(|span| span.start < range.end);
+        self.spans.get(next).filter(|span| span.start == range.end)
+    }
 }
 
 /// Pairs the entries of `target` with those of the base, until what is found takes `memory` bytes:

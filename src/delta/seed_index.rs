@@ -1,20 +1,17 @@
 //! The index of the base: a fixed-size table from short seeds to base positions.
 //!
-//! Buckets of a few slots, no chains: a look-up costs one cache line and a bounded number of
-//! candidates, whatever the base holds. Seeds of one repeated byte are left out, because every
-//! position of a zero run would fill the table with the same thing.
+//! Seeds of one repeated byte are left out, because every position of a zero run would fill the table
+//! with the same thing.
 
 use std::collections::TryReserveError;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
 use super::Base;
+use super::buckets::{Buckets, NUMBER_BITS_MAX};
 use super::extent::word;
 
-/// The slots of a bucket: half a cache line.
-const SLOTS: usize = 8;
 /// The stretch of base that one job inserts.
 const PIECE: usize = 1 << 20;
 /// How many seeds are looked at before the first sample among them is inserted or looked up: their
@@ -22,15 +19,8 @@ const PIECE: usize = 1 << 20;
 pub(super) const WINDOW: usize = 256;
 /// The bytes of so many seeds.
 const SEEDS: usize = WINDOW + SEED - 1;
-/// A slot that holds nothing.
-const EMPTY: u32 = u32::MAX;
-
 /// Bytes a seed has.
 pub(super) const SEED: usize = 16;
-/// Leaves a tag of two bits at least.
-const NUMBER_BITS_MAX: u32 = 30;
-/// Where in a hash the tag is: above what tells samples, below what tells buckets.
-const TAG_SHIFT: u32 = 20;
 
 /// A stretch of a slice of the base, and how densely to sample it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,18 +36,12 @@ pub(super) struct Sampled {
 /// Which seeds are samples depends on their bytes alone, so that those of the target that no sample
 /// can equal are passed over without a look into the table, which is far too large for the caches.
 pub(super) struct SeedIndex {
-    buckets: Vec<Bucket>,
+    buckets: Buckets,
     /// One in how many seeds is a sample where samples are densest.
     step: usize,
     /// Positions are stored without so many low bits.
     position_shift: u32,
-    /// A slot has the sample's position, shifted, in this many low bits, and above them a tag from
-    /// the hash that spares many look-ups of samples whose seed differs.
-    number_bits: u32,
 }
-
-#[repr(align(32))]
-struct Bucket([AtomicU32; SLOTS]);
 
 impl SeedIndex {
     /// Indexes `stretches` of the base's slices, in at most `memory` bytes: when the samples are
@@ -68,24 +52,18 @@ impl SeedIndex {
         stretches: &[Sampled],
         memory: u64,
     ) -> Result<Self, TryReserveError> {
-        let most = (memory as usize / size_of::<Bucket>()).max(1);
+        let most = Buckets::most(memory);
         let mut step = stretches.iter().map(|stretch| stretch.step).min().unwrap_or(1);
         let samples = |step: usize| -> usize {
             stretches.iter().map(|s| s.range.len() / s.step.max(step)).sum()
         };
-        // A table at most 7/8 full on average loses few samples to full buckets.
-        let buckets = |step: usize| samples(step) * 8 / 7 / SLOTS + 1;
-        while buckets(step) > most {
+        while Buckets::needed(samples(step)) > most {
             step *= 2;
         }
         let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
         let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
-        let index = SeedIndex {
-            buckets: empty_buckets(buckets(step))?,
-            step,
-            position_shift,
-            number_bits: position_bits - position_shift,
-        };
+        let buckets = Buckets::new(Buckets::needed(samples(step)), position_bits - position_shift)?;
+        let index = SeedIndex { buckets, step, position_shift };
         cut(base, stretches).par_iter().for_each(|&(offset, bytes, step)| {
             index.insert_all(offset, bytes, step);
         });
@@ -96,83 +74,28 @@ impl SeedIndex {
     /// and begins to bring what [`positions`](Self::positions) reads for them into the cache.
     pub(super) fn samples(&self, bytes: &[u8], samples: &mut Samples) {
         samples.collect(bytes, self.step);
-        samples.found().iter().for_each(|&(hash, _)| self.touch(hash));
+        samples.found().iter().for_each(|&(hash, _)| self.buckets.touch(hash));
     }
 
     /// Base stream positions where a seed with this `hash` may start, lowest first.
     pub(super) fn positions(&self, hash: u64) -> impl Iterator<Item = u64> + '_ {
-        let tag = self.tagged(hash, 0);
-        let mask = (1u32 << self.number_bits) - 1;
-        self.bucket(hash)
-            .iter()
-            .map(|slot| slot.load(Ordering::Relaxed))
-            .filter(move |&slot| slot != EMPTY && slot & !mask == tag)
-            .flat_map(move |slot| {
-                let first = u64::from(slot & mask) << self.position_shift;
-                first..first + (1 << self.position_shift)
-            })
-    }
-
-    fn bucket(&self, hash: u64) -> &[AtomicU32; SLOTS] {
-        let number = ((hash >> 32) * self.buckets.len() as u64) >> 32;
-        &self.buckets[number as usize].0
-    }
-
-    /// A slot's value: `number` below, a tag from the hash above.
-    fn tagged(&self, hash: u64, number: u32) -> u32 {
-        ((hash >> TAG_SHIFT) as u32) << self.number_bits | number
-    }
-
-    /// Begins to bring a bucket into the cache, without waiting for it.
-    fn touch(&self, hash: u64) {
-        std::hint::black_box(self.bucket(hash)[0].load(Ordering::Relaxed));
+        self.buckets.numbers(hash).flat_map(move |number| {
+            let first = u64::from(number) << self.position_shift;
+            first..first + (1 << self.position_shift)
+        })
     }
 
     fn insert_all(&self, offset: u64, bytes: &[u8], step: usize) {
         let mut samples = Samples::default();
         for start in (0..bytes.len()).step_by(WINDOW) {
             samples.collect(&bytes[start..bytes.len().min(start + SEEDS)], step.max(self.step));
-            samples.found().iter().for_each(|&(hash, _)| self.touch(hash));
+            samples.found().iter().for_each(|&(hash, _)| self.buckets.touch(hash));
             for &(hash, at) in samples.found() {
                 let position = offset + start as u64 + u64::from(at);
-                self.insert(hash, (position >> self.position_shift) as u32);
+                self.buckets.insert(hash, (position >> self.position_shift) as u32);
             }
         }
     }
-
-    /// Puts a sample into its bucket. A bucket keeps the lowest numbers it is ever offered, in
-    /// order: each slot keeps the least of what reaches it and hands on the rest, so the outcome
-    /// is the same in whatever order threads come.
-    fn insert(&self, hash: u64, number: u32) {
-        let mask = (1u32 << self.number_bits) - 1;
-        let mut carried = self.tagged(hash, number);
-        for slot in self.bucket(hash) {
-            let mut current = slot.load(Ordering::Relaxed);
-            while current == EMPTY || carried & mask < current & mask {
-                match slot.compare_exchange_weak(
-                    current,
-                    carried,
-                    Ordering::Relaxed,
-                    Ordering::Relaxed,
-                ) {
-                    Ok(EMPTY) => return,
-                    Ok(displaced) => {
-                        carried = displaced;
-                        break;
-                    }
-                    Err(actual) => current = actual,
-                }
-            }
-        }
-    }
-}
-
-fn empty_buckets(count: usize) -> Result<Vec<Bucket>, TryReserveError> {
-    let mut buckets = Vec::new();
-    buckets.try_reserve_exact(count)?;
-    let empty = |_| Bucket([const { AtomicU32::new(EMPTY) }; SLOTS]);
-    buckets.par_extend((0..count).into_par_iter().map(empty));
-    Ok(buckets)
 }
 
 /// The samples of a short stretch.
@@ -271,15 +194,4 @@ fn cut<'a>(base: &Base<'a>, stretches: &[Sampled]) -> Vec<(u64, &'a [u8], usize)
         }
     }
     pieces
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_that_there_is_no_memory_for_is_an_error() {
-        assert!(empty_buckets(1 << 50).is_err());
-        assert_eq!(empty_buckets(3).map(|buckets| buckets.len()), Ok(3));
-    }
 }

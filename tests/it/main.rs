@@ -13,6 +13,7 @@ mod image_registry;
 mod images;
 mod index_entries;
 mod installation;
+mod layer_delta;
 mod needed_tools;
 mod odd_tars;
 mod openbalena;

@@ -32,7 +32,7 @@ const LEVELS: [&[&str]; 19] = [
     &["engine", "measure", "memory", "output", "user_namespace"],
     &["image", "delta", "rootfs"],
     &["sealed"],
-    &["librsync", "store", "trust"],
+    &["chunked", "librsync", "store", "trust"],
     &["pack"],
     &["dialect"],
     &["unpack"],

@@ -74,7 +74,9 @@ fn what_one_server_made_another_names_and_serves_also_when_the_first_is_gone() {
     }
     let path = |url: &str| url.split('?').next().expect("a path").to_owned();
     assert_eq!(path(&scene.location(&serves)), path(&url));
-    assert_eq!((built(&makes), built(&serves)), (1, 0));
+    // Whoever is asked may leave the job to the other.
+    let by_other = built(&serves);
+    assert_eq!(built(&makes) + by_other, 1);
     let keys = scene.s3.keys();
     assert_eq!((keys.len(), scene.s3.count("?uploads")), (1, 1), "{keys:?}");
     assert_eq!(scene.s3.get(&keys[0]), whole.body);
@@ -84,7 +86,7 @@ fn what_one_server_made_another_names_and_serves_also_when_the_first_is_gone() {
     // A third one, with nothing of its own.
     let new = scene.start("c", &[]);
     assert_eq!(fetch(&new, &scene.location(&new), None).body, whole.body);
-    assert_eq!((built(&serves), built(&new)), (0, 0));
+    assert_eq!((built(&serves), built(&new)), (by_other, 0));
 }
 
 #[test]

@@ -1,0 +1,134 @@
+//! Coding of one stream: as it is, in LZMA or in Zstandard, whichever is asked for and smaller.
+
+use std::io::{self, Read, Write};
+
+use lzma_rust2::{LzmaOptions, LzmaReader, LzmaWriter};
+
+use super::format::{LZMA, STORED, ZSTD};
+use super::streams::StreamKind;
+use crate::delta::Effort;
+
+/// The smallest dictionary of LZMA, in bytes.
+const DICTIONARY_MIN: u32 = 4 << 10;
+/// From this effort on, streams are coded in LZMA.
+const LZMA_EFFORT: u8 = 4;
+/// LZMA's own levels at the usual and at high effort.
+const LZMA_PRESET: u32 = 6;
+const LZMA_PRESET_HIGH: u32 = 9;
+/// From this effort on.
+const HIGH_EFFORT: u8 = 7;
+/// The longest match that LZMA looks for at high effort.
+const LONGEST_MATCH: u32 = 273;
+/// Zstandard's levels by effort below that.
+const ZSTD_LEVELS: [i32; LZMA_EFFORT as usize] = [3, 3, 9, 19];
+/// If one byte in so many or more is no text, literals are taken for a program's.
+const BINARY_SHARE: usize = 10;
+
+/// How a stream is coded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coding {
+    /// As it is.
+    Stored,
+    /// LZMA; the byte of its properties, as in the header of a `.lzma` file.
+    Lzma(u8),
+    /// One Zstandard frame.
+    Zstd,
+}
+
+impl Coding {
+    /// The number in the index.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Coding::Stored => STORED,
+            Coding::Lzma(_) => LZMA,
+            Coding::Zstd => ZSTD,
+        }
+    }
+}
+
+/// LZMA's parameters for a stream: literal context, literal position and position bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Properties {
+    lc: u32,
+    lp: u32,
+    pb: u32,
+}
+
+impl Properties {
+    /// What is usual for streams of `kind`, of which `bytes` is one.
+    fn usual(kind: StreamKind, bytes: &[u8]) -> Self {
+        match kind {
+            StreamKind::Changes => Properties { lc: 0, lp: 0, pb: 0 },
+            StreamKind::Literals if is_binary(bytes) => Properties { lc: 3, lp: 0, pb: 2 },
+            _ => Properties { lc: 3, lp: 0, pb: 0 },
+        }
+    }
+
+    fn byte(self) -> u8 {
+        ((self.pb * 5 + self.lp) * 9 + self.lc) as u8
+    }
+
+    fn of_byte(byte: u8) -> Option<Self> {
+        let byte = u32::from(byte);
+        let properties = Properties { lc: byte % 9, lp: byte / 9 % 5, pb: byte / 45 };
+        (properties.pb <= 4 && properties.lc + properties.lp <= 4).then_some(properties)
+    }
+}
+
+fn is_binary(bytes: &[u8]) -> bool {
+    let is_text = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
+    bytes.iter().filter(|byte| !is_text(byte)).count() * BINARY_SHARE >= bytes.len()
+}
+
+/// The dictionary that a stream of `len` bytes needs: all of it.
+fn dictionary(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX).max(DICTIONARY_MIN)
+}
+
+/// Codes `bytes`, a stream of `kind`, by `effort`. As it is if that is smaller.
+pub(super) fn encode(
+    kind: StreamKind,
+    bytes: &[u8],
+    effort: Effort,
+) -> io::Result<(Coding, Vec<u8>)> {
+    if bytes.is_empty() {
+        return Ok((Coding::Stored, Vec::new()));
+    }
+    let level = effort.level();
+    let (coding, coded) = if level >= LZMA_EFFORT {
+        let properties = Properties::usual(kind, bytes);
+        (Coding::Lzma(properties.byte()), lzma(bytes, properties, level >= HIGH_EFFORT)?)
+    } else {
+        (Coding::Zstd, zstd::bulk::compress(bytes, ZSTD_LEVELS[usize::from(level)])?)
+    };
+    let smaller = coded.len() < bytes.len();
+    Ok(if smaller { (coding, coded) } else { (Coding::Stored, bytes.to_vec()) })
+}
+
+fn lzma(bytes: &[u8], properties: Properties, high: bool) -> io::Result<Vec<u8>> {
+    let mut options = LzmaOptions::with_preset(if high { LZMA_PRESET_HIGH } else { LZMA_PRESET });
+    (options.lc, options.lp, options.pb) = (properties.lc, properties.lp, properties.pb);
+    options.dict_size = dictionary(bytes.len());
+    if high {
+        options.nice_len = LONGEST_MATCH;
+    }
+    let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
+    writer.write_all(bytes)?;
+    writer.finish()
+}
+
+/// Decodes a stream of `len` bytes, or returns `None` if `coded` is not that.
+pub(super) fn decode(coding: Coding, coded: &[u8], len: usize) -> Option<Vec<u8>> {
+    match coding {
+        Coding::Stored => (coded.len() == len).then(|| coded.to_vec()),
+        Coding::Zstd => zstd::bulk::decompress(coded, len).ok().filter(|bytes| bytes.len() == len),
+        Coding::Lzma(byte) => {
+            let Properties { lc, lp, pb } = Properties::of_byte(byte)?;
+            let dictionary = dictionary(len);
+            let reader = LzmaReader::new(coded, len as u64, lc, lp, pb, dictionary, None).ok()?;
+            let mut bytes = Vec::with_capacity(len);
+            reader.take(len as u64 + 1).read_to_end(&mut bytes).ok()?;
+            (bytes.len() == len).then_some(bytes)
+        }
+    }
+}

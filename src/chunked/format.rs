@@ -1,0 +1,18 @@
+//! The constants of the format.
+
+/// The first bytes of a layer delta: the last one is the format's version.
+pub(super) const MAGIC: [u8; 8] = *b"rmrdelt\x01";
+/// The most bytes that an index may have.
+pub(super) const INDEX_BYTES: u64 = 64 << 20;
+/// The most bytes that the streams of a chunk may have together before they are coded.
+pub(super) const CHUNK_RAW_BYTES: u64 = 20 << 20;
+/// The most bytes of the layer that a chunk may make.
+pub(super) const CHUNK_TARGET_BYTES: u64 = 256 << 20;
+/// The length of a chunk's digest: SHA-256.
+pub(super) const DIGEST_BYTES: usize = 32;
+/// A stream as it is.
+pub(super) const STORED: u8 = 0;
+/// A stream in LZMA, without header and end marker.
+pub(super) const LZMA: u8 = 1;
+/// A stream in one Zstandard frame.
+pub(super) const ZSTD: u8 = 2;

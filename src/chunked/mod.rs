@@ -1,0 +1,28 @@
+//! The chunked room: the layer delta of Remora's own dialect, in chunks that stand alone.
+//!
+//! Here live its index, its streams and their coding, how covers are written as chunks, and how a chunk is rebuilt.
+//! Everything is pure. Not here: how covers are found (`delta`), and what carries a layer delta.
+//!
+//! Source of the format: `docs/formats/remora-delta.md`.
+
+mod chunk;
+mod coding;
+mod error;
+mod format;
+mod index;
+mod limits;
+mod number;
+mod split;
+mod streams;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;
+mod write;
+
+pub use chunk::{ChunkStats, rebuild_chunk};
+pub use error::{ChunkError, IndexError};
+pub use index::{ChunkEntry, Index};
+pub use limits::Limits;
+pub use streams::StreamKind;
+pub use write::{PRICES, write_layer_delta};

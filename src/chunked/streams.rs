@@ -1,0 +1,64 @@
+//! The streams of a chunk: what is alike stands together, so that each is coded by statistics of its own.
+
+/// A kind of stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum StreamKind {
+    /// For each cover, how many bytes of literals come before it.
+    LiteralLengths,
+    /// For each cover, how many bytes it has.
+    CoverLengths,
+    /// For each cover, how its displacement differs from the one before.
+    Displacements,
+    /// For each changed byte, how many bytes of covers before it are unchanged.
+    Gaps,
+    /// What is added to each changed byte.
+    Changes,
+    /// The bytes that no cover has.
+    Literals,
+}
+
+/// How many kinds there are.
+pub(super) const KINDS: usize = StreamKind::ALL.len();
+
+impl StreamKind {
+    /// All kinds, in the order in which a chunk has them.
+    pub const ALL: [StreamKind; 6] = [
+        StreamKind::LiteralLengths,
+        StreamKind::CoverLengths,
+        StreamKind::Displacements,
+        StreamKind::Gaps,
+        StreamKind::Changes,
+        StreamKind::Literals,
+    ];
+
+    /// Returns the name: in answers and errors.
+    pub const fn name(self) -> &'static str {
+        match self {
+            StreamKind::LiteralLengths => "literal lengths",
+            StreamKind::CoverLengths => "cover lengths",
+            StreamKind::Displacements => "displacements",
+            StreamKind::Gaps => "gaps",
+            StreamKind::Changes => "changes",
+            StreamKind::Literals => "literals",
+        }
+    }
+}
+
+/// The bytes of each stream, by kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Streams([Vec<u8>; KINDS]);
+
+impl Streams {
+    pub(super) fn of(&self, kind: StreamKind) -> &[u8] {
+        &self.0[kind as usize]
+    }
+
+    pub(super) fn of_mut(&mut self, kind: StreamKind) -> &mut Vec<u8> {
+        &mut self.0[kind as usize]
+    }
+
+    /// The bytes of all together.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(Vec::len).sum()
+    }
+}

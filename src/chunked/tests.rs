@@ -1,0 +1,156 @@
+//! What must hold of layer deltas: they rebuild what they were made from, whatever that is, and what is damaged is refused.
+
+use std::io::Cursor;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::delta::{Base, Cover, Covers, Effort, Options};
+
+const LIMITS: Limits = Limits { layer_bytes: 1 << 30 };
+
+fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8> {
+    let effort = Effort::new(level).expect("a level");
+    let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
+    let written = write_layer_delta(base, target, covers, effort, &mut spill, &mut out);
+    let index = written.expect("memory");
+    assert_eq!(Index::read(&mut &out[..], &LIMITS).expect("an index"), index);
+    out
+}
+
+fn covers(base: &Base<'_>, target: &[u8]) -> Vec<Cover> {
+    let targets = [target];
+    let search = Options::default().search();
+    let covers = Covers::new(base, &targets, PRICES, &search, &|_| ()).expect("memory");
+    covers.of_target(0, &|_| ()).expect("memory")
+}
+
+fn decode(base: &Base<'_>, delta: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let index = Index::read(&mut &delta[..], &LIMITS)?;
+    let mut target = Vec::new();
+    for chunk in &index.chunks {
+        let end = (chunk.offset + chunk.coded_len()) as usize;
+        let coded = delta.get(chunk.offset as usize..end).ok_or("the chunk is cut")?;
+        rebuild_chunk(chunk, coded, base, &mut target)?;
+    }
+    assert_eq!(
+        target.len() as u64,
+        index.target_len,
+        "a rebuilt layer is as long as the index says"
+    );
+    Ok(target)
+}
+
+/// A program-like base, and a target with moved, changed and new parts.
+fn sample() -> (Vec<u8>, Vec<u8>) {
+    let mut state = 7u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 16
+    };
+    let base: Vec<u8> = (0..40_000).map(|at| if at % 4 == 3 { 0 } else { next() as u8 }).collect();
+    let mut target = base[10_000..].to_vec();
+    target.extend_from_slice(&base[..10_000]);
+    (0..target.len()).step_by(97).for_each(|at| target[at] = target[at].wrapping_add(3));
+    target.splice(5_000..5_000, b"a text that the base does not have".iter().copied());
+    (base, target)
+}
+
+#[test]
+fn a_delta_of_moved_and_changed_parts_is_small_and_exact_at_every_effort() {
+    let (base, target) = sample();
+    let base = Base::new(vec![&base[..15_000], &base[15_000..]]);
+    let covers = covers(&base, &target);
+    for level in 1..=9 {
+        let delta = encode(&base, &target, &covers, level);
+        assert_eq!(decode(&base, &delta).expect("whole"), target);
+        assert!(delta.len() < target.len() / 20, "{} bytes at effort {level}", delta.len());
+    }
+}
+
+#[test]
+fn no_cut_and_no_flipped_bit_makes_another_layer() {
+    let (base, target) = sample();
+    let base = Base::new(vec![&base]);
+    let delta = encode(&base, &target[4_900..5_200], &covers(&base, &target[4_900..5_200]), 5);
+    for cut in 0..delta.len() {
+        assert!(decode(&base, &delta[..cut]).is_err(), "cut at {cut}");
+    }
+    for at in 0..delta.len() {
+        for bit in 0..8 {
+            let mut damaged = delta.clone();
+            damaged[at] ^= 1 << bit;
+            let made = decode(&base, &damaged);
+            // What the index says of the base's length is for whoever chooses a base.
+            let same = made.as_ref().is_ok_and(|made| made[..] == target[4_900..5_200]);
+            assert!(made.is_err() || same, "bit {bit} of byte {at}");
+        }
+    }
+}
+
+#[test]
+fn large_layers_are_cut_into_chunks_that_stand_alone() {
+    let old: Vec<u8> = (0..140u32 << 20).map(|at| (at >> 8) as u8 ^ (at >> 16) as u8).collect();
+    let mut new = old.clone();
+    new[12_345] ^= 1;
+    new[130 << 20] ^= 1;
+    let base = Base::new(vec![&old]);
+    let whole = [Cover { start: 0, len: new.len() as u64, offset: 0 }];
+    let delta = encode(&base, &new, &whole, 5);
+    let index = Index::read(&mut &delta[..], &LIMITS).expect("an index");
+    assert_eq!(index.chunks.iter().map(|chunk| chunk.len >> 20).collect::<Vec<_>>(), [128, 12]);
+    for chunk in index.chunks.iter().rev() {
+        let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];
+        let mut made = Vec::new();
+        rebuild_chunk(chunk, coded, &base, &mut made).expect("whole");
+        assert!(made == new[chunk.start as usize..][..chunk.len as usize]);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_base_and_target_are_the_delta_makes_the_target(
+        old in proptest::collection::vec(any::<u8>(), 0..3_000),
+        edits in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 0..30),
+        slices in 1usize..4,
+        level in 1u8..=9,
+    ) {
+        let mut new = old.clone();
+        for (at, to, value) in edits {
+            if new.is_empty() { new.push(value); }
+            let (at, to) = (usize::from(at) % new.len(), usize::from(to) % new.len());
+            match value % 4 {
+                0 => new[at] = value,
+                1 => { let part = new[at.min(to)..at.max(to)].to_vec(); new.splice(at..at, part); }
+                2 => { new.drain(at.min(to)..at.max(to)); }
+                _ => new.insert(at, value),
+            }
+            new.truncate(20_000);
+        }
+        let base = Base::new(old.chunks(old.len().div_ceil(slices).max(1)).collect());
+        let delta = encode(&base, &new, &covers(&base, &new), level);
+        prop_assert_eq!(decode(&base, &delta).expect("whole"), new);
+    }
+
+    #[test]
+    fn any_covers_in_order_make_the_target(
+        old in proptest::collection::vec(any::<u8>(), 1..500),
+        new in proptest::collection::vec(any::<u8>(), 0..500),
+        places in proptest::collection::vec((0u64..60, 1u64..60, any::<u16>()), 0..12),
+    ) {
+        let (mut covers, mut at) = (Vec::new(), 0u64);
+        for (gap, len, offset) in places {
+            let (start, len) = (at + gap, len.min(old.len() as u64));
+            let offset = u64::from(offset) % (old.len() as u64 - len + 1);
+            if start + len <= new.len() as u64 {
+                covers.push(Cover { start, len, offset });
+                at = start + len;
+            }
+        }
+        let base = Base::new(old.chunks(97).collect());
+        let delta = encode(&base, &new, &covers, 5);
+        prop_assert_eq!(decode(&base, &delta).expect("whole"), new);
+    }
+}

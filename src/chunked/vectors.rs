@@ -1,0 +1,88 @@
+//! The files of `fixtures/remora-delta`: made as they are, and read.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use super::split::Splitter;
+use super::write::write_chunks;
+use super::*;
+use crate::delta::{Base, Cover, Covers, Effort, Options};
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/remora-delta").join(name)
+}
+
+/// The file `name`, which is `bytes`, or is made to be.
+fn vector(name: &str, bytes: &[u8]) {
+    if std::env::var_os("REMORA_BLESS").is_some() {
+        std::fs::write(path(name), bytes).expect("a file");
+    }
+    let file = std::fs::read(path(name)).expect("a vector: REMORA_BLESS=1 makes all of them");
+    assert!(file == bytes, "{name} has changed: other readers have to be able to read both");
+}
+
+fn tar(files: &[(&str, String)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, text) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(0o644);
+        header.set_size(text.len() as u64);
+        builder.append_data(&mut header, path, text.as_bytes()).expect("vec");
+    }
+    builder.into_inner().expect("vec")
+}
+
+/// Lines of a log, told apart by `word`.
+fn lines(count: u32, word: &str) -> String {
+    (0..count)
+        .map(|line| format!("{:05} {word} {:x}\n", line * 7, line.wrapping_mul(2_654_435_761)))
+        .collect()
+}
+
+fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64) -> Vec<u8> {
+    let effort = Effort::new(level).expect("a level");
+    let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
+    let chunks = Splitter::new(base, target, covers).every(every);
+    write_chunks(chunks, base.len(), effort, &mut spill, &mut out).expect("memory");
+    out
+}
+
+#[test]
+fn vectors_are_made_as_ever_and_make_the_target() {
+    let lower = tar(&[("etc/log", lines(300, "started"))]);
+    let upper = tar(&[
+        ("etc/motd", "welcome to release 1\n".to_owned()),
+        ("srv/log", lines(200, "stopped")),
+    ]);
+    let log =
+        lines(300, "started").replace("00700 started", "00700 crashed") + "and one line more\n";
+    let target = tar(&[
+        ("srv/log", lines(200, "stopped").replace('7', "8")),
+        ("etc/log", log),
+        ("etc/motd", "welcome to release 2\n".to_owned()),
+    ]);
+    let base = Base::new(vec![&lower, &upper]);
+    let targets = [&target[..]];
+    let covers = Covers::new(&base, &targets, PRICES, &Options::default().search(), &|_| ());
+    let covers = covers.expect("memory").of_target(0, &|_| ()).expect("memory");
+    let whole = target.len() as u64;
+    let deltas = [
+        ("lzma.delta", write(&base, &target, &covers, 5, whole)),
+        ("zstd.delta", write(&base, &target, &covers, 1, whole)),
+        ("literals.delta", write(&base, &target, &[], 5, whole)),
+        ("chunks.delta", write(&base, &target, &covers, 5, whole.div_ceil(4))),
+    ];
+    [("lower.tar", &lower), ("upper.tar", &upper), ("target.tar", &target)]
+        .into_iter()
+        .for_each(|(name, bytes)| vector(name, bytes));
+    for (name, delta) in deltas {
+        vector(name, &delta);
+        let index = Index::read(&mut &delta[..], &Limits { layer_bytes: whole }).expect(name);
+        let mut made = Vec::new();
+        for chunk in &index.chunks {
+            let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];
+            rebuild_chunk(chunk, coded, &base, &mut made).expect(name);
+        }
+        assert!(made == target, "{name}");
+    }
+}

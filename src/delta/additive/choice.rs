@@ -1,0 +1,235 @@
+//! The choice of covers for one segment: the cheapest way through its lanes.
+//!
+//! Dynamic programming over the bytes, with three ways to make each: as a literal, unchanged from a lane, or changed
+//! from a lane.
+
+use super::super::extent::common_prefix;
+use super::lanes::Lane;
+use super::prices::{BIT, Prices};
+
+/// A cover within a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Piece {
+    /// Where it starts, counted from the start of the segment.
+    pub(super) start: u32,
+    /// Where it ends, counted likewise.
+    pub(super) end: u32,
+    /// Base position minus target position.
+    pub(super) displacement: i64,
+}
+
+/// Lanes weighed against each other at one byte.
+const OPEN: usize = 8;
+/// The price of what can't be: above any real one, and far enough below the largest number.
+const UNREACHED: u32 = u32::MAX / 2;
+/// So many unchanged bytes cost as much as one bit.
+const UNCHANGED_BYTES_PER_BIT: usize = 50;
+/// Leaps over fewer bytes do not pay.
+const SHORTEST_LEAP: usize = 16;
+
+/// A lane that covers the current byte, and the cheapest way to be in it.
+#[derive(Clone, Copy)]
+struct OpenLane<'a> {
+    price: u32,
+    from: u32,
+    number: u32,
+    end: u32,
+    displacement: i64,
+    /// What the base has from the current byte on.
+    tail: &'a [u8],
+    /// Whether the byte before is a changed one.
+    changed: bool,
+}
+
+/// What is remembered of a position.
+#[derive(Clone, Copy, Default)]
+struct Step {
+    /// Where the cheapest cover that ends here began.
+    from: u32,
+    /// The number of its lane, and the flags below.
+    number: u32,
+}
+
+/// To come here in a literal is cheaper.
+const LITERAL: u32 = 1 << 31;
+/// The literal that comes here begins with the byte before.
+const BEGAN: u32 = 1 << 30;
+
+/// Memory to remember steps in.
+#[derive(Default)]
+pub(super) struct Ways(Vec<Step>);
+
+/// A segment and what is known of it.
+pub(super) struct Segment<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Its lanes, by start.
+    pub(super) lanes: &'a [Lane],
+    /// The displacement of the cover before it.
+    pub(super) displacement: i64,
+}
+
+/// Returns the cheapest pieces for `segment`. `tail` gives what the base has from where a byte of the segment comes
+/// from along a displacement; `ways` is memory to work in.
+pub(super) fn choose<'a>(
+    segment: &Segment<'_>,
+    tail: impl Fn(usize, i64) -> &'a [u8],
+    prices: &Prices,
+    ways: &mut Ways,
+) -> Vec<Piece> {
+    let len = segment.bytes.len();
+    ways.0.clear();
+    ways.0.resize(len + 1, Step::default());
+    let mut walk = Walk {
+        segment,
+        prices,
+        steps: &mut ways.0,
+        open: Vec::with_capacity(OPEN),
+        next_lane: 0,
+        unchanged: 0,
+        cover: (0, segment.displacement),
+        literal: (UNREACHED, segment.displacement),
+    };
+    let mut at = 0;
+    while at < len {
+        walk.open_and_close(at, &tail);
+        at = walk.leap(at).unwrap_or_else(|| walk.step(at));
+    }
+    trace_back(walk.steps, segment.lanes)
+}
+
+struct Walk<'a, 's> {
+    segment: &'s Segment<'s>,
+    prices: &'s Prices,
+    steps: &'s mut [Step],
+    open: Vec<OpenLane<'a>>,
+    next_lane: usize,
+    /// Unchanged bytes that were not paid for yet.
+    unchanged: usize,
+    /// The price of the cheapest way here that ends with a cover, and the cover's displacement.
+    cover: (u32, i64),
+    /// The same for one that ends in a literal, with the displacement of the cover before.
+    literal: (u32, i64),
+}
+
+impl<'a> Walk<'a, '_> {
+    /// Takes in lanes that begin here, lets those go that end here, and enters each from the cheapest way here if that
+    /// is cheaper than to have been in it.
+    fn open_and_close(&mut self, at: usize, tail: impl Fn(usize, i64) -> &'a [u8]) {
+        self.open.retain(|lane| lane.end as usize > at);
+        while let Some(lane) = self.segment.lanes.get(self.next_lane)
+            && lane.start as usize <= at
+        {
+            let Lane { end, displacement, .. } = *lane;
+            let number = self.next_lane as u32;
+            self.next_lane += 1;
+            if end as usize <= at {
+                continue;
+            }
+            let tail = tail(at, displacement);
+            let opened = OpenLane {
+                price: UNREACHED,
+                from: 0,
+                number,
+                end,
+                displacement,
+                tail,
+                changed: false,
+            };
+            self.admit(opened);
+        }
+        let by_literal = self.literal.0 < self.cover.0;
+        let (here, last) = if by_literal { self.literal } else { self.cover };
+        for lane in &mut self.open {
+            let same = lane.displacement == last;
+            // Going on in the same lane costs nothing; the lane's own price says so already.
+            let price = here + if same { self.prices.near } else { self.prices.far };
+            if price < lane.price {
+                (lane.price, lane.from, lane.changed) = (price, at as u32, false);
+            }
+        }
+    }
+
+    /// Adds a lane to the open ones; if there are too many, the dearest goes.
+    fn admit(&mut self, lane: OpenLane<'a>) {
+        if self.open.len() < OPEN {
+            self.open.push(lane);
+        } else if let Some(dearest) = self.open.iter_mut().max_by_key(|open| open.price) {
+            *dearest = lane;
+        }
+    }
+
+    /// Passes, in the one lane that is open, over unchanged bytes up to where another begins. Returns where it is then, or
+    /// `None` if there is no such way.
+    fn leap(&mut self, at: usize) -> Option<usize> {
+        let [lane] = &mut self.open[..] else { return None };
+        let next = self.segment.lanes.get(self.next_lane).map_or(u32::MAX, |lane| lane.start);
+        let most = (next.min(lane.end) as usize).min(self.segment.bytes.len()) - at;
+        let bytes = &self.segment.bytes[at..at + most];
+        let equal = common_prefix(bytes, lane.tail);
+        if equal < SHORTEST_LEAP || lane.price >= self.literal.0.saturating_add(self.prices.far) {
+            return None;
+        }
+        lane.tail = &lane.tail[equal..];
+        lane.price += equal as u32 * BIT / UNCHANGED_BYTES_PER_BIT as u32;
+        lane.price += if lane.changed { self.prices.end_of_change } else { 0 };
+        lane.changed = false;
+        self.cover = (lane.price, lane.displacement);
+        self.literal = (UNREACHED, lane.displacement);
+        self.steps[at + equal] = Step { from: lane.from, number: lane.number };
+        Some(at + equal)
+    }
+
+    /// Makes the next byte in every way. Returns where it is then.
+    fn step(&mut self, at: usize) -> usize {
+        let byte = self.segment.bytes[at];
+        self.unchanged = (self.unchanged + 1) % UNCHANGED_BYTES_PER_BIT;
+        let unchanged = if self.unchanged == 0 { BIT } else { 0 };
+        let begun = self.cover.0.saturating_add(self.prices.literal);
+        let began = if begun < self.literal.0 { BEGAN } else { 0 };
+        if began != 0 {
+            self.literal = (begun, self.cover.1);
+        }
+        self.literal.0 = self.literal.0.saturating_add(self.prices.literal_byte).min(UNREACHED);
+        let (mut from, mut number) = (0, 0);
+        self.cover = (UNREACHED, 0);
+        for lane in &mut self.open {
+            let equal = lane.tail.first() == Some(&byte);
+            lane.tail = lane.tail.get(1..).unwrap_or_default();
+            lane.price += match (equal, lane.changed) {
+                (true, false) => unchanged,
+                (true, true) => self.prices.end_of_change,
+                (false, false) => self.prices.first_change,
+                (false, true) => self.prices.next_change,
+            };
+            lane.changed = !equal;
+            if lane.price < self.cover.0 {
+                self.cover = (lane.price, lane.displacement);
+                (from, number) = (lane.from, lane.number);
+            }
+        }
+        let literal = if self.literal.0 < self.cover.0 { LITERAL } else { 0 };
+        self.steps[at + 1] = Step { from, number: number | literal | began };
+        at + 1
+    }
+}
+
+/// The pieces of the cheapest way to the last of `steps`.
+fn trace_back(steps: &[Step], lanes: &[Lane]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut at = steps.len() - 1;
+    let mut literal = steps[at].number & LITERAL != 0;
+    while at > 0 {
+        let step = steps[at];
+        if literal {
+            literal = step.number & BEGAN == 0;
+            at -= 1;
+            continue;
+        }
+        let displacement = lanes[(step.number & (BEGAN - 1)) as usize].displacement;
+        pieces.push(Piece { start: step.from, end: at as u32, displacement });
+        at = step.from as usize;
+        literal = steps[at].number & LITERAL != 0;
+    }
+    pieces.reverse();
+    pieces
+}

@@ -1,0 +1,267 @@
+//! Covers for all targets: pair, index, find lanes, choose, put together.
+
+use std::collections::{HashSet, TryReserveError};
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::super::base_entries::BaseEntries;
+use super::super::cells::is_certain;
+use super::super::cover::Cover;
+use super::super::extent::{common_prefix, common_suffix};
+use super::super::pairing::{Pairing, Span, pair};
+use super::super::sampling::stretches;
+use super::super::seed_index::SeedIndex;
+use super::super::{Base, Search};
+use super::choice::{Piece, Segment, Ways, choose};
+use super::dense_index::DenseIndex;
+use super::lanes::{Hints, LaneFinder};
+use super::partners::{Partner, partners};
+use super::prices::{CoverPrices, Prices};
+
+/// One in how many bytes of memory the entries of the base, the pairings, the common index and the dense one may take.
+/// The rest is room to work in.
+const ENTRIES_SHARE: u64 = 4;
+const PAIRINGS_SHARE: u64 = 8;
+const SEEDS_SHARE: u64 = 4;
+const DENSE_SHARE: u64 = 4;
+/// One in how many seeds of the base is a sample where the base changed.
+const SAMPLE_STEP: usize = 4;
+/// The longest segment.
+const SEGMENT: usize = 256 << 10;
+
+/// The covers of some targets: found once for all dialects that write them.
+pub struct Covers<'a> {
+    base: &'a Base<'a>,
+    targets: &'a [&'a [u8]],
+    known: BaseEntries,
+    pairings: Vec<Pairing>,
+    partners: Vec<Vec<Partner>>,
+    seeds: SeedIndex,
+    prices: CoverPrices,
+    /// What a dense index may take, in bytes.
+    dense_memory: u64,
+}
+
+impl<'a> Covers<'a> {
+    /// Prepares to find covers of `targets` in `base`, for a stream in which they cost `prices`: this is where indexes are
+    /// built. `advance` is told how many bytes of targets have been looked at.
+    ///
+    /// # Errors
+    /// If the system does not give the memory for an index.
+    pub fn new(
+        base: &'a Base<'a>,
+        targets: &'a [&'a [u8]],
+        prices: CoverPrices,
+        search: &Search,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<Self, TryReserveError> {
+        let known = BaseEntries::new(base, search.memory / ENTRIES_SHARE);
+        let each = search.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
+        let pairings: Vec<Pairing> =
+            targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
+        let stretches = stretches(base, &known, targets, &pairings, SAMPLE_STEP);
+        let seeds = SeedIndex::new(base, &stretches, search.memory / SEEDS_SHARE)?;
+        let partner =
+            |(target, pairing): (&&[u8], &Pairing)| partners(base, &known, &seeds, target, pairing);
+        let partners: Vec<Vec<Partner>> =
+            targets.par_iter().zip(&pairings).map(|(t, p)| partner((t, p))).collect();
+        advance(targets.iter().map(|target| target.len() as u64).sum());
+        let dense_memory = search.memory / DENSE_SHARE;
+        Ok(Covers { base, targets, known, pairings, partners, seeds, prices, dense_memory })
+    }
+
+    /// Returns the covers of target number `index`, in order; they do not overlap, and two that could be one are one.
+    /// The same for any number of threads. `advance` is told how many bytes of the target are done.
+    ///
+    /// # Errors
+    /// If the system does not give the memory for an index.
+    pub fn of_target(
+        &self,
+        index: usize,
+        advance: &(dyn Fn(u64) + Sync),
+    ) -> Result<Vec<Cover>, TryReserveError> {
+        let (target, pairing) = (self.targets[index], &self.pairings[index]);
+        let certain: Vec<&Span> = pairing.spans.iter().filter(|span| is_certain(span)).collect();
+        let batches = batches(&self.known, &self.partners[index], self.dense_memory, target.len());
+        let (mut covers, mut seams, mut at) = (Vec::new(), Vec::new(), 0);
+        for batch in batches {
+            let dense = self.dense(&self.partners[index][batch.partners])?;
+            let segments = segments(at..batch.end, &certain);
+            let work = |memory: &mut Memory, segment: &Range<usize>| {
+                let covers = self.segment(index, segment.clone(), &dense, memory);
+                advance(segment.len() as u64);
+                covers
+            };
+            let found: Vec<Vec<Cover>> =
+                segments.par_iter().map_init(Memory::default, work).collect();
+            covers.extend(found.into_iter().flatten());
+            seams.extend(segments.iter().map(|segment| segment.end));
+            at = batch.end;
+        }
+        let whole = certain.iter().map(|span| Cover {
+            start: span.start as u64,
+            len: span.len as u64,
+            offset: span.offset,
+        });
+        covers.extend(whole);
+        covers.sort_unstable_by_key(|cover| cover.start);
+        advance(certain.iter().map(|span| span.len as u64).sum());
+        Ok(join(self.base, target, covers, &seams))
+    }
+
+    /// Indexes the contents that `partners` name.
+    fn dense(&self, partners: &[Partner]) -> Result<DenseIndex, TryReserveError> {
+        let mut numbers: Vec<u32> = partners.iter().map(|partner| partner.content).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let content = |number: u32| (number, &self.known.contents()[number as usize]);
+        let contents: Vec<_> = numbers.into_iter().map(content).collect();
+        DenseIndex::new(self.base, &contents, self.dense_memory)
+    }
+
+    fn segment(
+        &self,
+        index: usize,
+        segment: Range<usize>,
+        dense: &DenseIndex,
+        memory: &mut Memory,
+    ) -> Vec<Cover> {
+        let (target, pairing) = (self.targets[index], &self.pairings[index]);
+        let Memory { settled, ways, literals } = memory;
+        let (base, seeds) = (self.base, &self.seeds);
+        let before = pairing.span_before(&segment).map(Span::displacement);
+        let after = pairing.span_after(&segment).map(Span::displacement);
+        let hints = Hints {
+            before,
+            after,
+            spans: pairing.spans_in(&segment),
+            guesses: pairing.guesses_in(&segment),
+            partners: partners_in(&self.partners[index], &segment),
+        };
+        let lanes =
+            LaneFinder { base, seeds, dense, target }.find(segment.clone(), &hints, settled);
+        let origin = segment.start;
+        let bytes = &target[segment];
+        let tail =
+            |at: usize, displacement: i64| base.tail(((origin + at) as i64 + displacement) as u64);
+        let part = Segment { bytes, lanes: &lanes, displacement: before.unwrap_or(0) };
+        let presumed = Prices::presumed(&self.prices);
+        let pieces = choose(&part, tail, &presumed, ways);
+        literals.clear();
+        collect_literals(bytes, &pieces, literals);
+        let pieces = choose(&part, tail, &presumed.taught(&self.prices, literals), ways);
+        let cover = |piece: &Piece| Cover {
+            start: (origin + piece.start as usize) as u64,
+            len: u64::from(piece.end - piece.start),
+            offset: ((origin + piece.start as usize) as i64 + piece.displacement) as u64,
+        };
+        pieces.iter().map(cover).collect()
+    }
+}
+
+impl std::fmt::Debug for Covers<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Covers").finish_non_exhaustive()
+    }
+}
+
+/// Memory that a segment's work needs for a while, left to the next one's.
+#[derive(Default)]
+struct Memory {
+    settled: Vec<u8>,
+    ways: Ways,
+    literals: Vec<u8>,
+}
+
+/// A part of a target whose partners are indexed together.
+struct Batch {
+    /// Where in the target it ends.
+    end: usize,
+    /// Which partners it has.
+    partners: Range<usize>,
+}
+
+/// Cuts a target of `len` bytes so that the dense index of each part's partners fits into `memory`, unless one alone
+/// does not.
+fn batches(known: &BaseEntries, partners: &[Partner], memory: u64, len: usize) -> Vec<Batch> {
+    let most = DenseIndex::most(memory);
+    let (mut batches, mut first, mut bytes) = (Vec::new(), 0, 0);
+    let mut seen = HashSet::new();
+    for (number, partner) in partners.iter().enumerate() {
+        let more = known.contents()[partner.content as usize].range.len();
+        if number > first && !seen.contains(&partner.content) && bytes + more > most {
+            batches.push(Batch { end: partner.range.start, partners: first..number });
+            (first, bytes) = (number, 0);
+            seen.clear();
+        }
+        bytes += if seen.insert(partner.content) { more } else { 0 };
+    }
+    batches.push(Batch { end: len, partners: first..partners.len() });
+    batches
+}
+
+/// The parts of `range` that no certain span has.
+fn segments(range: Range<usize>, certain: &[&Span]) -> Vec<Range<usize>> {
+    let mut segments = Vec::new();
+    let mut at = range.start;
+    let first = certain.partition_point(|span| span.end() <= range.start);
+    let spans = certain[first..].iter().map(|span| (span.start, span.end()));
+    for (start, end) in spans.chain([(range.end, range.end)]) {
+        let start = start.min(range.end);
+        while at < start {
+            let segment = at..start.min(at + SEGMENT);
+            at = segment.end;
+            segments.push(segment);
+        }
+        at = at.max(end);
+    }
+    segments
+}
+
+/// Those of `partners` that are about a part of `segment`.
+fn partners_in<'p>(partners: &'p [Partner], segment: &Range<usize>) -> &'p [Partner] {
+    let first = partners.partition_point(|partner| partner.range.end <= segment.start);
+    let last = partners.partition_point(|partner| partner.range.start < segment.end);
+    &partners[first..last]
+}
+
+fn collect_literals(bytes: &[u8], pieces: &[Piece], literals: &mut Vec<u8>) {
+    let mut at = 0;
+    for piece in pieces {
+        literals.extend_from_slice(&bytes[at..piece.start as usize]);
+        at = piece.end as usize;
+    }
+    literals.extend_from_slice(&bytes[at..]);
+}
+
+/// Makes `covers`, which are in order, grow over seams as far as base and target agree, and those one that could be.
+fn join(base: &Base<'_>, target: &[u8], mut covers: Vec<Cover>, seams: &[usize]) -> Vec<Cover> {
+    for index in 0..covers.len() {
+        let Cover { start, len, offset } = covers[index];
+        let floor = index.checked_sub(1).map_or(0, |before| covers[before].end());
+        let ceiling = covers.get(index + 1).map_or(target.len() as u64, |after| after.start);
+        let is_seam = |at: u64| seams.binary_search(&(at as usize)).is_ok();
+        if floor < start && is_seam(start) {
+            let head = &target[floor as usize..start as usize];
+            let more = common_suffix(head, base.head(offset)) as u64;
+            covers[index] = Cover { start: start - more, len: len + more, offset: offset - more };
+        }
+        if start + len < ceiling && is_seam(start + len) {
+            let tail = &target[(start + len) as usize..ceiling as usize];
+            covers[index].len += common_prefix(tail, base.tail(offset + len)) as u64;
+        }
+    }
+    let mut joined: Vec<Cover> = Vec::with_capacity(covers.len());
+    for cover in covers {
+        match joined.last_mut() {
+            Some(last)
+                if last.end() == cover.start && last.displacement() == cover.displacement() =>
+            {
+                last.len += cover.len;
+            }
+            _ => joined.push(cover),
+        }
+    }
+    joined
+}

@@ -1,0 +1,17 @@
+//! Encoding with additions: stretches of the base that are nearly those of the target.
+//!
+//! Here live partners (the old file that a changed one probably comes from), the dense index of those, lanes (a
+//! displacement between base and target, followed across changed bytes) and the choice among them. Not here: how covers
+//! are written, and what that costs (a dialect's [`CoverPrices`]).
+
+mod choice;
+mod dense_index;
+mod encoder;
+mod lanes;
+mod partners;
+mod prices;
+#[cfg(test)]
+mod tests;
+
+pub use encoder::Covers;
+pub use prices::CoverPrices;

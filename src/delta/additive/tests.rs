@@ -1,0 +1,94 @@
+//! What must hold of covers: they are found where most bytes are equal, and are the same for any number of threads.
+
+use super::*;
+use crate::chunked::PRICES;
+use crate::delta::{Base, Cover, Options};
+
+fn covers(base: &Base<'_>, target: &[u8], memory: u64) -> Vec<Cover> {
+    let targets = [target];
+    let mut search = Options::default().search();
+    search.memory = memory;
+    let covers = Covers::new(base, &targets, PRICES, &search, &|_| ()).expect("memory");
+    covers.of_target(0, &|_| ()).expect("memory")
+}
+
+/// Bytes that look random.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// One byte in `every` is another.
+fn changed(mut bytes: Vec<u8>, every: usize) -> Vec<u8> {
+    bytes.iter_mut().skip(every / 2).step_by(every).for_each(|byte| *byte ^= 0x55);
+    bytes
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, *bytes).expect("vec");
+    }
+    builder.into_inner().expect("vec")
+}
+
+#[test]
+fn a_file_with_a_change_every_twelve_bytes_is_one_cover_wherever_it_moved() {
+    let file = noise(200_000, 1);
+    let old = tar(&[("first", &noise(3_000, 2)), ("lib/program-1.2", &file)]);
+    let new = tar(&[("lib/program-1.13", &changed(file, 12)), ("first", &noise(3_000, 2))]);
+    let base = Base::new(vec![&old]);
+    let covers = covers(&base, &new, 256 << 20);
+    let longest = covers.iter().map(|cover| cover.len).max();
+    assert!(longest >= Some(199_000), "{covers:?}");
+}
+
+#[test]
+fn a_renamed_file_finds_its_partner_by_its_bytes() {
+    let files: Vec<Vec<u8>> = (0..20).map(|seed| noise(50_000, seed)).collect();
+    let names: Vec<String> =
+        (b'a'..).take(20).map(|letter| char::from(letter).to_string()).collect();
+    let old: Vec<(&str, &[u8])> =
+        names.iter().zip(&files).map(|(name, file)| (&name[..], &file[..])).collect();
+    // No seed of sixteen bytes is whole in most places, and those of the first kilobyte are another file's.
+    let mut new = files[0][..1_024].to_vec();
+    new.extend(changed(files[7][1_024..].to_vec(), 40));
+    let (old, new) = (tar(&old), tar(&[("renamed", &new)]));
+    let base = Base::new(vec![&old]);
+    let covered: u64 = covers(&base, &new, 256 << 20).iter().map(|cover| cover.len).sum();
+    assert!(covered >= 49_000, "{covered}");
+}
+
+#[test]
+fn memory_bounds_the_index_and_not_the_result() {
+    let file = noise(2 << 20, 1);
+    let (old, new) = (tar(&[("program", &file)]), tar(&[("program", &changed(file, 30))]));
+    let base = Base::new(vec![&old]);
+    for memory in [1 << 20, 4 << 20, 256 << 20] {
+        let covered: u64 = covers(&base, &new, memory).iter().map(|cover| cover.len).sum();
+        assert!(covered >= 2 << 20, "{covered} with {memory}");
+    }
+}
+
+#[test]
+fn any_number_of_threads_finds_the_same() {
+    let parts: Vec<Vec<u8>> = (0..40).map(|seed| noise(20_000, seed)).collect();
+    let old: Vec<u8> = parts.concat();
+    let new: Vec<u8> =
+        parts.iter().rev().enumerate().flat_map(|(n, part)| changed(part.clone(), 5 + n)).collect();
+    let base = Base::new(vec![&old[..300_000], &old[300_000..]]);
+    let found = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+        pool.install(|| covers(&base, &new, 8 << 20))
+    };
+    let one = found(1);
+    assert!(one.len() > 20, "{}", one.len());
+    assert!([2, 3, 8].into_iter().all(|threads| found(threads) == one));
+}
