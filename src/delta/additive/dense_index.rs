@@ -16,6 +16,8 @@ pub(super) const SEED: usize = 8;
 /// The stretch of a partner that one job inserts.
 const PIECE: usize = 256 << 10;
 
+/// So many seeds are hashed before the first of them is inserted: their cache misses overlap.
+const AT_A_TIME: usize = 64;
 /// So many times more room than seeds: seeds that many places have fill their buckets, and others' with them.
 const SPARSER: usize = 1;
 
@@ -63,8 +65,14 @@ impl DenseIndex {
         let pieces: Vec<usize> =
             (first..end).step_by(PIECE.next_multiple_of(step as usize)).collect();
         pieces.into_par_iter().for_each(|start| {
-            for at in (start..end.min(start + PIECE)).step_by(step as usize) {
-                if let Some(hash) = hash(&bytes[at..], partner) {
+            let mut places = (start..end.min(start + PIECE)).step_by(step as usize).peekable();
+            let mut some = Vec::with_capacity(AT_A_TIME);
+            while places.peek().is_some() {
+                let hashed = |at| hash(&bytes[at..], partner).map(|hash| (hash, at));
+                some.clear();
+                some.extend(places.by_ref().take(AT_A_TIME).filter_map(hashed));
+                some.iter().for_each(|&(hash, _)| self.buckets.touch(hash));
+                for &(hash, at) in &some {
                     self.buckets.insert(hash, ((offset + at as u64) >> self.shift) as u32);
                 }
             }

@@ -150,7 +150,11 @@ impl<'a> Covers<'a> {
         let pieces = choose(&part, tail, &presumed, ways);
         literals.clear();
         collect_literals(bytes, &pieces, literals);
-        let pieces = choose(&part, tail, &presumed.taught(&self.prices, literals), ways);
+        let taught = presumed.taught(&self.prices, literals);
+        let pieces = match taught.is_near(&presumed) {
+            true => pieces,
+            false => choose(&part, tail, &taught, ways),
+        };
         let cover = |piece: &Piece| Cover {
             start: (origin + piece.start as usize) as u64,
             len: u64::from(piece.end - piece.start),

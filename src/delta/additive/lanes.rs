@@ -39,7 +39,9 @@ const RUN: usize = 64;
 /// How far a lane grows backward.
 const BACKWARD: usize = 1024;
 /// Around a byte inside a lane, of this many bytes
-const AROUND: u32 = u64::BITS / 2;
+const AROUND: usize = u32::BITS as usize;
+/// (so many of them after it)
+const BEHIND: usize = AROUND / 2;
 /// so many are equal where no other lane is looked for.
 const SETTLED: u32 = 22;
 /// Displacements are followed for so many bytes in all for each byte of a segment.
@@ -194,13 +196,27 @@ impl<'a> Search<'a, '_> {
     /// Marks the bytes of `lane` around which most are equal.
     fn settle(&mut self, lane: Lane) {
         let (start, end) = (lane.start as usize, lane.end as usize);
-        let tail = self.tail(start, lane.displacement);
+        let (bytes, tail) = (&self.bytes[start..end], self.tail(start, lane.displacement));
+        let settled = &mut self.settled[start..end];
         let mut equal = 0u32;
-        for (index, (a, b)) in self.bytes[start..end].iter().zip(tail).enumerate() {
-            equal = equal << 1 | u32::from(a == b);
-            if index + 1 >= AROUND as usize && equal.count_ones() >= SETTLED {
-                self.settled[start + index + 1 - AROUND as usize / 2] = 1;
+        let mut tell = |settled: &mut [u8], place: usize, is_equal: bool| {
+            equal = equal << 1 | u32::from(is_equal);
+            if place + 1 >= AROUND && equal.count_ones() >= SETTLED {
+                settled[place + 1 - BEHIND] = 1;
             }
+        };
+        let mut at = 0;
+        while at < bytes.len() {
+            let run = common_prefix(&bytes[at..], &tail[at..]);
+            (at..at + run.min(AROUND)).for_each(|place| tell(settled, place, true));
+            if run > AROUND {
+                settled[at + AROUND + 1 - BEHIND..at + run + 1 - BEHIND].fill(1);
+            }
+            at += run;
+            if at < bytes.len() {
+                tell(settled, at, false);
+            }
+            at += 1;
         }
     }
 

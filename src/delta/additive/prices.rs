@@ -46,6 +46,8 @@ pub(super) struct Prices {
 
 /// As many bytes of literals the presumed price counts.
 const PRESUMED_BYTES: f64 = 512.0;
+/// Prices that differ by no more are taken for one.
+const NEAR: u32 = BIT / 8;
 /// The least and the most that a byte of a literal may be taken for, in bits.
 const BYTE_BITS: (f64, f64) = (0.5, 8.0);
 
@@ -69,5 +71,10 @@ impl Prices {
         let each = bits / (literals.len() as f64 + PRESUMED_BYTES);
         let each = each.clamp(BYTE_BITS.0, BYTE_BITS.1);
         Prices { literal_byte: (each * f64::from(BIT)).round() as u32, ..self }
+    }
+
+    /// Whether the price of literals is so near to that of `other` that nothing else would be chosen for it.
+    pub(super) fn is_near(&self, other: &Prices) -> bool {
+        self.literal_byte.abs_diff(other.literal_byte) <= NEAR
     }
 }
