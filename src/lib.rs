@@ -107,6 +107,7 @@ mod space;
 pub mod store;
 #[doc(hidden)]
 pub mod tar;
+pub mod tar_diff;
 #[doc(hidden)]
 pub mod temporary;
 #[cfg(any(feature = "registry", feature = "server"))]

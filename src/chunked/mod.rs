@@ -17,7 +17,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
-mod vectors;
+mod vector_tests;
 mod write;
 
 pub use chunk::{ChunkStats, rebuild_chunk};

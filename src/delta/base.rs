@@ -1,5 +1,9 @@
 //! The base: several slices addressed as one stream of bytes.
 
+use std::ops::Range;
+
+use super::tar_entries::tar_entries;
+
 /// The base of a delta: the uncompressed layer tars of the base image, bottom to top, addressed as
 /// the one stream that COPY offsets count in.
 #[derive(Debug, Clone)]
@@ -9,6 +13,8 @@ pub struct Base<'a> {
     starts: Vec<u64>,
     /// Which slices the targets' image has too.
     kept: Vec<bool>,
+    /// The paths of slices that are files, or nothing if they are tars.
+    paths: Vec<&'a [u8]>,
 }
 
 impl<'a> Base<'a> {
@@ -22,7 +28,25 @@ impl<'a> Base<'a> {
         }
         starts.push(total);
         let kept = vec![false; slices.len()];
-        Base { slices, starts, kept }
+        Base { slices, starts, kept, paths: Vec::new() }
+    }
+
+    /// A base of files, each a path and a content, in this order.
+    pub fn of_files(files: &[(&'a [u8], &'a [u8])]) -> Self {
+        let base = Base::new(files.iter().map(|(_, content)| *content).collect());
+        Base { paths: files.iter().map(|(path, _)| *path).collect(), ..base }
+    }
+
+    /// What slice number `index` holds: the path of each file, and where in the slice its content is.
+    pub(super) fn contents(
+        &self,
+        index: usize,
+    ) -> Box<dyn Iterator<Item = (Vec<u8>, Range<usize>)> + 'a> {
+        let bytes = self.slices[index];
+        match self.paths.get(index) {
+            Some(path) => Box::new(std::iter::once((path.to_vec(), 0..bytes.len()))),
+            None => Box::new(tar_entries(bytes).map(|entry| (entry.path, entry.content))),
+        }
     }
 
     /// Tells that the image the targets belong to has these slices too, as they are: little of the
@@ -57,8 +81,8 @@ impl<'a> Base<'a> {
         self.starts[index]
     }
 
-    /// The slice that holds stream position `offset`, and the place in it.
-    fn locate(&self, offset: u64) -> Option<(usize, usize)> {
+    /// Returns the slice that holds stream position `offset`, and the place in it.
+    pub fn locate(&self, offset: u64) -> Option<(usize, usize)> {
         if offset >= self.len() {
             return None;
         }

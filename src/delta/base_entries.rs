@@ -7,7 +7,6 @@ use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
 use super::Base;
-use super::tar_entries::tar_entries;
 
 /// Shorter contents are not looked for under other names: their header costs more than they do.
 const SAME_CONTENT_MIN: usize = 64;
@@ -64,21 +63,21 @@ impl BaseEntries {
     /// `most`.
     fn of_size_from(smallest: usize, base: &Base<'_>, most: usize) -> Option<Self> {
         let mut entries = BaseEntries::default();
-        for (slice, bytes) in base.slices().iter().enumerate() {
-            for entry in tar_entries(bytes).filter(|entry| entry.content.len() >= smallest) {
+        for slice in 0..base.slices().len() {
+            for (path, range) in base.contents(slice).filter(|(_, range)| range.len() >= smallest) {
                 if entries.contents.len() == most {
                     return None;
                 }
                 let number = entries.contents.len() as u32;
                 // Later layers come later and win: theirs is the version the image shows.
-                entries.by_path.insert(hash(&entry.path), number);
-                let stem = stem(&entry.path);
+                entries.by_path.insert(hash(&path), number);
+                let stem = stem(&path);
                 entries.by_stem.insert(hash(&stem), number);
                 entries.by_name.insert(hash(last_part(&stem)), number);
-                if entry.content.len() >= SAME_CONTENT_MIN {
-                    entries.by_size.push((entry.content.len(), number));
+                if range.len() >= SAME_CONTENT_MIN {
+                    entries.by_size.push((range.len(), number));
                 }
-                entries.contents.push(Content { slice, range: entry.content });
+                entries.contents.push(Content { slice, range });
             }
         }
         entries.by_size.sort_unstable();

@@ -32,7 +32,7 @@ const LEVELS: [&[&str]; 19] = [
     &["engine", "measure", "memory", "output", "user_namespace"],
     &["image", "delta", "rootfs"],
     &["sealed"],
-    &["chunked", "librsync", "store", "trust"],
+    &["chunked", "librsync", "store", "tar_diff", "trust"],
     &["pack"],
     &["dialect"],
     &["unpack"],

@@ -1,0 +1,20 @@
+//! The constants of the format.
+
+/// The first bytes of a stream.
+pub(super) const MAGIC: [u8; 8] = *b"tardf1\n\0";
+/// Bytes of the stream itself follow.
+pub(super) const DATA: u8 = 0;
+/// A path follows: that file is the current one, and its first byte the next.
+pub(super) const OPEN: u8 = 1;
+/// Bytes of the current file.
+pub(super) const COPY: u8 = 2;
+/// Bytes follow that are added to those of the current file.
+pub(super) const ADD: u8 = 3;
+/// The next byte of the current file.
+pub(super) const SEEK: u8 = 4;
+/// The longest path, in bytes.
+pub(super) const PATH_BYTES: usize = 4_096;
+/// The most bytes of one ADD that readers take.
+pub(super) const ADD_BYTES: u64 = 100 << 20;
+/// The largest window of the compression that readers take, as a power of two.
+pub(super) const WINDOW_LOG: u32 = 27;

@@ -1,0 +1,172 @@
+//! What must hold of streams: they make what they were written for, and nothing that is damaged or hostile goes out of bounds.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+
+use proptest::prelude::*;
+
+use super::format::MAGIC;
+use super::number::push;
+use super::*;
+use crate::delta::{Base, Covers, Effort, Options};
+
+struct Tree(HashMap<Vec<u8>, Vec<u8>>);
+
+impl OldFiles for Tree {
+    fn content(&self, path: &[u8]) -> Option<&[u8]> {
+        self.0.get(path).map(|content| &content[..])
+    }
+}
+
+fn tree(files: &[(&str, &[u8])]) -> Tree {
+    Tree(files.iter().map(|(path, bytes)| (path.as_bytes().to_vec(), bytes.to_vec())).collect())
+}
+
+fn encode(files: &[(&str, &[u8])], target: &[u8], level: u8) -> Vec<u8> {
+    let named: Vec<(&[u8], &[u8])> =
+        files.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();
+    let paths: Vec<&[u8]> = named.iter().map(|(path, _)| *path).collect();
+    let (base, targets) = (Base::of_files(&named), [target]);
+    let search = Options::default().search();
+    let covers = Covers::new(&base, &targets, PRICES, &search, &|_| ()).expect("memory");
+    let covers = covers.of_target(0, &|_| ()).expect("memory");
+    let effort = Effort::new(level).expect("a level");
+    write_tar_diff(&base, &paths, target, &covers, effort, Vec::new()).expect("memory")
+}
+
+fn decode(files: &Tree, delta: &[u8]) -> Result<Vec<u8>, TarDiffError> {
+    let mut made = Vec::new();
+    let stats = apply_tar_diff(delta, files, &mut made, 1 << 20)?;
+    assert_eq!(stats.data_bytes + stats.copy_bytes + stats.add_bytes, made.len() as u64);
+    Ok(made)
+}
+
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, *bytes).expect("vec");
+    }
+    builder.into_inner().expect("vec")
+}
+
+/// Bytes that look random.
+fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed;
+    let mut next = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A stream of operations, each with its size and bytes.
+fn stream(operations: &[(u8, u64, &[u8])]) -> Vec<u8> {
+    let mut raw = Vec::new();
+    for (operation, size, bytes) in operations {
+        raw.push(*operation);
+        push(&mut raw, *size);
+        raw.extend_from_slice(bytes);
+    }
+    framed(&raw, 20)
+}
+
+fn framed(raw: &[u8], window_log: u32) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::new(MAGIC.to_vec(), 1).expect("memory");
+    encoder.window_log(window_log).expect("a window");
+    encoder.long_distance_matching(window_log > 27).expect("a switch");
+    encoder.write_all(raw).expect("memory");
+    encoder.finish().expect("memory")
+}
+
+#[test]
+fn a_changed_file_and_a_moved_one_are_taken_from_the_tree() {
+    let (program, text) = (noise(60_000, 1), noise(9_000, 2));
+    let files = [("usr/bin/program", &program[..]), ("usr/share/text", &text)];
+    let mut changed = program.clone();
+    changed.iter_mut().step_by(50).for_each(|byte| *byte = byte.wrapping_add(1));
+    let target = tar(&[("usr/share/moved", &text), ("usr/bin/program", &changed), ("new", b"new")]);
+    for level in 1..=9 {
+        let delta = encode(&files, &target, level);
+        assert_eq!(decode(&tree(&files), &delta).expect("whole"), target);
+        assert!(delta.len() < 2_500, "{} bytes at effort {level}", delta.len());
+    }
+}
+
+#[test]
+fn what_no_reader_takes_is_refused_and_the_operation_named() {
+    let files = tree(&[("a", b"hello"), ("empty", b"")]);
+    let refused = |delta: Vec<u8>| decode(&files, &delta).expect_err("refused").to_string();
+    let cases: [(&str, Vec<u8>); 12] = [
+        ("operation 1: the current file has fewer bytes", stream(&[(2, 1, b"")])),
+        ("operation 2: the current file has fewer bytes", stream(&[(1, 1, b"a"), (2, 6, b"")])),
+        (
+            "operation 3: the current file has fewer",
+            stream(&[(1, 1, b"a"), (4, u64::MAX, b""), (2, 1, b"")]),
+        ),
+        ("operation 1: the base has no file \"../a\"", stream(&[(1, 4, b"../a")])),
+        ("operation 1: a path is empty", stream(&[(1, 0, b"")])),
+        ("operation 1: a path is empty or", stream(&[(1, 5_000, &[b'a'; 5_000])])),
+        ("operation 1: a place in a file", stream(&[(4, 0, b"")])),
+        ("operation 1: version 1 has no such", stream(&[(5, 1, b"a")])),
+        ("operation 1: the result would exceed", stream(&[(0, u64::MAX, b"a")])),
+        ("operation 2: an addition has more", stream(&[(1, 1, b"a"), (3, 200 << 20, b"a")])),
+        ("operation 1: the tar-diff is cut", stream(&[(0, 5, b"a")])),
+        ("no tar-diff of version 1", b"tardf2\n\0".to_vec()),
+    ];
+    for (expected, delta) in cases {
+        let is = refused(delta);
+        assert!(is.starts_with(expected), "{expected}: {is}");
+    }
+    let window = refused(framed(&vec![0; 1 << 20], 28));
+    assert!(window.contains("operation 1: the tar-diff is cut or damaged"), "{window}");
+}
+
+#[test]
+fn operations_that_make_nothing_end() {
+    let files = tree(&[("empty", b"")]);
+    let many: Vec<(u8, u64, &[u8])> = vec![(1, 5, b"empty"); 1 << 17];
+    let error = decode(&files, &stream(&many)).expect_err("refused");
+    assert!(error.to_string().contains("make nothing"), "{error}");
+}
+
+#[test]
+fn no_cut_is_taken_for_whole_but_one_between_frames() {
+    let files = [("a", &b"hello, this is the old file, and it has some words"[..])];
+    let target = b"hello, this is the new file, and it has some words. And more.";
+    let delta = encode(&files, target, 5);
+    for cut in 0..delta.len() {
+        let made = decode(&tree(&files), &delta[..cut]);
+        // The format says no length: what is cut in front of the first frame is an empty layer, which the diff ID tells.
+        assert!(
+            made.is_err() || (cut == MAGIC.len() && made.is_ok_and(|made| made.is_empty())),
+            "{cut}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_the_tree_is_the_stream_makes_the_target(
+        contents in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 1..2_000), 1..5),
+        parts in proptest::collection::vec((any::<u8>(), any::<u16>(), any::<u16>(), any::<u8>()), 0..12),
+        level in 1u8..=9,
+    ) {
+        let names: Vec<String> = (0..contents.len()).map(|number| format!("usr/{number}")).collect();
+        let files: Vec<(&str, &[u8])> =
+            names.iter().zip(&contents).map(|(name, content)| (&name[..], &content[..])).collect();
+        let mut target = Vec::new();
+        for (file, from, to, value) in parts {
+            let content = &contents[usize::from(file) % contents.len()];
+            let (from, to) = (usize::from(from) % content.len(), usize::from(to) % content.len());
+            target.extend_from_slice(&content[from.min(to)..from.max(to)]);
+            target.push(value);
+        }
+        let delta = encode(&files, &target, level);
+        prop_assert_eq!(decode(&tree(&files), &delta).expect("whole"), target);
+    }
+}
