@@ -28,18 +28,24 @@ pub(super) struct Backlog {
     /// Who hears of it when all is written.
     waiting: Vec<oneshot::Sender<()>>,
     pub(super) end: bool,
+    /// Who waits for the end, after which nothing is written.
+    ended: Option<oneshot::Sender<()>>,
     /// Sums that the ledger does not have yet.
     pub(super) sums: Vec<FleetSum>,
 }
 
 impl Backlog {
     pub(super) fn add(&mut self, message: Message) {
+        if let Request::End = message.request {
+            (self.end, self.ended) = (true, message.done);
+            return;
+        }
         self.waiting.extend(message.done);
         match message.request {
             Request::Change(change, number) => self.add_change(change, number),
             Request::Check => self.probe = true,
             Request::Survey => self.survey = true,
-            Request::End => self.end = true,
+            Request::End => {}
         }
     }
 
@@ -82,6 +88,14 @@ impl Backlog {
     fn take(&mut self, number: u64) {
         if let Some(Change { pair, what }) = self.changes.remove(&number) {
             self.newest.remove(&(pair, discriminant(&what)));
+        }
+    }
+
+    /// The ledger is closed: tells whoever waits for that.
+    pub(super) fn closed(self) {
+        if let Some(ended) = self.ended {
+            // Whoever has waited for too long is gone.
+            let _ = ended.send(());
         }
     }
 

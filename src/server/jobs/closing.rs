@@ -31,7 +31,7 @@ impl Table {
     }
 
     /// Gives back what is still built here, and ends the writing: these builds end with the process,
-    /// which is no crash.
+    /// which is no crash. Resolves when the ledger is closed.
     pub(super) fn park_all(&mut self) -> Written {
         let held = self.jobs.iter().filter(|(_, job)| match job {
             Job::Active(active) => matches!(active.phase, Phase::Running(_)),

@@ -143,6 +143,7 @@ impl<L: Ledger> Keeper<L> {
             }
         }
         self.ledger.close().await;
+        self.backlog.closed();
     }
 
     /// The time between two signs of life.

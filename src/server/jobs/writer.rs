@@ -41,7 +41,7 @@ impl Writer {
         self.send(Request::Survey)
     }
 
-    /// Ends the task; what comes later is not written.
+    /// Ends the task; what comes later is not written. Resolves when the ledger is closed.
     pub(super) fn end(&self) -> Written {
         self.send(Request::End)
     }

@@ -83,6 +83,12 @@ impl Model {
         rows.changes.extend(released);
     }
 
+    /// The server that leads.
+    #[cfg(test)]
+    pub(in crate::server::jobs) fn leader(&self) -> Option<u32> {
+        self.rows().leader
+    }
+
     /// Time goes by: what is in the model is older by so much.
     #[cfg(test)]
     pub(in crate::server::jobs) fn pass(&self, time: Duration) {
@@ -386,6 +392,8 @@ impl Ledger for ModelLedger {
     }
 
     async fn close(self) {
+        // The way to a database takes its time.
+        tokio::task::yield_now().await;
         self.model.crash(self.me);
     }
 }

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ledger::Model;
 use super::{JobSettings, Jobs, Origin, Ticket};
 use crate::Dialect;
 use crate::image::Digest;
@@ -20,7 +21,7 @@ use crate::server::ServerError;
 use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::{Pair, PinnedImage};
 use crate::server::settings::WorkSettings;
-use crate::serving::ServingError;
+use crate::serving::{FolderLock, ServingError};
 use fake::Fake;
 
 /// The pair number `number`.
@@ -77,6 +78,18 @@ async fn open(settings: JobSettings, fake: &Arc<Fake>) -> Arc<Jobs> {
 
 async fn ask(jobs: &Jobs, number: u64) -> Ticket {
     jobs.request(pair(number), device("fleet")).await.expect("room")
+}
+
+#[tokio::test]
+async fn a_server_that_was_stopped_has_signed_off() {
+    let (folder, model) = (tempfile::tempdir().expect("a folder"), Model::default());
+    let (settings, lock) = (settings(folder.path()), FolderLock::take(folder.path()));
+    let lock = lock.expect("nobody has it");
+    let jobs = Jobs::over(model.of(7), settings, Fake::new(), lock).await.expect("opened");
+    until(|| jobs.leads()).await;
+    assert_eq!(model.leader(), Some(7));
+    jobs.stop(Duration::from_secs(10)).await;
+    assert_eq!(model.leader(), None);
 }
 
 /// Waits for something that is bound to happen.
