@@ -93,6 +93,7 @@ impl ApiError {
             ApiError::CaFile { .. } => "see that the file is there and may be read",
             ApiError::ServerUrl(_) => "write http://HOST[:PORT] or https://HOST[:PORT]",
             ApiError::Unreachable { .. } => "check the server's name and the network",
+            ApiError::Answer { status: 503 | 504, .. } => "run the same again a while later",
             ApiError::Answer { .. } | ApiError::System(_) => return None,
         };
         Some(hint.to_owned())

@@ -294,6 +294,11 @@ impl Jobs {
         self.shared.table().writer.failing_for().is_some()
     }
 
+    /// Why the database takes no changes at the moment.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.shared.table().writer.health().reason()
+    }
+
     /// Whether the jobs were read: a server of a shared database starts without, if the database is away.
     pub(crate) fn are_read(&self) -> bool {
         self.shared.is_read()

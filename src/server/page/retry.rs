@@ -12,7 +12,7 @@ use super::names::{self, NamedPair};
 use super::{form, visit};
 use crate::server::routes::{Asked, Service};
 
-/// How long the database may take; what it has not written by then it writes when it is back.
+/// How long the database may take; what is not written by then is written when the database is back.
 const WRITE_TIME: Duration = Duration::from_secs(5);
 
 /// Forgets that a pair failed, and queues it anew.
@@ -43,7 +43,11 @@ async fn retried(
     let retried = tokio::time::timeout(WRITE_TIME, service.jobs.retry(&pair)).await;
     match retried {
         Ok(Err(full)) => Err(refused(StatusCode::SERVICE_UNAVAILABLE, &full.to_string())),
-        // Somebody else was faster, or the database takes its time: the page says how it is.
-        Ok(Ok(_)) | Err(_) => Ok(see(&names::link(&pair), None)),
+        // If somebody else was faster, the page says how it is.
+        Ok(Ok(_)) => Ok(see(&names::link(&pair), None)),
+        Err(_) => {
+            let reason = "the database does not answer: nothing is tried again yet";
+            Err(refused(StatusCode::GATEWAY_TIMEOUT, reason))
+        }
     }
 }

@@ -41,6 +41,8 @@ pub(super) enum Answer {
     RegistryAway,
     /// 422: the registry could not be asked for so long that devices pull in full, perhaps from elsewhere.
     RegistryGone,
+    /// 504: the database does not take what is to be promised.
+    DatabaseAway,
     /// 504: the server stops; the next one goes on.
     Stopping,
     /// 500: a defect.
@@ -62,9 +64,10 @@ impl Answer {
             Answer::Missing(_) => StatusCode::NOT_FOUND,
             Answer::Impossible(_) | Answer::RegistryGone => StatusCode::UNPROCESSABLE_ENTITY,
             Answer::QueueFull | Answer::BuildsOnly => StatusCode::SERVICE_UNAVAILABLE,
-            Answer::StillBuilding | Answer::RegistryAway | Answer::Stopping => {
-                StatusCode::GATEWAY_TIMEOUT
-            }
+            Answer::StillBuilding
+            | Answer::RegistryAway
+            | Answer::DatabaseAway
+            | Answer::Stopping => StatusCode::GATEWAY_TIMEOUT,
             Answer::Defect => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -83,6 +86,7 @@ impl Answer {
             Answer::StillBuilding => "still_building",
             Answer::RegistryAway => "registry_away",
             Answer::RegistryGone => "registry_gone",
+            Answer::DatabaseAway => "database_away",
             Answer::Stopping => "stopping",
             Answer::Defect => "defect",
         }
@@ -103,6 +107,7 @@ impl Answer {
             Answer::StillBuilding => "the delta is being made, ask again".to_owned(),
             Answer::RegistryAway => "the registry cannot be asked, ask again".to_owned(),
             Answer::RegistryGone => "the registry has not been well for too long".to_owned(),
+            Answer::DatabaseAway => "the server's database does not answer, ask again".to_owned(),
             Answer::Stopping => "the server is stopping, ask again".to_owned(),
             Answer::Defect => "internal error".to_owned(),
         }
@@ -199,6 +204,7 @@ mod tests {
             (Answer::BuildsOnly, 503, Some(("retry-after", "30"))),
             (Answer::StillBuilding, 504, None),
             (Answer::RegistryAway, 504, None),
+            (Answer::DatabaseAway, 504, None),
             (Answer::RegistryGone, 422, None),
             (Answer::Stopping, 504, None),
             (Answer::Defect, 500, None),

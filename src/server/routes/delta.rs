@@ -105,8 +105,16 @@ async fn held(service: &Service, format: Dialect, wanted: Wanted) -> Answer {
     let time = if wanted.query.wait { answers.wait } else { answers.long_poll };
     let deliver = timeout_at(Instant::now() + time, deliver(service, format, &wanted));
     tokio::select! {
-        answer = deliver => answer.unwrap_or(Answer::StillBuilding),
+        answer = deliver => answer.unwrap_or_else(|_| late(service)),
         () = service.door.stopping.cancelled() => Answer::Stopping,
+    }
+}
+
+/// The answer to whoever was held for as long as requests are.
+fn late(service: &Service) -> Answer {
+    match service.jobs.are_stuck() {
+        true => Answer::DatabaseAway,
+        false => Answer::StillBuilding,
     }
 }
 

@@ -55,6 +55,7 @@ impl PairStatus {
             Answer::QueueFull
             | Answer::RegistryAway
             | Answer::RegistryGone
+            | Answer::DatabaseAway
             | Answer::Stopping
             | Answer::StillBuilding => PairState::Unknown,
             _ => PairState::Failed,

@@ -1,6 +1,8 @@
 //! Deltas asked for ahead, for instance for a release.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Request, State};
@@ -15,10 +17,15 @@ use crate::server::access::Permits;
 use crate::server::jobs::Origin;
 use crate::server::pair::Pair;
 
+/// How long a list waits for the database. A pair that is not written by then is written when the database is back, if
+/// the server lives that long; nobody is promised that.
+const WRITE_TIME: Duration = Duration::from_secs(10);
+
 /// Queue deltas ahead of the devices.
 ///
 /// For the builder, and for whoever may pull the image that devices have and push to where the delta goes. Each pair
-/// has an answer of its own; one that cannot be queued keeps none of the others from it.
+/// has an answer of its own; one that cannot be queued keeps none of the others from it. While the database is away, pairs
+/// are `unknown` with that as their reason: ask again.
 #[utoipa::path(
     post,
     path = "/api/v3/prepare",
@@ -56,7 +63,8 @@ pub(super) async fn of_list(service: &Service, mut list: PairList) -> Result<Lis
         let origin = Origin { fleet, asker: asker.clone(), release: true };
         Ok((delta::seen_soon(service, pair.format, &pair.query).await?, origin))
     };
-    let queued = async |(pair, origin)| queue(service, pair, origin).await;
+    let is_away = AtomicBool::new(false);
+    let queued = async |(pair, origin)| queue(service, pair, origin, &is_away).await;
     let permitted = |permits: &Permits, pair: &ReadPair| {
         let (source, target) = pair.repositories();
         Ok(permits.prepare(source, target)?)
@@ -64,9 +72,23 @@ pub(super) async fn of_list(service: &Service, mut list: PairList) -> Result<Lis
     list.answered(service, permitted, seen, queued).await
 }
 
-async fn queue(service: &Service, pair: Pair, origin: Origin) -> Result<PairStatus, Answer> {
+/// Queues a delta. Once one of a list's pairs has waited for the database in vain, no other one does.
+async fn queue(
+    service: &Service,
+    pair: Pair,
+    origin: Origin,
+    is_away: &AtomicBool,
+) -> Result<PairStatus, Answer> {
+    let time = if is_away.load(Ordering::Relaxed) { Duration::ZERO } else { WRITE_TIME };
     // Nobody waits: a release's job goes on all the same.
-    let ticket = service.jobs.request(pair.clone(), origin).await;
+    let ticket = tokio::time::timeout(time, service.jobs.request(pair.clone(), origin)).await;
+    if service.door.stopping.is_cancelled() {
+        return Err(Answer::Stopping);
+    }
+    let Ok(ticket) = ticket else {
+        is_away.store(true, Ordering::Relaxed);
+        return Err(Answer::DatabaseAway);
+    };
     ticket.map_err(|_| Answer::QueueFull)?;
     Ok(PairStatus::now(service, &pair))
 }

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{SIZE, ask_on, assert_applies, usual_name};
 use crate::installation::{BUILDER_TOKEN, Fault, Installation, Pair, Pushed, ServerProcess};
 use crate::postgres_server::{OwnPostgres, sql, try_sql};
@@ -126,7 +128,25 @@ impl Scene {
         assert_eq!(self.ask(server, 1), 504, "{}", server.log());
         assert_eq!(self.ask(server, 0), 200, "{}", server.log());
         assert_eq!(server.ask("GET", "/healthz", &[]).status, 200);
-        assert_eq!(server.ask("GET", "/readyz", &[]).status, 503);
+        let ready = server.ask("GET", "/readyz", &[]);
+        assert_eq!(ready.status, 503);
+        assert!(ready.text().starts_with("database: "), "{}", ready.text());
+        self.assert_not_promised(server);
+    }
+
+    /// Who asks ahead of a release hears in time that nobody knows, of each pair.
+    fn assert_not_promised(&self, server: &ServerProcess) {
+        let (base, target) = &self.pairs[2];
+        let pair = json!({ "src": base.reference, "dest": target.reference });
+        let v2 = json!({ "src": base.reference, "dest": target.reference, "format": "v2" });
+        let bearer = format!("Bearer {BUILDER_TOKEN}");
+        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+        let list = json!({ "pairs": [pair, v2] }).to_string();
+        let answer = server.post("/api/v3/prepare", &headers, &list);
+        for pair in answer.json()["pairs"].as_array().expect("a list") {
+            assert_eq!(pair["status"], "unknown", "{pair}");
+            assert!(pair["reason"].as_str().is_some_and(|it| it.contains("database")), "{pair}");
+        }
     }
 
     /// What holds when it is over.
