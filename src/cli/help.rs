@@ -24,14 +24,14 @@ const SHOWN: &[(&str, &[&str])] = &[
     (
         "serve",
         &[
-            "config",
             "listen",
             "tld",
             "registry",
             "builder-token-file",
-            "token-keys",
             "insecure-no-auth",
+            "role",
             "data",
+            "database",
         ],
     ),
     (

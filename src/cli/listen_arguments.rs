@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use remora::server::{ListenSettings, TlsFiles};
 
 use super::failure::Failure;
-use super::units::parse_time;
+use super::units::{parse_network, parse_time};
 
 /// How the server is reached.
 #[derive(Debug, Args)]
@@ -30,6 +30,7 @@ pub(super) struct ListenArguments {
     pub(super) tls_key: Option<PathBuf>,
     /// Networks of proxies whose X-Forwarded-For, -Proto and -Host are believed
     #[arg(long, env = "REMORA_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
+    #[arg(value_parser = parse_network)]
     pub(super) trusted_proxies: Vec<IpNet>,
     /// Connections that there may be; beyond it 503 [default: what the limit on open files leaves room
     /// for]
@@ -71,6 +72,7 @@ impl ListenArguments {
             public_url,
             trusted_proxies: self.trusted_proxies.clone(),
             stop_within: self.stop_within,
+            stop_delay: Duration::ZERO,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! Amounts as people write and read them: sizes, link rates, times, ages.
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use ipnet::IpNet;
 
 const SIZE_UNITS: &[(&str, u64)] = &[
     ("B", 1),
@@ -61,6 +64,13 @@ pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
 pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let milliseconds = whole(text, TIME_UNITS);
     milliseconds.map(Duration::from_millis).ok_or_else(|| "write a time like 25s or 15m".to_owned())
+}
+
+/// Reads a network: `10.0.0.0/8`, `fd00::/8`; an address alone is a network of itself.
+pub(super) fn parse_network(text: &str) -> Result<IpNet, String> {
+    let alone = || text.parse::<IpAddr>().ok().map(IpNet::from);
+    let network = text.parse().ok().or_else(alone);
+    network.ok_or_else(|| "write a network like 10.0.0.0/8, or an address".to_owned())
 }
 
 /// Reads what a command costs a device, in seconds: `50us`, `0.1ms`.
@@ -169,6 +179,18 @@ pub(super) fn count(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_alone_is_a_network_of_itself() {
+        for (text, network) in
+            [("127.0.0.1", "127.0.0.1/32"), ("::1", "::1/128"), ("10.0.0.0/8", "10.0.0.0/8")]
+        {
+            assert_eq!(parse_network(text).map(|it| it.to_string()), Ok(network.to_owned()));
+        }
+        for text in ["", "10.0.0.0/33", "proxy.example", "127.0.0.1:80"] {
+            assert!(parse_network(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn rates_are_short_and_keep_the_digits_that_matter() {

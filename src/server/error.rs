@@ -153,10 +153,10 @@ fn database_hint(cause: Cause) -> &'static str {
     match cause {
         Cause::Unauthorized => "see that the address has the right user and password",
         Cause::Denied => {
-            "the user needs a schema called remora: CREATE SCHEMA remora AUTHORIZATION the user"
+            "the user needs a schema called remora: CREATE SCHEMA remora AUTHORIZATION USER"
         }
         Cause::Unreachable => "see that PostgreSQL runs and can be reached from here",
-        Cause::Missing => "make the database: CREATE DATABASE its name OWNER the user",
+        Cause::Missing => "make the database: CREATE DATABASE NAME OWNER USER",
         Cause::Obstacle => {
             "its schema remora has other tables than this version makes: run the newest version that ran \
              here, or give a database whose schema remora is Remora's alone"

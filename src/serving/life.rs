@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use tokio::task::JoinError;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::error::ServingError;
 use super::listen::{Door, Handles, NoListener, answer};
@@ -103,14 +103,17 @@ fn listened(served: Result<(), NoListener>) -> Result<(), ServingError> {
 /// Waits for a signal, and then stops everything in order.
 async fn stop<S: Serve>(mut signals: EndSignals, service: Arc<S>, handles: Handles) -> Ended {
     let stopping = service.door().stopping.clone();
-    tokio::select! {
-        signal = signals.next() => tracing::info!(signal, "stopping"),
+    let delay = tokio::select! {
+        signal = signals.next() => {
+            tracing::info!(signal, "stopping");
+            service.door().settings.stop_delay
+        }
         // Listening failed.
-        () = stopping.cancelled() => {}
-    }
+        () = stopping.cancelled() => Duration::ZERO,
+    };
     stopping.cancel();
     tokio::select! {
-        () = wind_up(&*service, &handles) => {
+        () = wind_up(&*service, &handles, delay) => {
             tracing::info!("stopped");
             Ended::InOrder
         }
@@ -121,9 +124,10 @@ async fn stop<S: Serve>(mut signals: EndSignals, service: Arc<S>, handles: Handl
     }
 }
 
-/// Ends the work, then the listening.
-async fn wind_up(service: &impl Serve, handles: &Handles) {
-    let deadline = Instant::now() + service.door().settings.stop_within;
-    service.wind_up(deadline).await;
+/// Ends the work, then the listening, which goes on for the delay at least.
+async fn wind_up(service: &impl Serve, handles: &Handles, delay: Duration) {
+    let (now, within) = (Instant::now(), service.door().settings.stop_within);
+    let deadline = now + within;
+    tokio::join!(service.wind_up(deadline), sleep_until(now + delay.min(within)));
     handles.close(deadline.saturating_duration_since(Instant::now()).max(CLOSE_TIME));
 }

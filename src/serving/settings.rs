@@ -25,6 +25,9 @@ pub struct ListenSettings {
     pub max_quiet_connections: usize,
     /// How long a stop may take before what still runs is cut off.
     pub stop_within: Duration,
+    /// How long requests are answered at least after a stop began: balancers need time to notice. Never longer
+    /// than a stop may take.
+    pub stop_delay: Duration,
 }
 
 /// A certificate chain and its key, both PEM. Read again when they change.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use remora::image::Platform;
 
-use crate::cli::units::{parse_rate, parse_size, parse_time};
+use crate::cli::units::{parse_network, parse_rate, parse_size, parse_time};
 
 /// The registry.
 #[derive(Debug, Args)]
@@ -78,7 +78,7 @@ pub(super) struct AccessArguments {
     /// Networks from which valid tokens without permissions are taken; open-balena-builder has such.
     /// Whoever can come from there, or through a proxy there, may have any image
     #[arg(long, env = "REMORA_EMPTY_ACCESS_NETWORKS", value_name = "NETWORKS")]
-    #[arg(value_delimiter = ',')]
+    #[arg(value_delimiter = ',', value_parser = parse_network)]
     pub(super) empty_access_networks: Vec<IpNet>,
     // A device's long poll asks every 25 s for each of its services: two a second leave room for fifty,
     // and stop a client that goes round in circles.
@@ -110,6 +110,11 @@ pub(super) struct AnswerArguments {
     #[arg(long, env = "REMORA_WORTH_RATIO", value_name = "SHARE", value_parser = parse_share)]
     #[arg(default_value = "0.9")]
     pub(super) worth_ratio: f64,
+    // A balancer looks every second or two; docker stop kills after 10 s.
+    /// How long a server that was told to stop goes on to answer at least, so that balancers notice; no longer
+    /// than --stop-within [default: 3s if servers share a database, otherwise 0s]
+    #[arg(long, env = "REMORA_STOP_DELAY", value_name = "TIME", value_parser = parse_time)]
+    pub(super) stop_delay: Option<Duration>,
     // A gigabyte at 100 kbit/s.
     /// How long the URL of a v2 delta can be used
     #[arg(long, env = "REMORA_DOWNLOAD_EXPIRY", value_name = "TIME", value_parser = parse_time)]

@@ -1,13 +1,14 @@
 //! From options to a server's settings: what follows from what, and what cannot be.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use remora::api::Secret;
 use remora::delta::{Effort, Goal};
 use remora::image::UnpackLimits;
 use remora::server::{
-    AccessRules, AnswerSettings, DataSettings, LayerCacheSettings, LinkRateFile, RegistrySettings,
-    Role, ServerSettings, WorkSettings,
+    AccessRules, AnswerSettings, DataSettings, LayerCacheSettings, LinkRateFile, ListenSettings,
+    RegistrySettings, Role, ServerSettings, WorkSettings,
 };
 
 use super::Serve;
@@ -17,6 +18,9 @@ use crate::cli::failure::Failure;
 use crate::cli::layers::Derived;
 use crate::cli::secret::secret;
 use crate::cli::units::parse_rate;
+
+/// How long one of several servers goes on to answer after a stop began.
+const STOP_DELAY: Duration = Duration::from_secs(3);
 
 /// Where installations of openBalena have private authorities.
 const CA_BUNDLE: &str = "/certs/ca-bundle.pem";
@@ -54,7 +58,7 @@ impl Serve {
         let role = self.role()?;
         Ok(ServerSettings {
             role,
-            listen: self.listen.settings(self.answers.public_url.clone())?,
+            listen: self.listen_settings(role)?,
             registry: self.registry_settings()?,
             access: self.access_rules()?,
             answers: self.answer_settings()?,
@@ -69,6 +73,15 @@ impl Serve {
             },
             watch: self.watch.settings(self.registry.tld.as_deref())?,
         })
+    }
+
+    fn listen_settings(&self, role: Role) -> Result<ListenSettings, Failure> {
+        let listen = self.listen.settings(self.answers.public_url.clone())?;
+        // Nobody is led to a server that only builds, and nobody else answers for one that is alone.
+        let is_one_of_several = self.data.database.is_some() && role == Role::All;
+        let usual = if is_one_of_several { STOP_DELAY } else { Duration::ZERO };
+        let stop_delay = self.answers.stop_delay.unwrap_or(usual);
+        Ok(ListenSettings { stop_delay, ..listen })
     }
 
     /// What the server does. Without a database nobody else knows of its jobs.

@@ -270,7 +270,9 @@ fn permit(claims: &Claims, caller: Caller, repositories: &[&str]) -> Result<Call
     if caller == Caller::TrustedNetwork || claims.allow_pull(repositories) {
         return Ok(caller);
     }
-    let needed = repositories.join(" and ");
+    let mut needed = repositories.to_vec();
+    needed.dedup();
+    let needed = needed.join(" and ");
     Err(Denied::Forbidden(format!("the token does not permit to pull from {needed}")))
 }
 

@@ -43,9 +43,11 @@ impl Permits {
         let trusted = self.are_builders() || self.caller == Caller::TrustedNetwork;
         match trusted || (self.allow("pull", source) && self.allow("pull", target)) {
             true => Ok(()),
-            false => Err(Denied::Forbidden(format!(
-                "the token does not permit to pull from {source} and {target}"
-            ))),
+            false => {
+                let needed =
+                    if source == target { source } else { &format!("{source} and {target}") };
+                Err(Denied::Forbidden(format!("the token does not permit to pull from {needed}")))
+            }
         }
     }
 

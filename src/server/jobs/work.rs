@@ -8,12 +8,13 @@ use std::thread;
 use tokio::sync::{SemaphorePermit, oneshot};
 use tokio::time::Instant;
 use tracing::Instrument as _;
+use tracing::field::display;
 
 use super::priority;
 use super::schedule::Turn;
 use super::shared::Shared;
 use crate::progress::Progress as _;
-use crate::server::build::{Blame, BuildError, Built};
+use crate::server::build::{Blame, BuildError, Built, BuiltPlace};
 
 /// Tries the job, and records what came of it.
 pub(super) async fn run(shared: Arc<Shared>, turn: Turn) {
@@ -30,12 +31,20 @@ pub(super) async fn run(shared: Arc<Shared>, turn: Turn) {
 
 fn log(result: &Result<Built, BuildError>) {
     match result {
-        Ok(built) => tracing::info!(
-            bytes = built.bytes, seconds = built.seconds, place = ?built.place, "job done"
-        ),
+        Ok(built) => done(built),
         Err(BuildError { cause: Blame::Cancelled, .. }) => tracing::info!("job stopped"),
         Err(error) => tracing::warn!(cause = error.cause.name(), "{error}"),
     }
+}
+
+fn done(built: &Built) {
+    let (tag, digest, file) = match &built.place {
+        BuiltPlace::Tag { tag, digest } => (Some(tag), Some(display(digest)), None),
+        BuiltPlace::File { key } => (None, None, Some(key)),
+        BuiltPlace::NotWorth => (None, None, None),
+    };
+    let (bytes, seconds, worth) = (built.bytes, built.seconds, built.place != BuiltPlace::NotWorth);
+    tracing::info!(bytes, seconds, tag, digest, file, worth, "job done");
 }
 
 async fn conclude(shared: &Shared, turn: &Turn, result: Result<Built, BuildError>) {

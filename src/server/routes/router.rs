@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::StatusCode;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
@@ -73,7 +74,8 @@ async fn every_request(
     request: Request,
     mut next: Next,
 ) -> Response {
-    let (id, counted) = (RequestId::of(&request), Counted::begin(&request));
+    let (id, version) = (RequestId::of(&request), request.version());
+    let counted = Counted::begin(&request);
     let span = id.span(&request);
     let answer = match host_problem(&request) {
         Some(problem) => future::ready(Ok(unclear(problem))).left_future(),
@@ -83,9 +85,19 @@ async fn every_request(
         let mut answer = answer.await.unwrap_or_else(|never: Infallible| match never {});
         counted.end(&service, &answer);
         id.name(&mut answer);
+        if service.door.stopping.is_cancelled() {
+            let_go(version, &mut answer);
+        }
         answer
     };
     ended.instrument(span).await
+}
+
+/// Has a client of a server that stops come over another connection the next time. HTTP/2 has its own way to say so.
+fn let_go(version: Version, answer: &mut Response) {
+    if version < Version::HTTP_2 {
+        answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
 }
 
 /// All routes and the document that describes them, made from the same source.

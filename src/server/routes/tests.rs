@@ -34,6 +34,7 @@ fn settings(folder: &Path) -> ServerSettings {
             public_url: None,
             trusted_proxies: Vec::new(),
             stop_within: HOUR,
+            stop_delay: Duration::ZERO,
         },
         registry: RegistrySettings {
             host: REGISTRY.to_owned(),

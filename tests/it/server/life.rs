@@ -1,5 +1,8 @@
 //! Stopping, starting again, and what survives that.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+
 use super::{SIZE, Scene, ask_on, assert_applies};
 use crate::installation::{Fault, Pair, ServerProcess};
 
@@ -51,6 +54,29 @@ fn a_stopping_server_tells_whoever_asks_to_ask_again_until_its_end() {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     scene.fault(Fault::None);
+    let (status, log) = scene.server.wait();
+    assert!(status.success(), "{status}\n{log}");
+}
+
+/// The head of an answer to a client that would come again over the same connection.
+fn kept_alive(server: &ServerProcess) -> String {
+    let address = server.address();
+    let mut connection = TcpStream::connect(&address).expect("it listens");
+    write!(connection, "GET /readyz HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("sent");
+    let lines = BufReader::new(connection).lines().map(|line| line.expect("text"));
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n").to_lowercase()
+}
+
+#[test]
+fn a_server_answers_for_a_while_after_its_stop_began_and_lets_go_of_connections() {
+    let mut scene = Scene::new(&[("REMORA_STOP_DELAY", "4s")]);
+    assert!(!kept_alive(&scene.server).contains("connection: close"));
+    scene.server.terminate();
+    while scene.server.ask("GET", "/readyz", &[]).status != 503 {}
+    // Nothing is left to be done.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert_eq!(scene.ask(3).status, 504);
+    assert!(kept_alive(&scene.server).contains("connection: close"));
     let (status, log) = scene.server.wait();
     assert!(status.success(), "{status}\n{log}");
 }
