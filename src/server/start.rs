@@ -95,6 +95,8 @@ pub(super) async fn start(settings: ServerSettings) -> Result<Arc<Service>, Serv
 
 /// Starts what goes on beside the requests.
 fn attend(service: &Arc<Service>) {
+    let artifacts = Arc::clone(&service.artifacts);
+    tokio::spawn(async move { artifacts.try_place().await });
     let housekeeping = Arc::clone(&service.housekeeping);
     tokio::spawn(async move { housekeeping.run().await });
     let watching = Arc::clone(&service.housekeeping);

@@ -87,6 +87,22 @@ impl Artifacts {
         })
     }
 
+    /// Looks once whether a bucket can be used, and tells if not: otherwise the first device that waits in vain
+    /// would be the first to know.
+    pub(crate) async fn try_place(&self) {
+        if self.place.is_local {
+            return;
+        }
+        let mut objects = self.store().list(None);
+        if let Err(error) = objects.try_next().await {
+            let remedy = "see REMORA_ARTIFACTS and the AWS_… variables";
+            tracing::error!(
+                "{}; nobody gets v2 deltas until then: {remedy}",
+                failure("list", &error)
+            );
+        }
+    }
+
     /// Whether files take room on this machine's disk.
     pub(crate) fn is_local(&self) -> bool {
         self.place.is_local

@@ -77,6 +77,6 @@ fn client(options: &ClientOptions) -> Result<reqwest::Client, Failed> {
 type Setter = fn(ClientBuilder, Duration) -> ClientBuilder;
 
 /// Whether object_store takes the text for yes.
-fn is_true(text: &str) -> bool {
+pub(super) fn is_true(text: &str) -> bool {
     ["1", "true", "on", "yes", "y"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
 }

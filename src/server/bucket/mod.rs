@@ -21,7 +21,7 @@ use object_store::{ClientConfigKey, ObjectStore, RetryConfig};
 pub(crate) use self::reason::reason;
 pub(crate) use self::send::{SendError, send};
 
-use self::connector::{Connector, is_honoured};
+use self::connector::{Connector, is_honoured, is_true};
 
 /// How long whoever has another way waits for a connection.
 const SHORT_CONNECT_TIME: &str = "2s";
@@ -75,6 +75,7 @@ impl Bucket {
         if self.allow_http {
             builder = builder.with_allow_http(true);
         }
+        refuse_plain_http(&builder)?;
         Ok(builder.with_url(&self.url).with_http_connector(Connector))
     }
 
@@ -85,6 +86,18 @@ impl Bucket {
     }
 }
 
+/// Refuses a service in plain HTTP where that is not allowed: nothing would ever come from it.
+fn refuse_plain_http(builder: &AmazonS3Builder) -> object_store::Result<()> {
+    let value = |key| builder.get_config_value(&key).unwrap_or_default();
+    let allowed = value(AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
+    if !value(AmazonS3ConfigKey::Endpoint).starts_with("http:") || is_true(&allowed) {
+        return Ok(());
+    }
+    let source = "AWS_ENDPOINT_URL is plain HTTP, which has to be allowed: set \
+                  REMORA_ARTIFACTS_PLAIN_HTTP or REMORA_LAYER_CACHE_PLAIN_HTTP, whichever it is for";
+    Err(object_store::Error::Generic { store: "S3", source: source.into() })
+}
+
 /// Refuses a variable that would have no effect though it has a meaning.
 fn refuse_ignored(name: &str, key: &AmazonS3ConfigKey) -> object_store::Result<()> {
     match key {
@@ -93,5 +106,28 @@ fn refuse_ignored(name: &str, key: &AmazonS3ConfigKey) -> object_store::Result<(
             Err(object_store::Error::Generic { store: "S3", source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bucket(endpoint: &str, allow_http: bool, more: &[(&str, &str)]) -> Bucket {
+        let usual = [("AWS_ENDPOINT_URL", endpoint), ("AWS_REGION", "here")];
+        let variables = usual.iter().chain(more);
+        let variables = variables.map(|&(name, value)| (name.to_owned(), value.to_owned()));
+        Bucket { url: "s3://bucket/prefix".to_owned(), variables: variables.collect(), allow_http }
+    }
+
+    #[test]
+    fn plain_http_is_refused_at_once_unless_it_is_allowed() {
+        let plain = "http://127.0.0.1:9";
+        let refused = bucket(plain, false, &[]).open("folder").expect_err("not allowed");
+        assert!(reason(&refused).contains("REMORA_ARTIFACTS_PLAIN_HTTP"), "{}", reason(&refused));
+        assert!(bucket(plain, false, &[]).open_impatient().is_err());
+        assert!(bucket(plain, true, &[]).open("folder").is_ok());
+        assert!(bucket(plain, false, &[("AWS_ALLOW_HTTP", "true")]).open("folder").is_ok());
+        assert!(bucket("https://127.0.0.1:9", false, &[]).open("folder").is_ok());
     }
 }

@@ -1,5 +1,7 @@
 //! v2 deltas of several servers in one bucket.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use super::several::{Servers, built};
@@ -167,4 +169,16 @@ fn a_server_that_comes_back_while_the_database_is_away_knows_the_key_and_the_fol
     scene.servers.database = "postgres://remora@127.0.0.1:1/deltas".to_owned();
     let server = scene.start("a", &[]);
     assert_eq!(fetch(&server, &url, None).body, file);
+}
+
+#[test]
+fn a_bucket_that_is_not_there_is_told_of_before_anybody_asks() {
+    let scene = Scene::new();
+    let server = scene.start("a", &[("REMORA_ARTIFACTS", "s3://missing/v2")]);
+    let start = Instant::now();
+    while !server.log().contains("cannot list v2 deltas") {
+        assert!(start.elapsed() < Duration::from_secs(30), "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(server.log().contains("REMORA_ARTIFACTS"), "{}", server.log());
 }
