@@ -90,8 +90,15 @@ impl PostgresLedger {
         let standing = within(async {
             let connection = &mut connected.connection;
             self.renew(connection).await?;
-            if !connected.leads {
+            let answering = sqlx::query(AssertSqlSafe(SPEECH.speak(ANSWERING)));
+            let answering: i64 = answering.fetch_one(&mut *connection).await?.try_get(0)?;
+            // Whoever answers tells the queue's length where autoscalers look for it.
+            let may_lead = self.terms.answers || answering == 0;
+            if may_lead && !connected.leads {
                 connected.leads = lead::try_lead(connection).await?;
+            } else if !may_lead && connected.leads {
+                connected.leads = false;
+                lead::leave(connection).await?;
             }
             self.want_still(connection, sign.wanted).await?;
             self.note_images(connection, sign.images).await?;
@@ -105,8 +112,6 @@ impl PostgresLedger {
                         .await?;
                 }
             }
-            let answering = sqlx::query(AssertSqlSafe(SPEECH.speak(ANSWERING)));
-            let answering: i64 = answering.fetch_one(connection).await?.try_get(0)?;
             Ok(Standing { answering: usize::try_from(answering).unwrap_or(0).max(1) })
         })
         .await?;

@@ -260,6 +260,21 @@ async fn the_lead_goes_with_the_connection() {
 }
 
 #[tokio::test]
+async fn who_only_builds_leads_as_long_as_nobody_answers() {
+    let database = Database::new();
+    let mut worker = database.server("worker").await;
+    worker.beat(Sign::default()).await.expect("written");
+    assert!(worker.leads());
+    let mut other = database.server("a").await;
+    worker.beat(Sign::default()).await.expect("written");
+    other.beat(Sign::default()).await.expect("written");
+    assert!(!worker.leads() && other.leads());
+    other.close().await;
+    worker.beat(Sign::default()).await.expect("written");
+    assert!(worker.leads());
+}
+
+#[tokio::test]
 async fn a_value_is_the_firsts_for_all() {
     let database = Database::new();
     let shared = SharedDatabase::at(&Secret::new(database.0.clone())).expect("an address");
