@@ -15,6 +15,8 @@ use crate::server::pair::Pair;
 
 /// The unit in which memory is handed out.
 const MEMORY_UNIT: u64 = 1 << 20;
+/// So many of those who waited for a job get their answers at a time.
+const ANSWERS_AT_A_TIME: usize = 16;
 
 pub(super) struct Shared {
     table: Mutex<Table>,
@@ -33,6 +35,8 @@ pub(super) struct Shared {
     /// waits is not overtaken by small ones.
     pub(super) memory: Semaphore,
     memory_units: u32,
+    /// Whose turn it is to be answered, of those who waited.
+    answers: Semaphore,
     /// What this server is among the others.
     pub(super) standing: watch::Sender<Standing>,
     leads: AtomicBool,
@@ -52,6 +56,7 @@ impl Shared {
             surveys: Surveys::default(),
             memory: Semaphore::new(memory_units as usize),
             memory_units,
+            answers: Semaphore::new(ANSWERS_AT_A_TIME),
             standing: watch::Sender::new(Standing::ALONE),
             leads: AtomicBool::new(false),
             is_read: AtomicBool::new(false),
@@ -83,6 +88,14 @@ impl Shared {
     /// How much of the memory a build gets: all of it if it needs more than there is.
     pub(super) fn share(&self, bytes: u64) -> u32 {
         units(bytes).min(self.memory_units)
+    }
+
+    /// Waits for a turn to be answered: thousands may have waited for one job, and whoever asks for something else
+    /// must not stand behind all of them.
+    pub(super) async fn turn_to_answer(&self) {
+        let _turn = self.answers.acquire().await;
+        // Who has a turn lets others go on first: without that, all would have theirs one right after the other.
+        tokio::task::yield_now().await;
     }
 
     pub(super) fn left(&self, pair: &Pair, job: u64) {

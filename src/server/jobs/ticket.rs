@@ -15,7 +15,7 @@ pub(crate) struct Ticket(Waits);
 #[derive(Debug)]
 enum Waits {
     Not(Outcome),
-    For(watch::Receiver<Option<Outcome>>, #[expect(dead_code, reason = "dropped")] Waiter),
+    For(watch::Receiver<Option<Outcome>>, Waiter),
 }
 
 impl Ticket {
@@ -31,12 +31,20 @@ impl Ticket {
     pub(crate) async fn outcome(&mut self) -> Outcome {
         match &mut self.0 {
             Waits::Not(outcome) => outcome.clone(),
-            // The sender is gone only when the server is.
-            Waits::For(receiver, _) => match receiver.wait_for(Option::is_some).await {
-                Ok(outcome) => outcome.clone().unwrap_or(Outcome::Parked),
-                Err(_) => Outcome::Parked,
-            },
+            Waits::For(receiver, waiter) => {
+                let outcome = end(receiver).await;
+                waiter.shared.turn_to_answer().await;
+                outcome
+            }
         }
+    }
+}
+
+async fn end(receiver: &mut watch::Receiver<Option<Outcome>>) -> Outcome {
+    match receiver.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().unwrap_or(Outcome::Parked),
+        // The sender is gone only when the server is.
+        Err(_) => Outcome::Parked,
     }
 }
 

@@ -1,5 +1,7 @@
 //! While the server runs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::fake::{Fake, Plan, failure};
@@ -27,6 +29,34 @@ async fn a_thousand_tickets_for_fifty_pairs_take_fifty_builds() {
     assert_eq!((counts.made, counts.remembered), (50, 50));
     assert_eq!(ask(&jobs, 7).await.outcome().await, Outcome::Ready(built(&pair(7))));
     assert_eq!(fake.begun().len(), 50);
+}
+
+#[tokio::test]
+async fn whoever_does_something_else_stands_not_behind_all_who_waited() {
+    let (folder, fake) = (tempfile::tempdir().unwrap(), Fake::holding());
+    let jobs = open(settings(folder.path()), &fake).await;
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut clients = Vec::new();
+    for _ in 0..1000 {
+        let (mut ticket, answered) = (ask(&jobs, 1).await, Arc::clone(&answered));
+        clients.push(tokio::spawn(async move {
+            ticket.outcome().await;
+            answered.fetch_add(1, Ordering::Relaxed);
+        }));
+    }
+    let seen = Arc::clone(&answered);
+    let other = tokio::spawn(async move {
+        while seen.load(Ordering::Relaxed) == 0 {
+            tokio::task::yield_now().await;
+        }
+        seen.load(Ordering::Relaxed)
+    });
+    fake.let_all_go();
+    let answered_before = other.await.unwrap();
+    assert!(answered_before < 100, "{answered_before} of 1000 were answered before");
+    for client in clients {
+        client.await.unwrap();
+    }
 }
 
 #[tokio::test]
