@@ -82,6 +82,7 @@ mod error;
 pub mod fetch;
 pub mod image;
 mod kind;
+mod leb128;
 pub mod librsync;
 mod measure;
 mod memory;

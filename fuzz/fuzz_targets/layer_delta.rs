@@ -3,11 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use remora::chunked::{Index, Limits, rebuild_chunk};
+use remora::chunked::{Index, rebuild_chunk};
 use remora::delta::Base;
 use sha2::{Digest as _, Sha256};
 
-const LIMITS: Limits = Limits { layer_bytes: 1 << 20 };
+/// The most bytes of a layer here.
+const LAYER_BYTES: u64 = 1 << 20;
 
 // The input: a byte that says how long the base is, the base, the layer delta.
 fuzz_target!(|input: &[u8]| {
@@ -15,7 +16,7 @@ fuzz_target!(|input: &[u8]| {
     let (base, delta) = rest.split_at(rest.len().min(len.into()));
     let (below, above) = base.split_at(base.len() / 2);
     let base = Base::new(vec![below, above]);
-    let Ok(index) = Index::read(&mut &delta[..], &LIMITS) else { return };
+    let Ok(index) = Index::read(&mut &delta[..], LAYER_BYTES) else { return };
     let lens = index.chunks.iter().map(|chunk| chunk.len).sum::<u64>();
     assert_eq!(lens, index.target_len);
     for mut chunk in index.chunks {

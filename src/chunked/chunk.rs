@@ -8,9 +8,9 @@ use sha2::{Digest as _, Sha256};
 use super::ChunkError;
 use super::coding::decode;
 use super::index::{ChunkEntry, StreamEntry};
-use super::number::{take, unfolded};
 use super::streams::{StreamKind, Streams};
 use crate::delta::{BaseBytes, BaseError};
+use crate::leb128::{take, unfolded};
 
 /// So many bytes of the base are changed and written at a time.
 const PIECE_BYTES: u64 = 64 << 10;

@@ -2,13 +2,13 @@
 
 use std::io::Read;
 
+use super::IndexError;
 use super::coding::Coding;
 use super::format::{
     CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, DIGEST_BYTES, INDEX_BYTES, LZMA, MAGIC, STORED, ZSTD,
 };
-use super::number::{push, take};
 use super::streams::{KINDS, StreamKind};
-use super::{IndexError, Limits};
+use crate::leb128::{self, push, take};
 
 /// A stream of a chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +63,8 @@ impl Index {
     /// Reads the index that `delta` begins with: nothing behind it is taken.
     ///
     /// # Errors
-    /// If there is none, it contradicts itself, or the layer would be larger than `limits` allow.
-    pub fn read(delta: &mut impl Read, limits: &Limits) -> Result<Self, IndexError> {
+    /// If there is none, it contradicts itself, or the layer has more than `most_bytes`.
+    pub fn read(delta: &mut impl Read, most_bytes: u64) -> Result<Self, IndexError> {
         let mut magic = Vec::new();
         let some = delta.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic);
         some.map_err(IndexError::Read)?;
@@ -79,7 +79,7 @@ impl Index {
         }
         let origin = (MAGIC.len() + len_bytes) as u64 + len;
         let parser = Parser { all: bytes.len(), rest: &bytes };
-        parser.index(origin, limits)
+        parser.index(origin, most_bytes)
     }
 
     /// Returns it with places worked out, if the first chunk begins at `origin` of the layer delta.
@@ -128,25 +128,15 @@ fn write_stream(index: &mut Vec<u8>, stream: &StreamEntry) {
 
 /// The length of the index, and how many bytes say so.
 fn index_len(delta: &mut impl Read) -> Result<(u64, usize), IndexError> {
-    let mut bytes = Vec::new();
-    loop {
-        let mut byte = [0];
-        delta.read_exact(&mut byte).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => IndexError::Damaged { at: 0 },
-            _ => IndexError::Read(error),
-        })?;
-        bytes.push(byte[0]);
-        match take(&mut &bytes[..]) {
-            Some(len) if len <= INDEX_BYTES => return Ok((len, bytes.len())),
-            Some(_) => {
-                return Err(IndexError::Senseless { reason: "it is longer than any may be" });
-            }
-            None if byte[0] & 0x80 == 0 || bytes.len() > u64::BITS as usize / 7 + 1 => {
-                return Err(IndexError::Damaged { at: 0 });
-            }
-            None => {}
-        }
+    let said = leb128::read(delta).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => IndexError::Damaged { at: 0 },
+        _ => IndexError::Read(error),
+    })?;
+    let (len, bytes) = said.ok_or(IndexError::Damaged { at: 0 })?;
+    if len > INDEX_BYTES {
+        return Err(IndexError::Senseless { reason: "it is longer than any may be" });
     }
+    Ok((len, bytes))
 }
 
 struct Parser<'a> {
@@ -169,11 +159,11 @@ impl Parser<'_> {
         Ok(*bytes)
     }
 
-    fn index(mut self, origin: u64, limits: &Limits) -> Result<Index, IndexError> {
+    fn index(mut self, origin: u64, most_bytes: u64) -> Result<Index, IndexError> {
         let senseless = |reason| Err(IndexError::Senseless { reason });
         let (target_len, base_len, count) = (self.number()?, self.number()?, self.number()?);
-        if target_len > limits.layer_bytes {
-            return Err(IndexError::TooLarge { bytes: target_len, limit: limits.layer_bytes });
+        if target_len > most_bytes {
+            return Err(IndexError::TooLarge { bytes: target_len, limit: most_bytes });
         }
         let (mut chunks, mut start, mut offset) = (Vec::new(), 0u64, origin);
         for _ in 0..count {

@@ -10,8 +10,6 @@ mod coding;
 mod error;
 mod format;
 mod index;
-mod limits;
-mod number;
 mod split;
 mod streams;
 #[cfg(test)]
@@ -23,6 +21,5 @@ mod write;
 pub use chunk::{ChunkStats, rebuild_chunk};
 pub use error::{ChunkError, IndexError};
 pub use index::{ChunkEntry, Index};
-pub use limits::Limits;
 pub use streams::StreamKind;
 pub use write::{PRICES, write_layer_delta};

@@ -1,8 +1,8 @@
 //! Covers of a layer as the streams of chunks.
 
-use super::number::{folded, push};
 use super::streams::{StreamKind, Streams};
 use crate::delta::{Base, Cover};
+use crate::leb128::{folded, push};
 
 /// A chunk ends if its streams have so many bytes: their coded form is what a broken transfer repeats, and what
 /// both sides have in memory.

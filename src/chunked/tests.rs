@@ -7,14 +7,15 @@ use proptest::prelude::*;
 use super::*;
 use crate::delta::{Base, Cover, Covers, Effort, Options};
 
-const LIMITS: Limits = Limits { layer_bytes: 1 << 30 };
+/// The most bytes of a layer here.
+const LAYER_BYTES: u64 = 1 << 30;
 
 fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8> {
     let effort = Effort::new(level).expect("a level");
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
     let written = write_layer_delta(base, target, covers, effort, &mut spill, &mut out);
     let index = written.expect("memory");
-    assert_eq!(Index::read(&mut &out[..], &LIMITS).expect("an index"), index);
+    assert_eq!(Index::read(&mut &out[..], LAYER_BYTES).expect("an index"), index);
     out
 }
 
@@ -26,7 +27,7 @@ fn covers(base: &Base<'_>, target: &[u8]) -> Vec<Cover> {
 }
 
 fn decode(base: &Base<'_>, delta: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let index = Index::read(&mut &delta[..], &LIMITS)?;
+    let index = Index::read(&mut &delta[..], LAYER_BYTES)?;
     let mut target = Vec::new();
     for chunk in &index.chunks {
         let end = (chunk.offset + chunk.coded_len()) as usize;
@@ -97,7 +98,7 @@ fn large_layers_are_cut_into_chunks_that_stand_alone() {
     let base = Base::new(vec![&old]);
     let whole = [Cover { start: 0, len: new.len() as u64, offset: 0 }];
     let delta = encode(&base, &new, &whole, 5);
-    let index = Index::read(&mut &delta[..], &LIMITS).expect("an index");
+    let index = Index::read(&mut &delta[..], LAYER_BYTES).expect("an index");
     assert_eq!(index.chunks.iter().map(|chunk| chunk.len >> 20).collect::<Vec<_>>(), [128, 12]);
     for chunk in index.chunks.iter().rev() {
         let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];

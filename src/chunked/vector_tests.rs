@@ -77,7 +77,7 @@ fn vectors_are_made_as_ever_and_make_the_target() {
         .for_each(|(name, bytes)| vector(name, bytes));
     for (name, delta) in deltas {
         vector(name, &delta);
-        let index = Index::read(&mut &delta[..], &Limits { layer_bytes: whole }).expect(name);
+        let index = Index::read(&mut &delta[..], whole).expect(name);
         let mut made = Vec::new();
         for chunk in &index.chunks {
             let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];

@@ -1,7 +1,7 @@
 //! How far two slices agree, forward and backward. The innermost loop of everything here.
 
 /// How many leading bytes `a` and `b` have in common.
-pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+pub(crate) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
     counted(prefix(a, b))
 }
 

@@ -30,6 +30,8 @@ mod seed_index;
 mod stats;
 mod stream_model;
 mod tar_entries;
+#[cfg(test)]
+pub(crate) mod test_files;
 mod trial;
 mod tuning;
 
@@ -39,6 +41,7 @@ pub use base_bytes::{BaseBytes, BaseError};
 pub use command::Command;
 pub use cover::Cover;
 pub use encode::Encoder;
+pub(crate) use extent::common_prefix;
 pub use options::{Algorithm, Effort, Goal, Options, Search};
 pub use pricing::{Figures, NEARNESS_CLASSES, Pricing, Repeats, Rival};
 pub use stats::CommandStats;

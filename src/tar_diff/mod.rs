@@ -8,7 +8,6 @@
 
 mod error;
 mod format;
-mod number;
 mod read;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read, Write};
 
 use super::TarDiffError;
 use super::format::{ADD, ADD_BYTES, COPY, DATA, MAGIC, OPEN, PATH_BYTES, SEEK, WINDOW_LOG};
-use super::number;
+use crate::leb128;
 
 /// The files of the old tree.
 pub trait OldFiles {
@@ -90,8 +90,8 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
         }
         let mut operation = [0];
         self.stream.read_exact(&mut operation).map_err(|error| self.damaged(error))?;
-        let size = number::read(&mut self.stream).map_err(|error| self.damaged(error))?;
-        let size = size.ok_or_else(|| self.senseless("a size has more than 64 bits"))?;
+        let size = leb128::read(&mut self.stream).map_err(|error| self.damaged(error))?;
+        let (size, _) = size.ok_or_else(|| self.senseless("a size has more than 64 bits"))?;
         let before = self.made;
         match operation[0] {
             DATA => self.data(size)?,

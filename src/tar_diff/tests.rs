@@ -6,9 +6,10 @@ use std::io::Write as _;
 use proptest::prelude::*;
 
 use super::format::MAGIC;
-use super::number::push;
 use super::*;
+use crate::delta::test_files::{noise, tar};
 use crate::delta::{Base, Covers, Effort, Options};
+use crate::leb128::push;
 
 struct Tree(HashMap<Vec<u8>, Vec<u8>>);
 
@@ -39,27 +40,6 @@ fn decode(files: &Tree, delta: &[u8]) -> Result<Vec<u8>, TarDiffError> {
     let stats = apply_tar_diff(delta, files, &mut made, 1 << 20)?;
     assert_eq!(stats.data_bytes + stats.copy_bytes + stats.add_bytes, made.len() as u64);
     Ok(made)
-}
-
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (path, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, path, *bytes).expect("vec");
-    }
-    builder.into_inner().expect("vec")
-}
-
-/// Bytes that look random.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u8
-    };
-    (0..len).map(|_| next()).collect()
 }
 
 /// A stream of operations, each with its size and bytes.

@@ -6,8 +6,8 @@ use zstd::stream::raw::CParameter;
 use zstd::stream::write::Encoder;
 
 use super::format::{ADD, COPY, DATA, MAGIC, OPEN, SEEK, WINDOW_LOG};
-use super::number::push;
-use crate::delta::{Base, Cover, CoverPrices, Effort};
+use crate::delta::{Base, Cover, CoverPrices, Effort, common_prefix};
+use crate::leb128::push;
 
 /// What covers, changes and literals cost in a stream: a jump within a file costs its whole place, one to another file a
 /// path that was there before, and a literal breaks a cover, because the place in the file stays where it is meanwhile.
@@ -106,7 +106,7 @@ impl<W: Write> Writer<'_, W> {
         self.go_to(file, place)?;
         let mut at = 0;
         while at < new.len() {
-            let equal = equal_run(&new[at..], &old[at..]);
+            let equal = common_prefix(&new[at..], &old[at..]);
             if equal >= COPY_MIN.min(new.len() - at) {
                 self.operation(COPY, equal as u64, &[])?;
                 at += equal;
@@ -140,15 +140,11 @@ impl<W: Write> Writer<'_, W> {
     }
 }
 
-fn equal_run(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(x, y)| x == y).count()
-}
-
 /// How many bytes go on before [`COPY_MIN`] equal ones, or the end if that comes first.
 fn changed_run(new: &[u8], old: &[u8]) -> usize {
     let mut at = 0;
     while at < new.len() {
-        let equal = equal_run(&new[at..], &old[at..]);
+        let equal = common_prefix(&new[at..], &old[at..]);
         if equal >= COPY_MIN {
             break;
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::chunked::PRICES;
+use crate::delta::test_files::{noise, tar};
 use crate::delta::{Base, Cover, Options};
 
 fn covers(base: &Base<'_>, target: &[u8], memory: u64) -> Vec<Cover> {
@@ -12,31 +13,10 @@ fn covers(base: &Base<'_>, target: &[u8], memory: u64) -> Vec<Cover> {
     covers.of_target(0, &|_| ()).expect("memory")
 }
 
-/// Bytes that look random.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state =
-            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as u8
-    };
-    (0..len).map(|_| next()).collect()
-}
-
 /// One byte in `every` is another.
 fn changed(mut bytes: Vec<u8>, every: usize) -> Vec<u8> {
     bytes.iter_mut().skip(every / 2).step_by(every).for_each(|byte| *byte ^= 0x55);
     bytes
-}
-
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut builder = tar::Builder::new(Vec::new());
-    for (path, bytes) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        builder.append_data(&mut header, path, *bytes).expect("vec");
-    }
-    builder.into_inner().expect("vec")
 }
 
 #[test]

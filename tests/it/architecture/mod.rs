@@ -18,6 +18,7 @@ const LEVELS: [&[&str]; 19] = [
         "accounts",
         "beneath",
         "kind",
+        "leb128",
         "remedy",
         "progress",
         "temporary",
