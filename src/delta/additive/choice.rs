@@ -41,6 +41,29 @@ struct OpenLane<'a> {
     changed: bool,
 }
 
+impl OpenLane<'_> {
+    /// Goes along `bytes`, counting changes up to where they make it dearer than `most`.
+    fn pass(&mut self, bytes: &[u8], prices: &Prices, most: u32) {
+        let (mut at, tail) = (0, self.tail);
+        self.tail = tail.get(bytes.len()..).unwrap_or_default();
+        let unchanged = bytes.len() as u32 * BIT / UNCHANGED_BYTES_PER_BIT as u32;
+        self.price += unchanged;
+        while at < bytes.len() && self.price < most + unchanged {
+            let equal = common_prefix(&bytes[at..], &tail[at.min(tail.len())..]);
+            if equal > 0 && self.changed {
+                self.price += prices.end_of_change;
+                self.changed = false;
+            }
+            at += equal;
+            if at < bytes.len() {
+                self.price += if self.changed { prices.next_change } else { prices.first_change };
+                self.changed = true;
+                at += 1;
+            }
+        }
+    }
+}
+
 /// What is remembered of a position.
 #[derive(Clone, Copy, Default)]
 struct Step {
@@ -158,24 +181,27 @@ impl<'a> Walk<'a, '_> {
         }
     }
 
-    /// Passes, in the one lane that is open, over unchanged bytes up to where another begins. Returns where it is then, or
-    /// `None` if there is no such way.
+    /// Passes over bytes that the cheapest open lane has unchanged, up to where a lane begins or ends. Returns where it is
+    /// then, or `None` if there is no such way. To go into another lane on the way pays no more than at its end.
     fn leap(&mut self, at: usize) -> Option<usize> {
-        let [lane] = &mut self.open[..] else { return None };
+        let cheapest = self.open.iter().enumerate().min_by_key(|(_, lane)| lane.price)?.0;
+        let ends = self.open.iter().map(|lane| lane.end);
         let next = self.segment.lanes.get(self.next_lane).map_or(u32::MAX, |lane| lane.start);
-        let most = (next.min(lane.end) as usize).min(self.segment.bytes.len()) - at;
-        let bytes = &self.segment.bytes[at..at + most];
-        let equal = common_prefix(bytes, lane.tail);
-        if equal < SHORTEST_LEAP || lane.price >= self.literal.0.saturating_add(self.prices.far) {
+        let until = (ends.min()?.min(next) as usize).min(self.segment.bytes.len());
+        let bytes = &self.segment.bytes[at..until];
+        let OpenLane { tail, price, .. } = self.open[cheapest];
+        let equal = common_prefix(bytes, tail);
+        if equal < SHORTEST_LEAP || price >= self.literal.0.saturating_add(self.prices.far) {
             return None;
         }
-        lane.tail = &lane.tail[equal..];
-        lane.price += equal as u32 * BIT / UNCHANGED_BYTES_PER_BIT as u32;
-        lane.price += if lane.changed { self.prices.end_of_change } else { 0 };
-        lane.changed = false;
-        self.cover = (lane.price, lane.displacement);
-        self.literal = (UNREACHED, lane.displacement);
-        self.steps[at + equal] = Step { from: lane.from, number: lane.number };
+        let bytes = &bytes[..equal];
+        // A lane that gets dearer than the way from the cheapest one to it is entered anew behind.
+        let most = price + self.prices.end_of_change + self.prices.far + 1;
+        self.open.iter_mut().for_each(|lane| lane.pass(bytes, self.prices, most));
+        let OpenLane { from, number, displacement, price, .. } = self.open[cheapest];
+        self.cover = (price, displacement);
+        self.literal = (UNREACHED, displacement);
+        self.steps[at + equal] = Step { from, number };
         Some(at + equal)
     }
 

@@ -1,8 +1,11 @@
 //! The dense index of partners: every position of the old files that changed files probably come from.
 //!
-//! Each partner's seeds are told apart by its number, so that one table serves all and a look-up finds nothing of other files.
+//! Each partner's seeds are told apart by its number, so that one table serves all and a look-up finds nothing of other
+//! files. The table counts positions in the partners put together and not in the base: the shorter the number, the more
+//! of a slot tells what has another hash.
 
-use std::collections::TryReserveError;
+use std::collections::{HashMap, TryReserveError};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -18,20 +21,32 @@ const PIECE: usize = 256 << 10;
 
 /// So many seeds are hashed before the first of them is inserted: their cache misses overlap.
 const AT_A_TIME: usize = 64;
-/// So many times more room than seeds: seeds that many places have fill their buckets, and others' with them.
-const SPARSER: usize = 1;
 
 /// Where the seeds of partners are.
-pub(super) struct DenseIndex {
+pub(super) struct DenseIndex<'a> {
     buckets: Buckets,
-    /// Positions are stored without so many low bits: only one in so many is there.
+    /// One in how many positions is there, as a power of two.
     shift: u32,
+    partners: HashMap<u32, Partner<'a>>,
 }
 
-impl DenseIndex {
+/// An indexed content of the base.
+#[derive(Clone)]
+struct Partner<'a> {
+    /// The slice of the base that has it, and where.
+    slice: &'a [u8],
+    range: Range<usize>,
+    /// Where it starts in the base stream.
+    offset: u64,
+    /// The number of its first position in the table.
+    first: u32,
+    salt: u64,
+}
+
+impl<'a> DenseIndex<'a> {
     /// Returns how many bytes of partners `memory` bytes have room for, every position of them.
     pub(super) fn most(memory: u64) -> usize {
-        Buckets::room(Buckets::most(memory)) / SPARSER
+        Buckets::room(Buckets::most(memory))
     }
 
     /// Indexes `partners`, numbered contents of the base, in at most `memory` bytes: if they are more than there is
@@ -40,61 +55,98 @@ impl DenseIndex {
     /// # Errors
     /// If the system does not give the memory.
     pub(super) fn new(
-        base: &Base<'_>,
+        base: &Base<'a>,
         partners: &[(u32, &Content)],
         memory: u64,
     ) -> Result<Self, TryReserveError> {
-        let bytes: usize = partners.iter().map(|(_, content)| content.range.len()).sum();
-        let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
-        let mut shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
-        let needed = |shift: u32| Buckets::needed((bytes >> shift) * SPARSER);
-        while needed(shift) > Buckets::most(memory) {
+        let count = |shift: u32| -> usize {
+            partners.iter().map(|(_, content)| positions(content, shift)).sum()
+        };
+        let mut shift = 0;
+        while Buckets::needed(count(shift)) > Buckets::most(memory)
+            || count(shift) >> NUMBER_BITS_MAX != 0
+        {
             shift += 1;
         }
-        let buckets = Buckets::new(needed(shift), position_bits - shift)?;
-        let index = DenseIndex { buckets, shift };
-        partners.par_iter().for_each(|&(number, content)| index.insert(base, number, content));
+        let number_bits = usize::BITS - (count(shift) + 1).leading_zeros();
+        let buckets = Buckets::new(Buckets::needed(count(shift)), number_bits)?;
+        let mut index = DenseIndex { buckets, shift, partners: HashMap::new() };
+        let mut first = 0;
+        for &(number, content) in partners {
+            let slice = base.slices()[content.slice];
+            let salt = u64::from(number).wrapping_mul(0xd6e8_feb8_6659_fd93);
+            let (range, offset) = (content.range.clone(), content.offset(base));
+            index.partners.insert(number, Partner { slice, range, offset, first, salt });
+            first += positions(content, shift) as u32;
+        }
+        index.partners.par_iter().for_each(|(_, partner)| index.insert(partner));
         Ok(index)
     }
 
-    fn insert(&self, base: &Base<'_>, partner: u32, content: &Content) {
-        let (bytes, offset) = (content.bytes(base), content.offset(base));
+    fn insert(&self, partner: &Partner<'_>) {
+        let bytes = &partner.slice[partner.range.clone()];
         let step = 1 << self.shift;
-        let first = (offset.next_multiple_of(step) - offset) as usize;
         let end = (bytes.len() + 1).saturating_sub(SEED);
-        let pieces: Vec<usize> =
-            (first..end).step_by(PIECE.next_multiple_of(step as usize)).collect();
+        let pieces: Vec<usize> = (0..end).step_by(PIECE.next_multiple_of(step)).collect();
         pieces.into_par_iter().for_each(|start| {
-            let mut places = (start..end.min(start + PIECE)).step_by(step as usize).peekable();
+            let mut places = (start..end.min(start + PIECE)).step_by(step).peekable();
             let mut some = Vec::with_capacity(AT_A_TIME);
             while places.peek().is_some() {
-                let hashed = |at| hash(&bytes[at..], partner).map(|hash| (hash, at));
+                let hashed = |at| hash(&bytes[at..], partner.salt).map(|hash| (hash, at));
                 some.clear();
                 some.extend(places.by_ref().take(AT_A_TIME).filter_map(hashed));
                 some.iter().for_each(|&(hash, _)| self.buckets.touch(hash));
                 for &(hash, at) in &some {
-                    self.buckets.insert(hash, ((offset + at as u64) >> self.shift) as u32);
+                    self.buckets.insert(hash, partner.first + (at >> self.shift) as u32);
                 }
             }
         });
     }
 
-    /// Returns positions in the base stream where `partner` may have the seed that `bytes` begins with, lowest first.
-    pub(super) fn positions(&self, bytes: &[u8], partner: u32) -> impl Iterator<Item = u64> + '_ {
-        let hash = hash(bytes, partner);
-        hash.into_iter()
-            .flat_map(|hash| self.buckets.numbers(hash))
-            .map(|number| u64::from(number) << self.shift)
+    /// Returns the seeds of content number `partner`, if that is indexed.
+    pub(super) fn seeds_of(&self, partner: u32) -> Option<PartnerSeeds<'a, '_>> {
+        let partner = self.partners.get(&partner)?;
+        Some(PartnerSeeds { index: self, partner })
     }
 }
 
-/// The hash of the seed that `bytes` begins with in `partner`, or `None` if the seed is one byte repeated.
-fn hash(bytes: &[u8], partner: u32) -> Option<u64> {
+/// The seeds of one partner.
+pub(super) struct PartnerSeeds<'a, 'i> {
+    index: &'i DenseIndex<'a>,
+    partner: &'i Partner<'a>,
+}
+
+impl<'a> PartnerSeeds<'a, '_> {
+    /// Returns the hash of the seed that `bytes` begins with, or `None` if the seed is one byte repeated, and begins to
+    /// bring what [`found`](Self::found) reads into the cache.
+    pub(super) fn hash(&self, bytes: &[u8]) -> Option<u64> {
+        let hash = hash(bytes, self.partner.salt)?;
+        self.index.buckets.touch(hash);
+        Some(hash)
+    }
+
+    /// Returns where in the base stream a seed of `hash` may be, each with what the base has from there on, lowest first.
+    pub(super) fn found(&self, hash: u64) -> impl Iterator<Item = (u64, &'a [u8])> + '_ {
+        let Partner { slice, range, offset, first, .. } = self.partner;
+        let shift = self.index.shift;
+        self.index.buckets.numbers(hash).filter_map(move |number| {
+            let at = (number.checked_sub(*first)? as usize) << shift;
+            (at < range.len()).then(|| (offset + at as u64, &slice[range.start + at..]))
+        })
+    }
+}
+
+/// How many positions of `content` are indexed.
+fn positions(content: &Content, shift: u32) -> usize {
+    content.range.len().div_ceil(1 << shift)
+}
+
+/// The hash of the seed that `bytes` begins with, told apart by `salt`, or `None` if the seed is one byte repeated.
+fn hash(bytes: &[u8], salt: u64) -> Option<u64> {
     let seed = word(bytes, 0);
     if seed == seed.rotate_left(8) {
         return None;
     }
-    let salted = seed ^ u64::from(partner).wrapping_mul(0xd6e8_feb8_6659_fd93);
-    let hash = salted.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let hash = (seed ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Some((hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93))
 }

@@ -111,7 +111,7 @@ impl<'a> Covers<'a> {
     }
 
     /// Indexes the contents that `partners` name.
-    fn dense(&self, partners: &[Partner]) -> Result<DenseIndex, TryReserveError> {
+    fn dense(&self, partners: &[Partner]) -> Result<DenseIndex<'a>, TryReserveError> {
         let mut numbers: Vec<u32> = partners.iter().map(|partner| partner.content).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -124,7 +124,7 @@ impl<'a> Covers<'a> {
         &self,
         index: usize,
         segment: Range<usize>,
-        dense: &DenseIndex,
+        dense: &DenseIndex<'a>,
         memory: &mut Memory,
     ) -> Vec<Cover> {
         let (target, pairing) = (self.targets[index], &self.pairings[index]);

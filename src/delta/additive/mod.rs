@@ -4,10 +4,12 @@
 //! displacement between base and target, followed across changed bytes) and the choice among them. Not here: how covers
 //! are written, and what that costs (a dialect's [`CoverPrices`]).
 
+mod balance;
 mod choice;
 mod dense_index;
 mod encoder;
 mod lanes;
+mod look_up;
 mod partners;
 mod prices;
 #[cfg(test)]
