@@ -6,9 +6,8 @@ use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The annotation of a delta's manifest that holds the image ID of the base, so that whoever lists what refers to an
-/// image need not open each (OCI distribution spec, "Listing Referrers").
-pub(crate) const BASE_ANNOTATION: &str = "vnd.remora.delta.base";
+#[cfg(feature = "registry")]
+use crate::image::Digest;
 
 /// A kind of delta.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,17 +16,23 @@ pub enum Dialect {
     V2,
     /// A delta image of librsync streams ([`v3`](crate::v3)).
     V3,
+    /// The smallest: an artifact of layer deltas in chunks ([`artifact`](crate::artifact)).
+    Remora,
+    /// An artifact of tar-diff streams ([`artifact`](crate::artifact)).
+    OciDelta,
 }
 
 impl Dialect {
     /// All of them. The first is taken if none is named.
-    pub const ALL: [Dialect; 2] = [Dialect::V3, Dialect::V2];
+    pub const ALL: [Dialect; 4] = [Dialect::V3, Dialect::V2, Dialect::Remora, Dialect::OciDelta];
 
     /// Returns the name: in answers, metrics, the jobs table and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Dialect::V2 => "v2",
             Dialect::V3 => "v3",
+            Dialect::Remora => "remora",
+            Dialect::OciDelta => "oci-delta",
         }
     }
 
@@ -36,6 +41,8 @@ impl Dialect {
         match self {
             Dialect::V2 => "A file that older devices apply with their rsync",
             Dialect::V3 => "A small image that balena-engine pulls",
+            Dialect::Remora => "The smallest, for hosts that pull with Remora",
+            Dialect::OciDelta => "For bootc and composefs hosts, which read no other",
         }
     }
 
@@ -45,6 +52,17 @@ impl Dialect {
         match self {
             Dialect::V2 => "application/octet-stream",
             Dialect::V3 => "application/vnd.remora.delta.v3",
+            Dialect::Remora => "application/vnd.remora.image-delta.v1",
+            Dialect::OciDelta => "application/vnd.io.github.containers.oci-delta.v1",
+        }
+    }
+
+    /// Returns the annotation of a manifest of this kind that holds the image ID of the base, so that whoever lists what
+    /// refers to an image need not open each (OCI distribution spec, "Listing Referrers").
+    pub(crate) const fn base_annotation(self) -> &'static str {
+        match self {
+            Dialect::V2 | Dialect::V3 | Dialect::Remora => "vnd.remora.delta.base",
+            Dialect::OciDelta => "io.github.containers.delta.source-config",
         }
     }
 
@@ -53,8 +71,41 @@ impl Dialect {
     pub const fn files_folder(self) -> Option<&'static str> {
         match self {
             Dialect::V2 => Some(self.name()),
-            Dialect::V3 => None,
+            Dialect::V3 | Dialect::Remora | Dialect::OciDelta => None,
         }
+    }
+}
+
+/// What tags of deltas begin with, Remora's server's and open-balena-delta's alike.
+#[cfg(feature = "registry")]
+pub(crate) const TAG_PREFIX: &str = "delta-";
+
+/// Characters of a repository's name or of a digest that go into a tag.
+#[cfg(feature = "registry")]
+const TAG_PART: usize = 16;
+
+#[cfg(feature = "registry")]
+impl Dialect {
+    /// All whose deltas are beside their target, as [`files_folder`](Self::files_folder) says.
+    pub(crate) fn beside_images() -> impl Iterator<Item = Dialect> {
+        Dialect::ALL.into_iter().filter(|dialect| dialect.files_folder().is_none())
+    }
+
+    /// Returns the tags that the delta from the manifest `digest` of the repository `source` may have in the target's
+    /// repository: for v3 the name that open-balena-delta gives it, which the delta of another digest may have, and one
+    /// with the digest.
+    pub(crate) fn delta_tags(self, source: &str, digest: Digest) -> [String; 2] {
+        let kind = match self {
+            Dialect::V2 | Dialect::V3 => "",
+            Dialect::Remora => "remora-",
+            Dialect::OciDelta => "oci-",
+        };
+        let name = source.rsplit('/').next().unwrap_or(source);
+        let part: String =
+            name.chars().filter(char::is_ascii_alphanumeric).take(TAG_PART).collect();
+        let usual = format!("{TAG_PREFIX}{kind}{part}");
+        let exact = format!("{usual}-{}", &digest.hex()[..TAG_PART]);
+        [usual, exact]
     }
 }
 
@@ -93,7 +144,7 @@ impl fmt::Display for UnknownDialect {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut names = Dialect::ALL.map(Dialect::name);
         names.sort_unstable();
-        write!(formatter, "format is neither {}", names.join(" nor "))
+        write!(formatter, "format is none of {}", names.join(", "))
     }
 }
 
@@ -103,6 +154,24 @@ impl std::error::Error for UnknownDialect {}
 mod tests {
     use super::*;
 
+    #[cfg(feature = "registry")]
+    #[test]
+    fn a_tag_names_the_source_and_if_need_be_its_digest() {
+        let digest = Digest::of(b"");
+        for (dialect, source, tags) in [
+            (
+                Dialect::V3,
+                "v2/0123456789abcdef0123456789abcdef",
+                ["delta-0123456789abcdef", "delta-0123456789abcdef-e3b0c44298fc1c14"],
+            ),
+            (Dialect::V3, "v2/ab-1", ["delta-ab1", "delta-ab1-e3b0c44298fc1c14"]),
+            (Dialect::Remora, "ab", ["delta-remora-ab", "delta-remora-ab-e3b0c44298fc1c14"]),
+            (Dialect::OciDelta, "ab", ["delta-oci-ab", "delta-oci-ab-e3b0c44298fc1c14"]),
+        ] {
+            assert_eq!(dialect.delta_tags(source, digest), tags);
+        }
+    }
+
     #[test]
     fn every_name_reads_back_and_no_two_are_the_same() {
         for dialect in Dialect::ALL {
@@ -110,6 +179,6 @@ mod tests {
             assert_eq!(serde_json::to_string(&dialect).expect("text"), format!("\"{dialect}\""));
         }
         assert_eq!("v4".parse::<Dialect>(), Err(UnknownDialect));
-        assert_eq!(UnknownDialect.to_string(), "format is neither v2 nor v3");
+        assert_eq!(UnknownDialect.to_string(), "format is none of oci-delta, remora, v2, v3");
     }
 }

@@ -15,14 +15,20 @@ use crate::release::{self, ReleaseError};
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
-    Cause, ErrorKind, MemoryError, Remedy, deploy, image, librsync, output, rootfs, store, unpack,
-    v2, v3,
+    Cause, ErrorKind, MemoryError, Remedy, apply, artifact, deploy, image, librsync, output,
+    rootfs, store, unpack, v2, v3,
 };
 
 /// Any failure of the library.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A delta could not be applied.
+    #[error(transparent)]
+    Apply(#[from] apply::ApplyError),
+    /// An artifact could not be made or read.
+    #[error(transparent)]
+    Artifact(#[from] artifact::ArtifactError),
     /// A delta server could not be asked.
     #[cfg(feature = "api")]
     #[error(transparent)]
@@ -83,6 +89,8 @@ impl Error {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
         match self {
+            Error::Apply(error) => error.cause(),
+            Error::Artifact(error) => error.cause(),
             #[cfg(feature = "api")]
             Error::Api(error) => error.cause(),
             #[cfg(feature = "registry")]
@@ -116,6 +124,8 @@ impl Error {
     /// Returns the remedy, if one is known. Texts that rooms still give are [`hint`](Self::hint).
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
+            Error::Apply(error) => error.remedy(),
+            Error::Artifact(error) => error.remedy(),
             #[cfg(feature = "api")]
             Error::Api(error) => error.remedy(),
             #[cfg(feature = "registry")]
@@ -143,6 +153,8 @@ impl Error {
     /// Returns one line that says what to do about the error, if there is something to do.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Error::Apply(error) => error.hint(),
+            Error::Artifact(error) => error.hint(),
             #[cfg(feature = "api")]
             Error::Api(error) => error.hint(),
             #[cfg(feature = "registry")]

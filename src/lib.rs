@@ -3,17 +3,19 @@
 //! Data flows one way. A reference names an image; [`image`] resolves its manifest and config;
 //! [`store`] holds each layer's uncompressed tar under its diff ID, mapped into memory; [`delta`]
 //! turns a base and a target layer into commands; [`v3`] wraps the commands as a delta image and
-//! proves that it rebuilds the target; [`image`] writes it where it was asked to go.
+//! proves that it rebuilds the target; [`image`] writes it where it was asked to go. [`artifact`] makes smaller deltas for
+//! hosts that have Remora or read oci-delta; [`apply`] makes the target of a delta of any kind.
 //!
 //! # Example
 //!
 //! Two references in, a delta out, and the delta applied:
 //!
 //! ```
+//! use remora::apply::{ApplyOptions, apply};
 //! use remora::image::{ImageReference, Platform, TransportSettings, Transports};
 //! use remora::progress::Silent;
 //! use remora::store::Store;
-//! use remora::v3::{self, ApplyOptions, CreateOptions};
+//! use remora::v3::{self, CreateOptions};
 //!
 //! fn main() -> Result<(), remora::Error> {
 //! #   let folder = tempfile::tempdir().expect("a folder");
@@ -35,7 +37,7 @@
 //!     // A device has the base, and gets the target.
 //!     let delta = transports.open(&place, &platform)?;
 //!     let options = ApplyOptions::for_destination(&place);
-//!     let rebuilt = v3::apply(&base, &delta, &store, options, &Silent)?;
+//!     let rebuilt = apply(&base, &delta, &store, options, &Silent)?;
 //!     assert_eq!(rebuilt.report().target_id, target.id());
 //!     Ok(())
 //! }
@@ -63,6 +65,8 @@
 pub mod accounts;
 #[cfg(feature = "api")]
 pub mod api;
+pub mod apply;
+pub mod artifact;
 mod beneath;
 #[cfg(feature = "builder")]
 pub mod builder;

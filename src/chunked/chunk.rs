@@ -25,7 +25,9 @@ pub struct ChunkStats {
     pub cover_bytes: u64,
     /// Those of them that are changed.
     pub changed_bytes: u64,
-    /// Bytes that the delta brings.
+    /// Stretches that the delta brings.
+    pub literals: u64,
+    /// Their bytes.
     pub literal_bytes: u64,
 }
 
@@ -88,6 +90,7 @@ impl Rebuild<'_> {
         let (mut at, mut displacement) = (0u64, 0i64);
         while !cover_lengths.rest.is_empty() {
             let before = literal_lengths.next()?;
+            stats.literals += u64::from(before > 0);
             at = self.literal(at, before, &mut literals)?;
             let len = cover_lengths.next()?;
             displacement = displacement.wrapping_add(unfolded(displacements.next()?));
@@ -102,6 +105,7 @@ impl Rebuild<'_> {
         }
         stats.literal_bytes = streams.of(StreamKind::Literals).len() as u64;
         stats.changed_bytes = streams.of(StreamKind::Changes).len() as u64;
+        stats.literals += u64::from(at < self.len);
         self.literal(at, self.len - at, &mut literals)?;
         literal_lengths.end()?;
         displacements.end()?;

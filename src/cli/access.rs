@@ -8,6 +8,7 @@ use remora::Cause;
 use remora::image::{
     ArchiveFile, Image, ImageError, ImageReference, Platform, Transports, UnpackLimits,
 };
+use remora::progress::Silent;
 use remora::store::Store;
 use remora::user_namespace;
 use remora::v3::{self, V3Error};
@@ -64,7 +65,18 @@ impl AccessArguments {
         transports: &Transports,
         reference: &ImageReference,
     ) -> Result<Image, Failure> {
-        let image = transports.open(reference, &self.platform()?)?;
+        let image = self.open_any(transports, reference)?;
+        image.refuse_artifact()?;
+        Ok(image)
+    }
+
+    /// The same, also of a delta that is an artifact.
+    pub(super) fn open_any(
+        &self,
+        transports: &Transports,
+        reference: &ImageReference,
+    ) -> Result<Image, Failure> {
+        let image = transports.open_any(reference, &self.platform()?, &Silent)?;
         match (&self.platform, image.platform()) {
             (Some(PlatformChoice::One(wanted)), Some(found)) if !wanted.runs(&found) => {
                 Err(ImageError::OtherPlatform {

@@ -4,8 +4,9 @@ use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
 use remora::Cause;
+use remora::apply::{ApplyOptions, FoundDelta, LayerDeltas, apply_opened, find_deltas};
 use remora::image::{Image, ImageReference, RegistryReference, Transports};
-use remora::v3::{self, ApplyOptions, DeltaReport, FoundDelta, V3Error};
+use remora::v3::DeltaReport;
 use serde::Serialize;
 
 use super::access::{self, AccessArguments};
@@ -30,7 +31,7 @@ Examples:
 
 /// Rebuild the target image from its base and a delta.
 ///
-/// Takes any v3 delta, Remora's or balena-engine's. Given the target in place of the delta, it takes the smallest that
+/// Takes a delta of any format but v2, whoever made it, and finds out by itself which it is. Given the target in place of the delta, it takes the smallest that
 /// remora list finds for the two images. Every command is checked against the base and
 /// every layer against its digest; nothing is left behind where something does not fit.
 #[derive(Debug, Args)]
@@ -75,18 +76,18 @@ impl Apply {
         };
         let base = self.access.open(&transports, &self.base)?;
         access::refuse_delta_as_base(&base)?;
-        let named = self.access.open(&transports, delta)?;
+        let named = self.access.open_any(&transports, delta)?;
         let delta = self.delta(named, &base, &transports, session)?;
         let store = self.access.store()?;
         let options = ApplyOptions::for_destination(&self.output);
-        let rebuilt = v3::apply(&base, &delta, &store, options, session.progress())?;
+        let rebuilt = apply_opened(&base, &delta, &store, options, session.progress())?;
         if let Some(destination) = destination {
             let contents = rebuilt.contents();
             let digest = transports.write_to(destination, contents, session.progress())?;
             digest_file.write(digest, &self.output)?;
         }
         let output = (!self.dry_run).then(|| self.output.to_string());
-        let (delta, report) = (delta.reference().to_string(), rebuilt.report());
+        let (delta, report) = (delta.image().reference().to_string(), rebuilt.report());
         session.summary(&Summary { output, delta, report }, to_stdout)
     }
 
@@ -98,12 +99,12 @@ impl Apply {
         base: &Image,
         transports: &Transports,
         session: &Session,
-    ) -> Result<Image, Failure> {
-        let target = match (v3::delta_images(&named), named.reference()) {
-            (Err(V3Error::NotADelta { .. }), ImageReference::Registry(target)) => target,
-            _ => return Ok(named),
+    ) -> Result<LayerDeltas, Failure> {
+        let target = match (LayerDeltas::of(named.clone(), session.progress()), named.reference()) {
+            (Err(error), ImageReference::Registry(target)) if error.is_no_delta() => target,
+            (delta, _) => return Ok(delta?),
         };
-        let found = v3::find_deltas(transports, target, &named)?;
+        let found = find_deltas(transports, target, &named)?;
         let fits =
             |delta: &&FoundDelta| (delta.base_id, delta.target_id) == (base.id(), named.id());
         let Some(delta) = found.iter().find(fits) else {
@@ -118,7 +119,8 @@ impl Apply {
         // By its digest: the tag may be of an index, and change meanwhile.
         let name = format!("{}@{}", target.repository(), delta.digest);
         let reference = RegistryReference::in_registry(target.host(), &name)?;
-        self.access.open(transports, &ImageReference::Registry(reference))
+        let delta = self.access.open_any(transports, &ImageReference::Registry(reference))?;
+        Ok(LayerDeltas::of(delta, session.progress())?)
     }
 
     fn no_delta(&self, target: &RegistryReference, has_others: bool) -> Failure {

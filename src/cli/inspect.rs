@@ -1,10 +1,14 @@
 //! `remora inspect`: what a delta is made of.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 
 use clap::Args;
 use remora::Dialect;
+use remora::artifact::{
+    self, ArtifactDelta, InspectedLayer, Inspection as ArtifactReport, LayerForm,
+};
 use remora::image::ImageReference;
 use remora::rootfs::{SparseFiles, Tree};
 use remora::v2::{self, Inspection};
@@ -17,6 +21,7 @@ use super::failure::Failure;
 use super::image_name;
 use super::report;
 use super::session::Session;
+use super::table::{Align, Table};
 use super::units;
 
 const EXAMPLES: &str = "\
@@ -42,14 +47,24 @@ impl Inspect {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         match &self.delta {
             DeltaPlace::Image(_) if self.base.is_some() => Err(Failure::usage(
-                "--base means nothing to a v3 delta",
-                "leave it out; remora apply checks a v3 delta with its base",
+                "--base means nothing to a delta that is no v2 delta",
+                "leave it out; remora apply checks a delta with its base",
             )),
             DeltaPlace::Image(reference) => {
                 let transports = self.access.transports(&[reference])?;
-                let delta = self.access.open(&transports, reference)?;
-                let report = v3::inspect(&delta, &self.access.limits(), session.progress())?;
-                session.answer(&InspectedV3 { format: Dialect::V3, report })
+                let delta = self.access.open_any(&transports, reference)?;
+                let (limits, progress) = (self.access.limits(), session.progress());
+                match delta.artifact_type() {
+                    Some(_) => {
+                        let delta = ArtifactDelta::of(&delta, progress)?;
+                        let report = artifact::inspect(&delta, &limits, progress)?;
+                        session.answer(&InspectedArtifact { format: delta.dialect(), report })
+                    }
+                    None => {
+                        let report = v3::inspect(&delta, &limits, progress)?;
+                        session.answer(&InspectedV3 { format: Dialect::V3, report })
+                    }
+                }
             }
             DeltaPlace::File(path) => {
                 let file = File::open(path).map_err(|error| {
@@ -89,6 +104,79 @@ impl Display for InspectedV3 {
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
         write!(out, "\n{}", report::layer_table(&self.report))
     }
+}
+
+/// What a delta that is an artifact is made of.
+#[derive(Serialize)]
+struct InspectedArtifact {
+    format: Dialect,
+    #[serde(flatten)]
+    report: ArtifactReport,
+}
+
+impl Display for InspectedArtifact {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        writeln!(out, "format:  {}", self.format)?;
+        writeln!(out, "digest:  {}", report.delta_digest)?;
+        report::write_images(out, &report.base_id, &report.target_id)?;
+        match report.target_digest {
+            Some(digest) => writeln!(out, "brings:  the target's manifest {digest}")?,
+            None => writeln!(out, "brings:  no manifest of the target")?,
+        }
+        writeln!(out, "size:    {}", units::bytes(report.delta_bytes))?;
+        write!(out, "\n{}", artifact_layers(&report.layers))?;
+        match artifact_streams(&report.layers) {
+            Some(streams) => write!(out, "\n{streams}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// All layers, bottom first.
+fn artifact_layers(layers: &[InspectedLayer]) -> Table {
+    let mut table = Table::new(&[
+        ("layer", Align::Left),
+        ("comes", Align::Left),
+        ("size", Align::Right),
+        ("delta", Align::Right),
+        ("chunks", Align::Right),
+    ]);
+    for layer in layers {
+        let comes = match layer.form {
+            LayerForm::Kept => "from the base",
+            LayerForm::Delta => "by a delta",
+            _ => "whole",
+        };
+        let chunks =
+            if layer.chunks > 0 { units::count(layer.chunks as u64) } else { String::new() };
+        table.row([
+            layer.diff_id.0.short(),
+            comes.to_owned(),
+            layer.size.map_or_else(|| "?".to_owned(), units::bytes),
+            units::bytes(layer.delta_bytes),
+            chunks,
+        ]);
+    }
+    table
+}
+
+/// The streams of all layers together, if the dialect has any.
+fn artifact_streams(layers: &[InspectedLayer]) -> Option<Table> {
+    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for (name, bytes) in layers.iter().flat_map(|layer| &layer.streams) {
+        let sum = sums.entry(name).or_default();
+        *sum = (sum.0 + bytes.raw, sum.1 + bytes.coded);
+    }
+    if sums.is_empty() {
+        return None;
+    }
+    let mut table =
+        Table::new(&[("stream", Align::Left), ("raw", Align::Right), ("coded", Align::Right)]);
+    for (name, (raw, coded)) in sums {
+        table.row([name.to_owned(), units::bytes(raw), units::bytes(coded)]);
+    }
+    Some(table)
 }
 
 /// What a v2 delta is made of.

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
+use remora::apply::{FoundDelta, find_deltas};
 use remora::image::{ImageId, ImageReference};
-use remora::v3::{self, FoundDelta};
 use serde::Serialize;
 
 use super::access::AccessArguments;
@@ -45,7 +45,7 @@ impl List {
         };
         let transports = self.access.transports(&[&self.image])?;
         let opened = self.access.open(&transports, &self.image)?;
-        let deltas = v3::find_deltas(&transports, image, &opened)?;
+        let deltas = find_deltas(&transports, image, &opened)?;
         session.answer(&Listed { image: self.image.to_string(), image_id: opened.id(), deltas })
     }
 }
@@ -65,6 +65,7 @@ impl Display for Listed {
         }
         let mut table = Table::new(&[
             ("delta", Align::Left),
+            ("format", Align::Left),
             ("size", Align::Right),
             ("from", Align::Left),
             ("to", Align::Left),
@@ -76,6 +77,7 @@ impl Display for Listed {
             };
             table.row([
                 delta.reference.to_string(),
+                delta.format.to_string(),
                 units::bytes(delta.delta_bytes),
                 shown(delta.base_id),
                 shown(delta.target_id),

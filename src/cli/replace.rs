@@ -5,10 +5,12 @@ use std::io::Read as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::Path;
 
+use remora::apply::LayerDeltas;
 use remora::image::{
     ArchiveFile, ImageError, ImageReference, PlatformImage, RegistryError, Transports,
 };
-use remora::{Cause, output, v2, v3};
+use remora::progress::Silent;
+use remora::{Cause, output, v2};
 
 use super::failure::Failure;
 
@@ -21,7 +23,8 @@ pub(super) fn refuse_for_delta(
     transports: &Transports,
 ) -> Result<(), Failure> {
     let images = occupants(output, transports)?;
-    match images.iter().any(|there| v3::delta_images(&there.image).is_err()) {
+    let is_delta = |there: &PlatformImage| LayerDeltas::of(there.image.clone(), &Silent).is_ok();
+    match !images.iter().all(is_delta) {
         true => Err(refused(output, "holds an image that is no delta")),
         false => Ok(()),
     }

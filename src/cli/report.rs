@@ -34,12 +34,7 @@ pub(super) fn write_totals(
     device: &Goal,
     links: Option<&Links>,
 ) -> fmt::Result {
-    writeln!(out, "layers:  {}", describe_layers(&report.layers))?;
-    let mut fetch = units::bytes(report.total.delta_bytes);
-    if let (Some(pull), Some(ratio)) = (report.total.pull_bytes, report.ratio()) {
-        let _ = write!(fetch, " instead of {}, {}", units::bytes(pull), times_smaller(ratio));
-    }
-    writeln!(out, "fetch:   {fetch}")?;
+    write_fetch(out, report)?;
     let Some(seconds) = report.update_seconds(device) else { return Ok(()) };
     let mut time = format!("about {}", units::seconds(seconds));
     if let Some(pull) = report.pull_seconds(device) {
@@ -51,6 +46,16 @@ pub(super) fn write_totals(
         write_links(out, links)?;
     }
     write_unpaid(out, report)
+}
+
+/// What is fetched, beside what would be without a delta.
+pub(super) fn write_fetch(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
+    writeln!(out, "layers:  {}", describe_layers(&report.layers))?;
+    let mut fetch = units::bytes(report.total.delta_bytes);
+    if let (Some(pull), Some(ratio)) = (report.total.pull_bytes, report.ratio()) {
+        let _ = write!(fetch, " instead of {}, {}", units::bytes(pull), times_smaller(ratio));
+    }
+    writeln!(out, "fetch:   {fetch}")
 }
 
 /// The update on slow and fast links, and where a plain pull begins to be quicker.
@@ -105,7 +110,7 @@ fn times_smaller(ratio: f64) -> String {
 }
 
 /// The layers whose delta is no smaller than what a plain pull fetches.
-fn write_unpaid(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
+pub(super) fn write_unpaid(out: &mut Formatter<'_>, report: &DeltaReport) -> fmt::Result {
     for (index, layer) in report.layers.iter().enumerate() {
         if layer.pays == Some(false) {
             let (number, delta) = (index + 1, units::bytes(layer.delta_bytes));

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::FetchError;
 use super::blob::{Blobs, Kept, Traffic};
 use super::plan::{Plan, Step};
-use crate::delta::BaseBytes;
+use crate::apply::{BaseLayers, LayerDeltas};
 use crate::image::{DiffId, Image, ImageBudget, decompress};
-use crate::pack::{check_work, shared_layers};
+use crate::pack::check_work;
 use crate::progress::{Progress, Stage, check};
+use crate::rootfs::SparseFiles;
 use crate::space::check_space;
-use crate::store::{Incoming, KeptBase, KeptLayer, Layer, Store, StoreError, in_threads};
-use crate::v3::LayerDeltas;
+use crate::store::{Incoming, KeptLayer, Layer, Store, StoreError, in_threads};
 use crate::{Cause, ErrorKind};
 
 /// Brings in all layers of the plan's image and returns them, bottom first. Each is compared with its diff ID; those
@@ -41,16 +41,12 @@ pub(super) fn carry_out(
     let blob_sizes = blobs_of(plan).into_iter().map(|(image, index)| image.stored_size(index));
     let stored = blob_sizes.fold(base_bytes, u64::saturating_add);
     let budget = ImageBudget::new(store.limits(), stored);
-    let work = Work {
-        plan,
-        store,
-        blobs,
-        base: KeptBase::new(&base_layers),
-        base_layers: &base_layers,
-        shared: shared(plan),
-        budget: &budget,
-        progress,
+    let sparse = match plan.deltas() {
+        Some((deltas, _)) => deltas.sparse_files(&base_layers)?,
+        None => SparseFiles::default(),
     };
+    let base = plan.deltas().map(|(deltas, _)| BaseLayers::new(&base_layers, &sparse, deltas));
+    let work = Work { plan, store, blobs, base: base.transpose()?, budget: &budget, progress };
     let numbers: Vec<usize> = (0..plan.steps.len()).collect();
     let layers = in_threads(&numbers, |&index| Ok((index, work.bring_in(index)?)));
     let mut layers = layers.map_err(|error: FetchError| {
@@ -96,18 +92,11 @@ fn base_layers(
     progress: &dyn Progress,
 ) -> Result<Vec<KeptLayer>, FetchError> {
     match plan.deltas() {
-        Some((_, base)) if plan.steps.iter().any(|step| matches!(step, Step::Delta(_))) => {
-            Ok(store.ensure_kept_layers(&base.image, progress)?)
+        Some((deltas, base)) if plan.steps.iter().any(|step| matches!(step, Step::Delta(_))) => {
+            Ok(deltas.ensure_base(&base.image, store, progress)?)
         }
         _ => Ok(Vec::new()),
     }
-}
-
-/// How many layers base and target share.
-fn shared(plan: &Plan) -> usize {
-    plan.deltas().map_or(0, |(deltas, base)| {
-        shared_layers(base.image.config().diff_ids(), deltas.target().diff_ids())
-    })
 }
 
 /// Everything that bringing in a layer takes.
@@ -115,9 +104,8 @@ struct Work<'a> {
     plan: &'a Plan,
     store: &'a Store,
     blobs: Blobs<'a>,
-    base: KeptBase<'a>,
-    base_layers: &'a [KeptLayer],
-    shared: usize,
+    /// None if no layer comes by a delta.
+    base: Option<BaseLayers<'a>>,
     budget: &'a ImageBudget,
     progress: &'a dyn Progress,
 }
@@ -131,18 +119,20 @@ impl Work<'_> {
         {
             return Ok(layer);
         }
-        let layer = match (self.plan.steps[index], self.plan.deltas(), self.plan.opened.image()) {
-            (Step::Delta(_), Some((deltas, _)), _) => {
-                self.retried(deltas.image(), index, |kept, resumed| {
-                    self.rebuild(deltas, index, diff_id, kept, resumed)
-                })
-            }
-            (_, _, Some(image)) => self.retried(image, index, |kept, resumed| {
-                self.unpack(image, index, diff_id, kept, resumed)
-            }),
-            // Taken out of the store since the plan was made.
-            _ => Err(StoreError::Damaged { diff_id }.into()),
-        };
+        let step = self.plan.steps[index];
+        let layer =
+            match (step, self.plan.deltas().zip(self.base.as_ref()), self.plan.opened.image()) {
+                (Step::Delta(_), Some(((deltas, _), base)), _) => {
+                    self.retried(deltas.image(), index, |kept, resumed| {
+                        self.rebuild(deltas, base, index, diff_id, kept, resumed)
+                    })
+                }
+                (_, _, Some(image)) => self.retried(image, index, |kept, resumed| {
+                    self.unpack(image, index, diff_id, kept, resumed)
+                }),
+                // Taken out of the store since the plan was made.
+                _ => Err(StoreError::Damaged { diff_id }.into()),
+            };
         layer.map(KeptLayer::Tar)
     }
 
@@ -210,17 +200,19 @@ impl Work<'_> {
     fn rebuild(
         &self,
         deltas: &LayerDeltas,
+        base: &BaseLayers<'_>,
         index: usize,
         diff_id: DiffId,
         kept: Kept,
         resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
-        let shared = self.base_layers.get(index).filter(|_| index < self.shared);
-        let shared = shared.map(|layer| layer as &dyn BaseBytes);
         self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
-            let blob = self.blobs.open(deltas.image(), index, kept, resumed)?;
-            Ok::<_, FetchError>(deltas.rebuild(index, blob, &self.base, shared, out, limit)?)
+            let blob = match deltas.has_blob(index) {
+                true => Some(self.blobs.open(deltas.image(), index, kept, resumed)?),
+                false => None,
+            };
+            Ok::<_, FetchError>(deltas.rebuild(index, blob, base, out, limit)?.0)
         })
     }
 }

@@ -1,10 +1,10 @@
 //! The failures of fetching an image.
 
+use crate::apply::ApplyError;
 use crate::image::{DiffId, ImageError, ImageId};
 use crate::progress::Cancelled;
 use crate::store::{Reason, StoreError};
 use crate::trust::TrustError;
-use crate::v3::V3Error;
 use crate::{Cause, ErrorKind, MemoryError, Remedy};
 
 /// Why an image could not be fetched.
@@ -19,7 +19,7 @@ pub enum FetchError {
     Store(Box<StoreError>),
     /// A delta could not be applied.
     #[error(transparent)]
-    Delta(Box<V3Error>),
+    Delta(Box<ApplyError>),
     /// The image may not be used, or that cannot be told.
     #[error(transparent)]
     Trust(Box<TrustError>),
@@ -62,8 +62,8 @@ impl From<TrustError> for FetchError {
     }
 }
 
-impl From<V3Error> for FetchError {
-    fn from(error: V3Error) -> Self {
+impl From<ApplyError> for FetchError {
+    fn from(error: ApplyError) -> Self {
         FetchError::Delta(Box::new(error))
     }
 }

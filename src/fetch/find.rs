@@ -7,17 +7,15 @@ use super::options::PullOptions;
 #[cfg(feature = "api")]
 use super::server;
 use crate::Cause;
-use crate::dialect::BASE_ANNOTATION;
+use crate::apply::{ApplyError, LayerDeltas};
+use crate::dialect::{Dialect, TAG_PREFIX};
 use crate::image::{
     Descriptor, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
 };
 use crate::progress::Progress;
-use crate::v3::{ARTIFACT_TYPE, LayerDeltas, V3Error, delta_tags};
 
 /// Deltas that are opened at most: each takes two questions.
 const MAX_OPENED: usize = 16;
-/// What tags of deltas begin with.
-const TAG_PREFIX: &str = "delta-";
 
 /// A delta, and the base that it applies to.
 #[derive(Debug)]
@@ -105,17 +103,15 @@ impl Search<'_> {
         let Some(manifest) = image.manifest() else { return Ok(Vec::new()) };
         let mut referrers = self.transports.referrers(self.target, manifest.digest())?;
         referrers.retain(|referrer| self.may_fit(referrer));
-        referrers.sort_by_key(|referrer| referrer.annotation(BASE_ANNOTATION).is_none());
+        referrers.sort_by_key(|referrer| (base_of(referrer).is_none(), rank(referrer)));
         let named = referrers.iter().map(|referrer| self.named(&format!("@{}", referrer.digest)));
         Ok(named.collect::<Result<_, _>>()?)
     }
 
     fn may_fit(&self, referrer: &Descriptor) -> bool {
-        let of_type = referrer.artifact_type.as_deref().is_none_or(|known| known == ARTIFACT_TYPE);
-        of_type
-            && referrer
-                .annotation(BASE_ANNOTATION)
-                .is_none_or(|base| self.bases.iter().any(|known| known.id().to_string() == base))
+        let of_type = referrer.artifact_type.is_none() || dialect_of(referrer).is_some();
+        let is_here = |base| self.bases.iter().any(|known| known.id().to_string() == base);
+        of_type && base_of(referrer).is_none_or(is_here)
     }
 
     /// The tags that begin as those of deltas do. Of many, only those that deltas from the bases have.
@@ -135,7 +131,11 @@ impl Search<'_> {
             let ImageReference::Registry(reference) = base.image.reference() else { return None };
             Some((reference.repository(), base.image.manifest()?.digest()))
         });
-        in_registries.flat_map(|(repository, digest)| delta_tags(repository, digest)).collect()
+        let mut tags = Vec::new();
+        for (repository, digest) in in_registries {
+            tags.extend(Dialect::beside_images().flat_map(|it| it.delta_tags(repository, digest)));
+        }
+        tags
     }
 
     fn named(&self, name: &str) -> Result<RegistryReference, ImageError> {
@@ -153,8 +153,9 @@ impl Search<'_> {
 
     /// Opens what may be a delta. What is none, is another's or has gone is passed over.
     fn open(&self, reference: ImageReference) -> Result<Option<FoundDelta>, FetchError> {
-        let opened = self.transports.open_watched(&reference, &self.platform, self.progress);
-        let delta = match opened.map_err(V3Error::from).and_then(LayerDeltas::of) {
+        let opened = self.transports.open_any(&reference, &self.platform, self.progress);
+        let read = |opened| LayerDeltas::of(opened, self.progress);
+        let delta = match opened.map_err(ApplyError::from).and_then(read) {
             Ok(delta) => delta,
             Err(error) if error.cause() == Cause::Cancelled => return Err(error.into()),
             Err(error) => {
@@ -165,5 +166,26 @@ impl Search<'_> {
         let base = self.bases.iter().position(|base| base.id() == delta.base());
         let makes_target = delta.target().id() == self.image;
         Ok(base.filter(|_| makes_target).map(|base| FoundDelta { delta, base }))
+    }
+}
+
+/// The dialect that a referrer says it is of.
+fn dialect_of(referrer: &Descriptor) -> Option<Dialect> {
+    let known = referrer.artifact_type.as_deref()?;
+    Dialect::ALL.into_iter().find(|dialect| dialect.media_type() == known)
+}
+
+/// The image ID of the base, as a referrer says it.
+fn base_of(referrer: &Descriptor) -> Option<&str> {
+    let dialect = dialect_of(referrer).unwrap_or_default();
+    referrer.annotation(dialect.base_annotation())
+}
+
+/// Which referrers are opened first: those whose dialect makes the smallest deltas.
+fn rank(referrer: &Descriptor) -> u8 {
+    match dialect_of(referrer) {
+        Some(Dialect::Remora) => 0,
+        Some(Dialect::OciDelta) => 1,
+        _ => 2,
     }
 }

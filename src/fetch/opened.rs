@@ -1,10 +1,10 @@
 //! What was asked for, opened: an image, or a delta that makes one.
 
 use super::FetchError;
+use crate::apply::LayerDeltas;
 use crate::image::{Image, ImageConfig, ImageId, ImageReference, Platform, Transports};
 use crate::progress::Progress;
 use crate::trust::Subject;
-use crate::v3::{LayerDeltas, V3Error, delta_images};
 
 /// The target as it was named.
 #[derive(Debug)]
@@ -22,11 +22,14 @@ impl Opened {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Self, FetchError> {
-        let image = transports.open_watched(reference, platform, progress)?;
-        match delta_images(&image) {
-            Err(V3Error::NotADelta { .. }) => Ok(Opened::Image(Box::new(image))),
+        let image = transports.open_any(reference, platform, progress)?;
+        match LayerDeltas::of(image.clone(), progress) {
+            Err(error) if error.is_no_delta() => {
+                image.refuse_artifact()?;
+                Ok(Opened::Image(Box::new(image)))
+            }
             Err(error) => Err(error.into()),
-            Ok(_) => Ok(Opened::Delta(Box::new(LayerDeltas::of(image)?))),
+            Ok(delta) => Ok(Opened::Delta(Box::new(delta))),
         }
     }
 

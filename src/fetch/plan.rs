@@ -6,11 +6,11 @@ use super::cost::{Cost, Link};
 use super::find::{self, FoundDelta};
 use super::opened::Opened;
 use super::options::PullOptions;
+use crate::apply::LayerDeltas;
 use crate::image::{Digest, Image, ImageId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::Store;
 use crate::trust::Verdict;
-use crate::v3::LayerDeltas;
 
 /// The way to an image: the cheapest that was found.
 #[derive(Debug)]

@@ -33,7 +33,7 @@ pub enum ConfigError {
     TooManyLayers(usize),
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct Fields {
     created: Option<String>,
     #[serde(default, deserialize_with = "null_is_default")]
@@ -47,7 +47,7 @@ struct Fields {
     rootfs: RootFs,
 }
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 struct RootFs {
     #[serde(default, deserialize_with = "null_is_default")]
     diff_ids: Vec<DiffId>,
@@ -72,7 +72,17 @@ pub fn parse_config(bytes: &[u8]) -> Result<ImageConfig, ConfigError> {
     Ok(ImageConfig { bytes: bytes.to_vec(), id: ImageId(Digest::of(bytes)), fields, labels })
 }
 
+/// The config of an artifact, which has none (OCI image spec, "Guidance for an Empty Descriptor").
+pub(crate) const NO_CONFIG: &[u8] = b"{}";
+
 impl ImageConfig {
+    /// The config of an artifact: it says nothing.
+    pub(super) fn of_artifact() -> Self {
+        let id = ImageId(Digest::of(NO_CONFIG));
+        let (fields, labels) = (Fields::default(), BTreeMap::new());
+        ImageConfig { bytes: NO_CONFIG.to_vec(), id, fields, labels }
+    }
+
     /// The config as it is stored; the image ID is the digest of exactly these bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

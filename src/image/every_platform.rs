@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::blob_source::{BlobSource, read_config, read_manifest};
+use super::config::ImageConfig;
 use super::error::ImageError;
 use super::image::Image;
 use super::index_choice::is_no_image;
@@ -31,8 +32,8 @@ impl From<Image> for PlatformImage {
     }
 }
 
-/// Opens every image that `top` leads to, in the order of the index. What is no image, as attestations are not,
-/// is passed over.
+/// Opens every image that `top` leads to, in the order of the index; an artifact if `top` is one itself. What is in an
+/// index and no image, as attestations are not, is passed over.
 pub(super) fn open_all(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
@@ -41,6 +42,9 @@ pub(super) fn open_all(
 ) -> Result<Vec<PlatformImage>, ImageError> {
     let mut all = All { reference, source, progress, found: Vec::new() };
     match top {
+        ManifestDocument::Image(manifest) if manifest.is_of_artifact() => {
+            all.add_artifact(*manifest)
+        }
         ManifestDocument::Image(manifest) => all.add(None, *manifest)?,
         ManifestDocument::Index(index) => all.walk(&index.manifests, MAX_INDEX_DEPTH)?,
     }
@@ -90,6 +94,13 @@ impl All<'_> {
         let platform = platform.or_else(|| image.platform());
         self.found.push(PlatformImage { platform, image });
         Ok(())
+    }
+
+    /// Adds what was named itself and is an artifact.
+    fn add_artifact(&mut self, manifest: Manifest) {
+        let (source, config) = (Arc::clone(&self.source), ImageConfig::of_artifact());
+        let image = oci_image::image_of(self.reference, source, manifest, config);
+        self.found.push(PlatformImage { platform: None, image });
     }
 
     fn malformed(&self, reason: String) -> ImageError {

@@ -8,10 +8,11 @@ use super::blob_reader::BlobReader;
 use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
     Blob, BlobData, Descriptor, DiffId, Digest, ImageConfig, ImageError, ImageId, ImageReference,
-    Manifest, Platform,
+    Manifest, ManifestError, Platform, media_type,
 };
 
-/// An opened image.
+/// An opened image. Cheap to clone.
+#[derive(Clone)]
 pub struct Image {
     pub(super) reference: ImageReference,
     pub(super) manifest: Option<Manifest>,
@@ -52,6 +53,26 @@ impl Image {
     /// nothing there had one.
     pub fn named_digest(&self) -> Option<Digest> {
         self.named
+    }
+
+    /// The type of the artifact that it is, if it is no image but an artifact that
+    /// [`Transports::open_any`](super::Transports::open_any) gave.
+    pub fn artifact_type(&self) -> Option<&str> {
+        let manifest = self.manifest.as_ref().filter(|manifest| manifest.is_of_artifact())?;
+        Some(manifest.artifact_type().unwrap_or_default())
+    }
+
+    /// Refuses what is an artifact where an image is wanted.
+    ///
+    /// # Errors
+    /// [`ImageError::Manifest`] if it is an artifact.
+    pub fn refuse_artifact(&self) -> Result<(), ImageError> {
+        let Some(artifact_type) = self.artifact_type() else { return Ok(()) };
+        let source = match artifact_type {
+            "" => ManifestError::Artifact(media_type::OCI_EMPTY.to_owned()),
+            named => ManifestError::MediaType(named.chars().take(100).collect()),
+        };
+        Err(ImageError::Manifest { reference: self.reference.to_string(), source })
     }
 
     /// The config.

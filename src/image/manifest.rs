@@ -17,6 +17,8 @@ pub mod media_type {
     pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
     /// OCI image config.
     pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// The config of an artifact that has none: the two bytes `{}`.
+    pub const OCI_EMPTY: &str = "application/vnd.oci.empty.v1+json";
     /// OCI layer, a plain tar.
     pub const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
     /// OCI layer, gzip.
@@ -88,6 +90,7 @@ pub struct Manifest {
     bytes: Vec<u8>,
     digest: Digest,
     media_type: String,
+    artifact_type: Option<String>,
     config: Descriptor,
     layers: Vec<Descriptor>,
     annotations: BTreeMap<String, String>,
@@ -107,6 +110,16 @@ impl Manifest {
     /// The manifest's media type: OCI or Docker schema 2.
     pub fn media_type(&self) -> &str {
         &self.media_type
+    }
+
+    /// The type of the artifact that it is the manifest of, if it says that it is one.
+    pub fn artifact_type(&self) -> Option<&str> {
+        self.artifact_type.as_deref()
+    }
+
+    /// Whether it is the manifest of an artifact, which has no config.
+    pub fn is_of_artifact(&self) -> bool {
+        self.config.media_type == media_type::OCI_EMPTY
     }
 
     /// The config blob.
@@ -188,6 +201,7 @@ pub enum ManifestError {
 struct Document {
     schema_version: u64,
     media_type: Option<String>,
+    artifact_type: Option<String>,
     config: Option<Descriptor>,
     layers: Option<Vec<Descriptor>>,
     manifests: Option<Vec<Descriptor>>,
@@ -243,6 +257,7 @@ fn image_manifest(
         bytes: bytes.to_vec(),
         digest: Digest::of(bytes),
         media_type,
+        artifact_type: document.artifact_type,
         config,
         layers,
         annotations: document.annotations.unwrap_or_default(),

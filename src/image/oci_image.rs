@@ -19,7 +19,7 @@ use crate::progress::Progress;
 /// How the media types of encrypted layers end (ocicrypt).
 const ENCRYPTED: &str = "+encrypted";
 
-/// Opens the image that `top` leads to. Reading stops when `progress` says so.
+/// Opens the image or artifact that `top` leads to. Reading stops when `progress` says so.
 pub(super) fn open(
     reference: &ImageReference,
     source: Arc<dyn BlobSource>,
@@ -29,9 +29,22 @@ pub(super) fn open(
 ) -> Result<Image, ImageError> {
     let named = top.digest();
     let manifest = resolve(reference, source.as_ref(), top, platform, progress)?;
-    let config = read_config(reference, source.as_ref(), &manifest, progress)?;
+    let config = config_of(reference, source.as_ref(), &manifest, progress)?;
     let image = image_of(reference, source, manifest, config);
     Ok(Image { named: named.or(image.named), ..image })
+}
+
+/// The config that `manifest` names; of an artifact, one that says nothing.
+pub(super) fn config_of(
+    reference: &ImageReference,
+    source: &dyn BlobSource,
+    manifest: &Manifest,
+    progress: &dyn Progress,
+) -> Result<ImageConfig, ImageError> {
+    match manifest.is_of_artifact() {
+        true => Ok(ImageConfig::of_artifact()),
+        false => read_config(reference, source, manifest, progress),
+    }
 }
 
 /// The image of `manifest`, whose config has been read.

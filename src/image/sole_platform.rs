@@ -16,13 +16,28 @@ impl Transports {
         platform: Option<&Platform>,
         progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
+        let opened = self.open_any_sole(reference, platform, progress)?;
+        opened.refuse_artifact()?;
+        Ok(opened)
+    }
+
+    /// The same, also of an artifact that has no config.
+    ///
+    /// # Errors
+    /// The same as those of [`open_sole`](Self::open_sole).
+    pub fn open_any_sole(
+        &self,
+        reference: &ImageReference,
+        platform: Option<&Platform>,
+        progress: &dyn Progress,
+    ) -> Result<Image, ImageError> {
         if let Some(platform) = platform {
-            return self.open_watched(reference, platform, progress);
+            return self.open_any(reference, platform, progress);
         }
         let nowhere = Platform { os: "any".into(), architecture: "any".into(), variant: None };
-        match self.open_watched(reference, &nowhere, progress) {
+        match self.open_any(reference, &nowhere, progress) {
             Err(ImageError::MissingPlatform { available, .. }) if available.len() == 1 => {
-                self.open_watched(reference, &available[0], progress)
+                self.open_any(reference, &available[0], progress)
             }
             Err(ImageError::MissingPlatform { reference, available, .. }) => {
                 let names: Vec<String> = available.iter().map(ToString::to_string).collect();

@@ -63,6 +63,22 @@ impl Transports {
         platform: &Platform,
         progress: &dyn Progress,
     ) -> Result<Image, ImageError> {
+        let opened = self.open_any(reference, platform, progress)?;
+        opened.refuse_artifact()?;
+        Ok(opened)
+    }
+
+    /// The same, also of an artifact that has no config, as deltas for hosts are: as an image that says nothing of
+    /// itself, and whose layers are the artifact's blobs.
+    ///
+    /// # Errors
+    /// The same as those of [`open_watched`](Self::open_watched).
+    pub fn open_any(
+        &self,
+        reference: &ImageReference,
+        platform: &Platform,
+        progress: &dyn Progress,
+    ) -> Result<Image, ImageError> {
         let spool = &self.spool;
         match reference {
             #[cfg(feature = "registry")]
@@ -94,6 +110,16 @@ impl Transports {
     /// # Errors
     /// As [`open`](Self::open); what is in an index and is no image is passed over.
     pub fn open_all(
+        &self,
+        reference: &ImageReference,
+        progress: &dyn Progress,
+    ) -> Result<Vec<PlatformImage>, ImageError> {
+        let found = self.open_everything(reference, progress)?;
+        found.iter().try_for_each(|found| found.image.refuse_artifact())?;
+        Ok(found)
+    }
+
+    fn open_everything(
         &self,
         reference: &ImageReference,
         progress: &dyn Progress,

@@ -60,7 +60,7 @@ impl<'a> Pair<'a> {
     }
 
     /// The layers of the base that the target has too.
-    fn kept(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn kept(&self) -> impl Iterator<Item = usize> + '_ {
         self.sources.iter().enumerate().filter_map(|(index, source)| match *source {
             Source::Shared => Some(index),
             Source::Moved(place) => Some(place),
@@ -69,7 +69,7 @@ impl<'a> Pair<'a> {
     }
 
     /// The layers of the target that the encoder has to look at.
-    fn searched(&self) -> Vec<&[u8]> {
+    pub(crate) fn searched(&self) -> Vec<&[u8]> {
         let layers = self.target_layers.iter().zip(&self.sources);
         layers
             .filter(|(_, source)| **source == Source::Search)

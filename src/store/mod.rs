@@ -34,7 +34,6 @@ mod files;
 mod folder;
 mod format;
 mod ingest;
-#[cfg(feature = "registry")]
 mod kept_base;
 mod kept_image;
 mod kept_layer;
@@ -66,7 +65,6 @@ pub(crate) use error::whose;
 pub use folder::Store;
 #[cfg(feature = "registry")]
 pub(crate) use ingest::Incoming;
-#[cfg(feature = "registry")]
 pub(crate) use kept_base::KeptBase;
 pub use kept_image::KeptImage;
 #[cfg(feature = "registry")]

@@ -18,6 +18,10 @@ pub trait OldFiles {
 pub struct TarDiffStats {
     /// Operations of all kinds.
     pub operations: u64,
+    /// Of these, those that bring bytes.
+    pub literals: u64,
+    /// Of these, those that take bytes from files.
+    pub copies: u64,
     /// Bytes that the stream brings.
     pub data_bytes: u64,
     /// Bytes that come unchanged from files.
@@ -120,6 +124,7 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
 
     fn data(&mut self, size: u64) -> Result<(), TarDiffError> {
         self.make(size)?;
+        self.stats.literals += 1;
         self.stats.data_bytes += size;
         let mut left = size;
         while left > 0 {
@@ -162,6 +167,7 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
 
     fn copy(&mut self, size: u64) -> Result<(), TarDiffError> {
         self.make(size)?;
+        self.stats.copies += 1;
         self.stats.copy_bytes += size;
         let bytes = self.take(size)?;
         self.out.write_all(bytes).map_err(TarDiffError::Output)
@@ -172,6 +178,7 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
             return Err(self.senseless("an addition has more bytes than readers take"));
         }
         self.make(size)?;
+        self.stats.copies += 1;
         self.stats.add_bytes += size;
         let mut left = size;
         while left > 0 {

@@ -10,7 +10,7 @@ use super::config::delta_config;
 use super::refuse::load_pair;
 use super::{ARTIFACT_TYPE, DeltaReport, LayerReport, V3Error, verify};
 use crate::delta::{Command, CommandStats, Options};
-use crate::dialect::BASE_ANNOTATION;
+use crate::dialect::Dialect;
 use crate::image::{Digest, Image, ImageContents, ImageReference};
 use crate::librsync::{Prices, stream_len};
 use crate::measure::Measure;
@@ -235,7 +235,7 @@ fn image_contents(
     let about = About {
         artifact_type: ARTIFACT_TYPE,
         subject: pair.target.manifest(),
-        annotations: [(BASE_ANNOTATION, pair.base.id().to_string())].into(),
+        annotations: [(Dialect::V3.base_annotation(), pair.base.id().to_string())].into(),
     };
     let config_id = BlobId::of(&config);
     let manifest = artifact_manifest(options.manifest, config_id, &blobs, gzip, about);

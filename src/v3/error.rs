@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::delta::BaseError;
-use crate::image::{DiffId, Excess, ImageError, ImageId};
+use crate::image::{DiffId, Excess, ImageError};
 use crate::librsync::{CommandError, PatchError};
 use crate::progress::Cancelled;
 use crate::store::StoreError;
@@ -47,16 +47,6 @@ pub enum V3Error {
         layers: usize,
         /// How many layers its target has.
         target_layers: usize,
-    },
-    /// The base is not the one that the delta was made from.
-    #[error("{reference} has the image ID {actual}, but the delta is made from {expected}")]
-    WrongBase {
-        /// The image given as base.
-        reference: String,
-        /// The image ID that the delta names.
-        expected: ImageId,
-        /// The image ID that the base has.
-        actual: ImageId,
     },
     /// A device takes the blobs of such a delta for plain layers.
     #[error("{reference} has no layers, so that a delta from it cannot be applied")]
@@ -152,7 +142,6 @@ impl V3Error {
             V3Error::NotADelta { .. }
             | V3Error::BaseLabel { .. }
             | V3Error::LayerCount { .. }
-            | V3Error::WrongBase { .. }
             | V3Error::BaseWithoutLayers { .. }
             | V3Error::NotLinux { .. }
             | V3Error::ConfigNotText => Cause::Content,
@@ -204,7 +193,6 @@ impl V3Error {
             V3Error::Store(error) => return error.hint(),
             V3Error::Layer { source, .. } => return source.hint(),
             V3Error::NotADelta { .. } => return None,
-            V3Error::WrongBase { .. } => "give the image that the delta was made from",
             V3Error::BaseWithoutLayers { .. } => "pull the target itself, it is no larger",
             V3Error::Unverified(_) => return None,
             V3Error::BaseLabel { .. } | V3Error::LayerCount { .. } => "make the delta again",

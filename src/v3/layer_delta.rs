@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use super::V3Error;
 use super::labels::DeltaLabels;
 use super::rebuild::rebuild;
-use crate::delta::BaseBytes;
+use crate::delta::{BaseBytes, CommandStats};
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId};
 
 /// A delta image whose layers are applied one by one.
 #[derive(Debug)]
-pub(crate) struct LayerDeltas {
+pub struct LayerDeltas {
     delta: Image,
     labels: DeltaLabels,
 }
@@ -20,7 +20,7 @@ impl LayerDeltas {
     ///
     /// # Errors
     /// If it is no delta.
-    pub(crate) fn of(delta: Image) -> Result<Self, V3Error> {
+    pub fn of(delta: Image) -> Result<Self, V3Error> {
         let labels = DeltaLabels::of(&delta)?;
         Ok(LayerDeltas { delta, labels })
     }
@@ -46,7 +46,7 @@ impl LayerDeltas {
     }
 
     /// Rebuilds layer number `index` of the target from its `blob` into `out`: at most `limit` bytes. `base` are all
-    /// layers of the base, `shared` is the layer itself if the base has it at the same place. Returns what was made.
+    /// layers of the base, `shared` is the layer itself if the base has it at the same place. Returns what was made, and how.
     ///
     /// # Errors
     /// If the blob is no delta, or does not fit the base; nothing is said of the diff ID.
@@ -58,8 +58,8 @@ impl LayerDeltas {
         shared: Option<&dyn BaseBytes>,
         out: impl Write,
         limit: u64,
-    ) -> Result<DiffId, V3Error> {
+    ) -> Result<(DiffId, CommandStats), V3Error> {
         let rebuilt = rebuild(blob, base, shared, out, limit).map_err(V3Error::layer(index))?;
-        Ok(rebuilt.diff_id)
+        Ok((rebuilt.diff_id, rebuilt.stats))
     }
 }

@@ -1,7 +1,7 @@
 //! The v3 room: the delta image that balena-engine pulls, one librsync delta for each layer.
 //!
 //! Here live its labels, config, manifest and layer tars; [`create`] makes one and proves that it
-//! rebuilds the target, [`apply`] rebuilds the target, [`inspect`] reads one, [`diff`] says what
+//! rebuilds the target, [`LayerDeltas`] rebuilds its layers, [`inspect`] reads one, [`diff`] says what
 //! one would cost. Not here: how commands are found (`delta`), where images are read and written
 //! (`image`), and where uncompressed layers are kept (`store`).
 //!
@@ -13,7 +13,6 @@
 //! tars of the base, concatenated from bottom to top, it makes the uncompressed tar of the target's
 //! layer, whose digest must be the target's diff ID.
 
-mod apply;
 mod blob;
 mod config;
 mod create;
@@ -21,40 +20,28 @@ mod create_all;
 mod diff;
 mod error;
 mod file_costs;
-#[cfg(feature = "registry")]
-mod find;
 mod inspect;
 mod labels;
-#[cfg(feature = "registry")]
 mod layer_delta;
 mod links;
 mod rebuild;
 mod refuse;
-mod report;
-#[cfg(feature = "registry")]
-mod tags;
 mod verify;
 #[cfg(feature = "server")]
 mod weigh;
 
-pub use apply::{ApplyOptions, Rebuilt, apply};
 pub use create::{CreateOptions, Delta, create};
 pub use create_all::create_all;
 pub use diff::{DiffOptions, DiffReport, diff};
 pub use error::{LayerError, V3Error};
 pub use file_costs::FileCost;
-#[cfg(feature = "registry")]
-pub use find::{FoundDelta, find_deltas};
 pub use inspect::inspect;
 pub use labels::{ARTIFACT_TYPE, BASE_LABEL, TARGET_CONFIG_LABEL, delta_images};
-#[cfg(feature = "registry")]
-pub(crate) use layer_delta::LayerDeltas;
+pub use layer_delta::LayerDeltas;
 pub use links::{LinkEstimate, Links};
-pub use report::{DeltaReport, LayerReport, Total};
-#[cfg(feature = "registry")]
-pub(crate) use tags::delta_tags;
+pub(crate) use refuse::refuse_without_layers;
 
 #[cfg(feature = "server")]
 pub(crate) use weigh::{Weighed, weigh};
 
-pub use crate::pack::{Compression, ManifestKind};
+pub use crate::pack::{Compression, DeltaReport, LayerReport, ManifestKind, Total};

@@ -117,14 +117,14 @@ fn drain(tar: impl Read) -> Result<(), LayerError> {
 }
 
 /// Rebuilds a layer from its delta's `blob` into `out`: at most `limit` bytes. `shared` is the base's
-/// layer, if it is the same one. Gives `out` back, and says what the layer is made of and hashes to.
+/// layer, if it is the same one. Says what the layer is made of and hashes to.
 pub(super) fn rebuild<'a, W: Write>(
     blob: impl Read + Send + 'a,
     base: &dyn BaseBytes,
     shared: Option<&dyn BaseBytes>,
     out: W,
     limit: u64,
-) -> Result<RebuiltLayer<W>, LayerError> {
+) -> Result<RebuiltLayer, LayerError> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, Hashed::new(out));
     let stats = match (open(blob)?, shared) {
         (Content::Delta(delta), _) => delta.patch(base, &mut out, limit)?,
@@ -136,13 +136,12 @@ pub(super) fn rebuild<'a, W: Write>(
         (Content::Nothing, None) => return Err(LayerError::Empty),
     };
     let hashed = out.into_inner().map_err(|error| LayerError::of_write(error.into_error()))?;
-    let (out, id) = hashed.finish();
-    Ok(RebuiltLayer { out, diff_id: DiffId(id.digest), stats })
+    let (_, id) = hashed.finish();
+    Ok(RebuiltLayer { diff_id: DiffId(id.digest), stats })
 }
 
 /// A layer that has been rebuilt.
-pub(super) struct RebuiltLayer<W> {
-    pub(super) out: W,
+pub(super) struct RebuiltLayer {
     pub(super) diff_id: DiffId,
     pub(super) stats: CommandStats,
 }

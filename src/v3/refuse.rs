@@ -29,7 +29,7 @@ pub(super) fn load_pair<'a>(
 }
 
 /// Devices take the blobs of a delta from an image without layers for plain layers.
-pub(super) fn refuse_without_layers(base: &Image) -> Result<(), V3Error> {
+pub(crate) fn refuse_without_layers(base: &Image) -> Result<(), V3Error> {
     match base.layer_count() {
         0 => Err(V3Error::BaseWithoutLayers { reference: base.reference().to_string() }),
         _ => Ok(()),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use remora::apply::ApplyError;
 use remora::image::{
     DiffId, Digest, Excess, ImageError, ImageReference, TransportSettings, Transports, UnpackLimits,
 };
@@ -77,7 +78,7 @@ fn a_delta_that_copies_a_small_base_again_and_again_is_refused() {
     let mut bench = bench;
     bench.store = bench.store.clone().with_limits(limits(|limits| limits.ratio = 1));
     let error = crate::v3::apply(&bench, &base, &delta).expect_err("too large");
-    assert!(matches!(error, V3Error::Layer { layer: 1, .. }), "{error}");
+    assert!(matches!(error, ApplyError::V3(V3Error::Layer { layer: 1, .. })), "{error}");
     assert_eq!(error.kind(), ErrorKind::Content);
     assert_eq!(Error::from(error).remedy(), Some(Remedy::LargerLayers));
     assert!(bench.work_in_progress().is_empty());

@@ -96,8 +96,9 @@ fn totals_are_known_before_the_first_byte_and_hold() {
 
         let recorded = Recorded::default();
         let delta = bench.open(&place);
-        let options = v3::ApplyOptions::for_destination(&pair[1]);
-        let rebuilt = v3::apply(&base, &delta, &store("apply"), options, &recorded).expect("right");
+        let options = remora::apply::ApplyOptions::for_destination(&pair[1]);
+        let rebuilt = remora::apply::apply(&base, &delta, &store("apply"), options, &recorded)
+            .expect("right");
         let out = pair[1].to_string().replace("target", "rebuilt");
         bench.transports.write(&parse(&out), rebuilt.contents(), &recorded).expect("written");
         recorded.assert_true(&[Fetch, Push]);

@@ -225,8 +225,9 @@ fn a_damaged_stored_layer_is_named_whoever_reads_it_and_the_next_run_succeeds() 
                         v2::create(&base, &target, &bench.store, &options, &out, &Silent)?;
                     }
                     _ => {
-                        let options = v3::ApplyOptions::for_destination(&bench.reference("x"));
-                        drop(v3::apply(&base, &delta, &bench.store, options, &Silent)?);
+                        let options =
+                            remora::apply::ApplyOptions::for_destination(&bench.reference("x"));
+                        drop(remora::apply::apply(&base, &delta, &bench.store, options, &Silent)?);
                     }
                 }
                 Ok(())

@@ -9,9 +9,10 @@ mod limits;
 mod properties;
 mod registries;
 
+use remora::apply::{ApplyError, ApplyOptions, Rebuilt};
 use remora::image::Image;
 use remora::progress::Silent;
-use remora::v3::{self, ApplyOptions, CreateOptions, Delta, Rebuilt, V3Error};
+use remora::v3::{self, CreateOptions, Delta, V3Error};
 
 use crate::images::{Bench, ImageBuilder, image, noise, tar};
 
@@ -30,8 +31,8 @@ fn create(
     v3::create(base, target, &bench.store, options, &Silent)
 }
 
-pub(crate) fn apply(bench: &Bench, base: &Image, delta: &Image) -> Result<Rebuilt, V3Error> {
-    v3::apply(base, delta, &bench.store, packed(), &Silent)
+pub(crate) fn apply(bench: &Bench, base: &Image, delta: &Image) -> Result<Rebuilt, ApplyError> {
+    remora::apply::apply(base, delta, &bench.store, packed(), &Silent)
 }
 
 /// A base and a target with a shared layer, a changed, a moved and a new one.

@@ -6,7 +6,7 @@ use remora::Dialect;
 use remora::delta::Goal;
 use remora::image::{Image, ImageReference, IndexContents, Platform, PlatformImage, Transports};
 use remora::progress::Progress;
-use remora::v3::{self, Delta, DeltaReport, Links};
+use remora::v3::{self, CreateOptions, Delta, DeltaReport, Links};
 use serde::Serialize;
 
 use super::prepared::Prepared;
@@ -30,10 +30,11 @@ pub(super) fn refuse_plain(output: &ImageReference) -> Result<(), Failure> {
 /// Makes the deltas and publishes them together.
 pub(super) fn create(
     request: &Request,
+    options: &CreateOptions,
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
-    let Prepared { output, to_stdout, options, transports, digest_file, destination } = prepared;
+    let Prepared { output, to_stdout, transports, digest_file, destination } = prepared;
     let bases = open_all(&transports, &request.base, session.progress())?;
     let targets = open_all(&transports, &request.target, session.progress())?;
     let (pairs, skipped) = pair_up(bases, targets);
@@ -46,7 +47,7 @@ pub(super) fn create(
         let platform = &pairs[number].platform;
         session.progress().note(&format!("making the delta for {platform}"));
     };
-    let made = v3::create_all(&images, &store, &options, &begin, session.progress())?;
+    let made = v3::create_all(&images, &store, options, &begin, session.progress())?;
     let platforms = pairs.iter().map(|pair| pair.platform.clone());
     let deltas: Vec<(Platform, Delta)> = platforms.zip(made).collect();
     let contents =

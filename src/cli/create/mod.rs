@@ -1,6 +1,7 @@
 //! `remora create`: make a delta and publish it.
 
 mod all_platforms;
+mod artifact;
 mod prepared;
 mod request;
 mod v2;
@@ -9,11 +10,14 @@ mod v3;
 use clap::Args;
 use remora::Dialect;
 
+use self::artifact::OciDeltaArguments;
+use self::prepared::Prepared;
 use self::request::Request;
 use self::v2::V2Arguments;
 use self::v3::V3Arguments;
 use super::access;
 use super::dialect::Format;
+use super::digest_file::DigestArguments;
 use super::failure::Failure;
 use super::image_name;
 use super::session::Session;
@@ -28,6 +32,9 @@ Examples:
   From 'docker save' files, for ARM, with what was done as JSON:
     remora create docker-archive:1.tar docker-archive:2.tar --output oci:delta:1-2 \\
       --platform linux/arm64 --json
+  Make the smallest delta, for hosts that pull with remora, which finds it beside the image:
+    remora create registry.example.com/app:1 registry.example.com/app:2 \\
+      --format remora --output registry.example.com/app:delta-remora-1-2
   Make a file for devices that update with rsync:
     remora create oci:app:1 oci:app:2 --format v2 --output app-1-2.delta";
 
@@ -41,9 +48,13 @@ pub(super) struct Create {
     #[command(flatten)]
     request: Request,
     #[command(flatten)]
+    digest: DigestArguments,
+    #[command(flatten)]
     v3: V3Arguments,
     #[command(flatten)]
     v2: V2Arguments,
+    #[command(flatten)]
+    oci_delta: OciDeltaArguments,
 }
 
 impl Create {
@@ -60,15 +71,11 @@ impl Create {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.request.base, &self.request.target])?;
         let Format(dialect) = self.request.format;
+        self.refuse_foreign(dialect)?;
         match dialect {
-            Dialect::V3 => {
-                refuse_foreign(self.v2.given(), dialect)?;
-                self.create_v3(session)
-            }
-            Dialect::V2 => {
-                refuse_foreign(self.v3.given(), dialect)?;
-                self.v2.create(&self.request, session)
-            }
+            Dialect::V3 => self.create_v3(session),
+            Dialect::V2 => self.v2.create(&self.request, session),
+            Dialect::Remora | Dialect::OciDelta => self.create_artifact(dialect, session),
         }
     }
 }
@@ -80,21 +87,37 @@ impl Create {
         if is_for_all {
             all_platforms::refuse_plain(&output)?;
         }
-        let prepared = self.v3.prepare(output, &self.request, session)?;
+        let options = self.v3.options(&output, &self.request);
+        let prepared = Prepared::new(output, &self.request, &self.digest, session)?;
         match is_for_all {
-            true => all_platforms::create(&self.request, prepared, session),
-            false => v3::create(&self.request, prepared, session),
+            true => all_platforms::create(&self.request, &options, prepared, session),
+            false => v3::create(&self.request, &options, prepared, session),
         }
     }
-}
 
-/// Refuses an option of the other format, which would be without effect.
-fn refuse_foreign(option: Option<&str>, format: Dialect) -> Result<(), Failure> {
-    match option {
-        None => Ok(()),
-        Some(option) => Err(Failure::usage(
-            format!("{option} means nothing to a {format} delta"),
-            "leave it out, or choose the other --format",
-        )),
+    fn create_artifact(&self, dialect: Dialect, session: &Session) -> Result<(), Failure> {
+        let output = image_name::output(&self.request.output)?;
+        artifact::refuse_place(&output, dialect, &self.request)?;
+        let options = artifact::options(dialect, &self.oci_delta, &self.request);
+        let prepared = Prepared::new(output, &self.request, &self.digest, session)?;
+        artifact::create(&self.request, &options, prepared, session)
+    }
+
+    /// Refuses an option of another format, which would be without effect.
+    fn refuse_foreign(&self, format: Dialect) -> Result<(), Failure> {
+        let digest = self.digest.is_given().then_some("--digestfile");
+        let foreign = [
+            self.v3.given().filter(|_| format != Dialect::V3),
+            self.v2.given().filter(|_| format != Dialect::V2),
+            self.oci_delta.given().filter(|_| format != Dialect::OciDelta),
+            digest.filter(|_| format == Dialect::V2),
+        ];
+        match foreign.into_iter().flatten().next() {
+            None => Ok(()),
+            Some(option) => Err(Failure::usage(
+                format!("{option} means nothing to a delta of the format {format}"),
+                "leave it out, or choose another --format",
+            )),
+        }
     }
 }

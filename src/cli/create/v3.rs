@@ -11,10 +11,7 @@ use serde::Serialize;
 
 use super::prepared::Prepared;
 use super::request::Request;
-use crate::cli::access;
-use crate::cli::digest_file::DigestArguments;
 use crate::cli::failure::Failure;
-use crate::cli::replace;
 use crate::cli::report;
 use crate::cli::session::Session;
 
@@ -28,8 +25,6 @@ pub(super) struct V3Arguments {
     /// How the delta's layers are compressed [default: gzip]
     #[arg(long, value_enum, value_name = "METHOD")]
     compression: Option<CompressionName>,
-    #[command(flatten)]
-    digest: DigestArguments,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -57,8 +52,7 @@ impl V3Arguments {
     /// One of these options that was given.
     pub(super) fn given(&self) -> Option<&'static str> {
         let manifest = self.manifest.map(|_| "--manifest");
-        let digest = self.digest.is_given().then_some("--digestfile");
-        manifest.or(self.compression.map(|_| "--compression")).or(digest)
+        manifest.or(self.compression.map(|_| "--compression"))
     }
 }
 
@@ -83,16 +77,9 @@ impl From<CompressionName> for Compression {
 }
 
 impl V3Arguments {
-    /// Tries the place `output` that `request` names, and sets out how the delta is made.
-    pub(super) fn prepare(
-        &self,
-        output: ImageReference,
-        request: &Request,
-        session: &Session,
-    ) -> Result<Prepared, Failure> {
-        access::refuse_input_as_output(&output, [&request.base, &request.target])?;
-        let to_stdout = access::claim_stdout(&output, session)?;
-        let mut options = CreateOptions::for_destination(&output);
+    /// How the delta that goes to `output` is made.
+    pub(super) fn options(&self, output: &ImageReference, request: &Request) -> CreateOptions {
+        let mut options = CreateOptions::for_destination(output);
         options.encoding = request.encoding.options();
         // A docker archive is of plain tars, whatever was chosen.
         if let Some(compression) = self.compression.filter(|_| !output.holds_plain_layers()) {
@@ -102,31 +89,21 @@ impl V3Arguments {
             options.manifest = manifest.into();
         }
         options.verify = !request.no_verify;
-        let transports = request.access.transports(&[&request.base, &request.target, &output])?;
-        output.path().map_or(Ok(()), |path| request.access.refuse_in_store(path))?;
-        if !request.replace {
-            replace::refuse_for_delta(&output, &transports)?;
-        }
-        let inputs = [&request.base, &request.target];
-        let digest_file = self.digest.open(inputs, &output, &request.access, request.replace)?;
-        let destination = match request.dry_run {
-            true => None,
-            false => Some(transports.destination(&output)?),
-        };
-        Ok(Prepared { output, to_stdout, options, transports, digest_file, destination })
+        options
     }
 }
 
 /// Makes the delta that `request` asks for.
 pub(super) fn create(
     request: &Request,
+    options: &CreateOptions,
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
-    let Prepared { output, to_stdout, options, transports, digest_file, destination } = prepared;
+    let Prepared { output, to_stdout, transports, digest_file, destination } = prepared;
     let from = request.open(&transports)?;
     let (base, target) = (&from.base, &from.target);
-    let delta = v3::create(base, target, &from.store, &options, session.progress())?;
+    let delta = v3::create(base, target, &from.store, options, session.progress())?;
     if let Some(destination) = destination {
         let contents = delta.contents();
         let digest = transports.write_to(destination, contents, session.progress())?;

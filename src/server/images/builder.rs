@@ -9,8 +9,10 @@ use super::tag::Tag;
 use super::transport_settings;
 use super::watch::{Budget, Watch};
 use super::work_error::WorkError;
+use crate::artifact;
 use crate::delta::{Goal, Options};
-use crate::image::{ImageError, ImageReference, Transports};
+use crate::image::{ImageContents, ImageError, ImageReference, Transports};
+use crate::pack::DeltaReport;
 use crate::progress::{Progress, Silent};
 use crate::server::ServerError;
 use crate::server::artifacts::Artifacts;
@@ -21,7 +23,7 @@ use crate::server::pair::Pair;
 use crate::server::settings::{RegistrySettings, WorkSettings};
 use crate::store::Store;
 use crate::v2;
-use crate::v3::{self, CreateOptions, DeltaReport};
+use crate::v3;
 use crate::{Cause, Dialect};
 
 /// How often something is done that a registry's garbage collection got in the way of.
@@ -122,7 +124,8 @@ impl RegistryBuilder {
         }
     }
 
-    fn build_v3(
+    /// Makes a delta that goes into the target's repository.
+    fn build_beside(
         &self,
         pair: &Pair,
         fleet: &str,
@@ -136,18 +139,30 @@ impl RegistryBuilder {
         }
         // A delta that cannot be put anywhere is not made.
         self.transports.probe_push(&tag.reference).map_err(Failed::Push)?;
-        let options =
-            CreateOptions { encoding: self.encoding(pair, fleet), ..CreateOptions::default() };
-        let (base, target) = (&opened.base, &opened.target);
-        let delta =
-            v3::create(base, target, &self.store, &options, progress).map_err(WorkError::from)?;
+        let delta = self.make(pair.format, self.encoding(pair, fleet), opened, progress)?;
         let report = delta.report();
         if !self.is_worth_it(report) {
             return Ok(built(BuiltPlace::NotWorth, report));
         }
         let reference = ImageReference::Registry(tag.reference);
-        let digest = self.push(&reference, &delta, progress)?;
+        let digest = self.push(&reference, delta.contents(), progress)?;
         Ok(built(BuiltPlace::Tag { tag: tag.name, digest }, report))
+    }
+
+    fn make(
+        &self,
+        format: Dialect,
+        encoding: Options,
+        opened: &Opened,
+        progress: &dyn Progress,
+    ) -> Result<Made, WorkError> {
+        let (base, target) = (&opened.base, &opened.target);
+        if format == Dialect::V3 {
+            let options = v3::CreateOptions { encoding, ..v3::CreateOptions::default() };
+            return Ok(Made::V3(v3::create(base, target, &self.store, &options, progress)?));
+        }
+        let options = artifact::CreateOptions { encoding, ..artifact::CreateOptions::of(format) };
+        Ok(Made::Artifact(artifact::create(base, target, &self.store, &options, progress)?))
     }
 
     fn build_v2(&self, opened: &Opened, progress: &dyn Progress) -> Result<Built, Failed> {
@@ -175,12 +190,12 @@ impl RegistryBuilder {
     fn push(
         &self,
         reference: &ImageReference,
-        delta: &v3::Delta,
+        delta: &ImageContents,
         progress: &dyn Progress,
     ) -> Result<crate::image::Digest, Failed> {
         let mut round = 1;
         loop {
-            match self.transports.write(reference, delta.contents(), progress) {
+            match self.transports.write(reference, delta, progress) {
                 Err(error) if round < ROUNDS && error.may_be_lost_upload() => {
                     tracing::warn!(%reference, %error, "pushing again");
                     std::thread::sleep(ROUND_PAUSE);
@@ -188,6 +203,28 @@ impl RegistryBuilder {
                 }
                 done => return done.map_err(Failed::Push),
             }
+        }
+    }
+}
+
+/// A delta that was made and is to go into the registry.
+enum Made {
+    V3(v3::Delta),
+    Artifact(artifact::Delta),
+}
+
+impl Made {
+    fn contents(&self) -> &ImageContents {
+        match self {
+            Made::V3(delta) => delta.contents(),
+            Made::Artifact(delta) => delta.contents(),
+        }
+    }
+
+    fn report(&self) -> &DeltaReport {
+        match self {
+            Made::V3(delta) => delta.report(),
+            Made::Artifact(delta) => delta.report(),
         }
     }
 }
@@ -207,7 +244,9 @@ impl Builder for RegistryBuilder {
     ) -> Result<Built, BuildError> {
         let watch = Watch::new(progress, Budget::BUILD);
         let built = self.rounds(pair, &watch, |opened| match pair.format {
-            Dialect::V3 => self.build_v3(pair, fleet, opened, &watch),
+            Dialect::V3 | Dialect::Remora | Dialect::OciDelta => {
+                self.build_beside(pair, fleet, opened, &watch)
+            }
             Dialect::V2 => self.build_v2(opened, &watch),
         });
         built.map_err(|failed| watch.explain(failed.into()))

@@ -26,7 +26,6 @@ use self::lookup::Lookup;
 use super::build::Built;
 use super::pair::{Pair, PinnedImage};
 use super::settings::RegistrySettings;
-use crate::Dialect;
 use crate::api::{ImageVersion, NamedImage};
 use crate::image::{
     Digest, ImageError, RegistryLogin, RegistryReference, TransportSettings, Transports,
@@ -96,7 +95,7 @@ impl Images {
     /// The delta image of a pair that the registry has, though no job may know of it. Only if the usual tag
     /// is taken is anything else looked at: a delta has its other tag where that one is somebody else's.
     pub(crate) async fn find_delta(&self, pair: &Pair) -> Result<Option<Built>, RegistryAway> {
-        if pair.format != Dialect::V3 {
+        if pair.format.files_folder().is_some() {
             return Ok(None);
         }
         let [(_, usual), _] = tag::places(&self.registry, pair).map_err(RegistryAway::passing)?;

@@ -59,7 +59,7 @@ impl Opened {
 /// The same, for images that the registry keeps in `stored` bytes.
 fn memory(format: Dialect, stored: u64, limit: u64) -> u64 {
     let ratio = match format {
-        Dialect::V3 => INDEX_RATIO,
+        Dialect::V3 | Dialect::Remora | Dialect::OciDelta => INDEX_RATIO,
         Dialect::V2 => NAMES_RATIO,
     };
     BUILD_OVERHEAD + limit.min(stored.saturating_mul(ratio))

@@ -2,13 +2,13 @@
 
 use super::opened::{Opened, stored_bytes};
 use super::work_error::WorkError;
+use crate::apply::LayerDeltas;
 use crate::image::{Digest, Image, ImageError, ImageReference, RegistryReference, Transports};
 use crate::progress::Silent;
 use crate::server::build::{Built, BuiltPlace};
 use crate::server::pair::Pair;
 use crate::server::settings::RegistrySettings;
-use crate::v3;
-use crate::{Cause, ErrorKind};
+use crate::{Cause, Dialect, ErrorKind};
 
 /// The tag of a pair's delta.
 pub(super) struct Tag {
@@ -37,7 +37,7 @@ impl Tag {
     ) -> Result<Self, WorkError> {
         let [usual, exact] = places(registry, pair)?;
         let look = |(name, reference): (String, RegistryReference), last: bool| {
-            let built = match state(transports, &reference, &name, opened)? {
+            let built = match state(transports, pair.format, &reference, &name, opened)? {
                 TagHolder::Ours(built) => Some(built),
                 TagHolder::Something if !last => return Ok(None),
                 TagHolder::Something | TagHolder::Nothing => None,
@@ -59,7 +59,8 @@ pub(super) fn find(
 ) -> Result<Option<Built>, WorkError> {
     let opened = Opened::open(transports, registry, pair, &Silent)?;
     for (name, reference) in places(registry, pair)? {
-        if let TagHolder::Ours(built) = state(transports, &reference, &name, &opened)? {
+        if let TagHolder::Ours(built) = state(transports, pair.format, &reference, &name, &opened)?
+        {
             return Ok(Some(built));
         }
     }
@@ -71,7 +72,7 @@ pub(super) fn places(
     registry: &RegistrySettings,
     pair: &Pair,
 ) -> Result<[(String, RegistryReference); 2], ImageError> {
-    let [usual, exact] = v3::delta_tags(&pair.source.repository, pair.source.digest);
+    let [usual, exact] = pair.format.delta_tags(&pair.source.repository, pair.source.digest);
     let repository = &pair.target.repository;
     let named =
         |tag: &str| RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"));
@@ -81,15 +82,18 @@ pub(super) fn places(
 /// Finds out what the tag `name` stands for.
 fn state(
     transports: &Transports,
+    format: Dialect,
     reference: &RegistryReference,
     name: &str,
     opened: &Opened,
 ) -> Result<TagHolder, WorkError> {
     let Some(digest) = transports.find(reference)? else { return Ok(TagHolder::Nothing) };
     let named = ImageReference::Registry(reference.clone());
-    match transports.open_sole(&named, None, &Silent).map_err(WorkError::from) {
-        Ok(delta) if is_of(&delta, opened) => {
-            Ok(TagHolder::Ours(reused(&delta, opened, name, digest)))
+    let opened_there = transports.open_any_sole(&named, None, &Silent);
+    let read = |image| Ok(LayerDeltas::of(image, &Silent)?);
+    match opened_there.map_err(WorkError::from).and_then(read) {
+        Ok(delta) if delta.dialect() == format && is_of(&delta, opened) => {
+            Ok(TagHolder::Ours(reused(delta.image(), opened, name, digest)))
         }
         Ok(_) => Ok(TagHolder::Something),
         Err(error) if error.kind() == ErrorKind::Content => Ok(TagHolder::Something),
@@ -98,10 +102,9 @@ fn state(
     }
 }
 
-/// Whether an image's labels say that it is the delta between these two.
-fn is_of(delta: &Image, opened: &Opened) -> bool {
-    let images = v3::delta_images(delta);
-    images.is_ok_and(|images| images == (opened.base.id(), opened.target.id()))
+/// Whether a delta says that it is the one between these two.
+fn is_of(delta: &LayerDeltas, opened: &Opened) -> bool {
+    (delta.base(), delta.target().id()) == (opened.base.id(), opened.target.id())
 }
 
 /// A delta that somebody made before: what it is made of cannot be seen from outside.

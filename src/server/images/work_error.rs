@@ -1,5 +1,7 @@
 //! Why the work on a delta failed.
 
+use crate::apply::ApplyError;
+use crate::artifact::ArtifactError;
 use crate::image::ImageError;
 use crate::server::ServerError;
 use crate::store::StoreError;
@@ -10,6 +12,10 @@ use crate::{Cause, ErrorKind};
 /// The error of the room that failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkError {
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
     #[error(transparent)]
     Image(#[from] ImageError),
     #[error(transparent)]
@@ -25,6 +31,8 @@ pub(super) enum WorkError {
 impl WorkError {
     pub(super) fn cause(&self) -> Cause {
         match self {
+            WorkError::Apply(error) => error.cause(),
+            WorkError::Artifact(error) => error.cause(),
             WorkError::Image(error) => error.cause(),
             WorkError::Server(error) => error.cause(),
             WorkError::Store(error) => error.cause(),

@@ -13,7 +13,7 @@ use self::graph::{Graph, Module, circles};
 
 /// Rooms and what else lies in `src/`, from the ground up. Nothing imports what stands above it, and of those
 /// that stand on one line none imports another.
-const LEVELS: [&[&str]; 19] = [
+const LEVELS: [&[&str]; 20] = [
     &[
         "accounts",
         "beneath",
@@ -39,7 +39,8 @@ const LEVELS: [&[&str]; 19] = [
     &["unpack"],
     &["bundle"],
     &["deploy"],
-    &["v2", "v3"],
+    &["artifact", "v2", "v3"],
+    &["apply"],
     &["api", "end_signals"],
     &["fetch"],
     &["release"],

@@ -24,10 +24,10 @@ mod user_tokens;
 
 use std::time::Duration;
 
+use remora::apply::{ApplyOptions, apply};
 use remora::image::Image;
 use remora::progress::Silent;
 use remora::store::Store;
-use remora::v3::{self, ApplyOptions};
 
 use crate::installation::{Answer, Fault, Installation, Pair, Pushed, ServerProcess};
 
@@ -118,7 +118,7 @@ fn assert_applies(installation: &Installation, name: &str, base: &Pushed, target
     let (base, delta) = (installation.open(&base.reference), installation.open(name));
     let mut options = ApplyOptions::default();
     options.base_blobs = true;
-    let rebuilt = v3::apply(&base, &delta, &store, options, &Silent).expect("applies");
+    let rebuilt = apply(&base, &delta, &store, options, &Silent).expect("applies");
     assert_eq!(rebuilt.contents().config, target.image.contents.config);
 }
 

@@ -2,8 +2,8 @@
 
 use std::io::Write as _;
 
+use remora::apply::ApplyError;
 use remora::image::{DiffId, Digest, Image, ImageContents};
-use remora::v3::V3Error;
 
 use super::apply;
 use crate::images::{Bench, ImageBuilder, gzip, image, layer_tar, tar};
@@ -43,7 +43,7 @@ impl Scene {
         delta.build()
     }
 
-    pub(super) fn apply(&self, blobs: &[Vec<u8>]) -> Result<Image, V3Error> {
+    pub(super) fn apply(&self, blobs: &[Vec<u8>]) -> Result<Image, ApplyError> {
         let delta = self.bench.put("delta", &self.delta(blobs));
         let rebuilt = apply(&self.bench, &self.base, &delta)?;
         Ok(self.bench.put("rebuilt", rebuilt.contents()))
@@ -106,7 +106,7 @@ fn the_wrong_base_is_refused_by_its_image_id() {
     let delta = scene.bench.put("delta", &scene.delta(&[empty_tar(), packed(&scene.second())]));
     let error = apply(&scene.bench, &other, &delta).expect_err("wrong base");
     assert!(
-        matches!(error, V3Error::WrongBase { expected, actual, .. }
+        matches!(error, ApplyError::WrongBase { expected, actual, .. }
             if expected == scene.base.id() && actual == other.id()),
         "{error}"
     );

@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use remora::apply::ApplyOptions;
 use remora::image::{Digest, Image};
 use remora::progress::Silent;
-use remora::v3::{self, ApplyOptions, Compression, CreateOptions, ManifestKind};
+use remora::v3::{Compression, CreateOptions, ManifestKind};
 use serde_json::Value;
 
 use super::{apply, create, release_pair};
@@ -90,7 +91,8 @@ fn skopeo_finds_the_target_in_what_apply_writes() {
         let file = bench.path().join(transport);
         let destination = parse(&format!("{transport}:{}:app:2", file.display()));
         let options = ApplyOptions::for_destination(&destination);
-        let rebuilt = v3::apply(&base, &delta, &bench.store, options, &Silent).expect("applies");
+        let rebuilt =
+            remora::apply::apply(&base, &delta, &bench.store, options, &Silent).expect("applies");
         bench.put_at(&destination, rebuilt.contents());
 
         let source = destination.to_string();

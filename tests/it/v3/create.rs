@@ -280,8 +280,9 @@ fn docker_archives_serve_as_base_target_delta_and_result() {
     let delta = bench.put_at(&archive("delta.tar"), delta.contents());
 
     let destination = archive("rebuilt.tar");
-    let options = v3::ApplyOptions::for_destination(&destination);
-    let rebuilt = v3::apply(&base, &delta, &bench.store, options, &Silent).expect("applies");
+    let options = remora::apply::ApplyOptions::for_destination(&destination);
+    let rebuilt =
+        remora::apply::apply(&base, &delta, &bench.store, options, &Silent).expect("applies");
     assert_eq!(bench.put_at(&destination, rebuilt.contents()).id(), target.id());
 }
 

@@ -1,9 +1,10 @@
 //! Rebuilt images in registries: what the base has is not sent again.
 
+use remora::apply::{ApplyOptions, Rebuilt, apply};
 use remora::image::{Digest, Image, ImageContents, Transports};
 use remora::progress::Silent;
 use remora::store::Store;
-use remora::v3::{self, ApplyOptions, CreateOptions, Rebuilt};
+use remora::v3::{self, CreateOptions};
 use serde_json::json;
 
 use super::release_pair;
@@ -40,7 +41,7 @@ impl Scene {
         let delta = v3::create(base, target, &self.store, &options, &Silent).expect("made");
         let delta = self.push("app:delta", delta.contents());
         let options = ApplyOptions::for_destination(base.reference());
-        v3::apply(base, &delta, &self.store, options, &Silent).expect("applies")
+        apply(base, &delta, &self.store, options, &Silent).expect("applies")
     }
 }
 

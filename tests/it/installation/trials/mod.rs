@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use remora::apply::{ApplyOptions, apply};
 use remora::progress::Silent;
 use remora::store::Store;
-use remora::v3::{self, ApplyOptions};
 use serde_json::{Value, json};
 
 use super::{BUILDER_TOKEN, Installation, Pair, Pushed, ServerProcess};
@@ -87,7 +87,7 @@ pub(crate) fn assert_applies(installation: &Installation, name: &str, (base, tar
     let (base, delta) = (installation.open(&base.reference), installation.open(name));
     let mut options = ApplyOptions::default();
     options.base_blobs = true;
-    let rebuilt = v3::apply(&base, &delta, &store, options, &Silent).expect("applies");
+    let rebuilt = apply(&base, &delta, &store, options, &Silent).expect("applies");
     assert_eq!(rebuilt.contents().config, target.image.contents.config, "{name}");
 }
 

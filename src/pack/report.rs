@@ -41,9 +41,9 @@ pub struct LayerReport {
     pub pull_bytes: Option<u64>,
     /// Bytes of the delta's blob.
     pub delta_bytes: u64,
-    /// COPY commands.
+    /// COPY commands; stretches that come from the base, changed or not, where the dialect has no commands.
     pub copies: u64,
-    /// LITERAL commands.
+    /// LITERAL commands; stretches that the delta brings, where the dialect has no commands.
     pub literals: u64,
     /// Bytes of the layer that the delta brings.
     pub literal_bytes: u64,
@@ -72,7 +72,7 @@ pub struct Total {
 }
 
 impl LayerReport {
-    pub(super) fn new(
+    pub(crate) fn new(
         diff_id: DiffId,
         shared: Option<bool>,
         pull_bytes: Option<u64>,
@@ -95,7 +95,7 @@ impl LayerReport {
 }
 
 impl DeltaReport {
-    pub(super) fn new(
+    pub(crate) fn new(
         base_id: ImageId,
         target_id: ImageId,
         delta_digest: Option<Digest>,
@@ -121,7 +121,7 @@ impl DeltaReport {
 
     /// How long a device runs the delta's commands, beside moving their bytes, in seconds. `None` if
     /// `device` has no model of time.
-    pub(super) fn command_seconds(&self, device: &Goal) -> Option<f64> {
+    pub(crate) fn command_seconds(&self, device: &Goal) -> Option<f64> {
         let &Goal::UpdateTime { copy_seconds, literal_seconds, .. } = device else { return None };
         let sum =
             |count: fn(&LayerReport) -> u64| self.layers.iter().map(count).sum::<u64>() as f64;

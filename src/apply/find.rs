@@ -4,15 +4,13 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
-use super::{V3Error, delta_images};
-use crate::ErrorKind;
+use super::{ApplyError, LayerDeltas};
+use crate::dialect::TAG_PREFIX;
 use crate::image::{
     Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
 };
-
-/// What tags of deltas begin with, Remora's server's and open-balena-delta's alike. Other tags are not
-/// looked at: a repository may have thousands.
-const TAG_PREFIX: &str = "delta-";
+use crate::progress::Silent;
+use crate::{Dialect, ErrorKind};
 
 /// A delta that a repository has.
 #[derive(Debug, Clone, Serialize)]
@@ -21,13 +19,15 @@ pub struct FoundDelta {
     /// A name of it: with its tag if one begins with `delta-`, or else with its digest.
     #[serde(serialize_with = "as_text")]
     pub reference: RegistryReference,
+    /// The dialect.
+    pub format: Dialect,
     /// The digest of its manifest.
     pub digest: Digest,
     /// The image that it applies to.
     pub base_id: ImageId,
     /// The image that it makes.
     pub target_id: ImageId,
-    /// Bytes of its blobs, config included.
+    /// Bytes of its blobs, config included; of an artifact those that make layers.
     pub delta_bytes: u64,
 }
 
@@ -37,7 +37,7 @@ fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok,
 
 /// Returns the deltas in the repository of `image` that make it or apply to it, those that make it first and
 /// smaller ones first. Found among the manifests that refer to the image's, and behind tags that begin with
-/// `delta-`; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
+/// `delta-`, others not: a repository may have thousands; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
 ///
 /// # Errors
 /// If the registry does not answer. A manifest that is no delta, or is gone, is passed over.
@@ -45,7 +45,7 @@ pub fn find_deltas(
     transports: &Transports,
     image: &RegistryReference,
     opened: &Image,
-) -> Result<Vec<FoundDelta>, V3Error> {
+) -> Result<Vec<FoundDelta>, ApplyError> {
     let platform = opened.platform().unwrap_or_else(Platform::host);
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -66,7 +66,7 @@ fn candidates(
     transports: &Transports,
     image: &RegistryReference,
     opened: &Image,
-) -> Result<Vec<RegistryReference>, V3Error> {
+) -> Result<Vec<RegistryReference>, ApplyError> {
     let mut names: Vec<String> = Vec::new();
     let tags = transports.tags(image)?;
     names
@@ -86,21 +86,26 @@ fn look(
     transports: &Transports,
     reference: RegistryReference,
     platform: &Platform,
-) -> Result<Option<FoundDelta>, V3Error> {
+) -> Result<Option<FoundDelta>, ApplyError> {
     let opened = transports
-        .open(&ImageReference::Registry(reference.clone()), platform)
-        .map_err(V3Error::from)
-        .and_then(|image| delta_images(&image).map(|images| (image, images)));
-    let (delta, (base_id, target_id)) = match opened {
+        .open_any(&ImageReference::Registry(reference.clone()), platform, &Silent)
+        .map_err(ApplyError::from)
+        .and_then(|opened| LayerDeltas::of(opened, &Silent));
+    let delta = match opened {
         Ok(opened) => opened,
-        Err(V3Error::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
+        Err(ApplyError::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
             return Ok(None);
         }
         Err(error) if error.kind() == ErrorKind::Content => return Ok(None),
         Err(error) => return Err(error),
     };
-    let Some(manifest) = delta.manifest() else { return Ok(None) };
-    let layers = manifest.layers().iter().map(|layer| layer.size);
-    let delta_bytes = layers.fold(manifest.config().size, u64::saturating_add);
-    Ok(Some(FoundDelta { reference, digest: manifest.digest(), base_id, target_id, delta_bytes }))
+    let Some(manifest) = delta.image().manifest() else { return Ok(None) };
+    Ok(Some(FoundDelta {
+        reference,
+        format: delta.dialect(),
+        digest: manifest.digest(),
+        base_id: delta.base(),
+        target_id: delta.target().id(),
+        delta_bytes: delta.bytes(),
+    }))
 }

@@ -1,0 +1,19 @@
+//! The apply room: the target image, rebuilt from its base and a delta of any dialect.
+//!
+//! Here live the one interface to deltas that are applied layer by layer, those that a registry has for an image, the base's layers as they take from them, and the
+//! rebuilt image with its manifest. Not here: how a dialect's layers are rebuilt (its room), where images are read and
+//! written (`image`), and which delta is the cheapest (`fetch`).
+
+mod base_layers;
+mod error;
+#[cfg(feature = "registry")]
+mod find;
+mod layer_deltas;
+mod rebuild_image;
+
+pub(crate) use base_layers::BaseLayers;
+pub use error::ApplyError;
+#[cfg(feature = "registry")]
+pub use find::{FoundDelta, find_deltas};
+pub use layer_deltas::LayerDeltas;
+pub use rebuild_image::{ApplyOptions, Rebuilt, apply, apply_opened};

@@ -1,0 +1,286 @@
+//! Rebuilding the target image from its base and a delta.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::{ApplyError, BaseLayers, LayerDeltas};
+use crate::ErrorKind;
+use crate::delta::CommandStats;
+use crate::image::{Blob, Descriptor, DiffId, Image, ImageBudget, ImageContents, ImageReference};
+use crate::measure::Measure;
+use crate::pack::{
+    BlobId, DeltaReport, LayerFile, LayerReport, ManifestKind, Metered, PackedImage, Written,
+    check_work, image_manifest,
+};
+use crate::progress::{Progress, Reported, Stage, check};
+use crate::space::{SpaceWatch, check_space};
+use crate::store::{KeptLayer, Store, Workspace};
+use crate::temporary::{TemporaryFile, TemporaryPath};
+use crate::v3::refuse_without_layers;
+
+/// How the rebuilt image is to be wrapped up. The image's config, and so its ID, are the target's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ApplyOptions {
+    /// The kind of manifest that the image gets: not the target's own, which has gone with the
+    /// compressed layers that it names.
+    pub manifest: ManifestKind,
+    /// Leave the layers uncompressed.
+    pub plain_layers: bool,
+    /// Refer to the base's own blobs of layers that the target has too, even if the base is in a
+    /// registry: where the image goes they are there, can be mounted, or are fetched once more.
+    /// Blobs of a base that is on this machine are kept in any case.
+    pub base_blobs: bool,
+}
+
+impl ApplyOptions {
+    /// Returns the options that are usual at `destination`.
+    pub fn for_destination(destination: &ImageReference) -> Self {
+        ApplyOptions {
+            manifest: ManifestKind::for_destination(destination),
+            plain_layers: destination.holds_plain_layers(),
+            base_blobs: matches!(destination, ImageReference::Registry(_)),
+        }
+    }
+}
+
+/// A target image that has been rebuilt. The image's layers are temporary files that go when it is dropped.
+#[derive(Debug)]
+pub struct Rebuilt {
+    image: PackedImage,
+    report: DeltaReport,
+}
+
+impl Rebuilt {
+    /// The image, ready to be written.
+    pub fn contents(&self) -> &ImageContents {
+        self.image.contents()
+    }
+
+    /// Returns the report on what the delta was made of.
+    pub fn report(&self) -> &DeltaReport {
+        &self.report
+    }
+}
+
+/// Rebuilds the target of `delta`, whoever made it, from `base`. All that the delta says is checked against the base and every
+/// layer against the target's diff IDs; memory does not grow with the images.
+///
+/// # Errors
+/// If something does not fit: the error names the layer, and where in its delta. Nothing is left behind.
+pub fn apply(
+    base: &Image,
+    delta: &Image,
+    store: &Store,
+    options: ApplyOptions,
+    progress: &dyn Progress,
+) -> Result<Rebuilt, ApplyError> {
+    let delta = LayerDeltas::of(delta.clone(), progress)?;
+    apply_opened(base, &delta, store, options, progress)
+}
+
+/// The same of a delta that has been opened already.
+///
+/// # Errors
+/// The same as those of [`apply`].
+pub fn apply_opened(
+    base: &Image,
+    delta: &LayerDeltas,
+    store: &Store,
+    options: ApplyOptions,
+    progress: &dyn Progress,
+) -> Result<Rebuilt, ApplyError> {
+    let measure = Measure::start(progress);
+    if base.id() != delta.base() {
+        let reference = base.reference().to_string();
+        let (expected, actual) = (delta.base(), base.id());
+        return Err(ApplyError::WrongBase { reference, expected, actual });
+    }
+    refuse_without_layers(base)?;
+    base.diff_ids()?;
+    // Before the base's first byte comes, all that is to come is known.
+    progress.expect(Stage::Fetch, delta.image().stored_bytes());
+    let base_layers = delta.ensure_base(base, store, progress)?;
+    let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
+    check_work(base_bytes, 0, 0)?;
+    let sparse = delta.sparse_files(&base_layers)?;
+    let scratch = store.scratch()?;
+    let (limits, delta_bytes) = (store.limits(), delta.image().stored_bytes());
+    let budget = ImageBudget::new(limits, base_bytes.saturating_add(delta_bytes));
+    check_space(store.path(), delta_bytes).map_err(ApplyError::Write)?;
+    let work = Work {
+        delta,
+        base_image: base,
+        base: BaseLayers::new(&base_layers, &sparse, delta)?,
+        scratch: &scratch,
+        space: store.path(),
+        budget: &budget,
+        limit: limits.layer_bytes,
+        options,
+        progress,
+    };
+    let layers = work.rebuild_all().map_err(|error| match error.kind() {
+        // Not the delta is to blame if the base's bytes are not what they were.
+        ErrorKind::Content => {
+            let verified = base_layers.iter().try_for_each(KeptLayer::verify);
+            verified.map_or_else(ApplyError::from, |()| error)
+        }
+        _ => error,
+    })?;
+    let contents = image_contents(base, delta, options, &layers);
+    let reports = layers.iter().map(|layer| layer.report.clone()).collect();
+    let digest = delta.image().manifest().map(|manifest| manifest.digest());
+    let report = DeltaReport::new(delta.base(), delta.target().id(), digest, reports, &measure);
+    let blobs = layers.into_iter().filter_map(|layer| layer.file).collect();
+    Ok(Rebuilt { image: PackedImage::new(contents, blobs, scratch), report })
+}
+
+/// Everything that rebuilding a layer takes.
+struct Work<'a> {
+    delta: &'a LayerDeltas,
+    base_image: &'a Image,
+    base: BaseLayers<'a>,
+    scratch: &'a Workspace,
+    /// A folder on the disk that the scratch folder is on.
+    space: &'a Path,
+    budget: &'a ImageBudget,
+    limit: u64,
+    options: ApplyOptions,
+    progress: &'a dyn Progress,
+}
+
+/// A layer that has been rebuilt and packed.
+struct PackedLayer {
+    blob: Blob,
+    descriptor: Descriptor,
+    /// The blob's file, unless the blob is the base's.
+    file: Option<TemporaryPath>,
+    report: LayerReport,
+}
+
+impl Work<'_> {
+    /// All layers, several at a time if that takes little memory. Of several failures, that of the lowest layer is told.
+    fn rebuild_all(&self) -> Result<Vec<PackedLayer>, ApplyError> {
+        let numbers = 0..self.delta.target().diff_ids().len();
+        if !self.delta.is_frugal() {
+            return numbers.map(|index| self.pack(index)).collect();
+        }
+        let layers: Vec<Result<PackedLayer, ApplyError>> =
+            numbers.into_par_iter().map(|index| self.pack(index)).collect();
+        layers.into_iter().collect()
+    }
+
+    fn pack(&self, index: usize) -> Result<PackedLayer, ApplyError> {
+        check(self.progress).map_err(crate::image::ImageError::from)?;
+        let kept = self.kept(index);
+        let out = match kept {
+            Some(_) => LayerFile::Nowhere(io::sink()),
+            None => LayerFile::new(self.scratch.new_file()?, self.options.plain_layers),
+        };
+        let mut out = Metered::new(out, self.budget, SpaceWatch::new(self.space));
+        let (diff_id, stats) = self.rebuild(index, &mut out)?;
+        let shared = self.base.shared(index).is_some();
+        let bytes = self.delta.image().stored_size(index);
+        let report = LayerReport::new(diff_id, Some(shared), None, bytes, stats);
+        let written = out.into_inner().finish()?;
+        Ok(match (kept, written) {
+            (None, Some((file, id))) => self.new_layer(file, id, diff_id, report),
+            (Some((blob, descriptor)), _) => PackedLayer { blob, descriptor, file: None, report },
+            (None, None) => unreachable!("only what is kept is written nowhere"),
+        })
+    }
+
+    fn new_layer(
+        &self,
+        file: TemporaryFile,
+        id: BlobId,
+        diff_id: DiffId,
+        report: LayerReport,
+    ) -> PackedLayer {
+        let written = Written { out: file.close(), id, diff_id };
+        let descriptor = self.options.manifest.layer(id, !self.options.plain_layers);
+        let blob = written.to_blob();
+        PackedLayer { blob, descriptor, file: Some(written.out), report }
+    }
+
+    /// A blob of layer number `index` of the target that is there already, as its manifest names it: the base's, if the
+    /// base has that layer and its blob can be had, or the delta's, if that is the layer's own. Engines compare it with
+    /// the diff ID as they do when they pull.
+    fn kept(&self, index: usize) -> Option<(Blob, Descriptor)> {
+        if self.options.plain_layers {
+            return None;
+        }
+        let (image, same) = match self.delta.is_whole(index) {
+            true => (self.delta.image(), index),
+            false => (self.base_image, self.same_in_base(index)?),
+        };
+        let in_registry = matches!(image.reference(), ImageReference::Registry(_));
+        if in_registry && !self.options.base_blobs {
+            return None;
+        }
+        let descriptor = image.layer_descriptor(same)?;
+        Some((image.layer_blob(same)?, self.options.manifest.kept_layer(descriptor)?))
+    }
+
+    /// The number of the base's layer that layer number `index` of the target is.
+    fn same_in_base(&self, index: usize) -> Option<usize> {
+        if self.base.shared(index).is_some() {
+            return Some(index);
+        }
+        let diff_id = self.delta.target().diff_ids()[index];
+        self.base_image.config().diff_ids().iter().position(|base| *base == diff_id)
+    }
+
+    fn rebuild(&self, index: usize, out: impl Write) -> Result<(DiffId, CommandStats), ApplyError> {
+        let blob = match self.delta.has_blob(index) {
+            true => {
+                let blob = self.delta.image().open_layer(index)?;
+                Some(Reported::new(blob, Stage::Fetch, self.progress))
+            }
+            false => None,
+        };
+        let rebuilt = self.delta.rebuild(index, blob, &self.base, out, self.limit)?;
+        let (expected, actual) = (self.delta.target().diff_ids()[index], rebuilt.0);
+        match actual == expected {
+            true => Ok(rebuilt),
+            false => Err(self.delta.wrong_diff_id(index, actual)),
+        }
+    }
+}
+
+fn image_contents(
+    base: &Image,
+    delta: &LayerDeltas,
+    options: ApplyOptions,
+    layers: &[PackedLayer],
+) -> ImageContents {
+    let config = delta.target().bytes().to_vec();
+    let mount_from = match base.reference() {
+        ImageReference::Registry(base) => vec![base.clone()],
+        _ => Vec::new(),
+    };
+    let blobs = layers.iter().map(|layer| layer.blob.clone()).collect();
+    let (manifest, media_type) = manifest(delta, options, layers);
+    ImageContents { manifest, manifest_media_type: media_type, config, layers: blobs, mount_from }
+}
+
+/// The target's own manifest, if all blobs that it names are there, or one that names those that are: its bytes, and its
+/// media type.
+fn manifest(
+    delta: &LayerDeltas,
+    options: ApplyOptions,
+    layers: &[PackedLayer],
+) -> (Vec<u8>, String) {
+    if let Some(own) = delta.target_manifest() {
+        let named = own.layers().iter().map(|layer| (layer.digest, layer.size));
+        if named.eq(layers.iter().map(|layer| (layer.blob.digest, layer.blob.size))) {
+            return (own.bytes().to_vec(), own.media_type().to_owned());
+        }
+    }
+    let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
+    let config = BlobId::of(delta.target().bytes());
+    let manifest = image_manifest(options.manifest, config, descriptors);
+    (manifest, options.manifest.media_type().to_owned())
+}

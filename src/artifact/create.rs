@@ -1,0 +1,299 @@
+//! Making an artifact.
+
+use std::fs::File;
+use std::io;
+
+use super::delta::Part;
+use super::form::Form;
+use super::manifest::{LayerBlob, manifest};
+use super::rebuild::{layer_delta, tar_diff};
+use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
+use super::{ArtifactError, CreateOptions, LayerDeltaError, OldTree};
+use crate::chunked;
+use crate::delta::{CommandStats, Cover, Covers};
+use crate::dialect::Dialect;
+use crate::image::{
+    Blob, BlobData, DiffId, Digest, Image, ImageContents, ImageReference, NO_CONFIG, media_type,
+};
+use crate::measure::Measure;
+use crate::memory::MemoryError;
+use crate::pack::{
+    BlobId, DeltaReport, Failures, Hashed, LayerReport, PackedImage, Pair, Source, pull_sizes,
+};
+use crate::progress::{Progress, Reported, Stage, check};
+use crate::rootfs::SparseFiles;
+use crate::store::{Store, Workspace, verify_layers};
+use crate::tar_diff;
+use crate::temporary::TemporaryPath;
+
+/// Bytes that coding the streams of a chunk takes at most.
+const CODER_BYTES: u64 = 192 << 20;
+
+/// A delta that has been made. Its blobs are temporary files that go when it is dropped.
+#[derive(Debug)]
+pub struct Delta {
+    artifact: PackedImage,
+    report: DeltaReport,
+}
+
+impl Delta {
+    /// The artifact, ready to be written.
+    pub fn contents(&self) -> &ImageContents {
+        self.artifact.contents()
+    }
+
+    /// Returns the report on what it is made of.
+    pub fn report(&self) -> &DeltaReport {
+        &self.report
+    }
+}
+
+/// Makes the delta that turns `base` into `target`. Layers that `store` does not have are fetched into it. The same two
+/// images and options give the same bytes everywhere.
+///
+/// # Errors
+/// If a layer cannot be fetched or stored, the dialect has no delta for these images, blobs cannot be written, `progress`
+/// stops the work or the delta does not pass its check. Nothing is left behind.
+pub fn create(
+    base: &Image,
+    target: &Image,
+    store: &Store,
+    options: &CreateOptions,
+    progress: &dyn Progress,
+) -> Result<Delta, ArtifactError> {
+    let dialect = options.dialect;
+    let form = Form::of(dialect).ok_or(ArtifactError::OtherDialect(dialect))?;
+    let no_manifest = || ArtifactError::NoManifest { reference: target.reference().to_string() };
+    let names = form.layer_names(target).ok_or_else(no_manifest)?;
+    let measure = Measure::start(progress);
+    let pair = Pair::load(base, target, store, progress)?;
+    pair.check_memory(options.encoding.memory.max(CODER_BYTES), 0)?;
+    let scratch = store.scratch()?;
+    check(progress)?;
+    let old_layers: Vec<&[u8]> = pair.base_layers.iter().map(|layer| &layer[..]).collect();
+    let sparse = match dialect {
+        Dialect::OciDelta => SparseFiles::of_layers(&old_layers)?,
+        _ => SparseFiles::default(),
+    };
+    let tree = match dialect {
+        Dialect::OciDelta => Some(OldTree::new(&old_layers, &sparse)?),
+        _ => None,
+    };
+    let sources = tree.as_ref().map(|tree| tree.sources(options.sources));
+    let old = old_base(&pair, sources.as_deref());
+    let tree = tree.as_ref();
+    let work = Work { form, pair: &pair, names, old, tree, scratch: &scratch, options, progress };
+    let layers = work.make_layers()?;
+    check_usable(&pair, &layers, store)?;
+    Ok(work.pack(layers, &measure)).map(|(contents, report, files)| Delta {
+        artifact: PackedImage::new(contents, files, scratch),
+        report,
+    })
+}
+
+/// The base as covers are counted in: its tars, or the files `sources` of it.
+fn old_base<'a>(pair: &'a Pair<'_>, sources: Option<&'a [(Vec<u8>, &'a [u8])]>) -> OldBase<'a> {
+    let Some(sources) = sources else {
+        return OldBase::Stream(pair.base_stream().keeping(pair.kept()));
+    };
+    let files: Vec<(&[u8], &[u8])> =
+        sources.iter().map(|(path, content)| (&path[..], *content)).collect();
+    let paths = files.iter().map(|(path, _)| *path).collect();
+    OldBase::Files(crate::delta::Base::of_files(&files), paths)
+}
+
+/// Checks that readers will take the delta: they have limits that no proof of its layers meets.
+fn check_usable(pair: &Pair<'_>, layers: &[MadeLayer], store: &Store) -> Result<(), ArtifactError> {
+    let sum =
+        |layers: &[crate::store::Layer]| layers.iter().map(|layer| layer.len() as u64).sum::<u64>();
+    let blobs: u64 = layers.iter().map(|layer| layer.blob.size).sum();
+    let stored = sum(&pair.base_layers).saturating_add(blobs);
+    store.limits().check_image(stored, sum(&pair.target_layers)).map_err(ArtifactError::TooLarge)
+}
+
+/// A layer that the delta brings.
+struct MadeLayer {
+    /// Number of the layer in the target.
+    index: usize,
+    part: Part,
+    blob: Blob,
+    media_type: &'static str,
+    stats: CommandStats,
+    file: Option<TemporaryPath>,
+}
+
+/// Everything that making the layers takes.
+struct Work<'a> {
+    form: &'static Form,
+    pair: &'a Pair<'a>,
+    /// What the dialect calls the target's layers.
+    names: Vec<String>,
+    old: OldBase<'a>,
+    tree: Option<&'a OldTree<'a>>,
+    scratch: &'a Workspace,
+    options: &'a CreateOptions,
+    progress: &'a dyn Progress,
+}
+
+impl Work<'_> {
+    /// Makes one layer after another, and verifies those that are made meanwhile.
+    fn make_layers(&self) -> Result<Vec<MadeLayer>, ArtifactError> {
+        let found = self.covers()?;
+        let failures = &Failures::<ArtifactError>::default();
+        let mut layers = Vec::with_capacity(found.len());
+        rayon::scope(|scope| {
+            if self.options.verify {
+                for layer in &self.pair.base_layers {
+                    scope.spawn(move |_| failures.note(layer.verify_loaded().map_err(Into::into)));
+                }
+            }
+            for (index, covers) in found {
+                check(self.progress)?;
+                let layer = self.make_layer(index, &covers)?;
+                let len = self.pair.target_layers[index].len() as u64;
+                self.progress.advance(Stage::Encode, len);
+                if self.options.verify {
+                    let (part, data) = (layer.part, layer.blob.data.clone());
+                    scope.spawn(move |_| failures.note(self.verify(index, part, &data)));
+                }
+                layers.push(layer);
+            }
+            Ok::<_, ArtifactError>(())
+        })?;
+        let all_layers = || self.pair.base_layers.iter().chain(&self.pair.target_layers);
+        failures.first().map_err(|error| error.of_proof(|| verify_layers(all_layers())))?;
+        Ok(layers)
+    }
+
+    /// The numbers of the layers that the base does not have, each name once.
+    fn wanted(&self) -> Vec<usize> {
+        let is_new = |&index: &usize| {
+            self.pair.sources[index] == Source::Search
+                && !self.names[..index].contains(&self.names[index])
+        };
+        (0..self.names.len()).filter(is_new).collect()
+    }
+
+    /// The covers of all layers that the delta is to bring. Indexes are gone before coders take memory.
+    fn covers(&self) -> Result<Vec<(usize, Vec<Cover>)>, ArtifactError> {
+        let wanted = self.wanted();
+        let layers: Vec<&[u8]> =
+            wanted.iter().map(|&index| &self.pair.target_layers[index][..]).collect();
+        let bytes = layers.iter().map(|layer| layer.len() as u64).sum();
+        self.progress.expect(Stage::Index, bytes);
+        // Covers are found, and then coded.
+        self.progress.expect(Stage::Encode, 2 * bytes);
+        if self.options.verify {
+            self.progress.expect(Stage::Verify, bytes);
+        }
+        let prices = match self.form.dialect {
+            Dialect::OciDelta => tar_diff::PRICES,
+            _ => chunked::PRICES,
+        };
+        let search = self.options.encoding.search();
+        let indexed = |bytes| self.progress.advance(Stage::Index, bytes);
+        let covers = Covers::new(self.old.bytes(), &layers, prices, &search, &indexed);
+        let covers = covers.map_err(MemoryError::from)?;
+        let chosen = |bytes| self.progress.advance(Stage::Encode, bytes);
+        let of_layer = |(number, index): (usize, usize)| {
+            check(self.progress)?;
+            Ok((index, covers.of_target(number, &chosen).map_err(MemoryError::from)?))
+        };
+        wanted.into_iter().enumerate().map(of_layer).collect()
+    }
+
+    fn make_layer(&self, index: usize, covers: &[Cover]) -> Result<MadeLayer, ArtifactError> {
+        let layer = &self.pair.target_layers[index];
+        let effort = self.options.encoding.effort;
+        let (file, id) = self.old.write(layer, covers, effort, self.scratch)?;
+        let len = layer.len() as u64;
+        if let Some((blob, media_type)) = smaller_whole(self.form, self.pair.target, index, id.size)
+        {
+            let stats = stats(&[], len);
+            return Ok(MadeLayer { index, part: Part::Whole, blob, media_type, stats, file: None });
+        }
+        let data = BlobData::File(file.path().to_owned());
+        let blob = Blob { digest: id.digest, size: id.size, data };
+        let (part, media_type) = (Part::Delta, self.form.layer_delta);
+        Ok(MadeLayer { index, part, blob, media_type, stats: stats(covers, len), file: Some(file) })
+    }
+
+    /// Checks that what makes layer number `index` makes it.
+    fn verify(&self, index: usize, part: Part, data: &BlobData) -> Result<(), ArtifactError> {
+        let expected = self.pair.target_layers[index].diff_id();
+        let here = || ArtifactError::layer(index);
+        let actual = match (part, data) {
+            (Part::Delta, BlobData::File(path)) => {
+                let blob = File::open(path).map_err(LayerDeltaError::of_read).map_err(here())?;
+                self.rebuilt(index, blob).map_err(here())?
+            }
+            _ => diff_id_of_blob(self.pair.target, index)?,
+        };
+        match actual == expected {
+            true => Ok(()),
+            false => Err(here()(LayerDeltaError::WrongDiffId { expected, actual })),
+        }
+    }
+
+    fn rebuilt(&self, index: usize, blob: File) -> Result<DiffId, LayerDeltaError> {
+        let limit = self.pair.target_layers[index].len() as u64;
+        let mut out = Hashed::new(Reported::new(io::sink(), Stage::Verify, self.progress));
+        match self.tree {
+            Some(tree) => tar_diff(blob, tree, &mut out, limit)?,
+            None => layer_delta(blob, self.old.bytes(), &mut out, limit)?,
+        };
+        Ok(DiffId(out.finish().1.digest))
+    }
+
+    /// Puts the artifact together, and says what it is made of.
+    fn pack(
+        &self,
+        layers: Vec<MadeLayer>,
+        measure: &Measure,
+    ) -> (ImageContents, DeltaReport, Vec<TemporaryPath>) {
+        let (base, target) = (self.pair.base, self.pair.target);
+        let layer_blob = |layer: &MadeLayer| LayerBlob {
+            id: BlobId { digest: layer.blob.digest, size: layer.blob.size },
+            media_type: layer.media_type,
+            to: self.names[layer.index].clone(),
+        };
+        let blobs: Vec<LayerBlob> = layers.iter().map(layer_blob).collect();
+        let manifest = manifest(self.form, base, target, &blobs);
+        let report = self.report(Digest::of(&manifest), &layers, measure);
+        let parts = target.manifest().map(|manifest| manifest.bytes().to_vec());
+        let parts = parts.into_iter().chain([target.config().bytes().to_vec()]);
+        let (mut blobs, mut files): (Vec<Blob>, _) =
+            (parts.map(Blob::from_bytes).collect(), Vec::new());
+        for layer in layers {
+            blobs.push(layer.blob);
+            files.extend(layer.file);
+        }
+        let mount_from = match target.reference() {
+            ImageReference::Registry(target) => vec![target.clone()],
+            _ => Vec::new(),
+        };
+        let contents = ImageContents {
+            manifest,
+            manifest_media_type: media_type::OCI_MANIFEST.to_owned(),
+            config: NO_CONFIG.to_vec(),
+            layers: blobs,
+            mount_from,
+        };
+        (contents, report, files)
+    }
+
+    fn report(&self, digest: Digest, layers: &[MadeLayer], measure: &Measure) -> DeltaReport {
+        let (base, target) = (self.pair.base, self.pair.target);
+        let pulls = pull_sizes(base, target);
+        let layer_report = |(index, layer): (usize, &crate::store::Layer)| {
+            let is_shared = self.pair.sources[index] == Source::Shared;
+            let made = layers.iter().find(|made| made.index == index);
+            let len = layer.len() as u64;
+            let kept = CommandStats { copies: 1, copy_bytes: len, ..CommandStats::default() };
+            let (bytes, stats) = made.map_or((0, kept), |made| (made.blob.size, made.stats));
+            LayerReport::new(layer.diff_id(), Some(is_shared), pulls[index], bytes, stats)
+        };
+        let layers = self.pair.target_layers.iter().enumerate().map(layer_report).collect();
+        DeltaReport::new(base.id(), target.id(), Some(digest), layers, measure)
+    }
+}

@@ -1,0 +1,91 @@
+//! Writing the blob that makes a layer.
+
+use std::io::{self, BufWriter};
+
+use super::form::Form;
+use super::{ArtifactError, LayerDeltaError};
+use crate::chunked::write_layer_delta;
+use crate::delta::{Base, CommandStats, Cover, Effort};
+use crate::image::{Blob, DiffId, Image, decompress};
+use crate::pack::{BlobId, Hashed};
+use crate::store::Workspace;
+use crate::tar_diff::write_tar_diff;
+use crate::temporary::TemporaryPath;
+
+/// The base as covers of it are counted in.
+pub(super) enum OldBase<'a> {
+    /// The layers' tars, one after the other.
+    Stream(Base<'a>),
+    /// The files of these paths, one after the other.
+    Files(Base<'a>, Vec<&'a [u8]>),
+}
+
+impl<'a> OldBase<'a> {
+    pub(super) fn bytes(&self) -> &Base<'a> {
+        match self {
+            OldBase::Stream(base) | OldBase::Files(base, _) => base,
+        }
+    }
+
+    /// Writes the layer delta that makes `target` by `covers` into a file of `scratch`.
+    pub(super) fn write(
+        &self,
+        target: &[u8],
+        covers: &[Cover],
+        effort: Effort,
+        scratch: &Workspace,
+    ) -> Result<(TemporaryPath, BlobId), ArtifactError> {
+        let out = Hashed::new(BufWriter::new(scratch.new_file()?));
+        let (out, id) = match self {
+            OldBase::Stream(base) => {
+                let (spill, mut out) = (scratch.new_file()?, out);
+                write_layer_delta(base, target, covers, effort, &mut spill.as_file(), &mut out)?;
+                out.finish()
+            }
+            OldBase::Files(base, paths) => {
+                write_tar_diff(base, paths, target, covers, effort, out)?.finish()
+            }
+        };
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        Ok((file.close(), id))
+    }
+}
+
+/// What a layer of `len` bytes is made of that `covers` are of.
+pub(super) fn stats(covers: &[Cover], len: u64) -> CommandStats {
+    let mut stats = CommandStats::default();
+    let mut at = 0;
+    for cover in covers {
+        stats.literals += u64::from(cover.start > at);
+        stats.copies += 1;
+        stats.copy_bytes += cover.len;
+        at = cover.end();
+    }
+    stats.literals += u64::from(len > at);
+    stats.literal_bytes = len - stats.copy_bytes;
+    stats
+}
+
+/// The blob of layer number `index` of `target` itself, if it is no larger than `delta_bytes` and readers of the dialect
+/// take it.
+pub(super) fn smaller_whole(
+    form: &Form,
+    target: &Image,
+    index: usize,
+    delta_bytes: u64,
+) -> Option<(Blob, &'static str)> {
+    let descriptor = target.layer_descriptor(index)?;
+    let media_type = form.whole_layer(&descriptor.media_type)?;
+    let blob = target.layer_blob(index).filter(|blob| blob.size <= delta_bytes)?;
+    Some((blob, media_type))
+}
+
+/// Returns what the blob of layer number `index` of `target` unpacks to.
+pub(super) fn diff_id_of_blob(target: &Image, index: usize) -> Result<DiffId, ArtifactError> {
+    let read = || {
+        let mut hashed = Hashed::new(io::sink());
+        io::copy(&mut decompress(target.open_layer(index)?)?, &mut hashed)?;
+        Ok(DiffId(hashed.finish().1.digest))
+    };
+    read().map_err(|error| ArtifactError::layer(index)(LayerDeltaError::of_read(error)))
+}
