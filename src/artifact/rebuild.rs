@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Read, Write};
 
 use super::delta::Part;
 use super::{ArtifactDelta, ArtifactError, LayerDeltaError, OldTree};
-use crate::chunked::{ChunkError, ChunkStats, Index, IndexError, Limits, rebuild_chunk};
+use crate::chunked::{ChunkError, ChunkStats, Index, IndexError, rebuild_chunk};
 use crate::delta::{BaseBytes, CommandStats};
 use crate::image::{DiffId, Excess, ImageError, decompress};
 use crate::pack::Hashed;
@@ -108,7 +108,7 @@ pub(super) fn layer_delta(
 }
 
 pub(super) fn read_index(blob: &mut impl Read, limit: u64) -> Result<Index, LayerDeltaError> {
-    Index::read(blob, &Limits { layer_bytes: limit }).map_err(|error| match error {
+    Index::read(blob, limit).map_err(|error| match error {
         IndexError::Read(error) => LayerDeltaError::of_read(error),
         error => error.into(),
     })
