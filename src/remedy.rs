@@ -73,6 +73,8 @@ pub enum Remedy {
     FreeTemporarySpace,
     /// Choose one of the platforms that the error lists.
     ChoosePlatform,
+    /// Take the image from where it has a manifest, or choose another format.
+    ManifestOrOtherFormat,
     /// Give what Remora or balena-engine made as a delta.
     GiveDelta,
     /// Trust the authority that vouches for the registry.

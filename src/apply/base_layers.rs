@@ -1,13 +1,12 @@
 //! The base's layers, as deltas take bytes from them.
 
-use super::{ApplyError, LayerDeltas};
+use super::ApplyError;
 use crate::artifact::{ArtifactError, OldBytes, OldTree};
 use crate::delta::BaseBytes;
-use crate::image::{DiffId, Image};
+use crate::image::DiffId;
 use crate::pack::shared_layers;
-use crate::progress::Progress;
 use crate::rootfs::SparseFiles;
-use crate::store::{KeptBase, KeptLayer, Store};
+use crate::store::{KeptBase, KeptLayer};
 
 /// The layers of a base.
 pub(crate) struct BaseLayers<'a> {
@@ -18,45 +17,26 @@ pub(crate) struct BaseLayers<'a> {
     shared: usize,
 }
 
-impl LayerDeltas {
-    /// Returns the layers of `base` as the store has them, as tars if the dialect wants those; what the store lacks is
-    /// fetched.
-    pub(crate) fn ensure_base(
-        &self,
-        base: &Image,
-        store: &Store,
-        progress: &dyn Progress,
-    ) -> Result<Vec<KeptLayer>, ApplyError> {
-        if !self.needs_tree() {
-            return Ok(store.ensure_kept_layers(base, progress)?);
-        }
-        let layers = store.ensure_layers(&[base], progress)?.remove(0);
-        Ok(layers.into_iter().map(KeptLayer::Tar).collect())
-    }
-
-    /// Lays out the sparse files of `layers`, if the dialect takes bytes from files.
-    pub(crate) fn sparse_files(&self, layers: &[KeptLayer]) -> Result<SparseFiles, ApplyError> {
-        let sparse = match self.needs_tree() {
-            true => SparseFiles::of_layers(&tars(layers)),
-            false => return Ok(SparseFiles::default()),
-        };
-        Ok(sparse.map_err(ArtifactError::from)?)
-    }
+/// Lays out the sparse files of `layers`, those that are tars.
+pub(super) fn sparse_files(layers: &[KeptLayer]) -> Result<SparseFiles, ApplyError> {
+    Ok(SparseFiles::of_layers(&tars(layers)).map_err(ArtifactError::from)?)
 }
 
 impl<'a> BaseLayers<'a> {
-    /// The base of `layers`, bottom first, for `deltas`. `sparse` are what `deltas` says are its sparse files.
-    pub(crate) fn new(
+    /// The base of `layers`, bottom first, for a target of the layers `target`; as a tree too if `needs_tree`, with the sparse
+    /// files `sparse`.
+    pub(super) fn new(
         layers: &'a [KeptLayer],
+        target: &[DiffId],
+        needs_tree: bool,
         sparse: &'a SparseFiles,
-        deltas: &LayerDeltas,
     ) -> Result<Self, ApplyError> {
-        let tree = match deltas.needs_tree() {
+        let tree = match needs_tree {
             true => Some(OldTree::new(&tars(layers), sparse).map_err(ArtifactError::from)?),
             false => None,
         };
         let diff_ids: Vec<DiffId> = layers.iter().map(KeptLayer::diff_id).collect();
-        let shared = shared_layers(&diff_ids, deltas.target().diff_ids());
+        let shared = shared_layers(&diff_ids, target);
         Ok(BaseLayers { layers, stream: KeptBase::new(layers), tree, shared })
     }
 

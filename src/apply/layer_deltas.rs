@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 
+use super::base_layers::sparse_files;
 use super::{ApplyError, BaseLayers};
 use crate::artifact::{ArtifactDelta, ArtifactError, LayerDeltaError};
 use crate::delta::CommandStats;
@@ -9,6 +10,8 @@ use crate::dialect::Dialect;
 use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId, Manifest};
 use crate::pack::Hashed;
 use crate::progress::Progress;
+use crate::rootfs::SparseFiles;
+use crate::store::{KeptLayer, Store};
 use crate::v3;
 
 /// A delta, opened.
@@ -98,6 +101,38 @@ impl LayerDeltas {
             LayerDeltas::V3(_) => false,
             LayerDeltas::Artifact(delta) => delta.needs_tree(),
         }
+    }
+
+    /// Returns the layers of `base` as the store has them, as tars if the dialect wants those; what the store lacks is
+    /// fetched.
+    pub(crate) fn ensure_base(
+        &self,
+        base: &Image,
+        store: &Store,
+        progress: &dyn Progress,
+    ) -> Result<Vec<KeptLayer>, ApplyError> {
+        if !self.needs_tree() {
+            return Ok(store.ensure_kept_layers(base, progress)?);
+        }
+        let layers = store.ensure_layers(&[base], progress)?.remove(0);
+        Ok(layers.into_iter().map(KeptLayer::Tar).collect())
+    }
+
+    /// Lays out the sparse files of `layers`, if the dialect takes bytes from files.
+    pub(crate) fn sparse_files(&self, layers: &[KeptLayer]) -> Result<SparseFiles, ApplyError> {
+        match self.needs_tree() {
+            true => sparse_files(layers),
+            false => Ok(SparseFiles::default()),
+        }
+    }
+
+    /// The base of `layers`, whose sparse files are in `sparse`, as this delta takes from it.
+    pub(crate) fn base_layers<'a>(
+        &self,
+        layers: &'a [KeptLayer],
+        sparse: &'a SparseFiles,
+    ) -> Result<BaseLayers<'a>, ApplyError> {
+        BaseLayers::new(layers, self.target().diff_ids(), self.needs_tree(), sparse)
     }
 
     /// Whether layer number `index` is made by a blob, and not left to the base.

@@ -113,7 +113,7 @@ pub fn apply_opened(
     let work = Work {
         delta,
         base_image: base,
-        base: BaseLayers::new(&base_layers, &sparse, delta)?,
+        base: delta.base_layers(&base_layers, &sparse)?,
         scratch: &scratch,
         space: store.path(),
         budget: &budget,

@@ -165,6 +165,7 @@ impl ArtifactError {
             ArtifactError::Layer { source, .. } => source.remedy(),
             ArtifactError::NotADelta { .. } => Some(Remedy::GiveDelta),
             ArtifactError::Write(_) => Some(Remedy::FreeStoreSpace),
+            ArtifactError::NoManifest { .. } => Some(Remedy::ManifestOrOtherFormat),
             _ => None,
         }
     }
@@ -183,9 +184,6 @@ impl ArtifactError {
             }
             ArtifactError::Malformed { .. } | ArtifactError::MissingLayer { .. } => {
                 "make the delta again"
-            }
-            ArtifactError::NoManifest { .. } => {
-                "take the target from a registry or an OCI layout, or choose another --format"
             }
             _ => return None,
         };

@@ -115,6 +115,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         }
         (Remedy::FreeTemporarySpace, _) => "free some space there, or set TMPDIR to another folder",
         (Remedy::ChoosePlatform, _) => "choose one of those with --platform",
+        (Remedy::ManifestOrOtherFormat, _) => {
+            "take the target from a registry or an OCI layout, or choose another --format"
+        }
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
         (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
         (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",

@@ -45,7 +45,7 @@ pub(super) fn carry_out(
         Some((deltas, _)) => deltas.sparse_files(&base_layers)?,
         None => SparseFiles::default(),
     };
-    let base = plan.deltas().map(|(deltas, _)| BaseLayers::new(&base_layers, &sparse, deltas));
+    let base = plan.deltas().map(|(deltas, _)| deltas.base_layers(&base_layers, &sparse));
     let work = Work { plan, store, blobs, base: base.transpose()?, budget: &budget, progress };
     let numbers: Vec<usize> = (0..plan.steps.len()).collect();
     let layers = in_threads(&numbers, |&index| Ok((index, work.bring_in(index)?)));

@@ -38,7 +38,7 @@ fn a_file_of_something_else_is_refused_before_the_work() {
         ("oci:x --digestfile nowhere/digest", "there is no folder"),
         ("oci:x --digestfile store/digest", "is in the store"),
         ("oci:x --digestfile digest --dry-run", "cannot be used with"),
-        ("x --format v2 --digestfile digest", "means nothing to a v2 delta"),
+        ("x --format v2 --digestfile digest", "means nothing to a delta of the format v2"),
     ] {
         let ran = sandbox.run(&format!("{CREATE} {arguments}"));
         assert!(matches!(ran.code, Some(2 | 3)), "{arguments}: {}", ran.stderr);
