@@ -190,6 +190,33 @@ def docker_archive(config):
     return buffer.getvalue()
 
 
+def numbers(*values):
+    """LEB128, lowest bits first."""
+    out = bytearray()
+    for value in values:
+        while value > 127:
+            out.append(value & 127 | 128)
+            value >>= 7
+        out.append(value)
+    return bytes(out)
+
+
+def program_delta():
+    """A base of 96 bytes, and a layer delta of one chunk that takes them for regions of all kinds, moved by three literals."""
+    base = b"\xe8\x20\0\0\0\x0f\x84\x02\0\0\0\x48\x8d\x05\x10\0\0\0".ljust(32, b"\x90")
+    base += (40).to_bytes(8, "little") * 2 + (48).to_bytes(4, "little") * 12
+    lengths = (32, 16, 24, 24)
+    regions = [number for kind, length in enumerate(lengths, 1) for number in (0, length, 0, kind)]
+    # The target's are three bytes further, where their addresses are too.
+    target = regions.copy()
+    target[2] = 2 * 3
+    programs = numbers(4, 2 * 3, *target, 2 * 64, 4, 0, *regions, 2 * 64)
+    streams = [numbers(3), numbers(96), numbers(2 * 3 - 1), b"", b"", b"new", programs, numbers(1), numbers(6)]
+    entries = b"".join(numbers(len(one)) + (b"\0" if one else b"") for one in streams)
+    index = numbers(99, 96, 1, 99) + bytes(32) + entries
+    return bytes([96]) + base + b"rmrdelt\x01" + numbers(len(index)) + index + b"".join(streams)
+
+
 def main():
     shutil.rmtree(f"{HERE}/seeds", ignore_errors=True)
     for name, delta in DELTAS.items():
@@ -198,6 +225,7 @@ def main():
     for name in ("lzma", "zstd", "literals", "chunks"):
         with open(f"{HERE}/../fixtures/remora-delta/{name}.delta", "rb") as file:
             write("layer_delta", name, bytes([len(BASE)]) + BASE + file.read())
+    write("layer_delta", "program", program_delta())
     with open(f"{LAYOUT}/index.json", "rb") as file:
         index = file.read()
     write("manifest", "index", index)

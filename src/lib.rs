@@ -97,6 +97,8 @@ pub mod progress;
 #[cfg(feature = "builder")]
 mod project;
 mod quote;
+#[doc(hidden)]
+pub mod references;
 #[cfg(feature = "release")]
 pub mod release;
 mod remedy;

@@ -1,19 +1,21 @@
 //! Rebuilding a chunk: streams and base in, bytes of the layer out.
 
 use std::io::Write;
+use std::ops::Range;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::ChunkError;
 use super::coding::decode;
+use super::format::CHUNK_COVERS;
 use super::index::{ChunkEntry, StreamEntry};
+use super::programs::read_programs;
 use super::streams::{StreamKind, Streams};
-use crate::delta::{BaseBytes, BaseError};
+use super::walk::{Plan, Visitor, walk};
+use crate::delta::{BaseBytes, Cover};
 use crate::leb128::{take, unfolded};
-
-/// So many bytes of the base are changed and written at a time.
-const PIECE_BYTES: u64 = 64 << 10;
+use crate::references::{Program, Reference, to_relative};
 
 /// What a chunk is made of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,9 +48,25 @@ pub fn rebuild_chunk(
     if coded.len() as u64 != entry.coded_len() || digest != entry.digest {
         return Err(ChunkError::Digest);
     }
-    let streams = decode_all(entry, coded)?;
-    let mut rebuild = Rebuild { start: entry.start, len: entry.len, base, out, piece: Vec::new() };
-    rebuild.run(&streams)
+    let mut streams = decode_all(entry, coded)?;
+    let plan = plan(entry, &streams, base.size())?;
+    let mut literals = std::mem::take(streams.of_mut(StreamKind::Literals));
+    let mut rebuild = Rebuild {
+        literals: &mut literals,
+        changes: Changes::new(&streams)?,
+        corrections: Corrections::new(&streams)?,
+        out,
+    };
+    walk(&plan, base, &mut rebuild)?;
+    rebuild.end()?;
+    let cover_bytes = plan.covers.iter().map(|cover| cover.len).sum();
+    Ok(ChunkStats {
+        covers: plan.covers.len() as u64,
+        cover_bytes,
+        changed_bytes: streams.of(StreamKind::Changes).len() as u64,
+        literals: plan.literals(),
+        literal_bytes: entry.len - cover_bytes,
+    })
 }
 
 fn decode_all(entry: &ChunkEntry, coded: &[u8]) -> Result<Streams, ChunkError> {
@@ -70,91 +88,84 @@ fn decode_all(entry: &ChunkEntry, coded: &[u8]) -> Result<Streams, ChunkError> {
     Ok(streams)
 }
 
+/// Reads where the covers of the chunk `entry` are, of a base stream of `base_len` bytes, and which programs there are.
+fn plan(entry: &ChunkEntry, streams: &Streams, base_len: u64) -> Result<Plan, ChunkError> {
+    let mut literal_lengths = Numbers::new(StreamKind::LiteralLengths, streams);
+    let mut cover_lengths = Numbers::new(StreamKind::CoverLengths, streams);
+    let mut displacements = Numbers::new(StreamKind::Displacements, streams);
+    let (mut covers, mut at, mut displacement) = (Vec::new(), 0u64, 0i64);
+    while !cover_lengths.rest.is_empty() {
+        if covers.len() == CHUNK_COVERS {
+            return Err(ChunkError::TooMany { limit: CHUNK_COVERS });
+        }
+        let literals = literal_lengths.next()?;
+        if literals > entry.len - at {
+            return Err(ChunkError::Length { stream: StreamKind::LiteralLengths });
+        }
+        at += literals;
+        let len = cover_lengths.next()?;
+        displacement = displacement.wrapping_add(unfolded(displacements.next()?));
+        if len == 0 || len > entry.len - at {
+            return Err(ChunkError::PastEnd { at });
+        }
+        let start = entry.start + at;
+        let inside = |offset: &u64| offset.checked_add(len).is_some_and(|end| end <= base_len);
+        let offset = start.checked_add_signed(displacement).filter(inside);
+        let offset = offset.ok_or(ChunkError::OutsideBase { at })?;
+        covers.push(Cover { start, len, offset });
+        at += len;
+    }
+    literal_lengths.end()?;
+    displacements.end()?;
+    let range = entry.start..entry.start + entry.len;
+    let programs = read_programs(streams.of(StreamKind::Programs), entry.start);
+    Ok(Plan { range, covers, programs: programs.ok_or(ChunkError::Programs)? })
+}
+
+/// What is left of the streams on the way through a chunk.
 struct Rebuild<'a> {
-    /// Where in the layer the chunk starts.
-    start: u64,
-    len: u64,
-    base: &'a dyn BaseBytes,
+    literals: &'a mut [u8],
+    changes: Changes<'a>,
+    corrections: Corrections<'a>,
     out: &'a mut dyn Write,
-    piece: Vec<u8>,
 }
 
 impl Rebuild<'_> {
-    fn run(&mut self, streams: &Streams) -> Result<ChunkStats, ChunkError> {
-        let mut stats = ChunkStats::default();
-        let mut literals = streams.of(StreamKind::Literals);
-        let mut literal_lengths = Numbers::new(StreamKind::LiteralLengths, streams);
-        let mut cover_lengths = Numbers::new(StreamKind::CoverLengths, streams);
-        let mut displacements = Numbers::new(StreamKind::Displacements, streams);
-        let mut changes = Changes::new(streams)?;
-        let (mut at, mut displacement) = (0u64, 0i64);
-        while !cover_lengths.rest.is_empty() {
-            let before = literal_lengths.next()?;
-            stats.literals += u64::from(before > 0);
-            at = self.literal(at, before, &mut literals)?;
-            let len = cover_lengths.next()?;
-            displacement = displacement.wrapping_add(unfolded(displacements.next()?));
-            if len == 0 || len > self.len - at {
-                return Err(ChunkError::PastEnd { at });
-            }
-            let offset = self.offset(at, len, displacement)?;
-            self.cover(offset, len, &mut changes)?;
-            at += len;
-            stats.covers += 1;
-            stats.cover_bytes += len;
-        }
-        stats.literal_bytes = streams.of(StreamKind::Literals).len() as u64;
-        stats.changed_bytes = streams.of(StreamKind::Changes).len() as u64;
-        stats.literals += u64::from(at < self.len);
-        self.literal(at, self.len - at, &mut literals)?;
-        literal_lengths.end()?;
-        displacements.end()?;
-        changes.end()?;
-        let all_used = literals.is_empty();
-        if all_used { Ok(stats) } else { Err(ChunkError::Length { stream: StreamKind::Literals }) }
-    }
-
-    /// Writes the next `len` literals. Returns where in the chunk they end.
-    fn literal(&mut self, at: u64, len: u64, literals: &mut &[u8]) -> Result<u64, ChunkError> {
-        if len > self.len - at {
-            return Err(ChunkError::Length { stream: StreamKind::LiteralLengths });
-        }
-        let bytes = literals.split_off(..len as usize);
-        let bytes = bytes.ok_or(ChunkError::Length { stream: StreamKind::Literals })?;
-        self.out.write_all(bytes).map_err(ChunkError::Output)?;
-        Ok(at + len)
-    }
-
-    /// Where in the base the `len` bytes are that belong at `at` of the chunk.
-    fn offset(&self, at: u64, len: u64, displacement: i64) -> Result<u64, ChunkError> {
-        let offset = (self.start + at).checked_add_signed(displacement);
-        let inside =
-            |offset: &u64| offset.checked_add(len).is_some_and(|end| end <= self.base.size());
-        offset.filter(inside).ok_or(ChunkError::OutsideBase { at })
-    }
-
-    fn cover(
-        &mut self,
-        offset: u64,
-        len: u64,
-        changes: &mut Changes<'_>,
-    ) -> Result<(), ChunkError> {
-        let (mut offset, end) = (offset, offset + len);
-        while offset < end {
-            let len = PIECE_BYTES.min(end - offset);
-            self.piece.clear();
-            self.base.copy(offset, len, &mut self.piece).map_err(of_base)?;
-            changes.make(&mut self.piece)?;
-            self.out.write_all(&self.piece).map_err(ChunkError::Output)?;
-            offset += len;
-        }
-        Ok(())
+    fn end(&self) -> Result<(), ChunkError> {
+        self.changes.end()?;
+        self.corrections.end()?;
+        let all_used = self.literals.is_empty();
+        if all_used { Ok(()) } else { Err(ChunkError::Length { stream: StreamKind::Literals }) }
     }
 }
 
-fn of_base(error: BaseError) -> ChunkError {
-    match error {
-        BaseError::Read(error) | BaseError::Write(error) => ChunkError::Base(error),
+impl Visitor for Rebuild<'_> {
+    fn literals(&mut self, range: Range<u64>, program: Option<&Program>) -> Result<(), ChunkError> {
+        let bytes = self.literals.split_off_mut(..(range.end - range.start) as usize);
+        let bytes = bytes.ok_or(ChunkError::Length { stream: StreamKind::Literals })?;
+        if let Some(Program { target, .. }) = program {
+            to_relative(bytes, range.start, target);
+        }
+        self.out.write_all(bytes).map_err(ChunkError::Output)
+    }
+
+    fn covered(&mut self, _: u64, bytes: &mut [u8]) -> Result<(), ChunkError> {
+        self.changes.make(bytes)
+    }
+
+    fn reference(
+        &mut self,
+        _: u64,
+        reference: &Reference,
+        predicted: u64,
+        field: &mut [u8],
+    ) -> Result<u64, ChunkError> {
+        let correction = self.corrections.next()?;
+        Ok(reference.set(field, predicted.wrapping_add(correction)))
+    }
+
+    fn finished(&mut self, bytes: &[u8]) -> Result<(), ChunkError> {
+        self.out.write_all(bytes).map_err(ChunkError::Output)
     }
 }
 
@@ -171,6 +182,10 @@ impl<'a> Numbers<'a> {
 
     fn next(&mut self) -> Result<u64, ChunkError> {
         take(&mut self.rest).ok_or(ChunkError::Length { stream: self.kind })
+    }
+
+    fn next_if_any(&mut self) -> Result<Option<u64>, ChunkError> {
+        if self.rest.is_empty() { Ok(None) } else { self.next().map(Some) }
     }
 
     fn end(&self) -> Result<(), ChunkError> {
@@ -196,10 +211,7 @@ impl<'a> Changes<'a> {
     }
 
     fn advance(&mut self) -> Result<(), ChunkError> {
-        self.next = match self.gaps.rest {
-            [] => None,
-            _ => Some(self.gaps.next()?),
-        };
+        self.next = self.gaps.next_if_any()?;
         Ok(())
     }
 
@@ -229,5 +241,45 @@ impl<'a> Changes<'a> {
         }
         let all_used = self.values.is_empty();
         if all_used { Ok(()) } else { Err(ChunkError::Length { stream: StreamKind::Changes }) }
+    }
+}
+
+/// What is added to predicted references, one after the other.
+struct Corrections<'a> {
+    gaps: Numbers<'a>,
+    values: Numbers<'a>,
+    /// How many references come before the next correction, if there is one.
+    next: Option<u64>,
+}
+
+impl<'a> Corrections<'a> {
+    fn new(streams: &'a Streams) -> Result<Self, ChunkError> {
+        let gaps = Numbers::new(StreamKind::ReferenceGaps, streams);
+        let values = Numbers::new(StreamKind::Corrections, streams);
+        let mut corrections = Corrections { gaps, values, next: None };
+        corrections.next = corrections.gaps.next_if_any()?;
+        Ok(corrections)
+    }
+
+    /// Returns what is added to the next reference.
+    fn next(&mut self) -> Result<u64, ChunkError> {
+        match &mut self.next {
+            None => Ok(0),
+            Some(gap) if *gap > 0 => {
+                *gap -= 1;
+                Ok(0)
+            }
+            Some(_) => {
+                self.next = self.gaps.next_if_any()?;
+                Ok(unfolded(self.values.next()?) as u64)
+            }
+        }
+    }
+
+    fn end(&self) -> Result<(), ChunkError> {
+        if self.next.is_some() {
+            return Err(ChunkError::Length { stream: StreamKind::ReferenceGaps });
+        }
+        self.values.end()
     }
 }

@@ -82,6 +82,15 @@ pub enum ChunkError {
         /// Where in the chunk the cover starts.
         at: u64,
     },
+    /// The chunk has more covers than any may have.
+    #[error("the chunk has more than {limit} covers")]
+    TooMany {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// What the chunk says of programs can't be.
+    #[error("what the chunk says of programs makes no sense")]
+    Programs,
     /// The base could not be read.
     #[error("cannot read the base: {0}")]
     Base(#[source] io::Error),

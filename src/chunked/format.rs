@@ -8,6 +8,14 @@ pub(super) const INDEX_BYTES: u64 = 64 << 20;
 pub(super) const CHUNK_RAW_BYTES: u64 = 20 << 20;
 /// The most bytes of the layer that a chunk may make.
 pub(super) const CHUNK_TARGET_BYTES: u64 = 256 << 20;
+/// The most covers that a chunk may have.
+pub(super) const CHUNK_COVERS: usize = 1 << 19;
+/// The most parts into which regions may cut the covers of programs in a chunk.
+pub(super) const CHUNK_PARTS: usize = 1 << 19;
+/// The most bytes that the stream of programs may have.
+pub(super) const PROGRAMS_BYTES: u64 = 1 << 20;
+/// The highest place and address.
+pub(super) const ADDRESSES: u64 = 1 << 60;
 /// The length of a chunk's digest: SHA-256.
 pub(super) const DIGEST_BYTES: usize = 32;
 /// A stream as it is.

@@ -5,7 +5,8 @@ use std::io::Read;
 use super::IndexError;
 use super::coding::Coding;
 use super::format::{
-    CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, DIGEST_BYTES, INDEX_BYTES, LZMA, MAGIC, STORED, ZSTD,
+    CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, DIGEST_BYTES, INDEX_BYTES, LZMA, MAGIC, PROGRAMS_BYTES,
+    STORED, ZSTD,
 };
 use super::streams::{KINDS, StreamKind};
 use crate::leb128::{self, push, take};
@@ -103,13 +104,19 @@ impl Index {
         for chunk in &self.chunks {
             push(&mut index, chunk.len);
             index.extend_from_slice(&chunk.digest);
-            chunk.streams.iter().for_each(|stream| write_stream(&mut index, stream));
+            written(&chunk.streams).iter().for_each(|stream| write_stream(&mut index, stream));
         }
         let mut bytes = MAGIC.to_vec();
         push(&mut bytes, index.len() as u64);
         bytes.extend_from_slice(&index);
         bytes
     }
+}
+
+/// Those of a chunk's streams that the index has: without programs, nothing is said of their references.
+fn written(streams: &[StreamEntry; KINDS]) -> &[StreamEntry] {
+    let programs = StreamKind::Programs as usize;
+    if streams[programs].raw == 0 { &streams[..=programs] } else { streams }
 }
 
 fn write_stream(index: &mut Vec<u8>, stream: &StreamEntry) {
@@ -193,11 +200,18 @@ impl Parser<'_> {
         let digest = self.bytes()?;
         let nothing = StreamEntry { coding: Coding::Stored, raw: 0, coded: 0 };
         let (mut streams, mut raw) = ([nothing; KINDS], 0u64);
-        for stream in &mut streams {
-            *stream = self.stream()?;
+        for kind in StreamKind::ALL {
+            let stream = self.stream()?;
+            streams[kind as usize] = stream;
             raw = raw.saturating_add(stream.raw as u64);
             if raw > CHUNK_RAW_BYTES {
                 return senseless("the streams of a chunk have more bytes than they may");
+            }
+            if kind == StreamKind::Programs && stream.raw as u64 > PROGRAMS_BYTES {
+                return senseless("the programs of a chunk have more bytes than they may");
+            }
+            if kind == StreamKind::Programs && stream.raw == 0 {
+                break;
             }
         }
         Ok(ChunkEntry { start, len, offset, digest, streams })

@@ -8,14 +8,17 @@
 mod chunk;
 mod coding;
 mod error;
+mod fill;
 mod format;
 mod index;
+mod programs;
 mod split;
 mod streams;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod vector_tests;
+mod walk;
 mod write;
 
 pub use chunk::{ChunkStats, rebuild_chunk};

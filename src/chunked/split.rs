@@ -1,29 +1,28 @@
-//! Covers of a layer as the streams of chunks.
+//! Covers of a layer as the plans of chunks.
 
-use super::streams::{StreamKind, Streams};
+use super::format::CHUNK_COVERS;
+use super::walk::Plan;
 use crate::delta::{Base, Cover};
-use crate::leb128::{folded, push};
+use crate::references::Program;
 
 /// A chunk ends if its streams have so many bytes: their coded form is what a broken transfer repeats, and what
 /// both sides have in memory.
-const RAW_BYTES: usize = 16 << 20;
+const RAW_BYTES: u64 = 16 << 20;
 /// It ends as well if it makes so many bytes, so that a broken rebuild repeats no more.
 const TARGET_BYTES: u64 = 128 << 20;
 /// Bytes are compared and taken over in pieces of so many, so that no chunk has many more than it should.
 const PIECE_BYTES: u64 = 64 << 10;
-
-/// A chunk that is not coded yet.
-#[derive(Debug, Default)]
-pub(super) struct RawChunk {
-    pub(super) len: u64,
-    pub(super) streams: Streams,
-}
+/// What a cover takes in the streams, about.
+const COVER_BYTES: u64 = 8;
+/// What a changed byte takes there.
+const CHANGE_BYTES: u64 = 2;
 
 /// Cuts the layer `target` into chunks, which `covers` of `base` make.
 pub(super) struct Splitter<'a> {
     base: &'a Base<'a>,
     target: &'a [u8],
     covers: &'a [Cover],
+    programs: &'a [Program],
     /// How much of the target is done.
     at: u64,
     /// A chunk makes so many bytes at most.
@@ -31,9 +30,14 @@ pub(super) struct Splitter<'a> {
 }
 
 impl<'a> Splitter<'a> {
-    /// `covers` are in order and do not overlap.
-    pub(super) fn new(base: &'a Base<'a>, target: &'a [u8], covers: &'a [Cover]) -> Self {
-        Splitter { base, target, covers, at: 0, target_bytes: TARGET_BYTES }
+    /// `covers` are in order and do not overlap, nor do `programs`.
+    pub(super) fn new(
+        base: &'a Base<'a>,
+        target: &'a [u8],
+        covers: &'a [Cover],
+        programs: &'a [Program],
+    ) -> Self {
+        Splitter { base, target, covers, programs, at: 0, target_bytes: TARGET_BYTES }
     }
 
     /// The same with chunks of about `target_bytes`.
@@ -41,111 +45,83 @@ impl<'a> Splitter<'a> {
     pub(super) fn every(self, target_bytes: u64) -> Self {
         Splitter { target_bytes, ..self }
     }
+
+    /// Adds what is next to `filling`, no more than up to `limit`.
+    fn add_next(&mut self, filling: &mut Filling, limit: u64) {
+        while self.covers.first().is_some_and(|cover| cover.end() <= self.at) {
+            self.covers = &self.covers[1..];
+        }
+        let next = self.covers.first().filter(|cover| cover.start <= self.at);
+        let end = match next {
+            Some(cover) => cover.end(),
+            None => self.covers.first().map_or(limit, |cover| cover.start),
+        };
+        let end = end.min(self.at + PIECE_BYTES).min(limit);
+        match next {
+            Some(cover) => {
+                let offset = cover.offset + (self.at - cover.start);
+                let bytes = &self.target[self.at as usize..end as usize];
+                filling.cover(Cover { start: self.at, len: end - self.at, offset });
+                filling.bytes += CHANGE_BYTES * changes(self.base, offset, bytes);
+            }
+            None => filling.bytes += end - self.at,
+        }
+        self.at = end;
+    }
 }
 
 impl Iterator for Splitter<'_> {
-    type Item = RawChunk;
+    type Item = Plan;
 
-    fn next(&mut self) -> Option<RawChunk> {
-        let len = self.target.len() as u64;
-        if self.at == len {
-            return None;
-        }
-        let mut filling = Filling::default();
+    fn next(&mut self) -> Option<Plan> {
         let start = self.at;
-        while self.at < len && !filling.is_full() && self.at - start < self.target_bytes {
-            while self.covers.first().is_some_and(|cover| cover.end() <= self.at) {
-                self.covers = &self.covers[1..];
-            }
-            let next = self.covers.first().filter(|cover| cover.start <= self.at);
-            let end = match next {
-                Some(cover) => cover.end(),
-                None => self.covers.first().map_or(len, |cover| cover.start),
-            };
-            let end = end.min(self.at + PIECE_BYTES).min(start + self.target_bytes);
-            let bytes = &self.target[self.at as usize..end as usize];
-            match next {
-                Some(cover) => {
-                    let offset = cover.offset + (self.at - cover.start);
-                    filling.cover(self.base, offset, self.at, bytes);
-                }
-                None => filling.literal(bytes),
-            }
-            self.at = end;
+        let limit = (self.target.len() as u64).min(start + self.target_bytes);
+        let mut filling = Filling::default();
+        while self.at < limit && !filling.is_full() {
+            self.add_next(&mut filling, limit);
         }
-        Some(filling.finish(self.at - start))
+        let range = start..self.at;
+        let first = self.programs.partition_point(|one| one.target.range().end <= range.start);
+        let end = self.programs.partition_point(|one| one.target.range().start < range.end);
+        let programs = self.programs[first..end.max(first)].to_vec();
+        (!range.is_empty()).then_some(Plan { range, covers: filling.covers, programs })
     }
+}
+
+/// How many bytes `new` has changed in what the base has from `offset` on.
+fn changes(base: &Base<'_>, offset: u64, new: &[u8]) -> u64 {
+    let (mut rest, mut changes) = (new, 0);
+    for old in base.pieces(offset, new.len() as u64).into_iter().flatten() {
+        let (own, after) = rest.split_at(old.len());
+        rest = after;
+        changes += own.iter().zip(old).filter(|(new, old)| new != old).count();
+    }
+    changes as u64
 }
 
 /// A chunk in the making.
 #[derive(Default)]
 struct Filling {
-    streams: Streams,
-    /// Literals since the last cover.
-    literal: u64,
-    /// The cover that may go on.
-    open: Option<(u64, i64)>,
-    /// The displacement of the last cover that is written.
-    displacement: i64,
-    /// Unchanged bytes of covers since the last change.
-    gap: u64,
+    covers: Vec<Cover>,
+    /// What its streams take, about.
+    bytes: u64,
 }
 
 impl Filling {
     fn is_full(&self) -> bool {
-        self.streams.len() >= RAW_BYTES
+        self.bytes >= RAW_BYTES || self.covers.len() == CHUNK_COVERS
     }
 
-    fn literal(&mut self, bytes: &[u8]) {
-        self.close();
-        self.literal += bytes.len() as u64;
-        self.streams.of_mut(StreamKind::Literals).extend_from_slice(bytes);
-    }
-
-    /// `bytes`, which are at `at` of the target, come from `offset` of the base.
-    fn cover(&mut self, base: &Base<'_>, offset: u64, at: u64, bytes: &[u8]) {
-        let displacement = offset as i64 - at as i64;
-        match &mut self.open {
-            Some((len, open)) if *open == displacement => *len += bytes.len() as u64,
+    /// Adds `cover`, which may go on with the one before.
+    fn cover(&mut self, cover: Cover) {
+        match self.covers.last_mut() {
+            Some(last) if last.end() == cover.start && last.goes_on_with(&cover) => {
+                last.len += cover.len;
+            }
             _ => {
-                self.close();
-                push(self.streams.of_mut(StreamKind::LiteralLengths), self.literal);
-                self.literal = 0;
-                let change = displacement.wrapping_sub(self.displacement);
-                push(self.streams.of_mut(StreamKind::Displacements), folded(change));
-                self.displacement = displacement;
-                self.open = Some((bytes.len() as u64, displacement));
+                self.covers.push(cover);
+                self.bytes += COVER_BYTES;
             }
         }
-        let mut rest = bytes;
-        let pieces = base.pieces(offset, bytes.len() as u64).into_iter().flatten();
-        for old in pieces {
-            let (new, after) = rest.split_at(old.len());
-            rest = after;
-            self.changes(new, old);
-        }
-    }
-
-    fn changes(&mut self, new: &[u8], old: &[u8]) {
-        for (new, old) in new.iter().zip(old) {
-            if new == old {
-                self.gap += 1;
-                continue;
-            }
-            push(self.streams.of_mut(StreamKind::Gaps), self.gap);
-            self.streams.of_mut(StreamKind::Changes).push(new.wrapping_sub(*old));
-            self.gap = 0;
-        }
-    }
-
-    fn close(&mut self) {
-        if let Some((len, _)) = self.open.take() {
-            push(self.streams.of_mut(StreamKind::CoverLengths), len);
-        }
-    }
-
-    fn finish(mut self, len: u64) -> RawChunk {
-        self.close();
-        RawChunk { len, streams: self.streams }
     }
 }

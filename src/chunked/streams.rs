@@ -15,6 +15,12 @@ pub enum StreamKind {
     Changes,
     /// The bytes that no cover has.
     Literals,
+    /// Which programs there are, in base and target.
+    Programs,
+    /// For each reference that was predicted wrongly, how many before it were predicted rightly.
+    ReferenceGaps,
+    /// What is added to each such reference.
+    Corrections,
 }
 
 /// How many kinds there are.
@@ -22,13 +28,16 @@ pub(super) const KINDS: usize = StreamKind::ALL.len();
 
 impl StreamKind {
     /// All kinds, in the order in which a chunk has them.
-    pub const ALL: [StreamKind; 6] = [
+    pub const ALL: [StreamKind; 9] = [
         StreamKind::LiteralLengths,
         StreamKind::CoverLengths,
         StreamKind::Displacements,
         StreamKind::Gaps,
         StreamKind::Changes,
         StreamKind::Literals,
+        StreamKind::Programs,
+        StreamKind::ReferenceGaps,
+        StreamKind::Corrections,
     ];
 
     /// Returns the name: in answers and errors.
@@ -40,6 +49,9 @@ impl StreamKind {
             StreamKind::Gaps => "gaps",
             StreamKind::Changes => "changes",
             StreamKind::Literals => "literals",
+            StreamKind::Programs => "programs",
+            StreamKind::ReferenceGaps => "reference gaps",
+            StreamKind::Corrections => "corrections",
         }
     }
 }

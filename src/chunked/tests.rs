@@ -4,8 +4,12 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 
+use super::streams::Streams;
+use super::write::code;
 use super::*;
-use crate::delta::{Base, Cover, Covers, Effort, Options};
+use crate::delta::{Base, Cover, Covers, Effort, Options, programs, test_files};
+use crate::leb128::folded;
+use crate::references::test_programs::program;
 
 /// The most bytes of a layer here.
 const LAYER_BYTES: u64 = 1 << 30;
@@ -106,6 +110,144 @@ fn large_layers_are_cut_into_chunks_that_stand_alone() {
         rebuild_chunk(chunk, coded, &base, &mut made).expect("whole");
         assert!(made == new[chunk.start as usize..][..chunk.len as usize]);
     }
+}
+
+/// A base with a program, a layer with a later version of it, and covers of the layer.
+fn programs_sample() -> (Vec<u8>, Vec<u8>, Vec<Cover>) {
+    let old = program(&(0..120).collect::<Vec<u8>>());
+    let new = program(&(0..40).chain(45..60).chain(200..210).chain(60..120).collect::<Vec<u8>>());
+    let base = test_files::tar(&[("bin/tool", &old)]);
+    let target = test_files::tar(&[("etc/new", b"something else"), ("bin/tool", &new)]);
+    let covers = covers(&Base::new(vec![&base]), &target);
+    (base, target, covers)
+}
+
+#[test]
+fn references_that_follow_what_moved_cost_next_to_nothing() {
+    let (base, target, covers) = programs_sample();
+    let base = Base::new(vec![&base]);
+    let delta = encode(&base, &target, &covers, 5);
+    assert_eq!(decode(&base, &delta).expect("whole"), target);
+    let index = Index::read(&mut &delta[..], LAYER_BYTES).expect("an index");
+    let plain = fill::fill(
+        &base,
+        &target,
+        walk::Plan { range: 0..target.len() as u64, covers: covers.clone(), programs: Vec::new() },
+    );
+    let changes = |chunk: &ChunkEntry| chunk.stream(StreamKind::Changes).0;
+    let left = index.chunks.iter().map(changes).sum::<u64>();
+    let (all, corrected) = (plain.of(StreamKind::Changes).len() as u64, corrections(&index));
+    assert!(all > 300 && left + corrected < all / 3, "{left} + {corrected} of {all}");
+}
+
+fn corrections(index: &Index) -> u64 {
+    index.chunks.iter().map(|chunk| chunk.stream(StreamKind::Corrections).0).sum()
+}
+
+#[test]
+fn a_program_that_no_cover_has_is_told_for_its_literals() {
+    let new = program(&(0..250).collect::<Vec<u8>>());
+    let target = test_files::tar(&[("bin/tool", &new)]);
+    let base = Base::new(vec![b"nothing of it"]);
+    let told = fill::paying(&base, &target, &[], programs(&base, &target, &[]));
+    assert!(told.iter().all(|program| program.base.regions.is_empty()));
+    assert_eq!(told.len(), 1);
+    let delta = encode(&base, &target, &[], 5);
+    assert_eq!(decode(&base, &delta).expect("whole"), target);
+}
+
+/// What `streams` make of `base`, if they are those of a chunk of `len` bytes.
+fn rebuilt(streams: &Streams, len: u64, base: &Base<'_>) -> Result<Vec<u8>, ChunkError> {
+    let (entry, blob) = code(len, streams, Effort::new(1).expect("a level")).expect("memory");
+    let mut made = Vec::new();
+    rebuild_chunk(&entry, &blob, base, &mut made).map(|_| made)
+}
+
+#[test]
+fn whatever_streams_say_of_programs_is_refused_or_makes_as_many_bytes() {
+    let (base, target, covers) = programs_sample();
+    let base = Base::new(vec![&base]);
+    let len = target.len() as u64;
+    let programs = fill::paying(&base, &target, &covers, programs(&base, &target, &covers));
+    let streams = fill::fill(&base, &target, walk::Plan { range: 0..len, covers, programs });
+    assert_eq!(rebuilt(&streams, len, &base).expect("whole"), target);
+    let kinds = [StreamKind::Programs, StreamKind::ReferenceGaps, StreamKind::Corrections];
+    for kind in kinds {
+        let whole = streams.of(kind).to_vec();
+        assert!(!whole.is_empty(), "{}", kind.name());
+        let mut others = vec![];
+        for at in 0..whole.len().min(200) {
+            others.push(whole[..at].to_vec());
+            for value in [0, 1, 0x7f, 0xff, whole[at] ^ 1, whole[at] ^ 0x40] {
+                let mut other = whole.clone();
+                other[at] = value;
+                others.push(other);
+            }
+        }
+        for other in others {
+            let mut damaged = streams.clone();
+            *damaged.of_mut(kind) = other;
+            // Without programs, an index says nothing of their references.
+            let refused = rebuilt(&damaged, len, &base);
+            assert!(refused.is_err() || refused.is_ok_and(|made| made.len() as u64 == len));
+        }
+    }
+}
+
+/// Numbers as streams have them.
+fn numbers(numbers: &[u64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    numbers.iter().for_each(|number| crate::leb128::push(&mut out, *number));
+    out
+}
+
+#[test]
+fn programs_that_cannot_be_are_refused() {
+    // Each side: regions, where the first is, then gap, length, address and kind of each, what is behind.
+    let cases: [(&str, &[u64], bool); 9] = [
+        ("a program", &[1, 0, 0, 4, 0, 1, 0, 1, 0, 0, 4, 0, 1, 0], true),
+        ("no base", &[1, 0, 0, 4, 0, 1, 0, 0, 0, 0], true),
+        ("no target", &[0, 0, 0, 1, 0, 0, 4, 0, 1, 0], false),
+        ("an empty region", &[1, 0, 0, 0, 0, 1, 0, 0, 0, 0], false),
+        ("another kind", &[1, 0, 0, 4, 0, 9, 0, 0, 0, 0], false),
+        ("less than its bytes", &[1, 0, 0, 4, 0, 1, 1, 0, 0, 0], false),
+        ("a high address", &[1, 0, 0, 4, 1 << 62, 1, 0, 0, 0, 0], false),
+        ("a long region", &[1, 0, 0, 1 << 61, 0, 1, 0, 0, 0, 0], false),
+        ("two in one place", &[1, 0, 0, 4, 0, 0, 0, 0, 0, 0, 1, 1, 0, 4, 0, 0, 0, 0, 0, 0], false),
+    ];
+    let base = Base::new(vec![b"base"]);
+    for (name, programs, is_fine) in cases {
+        let mut streams = Streams::default();
+        *streams.of_mut(StreamKind::Literals) = b"literals".to_vec();
+        *streams.of_mut(StreamKind::Programs) = numbers(programs);
+        let made = rebuilt(&streams, 8, &base);
+        assert_eq!(made.is_ok(), is_fine, "{name}: {made:?}");
+    }
+}
+
+#[test]
+fn a_chunk_with_more_covers_or_parts_than_any_may_have_is_refused() {
+    let covers = |count: usize, len: u64| {
+        let mut streams = Streams::default();
+        *streams.of_mut(StreamKind::LiteralLengths) = vec![0; count];
+        *streams.of_mut(StreamKind::CoverLengths) = numbers(&[len]).repeat(count);
+        let back = numbers(&[folded(-(len as i64))]).repeat(count - 1);
+        *streams.of_mut(StreamKind::Displacements) = [vec![0], back].concat();
+        streams
+    };
+    let most = format::CHUNK_COVERS;
+    let (base, len) = (Base::new(vec![&[7; 1000]]), most as u64);
+    assert_eq!(rebuilt(&covers(most, 1), len, &base).expect("as many as may be").len(), most);
+    let more = rebuilt(&covers(most + 1, 1), len + 1, &base);
+    assert!(matches!(more, Err(ChunkError::TooMany { .. })), "{more:?}");
+    // A thousand regions of one byte cut each of so many covers a thousand times.
+    let mut cut = covers(most / 1000 + 1, 1000);
+    let mut regions = vec![1, 0, 0, len + 1000, 0, 0, 0, 1000, 0];
+    (0..1000).for_each(|_| regions.extend([0, 1, 0, 0]));
+    regions.push(0);
+    *cut.of_mut(StreamKind::Programs) = numbers(&regions);
+    let refused = rebuilt(&cut, (most as u64 / 1000 + 1) * 1000, &base);
+    assert!(matches!(refused, Err(ChunkError::Programs)), "{refused:?}");
 }
 
 proptest! {

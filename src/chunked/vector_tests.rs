@@ -3,10 +3,12 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use super::fill::paying;
 use super::split::Splitter;
 use super::write::write_chunks;
 use super::*;
-use crate::delta::{Base, Cover, Covers, Effort, Options};
+use crate::delta::{Base, Cover, Covers, Effort, Options, programs};
+use crate::references::test_programs::program;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/remora-delta").join(name)
@@ -21,13 +23,13 @@ fn vector(name: &str, bytes: &[u8]) {
     assert!(file == bytes, "{name} has changed: other readers have to be able to read both");
 }
 
-fn tar(files: &[(&str, String)]) -> Vec<u8> {
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    for (path, text) in files {
+    for (path, bytes) in files {
         let mut header = tar::Header::new_ustar();
         header.set_mode(0o644);
-        header.set_size(text.len() as u64);
-        builder.append_data(&mut header, path, text.as_bytes()).expect("vec");
+        header.set_size(bytes.len() as u64);
+        builder.append_data(&mut header, path, *bytes).expect("vec");
     }
     builder.into_inner().expect("vec")
 }
@@ -42,24 +44,30 @@ fn lines(count: u32, word: &str) -> String {
 fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64) -> Vec<u8> {
     let effort = Effort::new(level).expect("a level");
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
-    let chunks = Splitter::new(base, target, covers).every(every);
-    write_chunks(chunks, base.len(), effort, &mut spill, &mut out).expect("memory");
+    let programs = paying(base, target, covers, programs(base, target, covers));
+    let plans = Splitter::new(base, target, covers, &programs).every(every);
+    write_chunks(base, target, plans, effort, &mut spill, &mut out).expect("memory");
     out
 }
 
 #[test]
 fn vectors_are_made_as_ever_and_make_the_target() {
-    let lower = tar(&[("etc/log", lines(300, "started"))]);
+    // Functions 60 to 64 are new, 10 to 12 are no more, and those behind have moved: so have references to them.
+    let old: Vec<u8> = (0..60).chain(80..100).collect();
+    let new: Vec<u8> = (0..10).chain(13..65).chain(80..100).collect();
+    let (old, new) = (program(&old), program(&new));
+    let lower = tar(&[("etc/log", lines(300, "started").as_bytes()), ("bin/tool", &old)]);
     let upper = tar(&[
-        ("etc/motd", "welcome to release 1\n".to_owned()),
-        ("srv/log", lines(200, "stopped")),
+        ("etc/motd", b"welcome to release 1\n"),
+        ("srv/log", lines(200, "stopped").as_bytes()),
     ]);
     let log =
         lines(300, "started").replace("00700 started", "00700 crashed") + "and one line more\n";
     let target = tar(&[
-        ("srv/log", lines(200, "stopped").replace('7', "8")),
-        ("etc/log", log),
-        ("etc/motd", "welcome to release 2\n".to_owned()),
+        ("srv/log", lines(200, "stopped").replace('7', "8").as_bytes()),
+        ("bin/tool", &new),
+        ("etc/log", log.as_bytes()),
+        ("etc/motd", b"welcome to release 2\n"),
     ]);
     let base = Base::new(vec![&lower, &upper]);
     let targets = [&target[..]];
@@ -78,6 +86,8 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     for (name, delta) in deltas {
         vector(name, &delta);
         let index = Index::read(&mut &delta[..], whole).expect(name);
+        let has_programs = |chunk: &ChunkEntry| chunk.stream(StreamKind::Corrections).0 > 0;
+        assert_eq!(index.chunks.iter().any(has_programs), name != "literals.delta", "{name}");
         let mut made = Vec::new();
         for chunk in &index.chunks {
             let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];

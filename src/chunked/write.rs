@@ -6,11 +6,12 @@ use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::coding::encode;
+use super::fill::{fill, paying};
 use super::format::DIGEST_BYTES;
 use super::index::{ChunkEntry, Index, StreamEntry};
-use super::split::{RawChunk, Splitter};
-use super::streams::StreamKind;
-use crate::delta::{Base, Cover, CoverPrices, Effort};
+use super::split::Splitter;
+use super::streams::{StreamKind, Streams};
+use crate::delta::{Base, Cover, CoverPrices, Effort, programs};
 
 /// What covers, changes and literals cost in a layer delta: measured on the pairs that `docs/encoder.md` names.
 pub const PRICES: CoverPrices = CoverPrices {
@@ -45,25 +46,29 @@ pub fn write_layer_delta(
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
-    write_chunks(Splitter::new(base, target, covers), base.len(), effort, spill, out)
+    let programs = paying(base, target, covers, programs(base, target, covers));
+    let plans = Splitter::new(base, target, covers, &programs);
+    write_chunks(base, target, plans, effort, spill, out)
 }
 
 pub(super) fn write_chunks(
-    raw: Splitter<'_>,
-    base_len: u64,
+    base: &Base<'_>,
+    target: &[u8],
+    plans: Splitter<'_>,
     effort: Effort,
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
     let mut chunks = Vec::new();
     // One after the other: a coder takes ten times a stream's bytes, and the streams of a chunk are coded side by side.
-    for chunk in raw {
-        let (entry, blob) = code(&chunk, effort)?;
+    for plan in plans {
+        let len = plan.range.end - plan.range.start;
+        let (entry, blob) = code(len, &fill(base, target, plan), effort)?;
         chunks.push(entry);
         spill.write_all(&blob)?;
     }
     let target_len = chunks.iter().map(|chunk: &ChunkEntry| chunk.len).sum();
-    let index = Index { target_len, base_len, chunks };
+    let index = Index { target_len, base_len: base.len(), chunks };
     let head = index.write();
     out.write_all(&head)?;
     spill.seek(SeekFrom::Start(0))?;
@@ -71,18 +76,21 @@ pub(super) fn write_chunks(
     Ok(index.placed(head.len() as u64))
 }
 
-fn code(chunk: &RawChunk, effort: Effort) -> io::Result<(ChunkEntry, Vec<u8>)> {
-    let coded: io::Result<Vec<_>> = StreamKind::ALL
-        .par_iter()
-        .map(|&kind| encode(kind, chunk.streams.of(kind), effort))
-        .collect();
+/// Codes the `streams` of a chunk that makes `len` bytes.
+pub(super) fn code(
+    len: u64,
+    streams: &Streams,
+    effort: Effort,
+) -> io::Result<(ChunkEntry, Vec<u8>)> {
+    let coded: io::Result<Vec<_>> =
+        StreamKind::ALL.par_iter().map(|&kind| encode(kind, streams.of(kind), effort)).collect();
     let coded = coded?;
-    let streams = std::array::from_fn(|kind| {
+    let entries = std::array::from_fn(|kind| {
         let (coding, bytes) = &coded[kind];
-        let raw = chunk.streams.of(StreamKind::ALL[kind]).len();
+        let raw = streams.of(StreamKind::ALL[kind]).len();
         StreamEntry { coding: *coding, raw, coded: bytes.len() }
     });
     let blob = coded.into_iter().map(|(_, bytes)| bytes).collect::<Vec<_>>().concat();
     let digest: [u8; DIGEST_BYTES] = Sha256::digest(&blob).into();
-    Ok((ChunkEntry { start: 0, len: chunk.len, offset: 0, digest, streams }, blob))
+    Ok((ChunkEntry { start: 0, len, offset: 0, digest, streams: entries }, blob))
 }

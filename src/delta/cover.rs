@@ -18,6 +18,11 @@ impl Cover {
         self.start + self.len
     }
 
+    /// Whether `next`, which starts where this one ends, is from where this one would go on.
+    pub(crate) fn goes_on_with(&self, next: &Cover) -> bool {
+        self.displacement() == next.displacement()
+    }
+
     /// Base position minus target position.
     pub(super) fn displacement(&self) -> i64 {
         self.offset as i64 - self.start as i64

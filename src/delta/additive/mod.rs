@@ -12,8 +12,10 @@ mod lanes;
 mod look_up;
 mod partners;
 mod prices;
+mod programs;
 #[cfg(test)]
 mod tests;
 
 pub use encoder::Covers;
 pub use prices::CoverPrices;
+pub use programs::programs;

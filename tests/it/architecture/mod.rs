@@ -24,6 +24,7 @@ const LEVELS: [&[&str]; 20] = [
         "temporary",
         "tar",
         "quote",
+        "references",
         "space",
         "small_file",
         "threads",

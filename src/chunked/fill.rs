@@ -1,0 +1,165 @@
+//! The streams of a chunk, made from its plan.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::ChunkError;
+use super::format::{CHUNK_RAW_BYTES, PROGRAMS_BYTES};
+use super::programs::write_programs;
+use super::streams::{StreamKind, Streams};
+use super::walk::{Plan, Visitor, walk};
+use crate::delta::{Base, Cover};
+use crate::leb128::{folded, push};
+use crate::references::{Program, Reference, Side, to_absolute};
+
+/// So many bytes of code that are literal pay one byte that tells of their program: absolute addresses take three in a hundred
+/// less once they are coded.
+const CODE_PER_BYTE: u64 = 32;
+
+/// Returns the streams of the chunk `plan`, without its programs if they make more of them than there may be.
+pub(super) fn fill(base: &Base<'_>, target: &[u8], mut plan: Plan) -> Streams {
+    let fits = |streams: &Streams| {
+        streams.len() as u64 <= CHUNK_RAW_BYTES
+            && streams.of(StreamKind::Programs).len() as u64 <= PROGRAMS_BYTES
+    };
+    match filled(base, target, &plan) {
+        Ok(streams) if fits(&streams) => streams,
+        _ => {
+            plan.programs.clear();
+            // Bytes in memory are there, and there are no programs to be too many.
+            filled(base, target, &plan).unwrap_or_default()
+        }
+    }
+}
+
+fn filled(base: &Base<'_>, target: &[u8], plan: &Plan) -> Result<Streams, ChunkError> {
+    let mut filling = Filling { target, streams: Streams::default(), gap: 0, reference_gap: 0 };
+    filling.covers(plan);
+    let programs = write_programs(&plan.programs, plan.range.start);
+    *filling.streams.of_mut(StreamKind::Programs) = programs;
+    walk(plan, base, &mut filling)?;
+    Ok(filling.streams)
+}
+
+struct Filling<'a> {
+    target: &'a [u8],
+    streams: Streams,
+    /// Unchanged bytes of covers since the last change.
+    gap: u64,
+    /// References that were predicted rightly since the last that was not.
+    reference_gap: u64,
+}
+
+impl Filling<'_> {
+    fn covers(&mut self, plan: &Plan) {
+        let (mut at, mut displacement) = (plan.range.start, 0i64);
+        for cover in &plan.covers {
+            push(self.streams.of_mut(StreamKind::LiteralLengths), cover.start - at);
+            push(self.streams.of_mut(StreamKind::CoverLengths), cover.len);
+            let own = cover.offset as i64 - cover.start as i64;
+            let change = own.wrapping_sub(displacement);
+            push(self.streams.of_mut(StreamKind::Displacements), folded(change));
+            (at, displacement) = (cover.end(), own);
+        }
+    }
+}
+
+impl Visitor for Filling<'_> {
+    fn literals(&mut self, range: Range<u64>, program: Option<&Program>) -> Result<(), ChunkError> {
+        let literals = self.streams.of_mut(StreamKind::Literals);
+        let before = literals.len();
+        literals.extend_from_slice(&self.target[range.start as usize..range.end as usize]);
+        if let Some(Program { target, .. }) = program {
+            to_absolute(&mut literals[before..], range.start, target);
+        }
+        Ok(())
+    }
+
+    fn covered(&mut self, at: u64, bytes: &mut [u8]) -> Result<(), ChunkError> {
+        let new = &self.target[at as usize..][..bytes.len()];
+        for (new, old) in new.iter().zip(bytes) {
+            if new == old {
+                self.gap += 1;
+                continue;
+            }
+            push(self.streams.of_mut(StreamKind::Gaps), self.gap);
+            self.streams.of_mut(StreamKind::Changes).push(new.wrapping_sub(*old));
+            self.gap = 0;
+        }
+        Ok(())
+    }
+
+    fn reference(
+        &mut self,
+        at: u64,
+        reference: &Reference,
+        predicted: u64,
+        _: &mut [u8],
+    ) -> Result<u64, ChunkError> {
+        let actual = reference.value(&self.target[at as usize..]);
+        if actual == predicted {
+            self.reference_gap += 1;
+            return Ok(actual);
+        }
+        push(self.streams.of_mut(StreamKind::ReferenceGaps), self.reference_gap);
+        let correction = actual.wrapping_sub(predicted) as i64;
+        push(self.streams.of_mut(StreamKind::Corrections), folded(correction));
+        self.reference_gap = 0;
+        Ok(actual)
+    }
+
+    fn finished(&mut self, _: &[u8]) -> Result<(), ChunkError> {
+        Ok(())
+    }
+}
+
+/// Returns those of `programs` that make the streams of the layer smaller, each with its base's regions only if these do.
+pub(super) fn paying(
+    base: &Base<'_>,
+    target: &[u8],
+    covers: &[Cover],
+    programs: Vec<Program>,
+) -> Vec<Program> {
+    let paying = |program| pays(base, target, covers, program);
+    programs.into_par_iter().filter_map(paying).collect()
+}
+
+fn pays(base: &Base<'_>, target: &[u8], covers: &[Cover], program: Program) -> Option<Program> {
+    let range = program.target.range();
+    let covers = within(covers, &range);
+    let plan = |programs| Plan { range: range.clone(), covers: covers.clone(), programs };
+    let mut none = plan(Vec::new());
+    let without = filled(base, target, &none).ok()?.len() as u64;
+    let saved = code_literals(&none, &program.target) / CODE_PER_BYTE;
+    none.programs = vec![program];
+    if filled(base, target, &none).is_ok_and(|with| with.len() as u64 <= without + saved) {
+        return none.programs.pop();
+    }
+    let mut program = none.programs.pop()?;
+    program.base = Side { regions: Vec::new(), limit: 0 };
+    let told = write_programs(std::slice::from_ref(&program), range.start).len() as u64;
+    (told <= saved).then_some(program)
+}
+
+/// The parts of `covers` that are in `range`.
+fn within(covers: &[Cover], range: &Range<u64>) -> Vec<Cover> {
+    let first = covers.partition_point(|cover| cover.end() <= range.start);
+    let end = covers.partition_point(|cover| cover.start < range.end);
+    let part = |cover: &Cover| {
+        let start = cover.start.max(range.start);
+        let len = cover.end().min(range.end) - start;
+        Cover { start, len, offset: cover.offset + (start - cover.start) }
+    };
+    covers[first..end.max(first)].iter().map(part).collect()
+}
+
+/// How many literals of `plan` are code of `target`.
+fn code_literals(plan: &Plan, target: &Side) -> u64 {
+    let (mut at, mut code) = (plan.range.start, 0);
+    for cover in &plan.covers {
+        code += target.code_in(at..cover.start);
+        at = cover.end();
+    }
+    code + target.code_in(at..plan.range.end)
+}

@@ -1,0 +1,26 @@
+//! The references room: where programs name other places of themselves, and what such a reference is once things moved.
+//!
+//! Here live a program's regions and how they are told from an ELF file, references in code and tables, the map from old
+//! addresses to new ones, the prediction of references by it, and literals of code with absolute addresses. Everything is
+//! pure. Not here: how covers are found (`delta`), and how all this is written down (`chunked`).
+//!
+//! Source of the rules: `docs/formats/remora-delta.md`, "Programs". Encoder and applier both go by this code.
+
+mod address_map;
+mod elf;
+mod literals;
+mod predictor;
+mod program;
+mod scan;
+mod stretch;
+#[cfg(test)]
+pub(crate) mod test_programs;
+#[cfg(test)]
+mod tests;
+
+pub use elf::elf_regions;
+pub use literals::{to_absolute, to_relative};
+pub use predictor::Predictor;
+pub use program::{Kind, Program, Region, Side};
+pub use scan::{Reference, references};
+pub use stretch::{Part, Parts, Stretch, program_at};

@@ -1,0 +1,111 @@
+//! A program as stretches of bytes that are loaded somewhere.
+
+use std::ops::Range;
+
+/// What references the bytes of a region have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// None that are looked for.
+    Plain,
+    /// Code for x86-64.
+    X86,
+    /// Pointers of eight bytes.
+    Pointers,
+    /// Numbers of four bytes, counted from their own address.
+    FromOwn,
+    /// Numbers of four bytes, counted from the start of the region.
+    FromStart,
+}
+
+impl Kind {
+    /// All kinds, by number.
+    pub const ALL: [Kind; 5] =
+        [Kind::Plain, Kind::X86, Kind::Pointers, Kind::FromOwn, Kind::FromStart];
+
+    /// Returns the number that says it in a layer delta.
+    pub fn number(self) -> u64 {
+        self as u64
+    }
+
+    /// Returns the kind of `number`, if there is one.
+    pub fn of_number(number: u64) -> Option<Self> {
+        Kind::ALL.get(usize::try_from(number).ok()?).copied()
+    }
+}
+
+/// Bytes that are loaded as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// Where they start, in the base stream or in the layer.
+    pub start: u64,
+    /// How many they are, one at least.
+    pub len: u64,
+    /// The address of the first.
+    pub address: u64,
+    /// What references they have.
+    pub kind: Kind,
+}
+
+impl Region {
+    /// Where it ends, in the base stream or in the layer.
+    pub fn end(&self) -> u64 {
+        self.start + self.len
+    }
+}
+
+/// One version of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// Its regions, one at least, by start; they don't overlap.
+    pub regions: Vec<Region>,
+    /// The address behind its last byte, those that no file has included.
+    pub limit: u64,
+}
+
+impl Side {
+    /// Where the regions are.
+    pub fn range(&self) -> Range<u64> {
+        let first = self.regions.first().map_or(0, |region| region.start);
+        first..self.regions.last().map_or(0, Region::end)
+    }
+
+    /// How many bytes of `range` are code whose references are known.
+    pub fn code_in(&self, range: Range<u64>) -> u64 {
+        let code = self.regions.iter().filter(|region| region.kind == Kind::X86);
+        let inside = |region: &Region| {
+            region.end().min(range.end).saturating_sub(region.start.max(range.start))
+        };
+        code.map(inside).sum()
+    }
+
+    /// The addresses that references of it name.
+    pub(super) fn addresses(&self) -> Range<u64> {
+        let lowest = self.regions.iter().map(|region| region.address).min();
+        lowest.unwrap_or(0)..self.limit
+    }
+
+    /// The region that has the byte at `place`.
+    pub(super) fn region_at(&self, place: u64) -> Option<&Region> {
+        let region = self.regions[..self.begun(place)].last();
+        region.filter(|region| place < region.end())
+    }
+
+    /// Where the next region begins behind `place`, if one does.
+    pub(super) fn next_start(&self, place: u64) -> Option<u64> {
+        self.regions.get(self.begun(place)).map(|region| region.start)
+    }
+
+    /// How many regions begin at `place` or before.
+    pub(super) fn begun(&self, place: u64) -> usize {
+        self.regions.partition_point(|region| region.start <= place)
+    }
+}
+
+/// A program of the target, and the one of the base that it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    /// The old version, in the base stream.
+    pub base: Side,
+    /// The new version, in the layer.
+    pub target: Side,
+}

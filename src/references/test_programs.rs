@@ -1,0 +1,101 @@
+//! Small programs to test with: ELF files whose functions call each other and whose tables name them.
+
+/// The bytes of a function that are no reference.
+const BODY: usize = 40;
+/// The address of the first section, and its place in the file.
+const FIRST: u64 = 0x1000;
+/// How much higher data is loaded than code.
+const DATA_SHIFT: u64 = 0x1000;
+/// How far tables are behind code: numbers that are too small are no references.
+const TABLES_AFTER: u64 = 0x1000;
+/// The bytes of the file's header, and of a section's.
+const HEADER: usize = 64;
+
+/// A section: name, type, flags, bytes that the file does not have.
+const SECTIONS: [(&str, u32, u64, u64); 5] = [
+    (".text", 1, 6, 0),
+    (".eh_frame_hdr", 1, 2, 0),
+    (".eh_frame", 1, 2, 0),
+    (".data", 1, 3, 0),
+    (".bss", 8, 3, 0x2000),
+];
+
+/// A program of `functions`, told apart by what their bodies are made from. Each calls and jumps to some others, whichever
+/// they are, and all are in tables.
+pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
+    let function_len = BODY + 5 + 6 + 7;
+    let starts: Vec<u64> =
+        (0..functions.len()).map(|index| FIRST + (index * function_len) as u64).collect();
+    let address_of = |function: u8| {
+        let index = functions.iter().position(|known| *known == function).unwrap_or(0);
+        starts[index]
+    };
+    let text_end = FIRST + (functions.len() * function_len) as u64;
+    let header_table = (text_end + TABLES_AFTER).next_multiple_of(8);
+    let frames = header_table + 4 * functions.len().next_multiple_of(2) as u64;
+    let data_place = frames + 4 * functions.len().next_multiple_of(2) as u64;
+    let data = data_place + DATA_SHIFT;
+    let relative = |to: u64, from: u64| (to.wrapping_sub(from) as u32).to_le_bytes();
+
+    let mut file = vec![0; FIRST as usize];
+    for &function in functions {
+        let near = |distance: u8| address_of(function.wrapping_add(distance));
+        let body =
+            (0..BODY as u32).map(|at| (((u32::from(function) + 3) * (at + 7)) >> 3) as u8 | 0x40);
+        file.extend(body);
+        let behind = |file: &Vec<u8>| file.len() as u64 + 4;
+        file.push(0xe8);
+        file.extend(relative(near(2), behind(&file)));
+        file.extend([0x0f, 0x84]);
+        file.extend(relative(near(1), behind(&file)));
+        file.extend([0x48, 0x8d, 0x05]);
+        file.extend(relative(data + 8 * u64::from(function % 5), behind(&file)));
+    }
+    file.resize(header_table as usize, 0);
+    starts.iter().for_each(|start| file.extend(relative(*start, header_table)));
+    file.resize(frames as usize, 0);
+    starts.iter().for_each(|start| file.extend(relative(*start, file.len() as u64)));
+    file.resize(data_place as usize, 0);
+    starts.iter().for_each(|start| file.extend(start.to_le_bytes()));
+    let places = [FIRST, header_table, frames, data_place, file.len() as u64];
+    let ends = [text_end, frames, data_place, file.len() as u64, file.len() as u64];
+    finish(file, places, ends)
+}
+
+/// Adds names and section headers.
+fn finish(mut file: Vec<u8>, places: [u64; 5], ends: [u64; 5]) -> Vec<u8> {
+    let names = file.len() as u64;
+    let mut name_places = Vec::new();
+    for (name, ..) in SECTIONS {
+        name_places.push((file.len() as u64 - names) as u32);
+        file.extend(name.as_bytes());
+        file.push(0);
+    }
+    file.resize(file.len().next_multiple_of(8), 0);
+    let table = file.len() as u64;
+    for (index, (_, form, flags, beyond)) in SECTIONS.into_iter().enumerate() {
+        let shift = if flags & 1 == 0 { 0 } else { DATA_SHIFT };
+        let (place, len) = (places[index], ends[index] - places[index] + beyond);
+        section(&mut file, name_places[index], form, [flags, places[index] + shift, place, len]);
+    }
+    section(&mut file, 0, 3, [0, 0, names, table - names]);
+    let mut head = b"\x7fELF\x02\x01\x01".to_vec();
+    head.resize(16, 0);
+    head.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+    head.resize(40, 0);
+    head.extend(table.to_le_bytes());
+    head.resize(58, 0);
+    [HEADER, SECTIONS.len() + 1, SECTIONS.len()]
+        .into_iter()
+        .for_each(|number| head.extend((number as u16).to_le_bytes()));
+    file[..HEADER].copy_from_slice(&head);
+    file
+}
+
+fn section(file: &mut Vec<u8>, name: u32, form: u32, numbers: [u64; 4]) {
+    let end = file.len() + HEADER;
+    file.extend(name.to_le_bytes());
+    file.extend(form.to_le_bytes());
+    numbers.iter().for_each(|number| file.extend(number.to_le_bytes()));
+    file.resize(end, 0);
+}
