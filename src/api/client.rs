@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::connection::{Connection, Reply};
 use super::wire::{Listed, Pairs};
-use super::{ApiError, Credential, PairStatus, Secret, WantedPair};
+use super::{ApiError, Credential, Deltas, PairStatus, Secret, WantedPair};
 
 /// How long an answer may take: thousands of pairs are looked up in the registry meanwhile.
 const ANSWER_TIME: Duration = Duration::from_secs(300);
@@ -84,6 +84,30 @@ impl Client {
             200 => match serde_json::from_slice(&reply.body) {
                 Ok(Named { name }) => Ok(Some(name)),
                 Err(_) => Err(self.nonsense("no name of an image")),
+            },
+            401 | 403 => Err(ApiError::Answer {
+                server: self.connection.name(),
+                status: reply.status,
+                reason: reply.reason(),
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// Asks once, as a host does, for the deltas from `source` to `target` that are ready; the server has the smallest made, if
+    /// it is not there, and holds the request for a while. Returns them, the smallest first; `None` if the server knows
+    /// nothing of such requests.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn deltas(&self, source: &str, target: &str) -> Result<Option<Deltas>, ApiError> {
+        let path = format!("api/deltas?src={source}&dest={target}&wait=true");
+        let request = self.credential.shown_by(self.connection.get(&path)).timeout(DELTA_TIME);
+        let reply = self.connection.ask(request, MAX_NAME_BYTES)?;
+        match reply.status {
+            200 => match serde_json::from_slice(&reply.body) {
+                Ok(deltas) => Ok(Some(deltas)),
+                Err(_) => Err(self.nonsense("no list of deltas")),
             },
             401 | 403 => Err(ApiError::Answer {
                 server: self.connection.name(),

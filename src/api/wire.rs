@@ -27,7 +27,7 @@ pub struct WantedPair {
     pub src: String,
     /// The image that they are to get.
     pub dest: String,
-    /// `v2` or `v3` [default: v3].
+    /// The format, as `--format` takes it [default: v3].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
 }
@@ -76,7 +76,7 @@ pub struct PairStatus {
     /// The image that they are to get, as it was asked for; not in events.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub dest: String,
-    /// `v2` or `v3`.
+    /// The format, as `--format` takes it.
     pub format: String,
     /// The repository and digest that `src` stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,6 +133,31 @@ impl PairStatus {
         let (src, dest) = (std::mem::take(&mut self.src), std::mem::take(&mut self.dest));
         *self = PairStatus { src, dest, ..newer.clone() };
     }
+}
+
+/// The deltas between two images that are ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct Deltas {
+    /// The bytes that a host with `src` downloads without a delta, if a delta was made that knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_size: Option<u64>,
+    /// The deltas, the smallest first.
+    pub deltas: Vec<ReadyDelta>,
+}
+
+/// A delta that is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct ReadyDelta {
+    /// The format, as `--format` takes it.
+    pub format: String,
+    /// The reference of the delta.
+    pub name: String,
+    /// The bytes that a host downloads.
+    pub size: u64,
 }
 
 #[cfg(test)]

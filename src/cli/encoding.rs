@@ -117,6 +117,11 @@ impl EncodingArguments {
         }
     }
 
+    /// Bytes a second that reach the device.
+    pub(super) fn link_bytes(&self) -> f64 {
+        self.link_rate as f64 / 8.0
+    }
+
     /// How many threads are to work, if somebody said.
     pub(super) fn threads(&self) -> Option<u16> {
         self.threads

@@ -2,6 +2,7 @@
 
 use super::bases::BaseImage;
 use super::options::DeltaServer;
+use crate::api::ApiError;
 use crate::image::{Image, ImageReference, RegistryReference};
 use crate::progress::Progress;
 
@@ -22,9 +23,8 @@ pub(super) fn ask(
     };
     let mut named = Vec::new();
     for base in bases.iter().filter_map(|base| in_registry(base, target)).take(MAX_ASKED) {
-        match server.0.delta(&base, &wanted) {
-            Ok(Some(name)) => named.extend(of_same_registry(&name, target)),
-            Ok(None) => {}
+        match names(server, &base, &wanted) {
+            Ok(names) => named.extend(names.iter().filter_map(|it| of_same_registry(it, target))),
             Err(error) => {
                 progress.note(&format!("going on without the delta server: {error}"));
                 break;
@@ -32,6 +32,16 @@ pub(super) fn ask(
         }
     }
     named
+}
+
+/// The deltas that `server` has from `base` to `wanted`, the smallest first; of a server that knows v3 alone, that one.
+fn names(server: &DeltaServer, base: &str, wanted: &str) -> Result<Vec<String>, ApiError> {
+    match server.0.deltas(base, wanted)? {
+        Some(found) if !found.deltas.is_empty() => {
+            Ok(found.deltas.into_iter().map(|delta| delta.name).collect())
+        }
+        _ => Ok(server.0.delta(base, wanted)?.into_iter().collect()),
+    }
 }
 
 /// The exact name of a base in the registry of `target`.

@@ -82,8 +82,8 @@ pub(super) async fn get_v2(State(service): State<Arc<Service>>, asked: Asked) ->
 }
 
 /// What is left of a request that may wait. Its headers are not: tens of thousands wait.
-struct Wanted {
-    query: DeltaQuery,
+pub(super) struct Wanted {
+    pub(super) query: DeltaQuery,
     /// Where the client thinks that the server is.
     origin: Option<String>,
     /// Who asks, if there is a limit to how much one caller may ask for.
@@ -119,7 +119,7 @@ fn late(service: &Service) -> Answer {
 }
 
 /// What whoever may have it asked for.
-fn admitted(service: &Service, asked: Asked) -> Result<Wanted, Answer> {
+pub(super) fn admitted(service: &Service, asked: Asked) -> Result<Wanted, Answer> {
     let query = DeltaQuery::parse(&asked.query, service.registry());
     let query = query.map_err(|error| Answer::BadQuery(error.to_string()))?;
     let repositories = [query.source.repository.as_str(), &query.target.repository];
@@ -130,7 +130,7 @@ fn admitted(service: &Service, asked: Asked) -> Result<Wanted, Answer> {
 }
 
 /// Waits until the delta is there and says where.
-async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer {
+pub(super) async fn deliver(service: &Service, format: Dialect, wanted: &Wanted) -> Answer {
     let query = &wanted.query;
     let pair = match pin(service, format, query).boxed().await {
         Ok(pair) => pair,

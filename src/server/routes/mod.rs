@@ -9,6 +9,7 @@
 mod answer;
 mod asked;
 mod delta;
+mod deltas;
 mod download;
 mod events;
 mod health;

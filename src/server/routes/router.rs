@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 use super::answer::Answer;
 use super::metrics::Counted;
 use super::service::Service;
-use super::{delta, download, events, health, metrics, openapi, prepare, status};
+use super::{delta, deltas, download, events, health, metrics, openapi, prepare, status};
 use crate::server::page;
 use crate::server::settings::Role;
 use crate::serving::{RequestId, host_problem};
@@ -110,6 +110,7 @@ fn work() -> OpenApiRouter<Arc<Service>> {
     OpenApiRouter::with_openapi(openapi::frame())
         .routes(routes!(delta::get_v3))
         .routes(routes!(delta::get_v2))
+        .routes(routes!(deltas::get))
         .routes(routes!(download::get, download::head))
         .routes(routes!(prepare::post))
         .routes(routes!(status::get, status::post))

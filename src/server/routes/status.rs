@@ -28,7 +28,7 @@ const LOOK_TIME: Duration = Duration::from_secs(10);
     params(
         ("src" = String, Query, description = "The image that devices have"),
         ("dest" = String, Query, description = "The image that they are to get"),
-        ("format" = Option<String>, Query, description = "`v2` or `v3`, which is the default"),
+        ("format" = Option<String>, Query, description = "A format as `--format` takes it; v3 is the default"),
     ),
     responses(
         (status = 200, description = "What is known", body = PairStatus, content_type = "application/json"),
@@ -100,7 +100,7 @@ pub(super) async fn of_list(service: &Service, list: PairList) -> Result<Listed,
 
 /// The state of a delta: from the jobs, or else from the registry, which may have a delta that was
 /// made elsewhere or long ago.
-async fn known(
+pub(super) async fn known(
     service: &Service,
     format: Dialect,
     query: &DeltaQuery,

@@ -1,5 +1,7 @@
 //! `remora diff`: what a delta between two images would cost, and why.
 
+mod formats;
+
 use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
@@ -8,14 +10,15 @@ use remora::image::ImageReference;
 use remora::v3::{self, DiffOptions, DiffReport, FileCost, Links};
 use serde::Serialize;
 
-use super::access::{self, AccessArguments};
-use super::encoding::EncodingArguments;
-use super::failure::Failure;
-use super::image_name;
-use super::report;
-use super::session::Session;
-use super::table::{Align, Table};
-use super::units;
+use self::formats::Comparison;
+use crate::cli::access::{self, AccessArguments};
+use crate::cli::encoding::EncodingArguments;
+use crate::cli::failure::Failure;
+use crate::cli::image_name;
+use crate::cli::report;
+use crate::cli::session::Session;
+use crate::cli::table::{Align, Table};
+use crate::cli::units;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,13 +26,15 @@ Examples:
     remora diff registry.example.com/app:1 registry.example.com/app:2 --link-rate 500k
   Why is it so large? The ten files that cost the most:
     remora diff oci:app:1 oci:app:2 --files 10
+  Which format is the smallest for hosts that could take any?
+    remora diff oci:app:1 oci:app:2 --formats
   For a script:
     remora diff oci:app:1 oci:app:2 --json | jq .total.delta_bytes";
 
 /// Show what a delta between two images would cost, layer by layer.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Diff {
+pub(in crate::cli) struct Diff {
     /// The image that devices have
     #[arg(value_parser = image_name::input)]
     base: ImageReference,
@@ -39,19 +44,22 @@ pub(super) struct Diff {
     /// Name the N files of TARGET that cost the most new bytes
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     files: usize,
+    /// Compare deltas of all formats: bytes, time of the update, time to make them
+    #[arg(long, conflicts_with = "files")]
+    formats: bool,
     #[command(flatten)]
     encoding: EncodingArguments,
     #[command(flatten)]
-    pub(super) access: AccessArguments,
+    pub(in crate::cli) access: AccessArguments,
 }
 
 impl Diff {
     /// How many threads are to work, if somebody said.
-    pub(super) fn threads(&self) -> Option<u16> {
+    pub(in crate::cli) fn threads(&self) -> Option<u16> {
         self.encoding.threads()
     }
 
-    pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
+    pub(in crate::cli) fn run(&self, session: &Session) -> Result<(), Failure> {
         access::refuse_stdin_twice([&self.base, &self.target])?;
         let transports = self.access.transports(&[&self.base, &self.target])?;
         let base = self.access.open(&transports, &self.base)?;
@@ -63,6 +71,18 @@ impl Diff {
         options.device = self.encoding.device();
         options.files = self.files;
         let store = self.access.store()?;
+        if self.formats {
+            let comparison = Comparison {
+                base: &base,
+                target: &target,
+                store: &store,
+                encoding: self.encoding.options(),
+                device: self.encoding.device(),
+                link: self.encoding.link_bytes(),
+                progress: session.progress(),
+            };
+            return session.answer(&comparison.make()?);
+        }
         let report = v3::diff(&base, &target, &store, &options, session.progress())?;
         let links = Links::new(&report.delta, &options.device);
         session.answer(&Compared { report, links, device: options.device })
