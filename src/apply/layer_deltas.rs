@@ -2,8 +2,8 @@
 
 use std::io::{Read, Write};
 
-use super::base_layers::sparse_files;
-use super::{ApplyError, BaseLayers};
+use super::ApplyError;
+use super::base_layers::{BaseLayers, sparse_files};
 use crate::artifact::{ArtifactDelta, ArtifactError, LayerDeltaError};
 use crate::delta::CommandStats;
 use crate::dialect::Dialect;
@@ -61,6 +61,17 @@ impl LayerDeltas {
             LayerDeltas::Artifact(_) => 0,
         };
         self.image().stored_bytes().saturating_add(config)
+    }
+
+    /// Bytes of the blobs that make layers, but for what an interrupted run has left in `store`.
+    pub(super) fn bytes_to_come(&self, store: &Store) -> u64 {
+        let image = self.image();
+        let to_come = |index| {
+            let digest = image.layer_descriptor(index).map(|descriptor| descriptor.digest);
+            let here = digest.map_or(0, |digest| store.partial_bytes(digest));
+            image.stored_size(index).saturating_sub(here)
+        };
+        (0..image.layer_count()).map(to_come).fold(0, u64::saturating_add)
     }
 
     /// The digest of the delta's manifest; of its config if it has none.

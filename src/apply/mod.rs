@@ -5,13 +5,17 @@
 //! written (`image`), and which delta is the cheapest (`fetch`).
 
 mod base_layers;
+mod blob;
 mod error;
 #[cfg(feature = "registry")]
 mod find;
 mod layer_deltas;
 mod rebuild_image;
 
+#[cfg(feature = "registry")]
 pub(crate) use base_layers::BaseLayers;
+#[cfg(feature = "registry")]
+pub(crate) use blob::{Blobs, Kept, Traffic, may_be_the_kept_parts_fault};
 pub use error::ApplyError;
 #[cfg(feature = "registry")]
 pub use find::{FoundDelta, find_deltas};

@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::{ApplyError, BaseLayers, LayerDeltas};
+use super::base_layers::BaseLayers;
+use super::blob::{Blobs, Kept, Traffic, may_be_the_kept_parts_fault};
+use super::{ApplyError, LayerDeltas};
 use crate::ErrorKind;
 use crate::delta::CommandStats;
 use crate::image::{Blob, Descriptor, DiffId, Image, ImageBudget, ImageContents, ImageReference};
@@ -14,7 +17,7 @@ use crate::pack::{
     BlobId, DeltaReport, LayerFile, LayerReport, ManifestKind, Metered, PackedImage, Written,
     check_work, image_manifest,
 };
-use crate::progress::{Progress, Reported, Stage, check};
+use crate::progress::{Progress, Stage, check};
 use crate::space::{SpaceWatch, check_space};
 use crate::store::{KeptLayer, Store, Workspace};
 use crate::temporary::{TemporaryFile, TemporaryPath};
@@ -101,7 +104,7 @@ pub fn apply_opened(
     refuse_without_layers(base)?;
     base.diff_ids()?;
     // Before the base's first byte comes, all that is to come is known.
-    progress.expect(Stage::Fetch, delta.image().stored_bytes());
+    progress.expect(Stage::Fetch, delta.bytes_to_come(store));
     let base_layers = delta.ensure_base(base, store, progress)?;
     let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
     check_work(base_bytes, 0, 0)?;
@@ -110,8 +113,10 @@ pub fn apply_opened(
     let (limits, delta_bytes) = (store.limits(), delta.image().stored_bytes());
     let budget = ImageBudget::new(limits, base_bytes.saturating_add(delta_bytes));
     check_space(store.path(), delta_bytes).map_err(ApplyError::Write)?;
+    let traffic = Traffic::default();
     let work = Work {
         delta,
+        blobs: Blobs::new(store, &traffic, progress),
         base_image: base,
         base: delta.base_layers(&base_layers, &sparse)?,
         scratch: &scratch,
@@ -140,6 +145,7 @@ pub fn apply_opened(
 /// Everything that rebuilding a layer takes.
 struct Work<'a> {
     delta: &'a LayerDeltas,
+    blobs: Blobs<'a>,
     base_image: &'a Image,
     base: BaseLayers<'a>,
     scratch: &'a Workspace,
@@ -172,15 +178,39 @@ impl Work<'_> {
         layers.into_iter().collect()
     }
 
+    /// Rebuilds and packs a layer. What an interrupted run left of its blob is made use of, unless it turns out to be of no
+    /// use; what comes of the blob stays until it has served.
     fn pack(&self, index: usize) -> Result<PackedLayer, ApplyError> {
         check(self.progress).map_err(crate::image::ImageError::from)?;
+        let resumed = AtomicU64::new(0);
+        let mut done = self.pack_by(index, Kept::Used, &resumed);
+        if let Err(error) = &done {
+            if error.kind() == ErrorKind::Content {
+                self.blobs.forget(self.delta.image(), index);
+            }
+            if resumed.load(Ordering::Relaxed) > 0 && may_be_the_kept_parts_fault(error.cause()) {
+                done = self.pack_by(index, Kept::Ignored, &resumed);
+            }
+        }
+        if done.is_ok() {
+            self.blobs.forget(self.delta.image(), index);
+        }
+        done
+    }
+
+    fn pack_by(
+        &self,
+        index: usize,
+        kept_parts: Kept,
+        resumed: &AtomicU64,
+    ) -> Result<PackedLayer, ApplyError> {
         let kept = self.kept(index);
         let out = match kept {
             Some(_) => LayerFile::Nowhere(io::sink()),
             None => LayerFile::new(self.scratch.new_file()?, self.options.plain_layers),
         };
         let mut out = Metered::new(out, self.budget, SpaceWatch::new(self.space));
-        let (diff_id, stats) = self.rebuild(index, &mut out)?;
+        let (diff_id, stats) = self.rebuild(index, kept_parts, resumed, &mut out)?;
         let shared = self.base.shared(index).is_some();
         let bytes = self.delta.image().stored_size(index);
         let report = LayerReport::new(diff_id, Some(shared), None, bytes, stats);
@@ -233,12 +263,15 @@ impl Work<'_> {
         self.base_image.config().diff_ids().iter().position(|base| *base == diff_id)
     }
 
-    fn rebuild(&self, index: usize, out: impl Write) -> Result<(DiffId, CommandStats), ApplyError> {
+    fn rebuild(
+        &self,
+        index: usize,
+        kept_parts: Kept,
+        resumed: &AtomicU64,
+        out: impl Write,
+    ) -> Result<(DiffId, CommandStats), ApplyError> {
         let blob = match self.delta.has_blob(index) {
-            true => {
-                let blob = self.delta.image().open_layer(index)?;
-                Some(Reported::new(blob, Stage::Fetch, self.progress))
-            }
+            true => Some(self.blobs.open(self.delta.image(), index, kept_parts, resumed)?),
             false => None,
         };
         let rebuilt = self.delta.rebuild(index, blob, &self.base, out, self.limit)?;

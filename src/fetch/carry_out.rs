@@ -1,12 +1,11 @@
 //! Bringing in the layers of a plan.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::FetchError;
-use super::blob::{Blobs, Kept, Traffic};
 use super::plan::{Plan, Step};
-use crate::apply::{BaseLayers, LayerDeltas};
+use crate::apply::{BaseLayers, Blobs, Kept, LayerDeltas, Traffic, may_be_the_kept_parts_fault};
 use crate::image::{DiffId, Image, ImageBudget, decompress};
 use crate::pack::check_work;
 use crate::progress::{Progress, Stage, check};
@@ -24,7 +23,7 @@ pub(super) fn carry_out(
     progress: &dyn Progress,
 ) -> Result<Vec<KeptLayer>, FetchError> {
     let bytes = plan.steps.iter().map(|step| step.bytes()).fold(0, u64::saturating_add);
-    let blobs = Blobs { store, traffic, progress, no_room: AtomicBool::new(false) };
+    let blobs = Blobs::new(store, traffic, progress);
     if check_space(store.path(), least_space(plan)).is_err() {
         blobs.make_room(blobs_of(plan));
         check_space(store.path(), least_space(plan)).map_err(|source| StoreError::Io {
@@ -215,13 +214,4 @@ impl Work<'_> {
             Ok::<_, FetchError>(deltas.rebuild(index, blob, base, out, limit)?.0)
         })
     }
-}
-
-/// Whether a failure may come from a blob that was begun in the middle, and not at its beginning.
-fn may_be_the_kept_parts_fault(cause: Cause) -> bool {
-    cause.kind() == ErrorKind::Content
-        || matches!(
-            cause,
-            Cause::Refused | Cause::Protocol | Cause::Denied | Cause::Passing | Cause::MissingBlob
-        )
 }

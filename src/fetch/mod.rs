@@ -10,7 +10,6 @@
 //! ```
 
 mod bases;
-mod blob;
 mod carry_out;
 mod cost;
 mod error;

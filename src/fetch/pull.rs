@@ -1,11 +1,11 @@
 //! Pulling an image into the store, and from there to where it is wanted.
 
 use super::FetchError;
-use super::blob::Traffic;
 use super::carry_out::carry_out;
 use super::options::PullOptions;
 use super::plan::Plan;
 use super::report::PullReport;
+use crate::apply::Traffic;
 use crate::image::{Destination, Digest, Image, ImageReference, Transports};
 use crate::measure::Measure;
 use crate::pack::{ManifestKind, pack_stored};

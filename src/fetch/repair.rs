@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::FetchError;
-use super::blob::Traffic;
 use super::carry_out::carry_out;
 use super::options::PullOptions;
 use super::plan::Plan;
+use crate::apply::Traffic;
 use crate::image::{DiffId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::{HeldDeployment, Store, Trouble, by_digest};

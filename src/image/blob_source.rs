@@ -25,7 +25,6 @@ pub(super) trait BlobSource: Send + Sync {
     /// A blob's bytes, unchecked.
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError>;
     /// A blob's bytes from `start` on, unchecked. `None` where blobs come from near by, and begin at the beginning.
-    #[cfg(feature = "registry")]
     fn open_rest(
         &self,
         _descriptor: &Descriptor,

@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::sync::Arc;
 
-#[cfg(feature = "registry")]
 use super::blob_reader::BlobReader;
 use super::stored_layer::{LayerSource, StoredLayer};
 use super::{
@@ -162,7 +161,6 @@ impl Image {
     ///
     /// # Errors
     /// As [`open_layer`](Self::open_layer).
-    #[cfg(feature = "registry")]
     pub(crate) fn open_layer_after(
         &self,
         layer: usize,

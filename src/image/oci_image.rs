@@ -130,7 +130,6 @@ impl LayerSource for BlobLayers {
         Ok(Box::new(BlobReader::new(blob, descriptor.digest, descriptor.size, &*self.place)))
     }
 
-    #[cfg(feature = "registry")]
     fn open_rest(
         &self,
         index: usize,

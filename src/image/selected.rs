@@ -46,7 +46,6 @@ impl LayerSource for Selected {
         self.layers.open(blob)
     }
 
-    #[cfg(feature = "registry")]
     fn open_rest(
         &self,
         index: usize,

@@ -18,7 +18,6 @@ pub(crate) trait LayerSource: Send + Sync {
     /// The stored bytes, checked at their end against the descriptor.
     fn open(&self, index: usize) -> Result<Box<dyn Read + Send>, ImageError>;
     /// The stored bytes from `start` on, unchecked. `None` where the place can only begin at the beginning.
-    #[cfg(feature = "registry")]
     fn open_rest(
         &self,
         _index: usize,

@@ -43,7 +43,6 @@ mod mapping;
 mod names;
 mod object_id;
 mod objects;
-#[cfg(feature = "registry")]
 mod partial;
 mod partials;
 mod proof;
@@ -79,7 +78,6 @@ pub use mapping::{LastWords, report_lost_pages};
 pub use names::Forgotten;
 pub(crate) use object_id::ObjectId;
 pub(crate) use objects::{Linked, Objects};
-#[cfg(feature = "registry")]
 pub(crate) use partial::Partial;
 #[cfg(fuzzing)]
 pub use recipe::fuzzing;

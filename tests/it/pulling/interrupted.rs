@@ -24,7 +24,36 @@ fn kills() -> u64 {
 
 #[test]
 fn a_killed_pull_is_taken_up_and_fetches_nothing_twice() {
-    let bench = Bench::with_delta();
+    is_taken_up(&Bench::with_delta());
+}
+
+#[test]
+fn a_killed_pull_of_a_delta_for_hosts_is_taken_up_and_fetches_nothing_twice() {
+    is_taken_up(&Bench::with_delta_of("remora"));
+}
+
+#[test]
+fn a_killed_apply_is_taken_up_and_fetches_nothing_twice() {
+    let bench = Bench::with_delta_of("remora");
+    bench.pull("1", "--to oci:images:1");
+    let line = format!("apply oci:images:1 {} --output oci:images:2", bench.app("for-hosts"));
+    bench.link.pace(SLOW);
+    bench.link.take_received();
+    for number in 0..kills() {
+        let mut run = bench.command(&line).spawn().expect("remora runs");
+        std::thread::sleep(Duration::from_millis(250 + 130 * (number % 7)));
+        let _ = run.kill();
+        run.wait().expect("it ended");
+    }
+    bench.link.pace(0);
+    bench.succeed(&line);
+    let received = bench.link.take_received();
+    let bound = DELTA_BYTES + (kills() + 1) * TALK_BYTES + kills() * IN_FLIGHT_BYTES;
+    assert!(received <= bound, "{received} bytes over the link, at most {bound}");
+    assert_eq!(names(&bench.path("store/partial")), [""; 0]);
+}
+
+fn is_taken_up(bench: &Bench) {
     for (tag, options) in [("1", "--no-delta"), ("2", "")] {
         bench.link.pace(SLOW);
         bench.link.take_received();

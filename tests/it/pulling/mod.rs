@@ -91,6 +91,13 @@ impl Bench {
         bench
     }
 
+    /// Both releases, and the delta of `format` between them beside release 2.
+    fn with_delta_of(format: &str) -> Self {
+        let bench = Self::new();
+        bench.create_delta("1", "2", "for-hosts", &format!("--format {format}"));
+        bench
+    }
+
     fn push(&self, tag: &str, contents: &ImageContents) {
         let (transports, _settings) = registry_client::client(1, &serde_json::json!({}));
         let place = parse(&format!("{}/app:{tag}", self.registry.address()));

@@ -36,6 +36,38 @@ fn the_first_image_comes_by_its_layers_and_the_next_by_a_delta_that_refers_to_it
 }
 
 #[test]
+fn deltas_for_hosts_are_found_beside_the_image_and_applied() {
+    for format in ["remora", "oci-delta"] {
+        let bench = Bench::with_delta_of(format);
+        bench.pull("1", "");
+        assert_by_delta(&bench, "");
+    }
+}
+
+#[test]
+fn of_several_deltas_the_smallest_is_taken() {
+    let bench = Bench::with_delta();
+    bench.create_delta("1", "2", "for-hosts", "--format remora");
+    bench.pull("1", "");
+    let (answer, _) = bench.pull("2", "");
+    let deltas = bench.succeed(&format!("list {} --json", bench.app("2"))).json();
+    let deltas = deltas["deltas"].as_array().expect("an array").clone();
+    assert_eq!(deltas.len(), 2, "{deltas:#?}");
+    assert_eq!(deltas[0]["format"], "remora");
+    let taken = answer["delta"].as_str().expect("a name");
+    assert!(taken.ends_with(deltas[0]["digest"].as_str().expect("a digest")), "{taken}");
+}
+
+#[test]
+fn a_delta_for_hosts_may_be_named_itself() {
+    let bench = Bench::with_delta_of("remora");
+    bench.pull("1", "");
+    let (answer, received) = bench.pull("for-hosts", "--as app:2");
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+    assert!(received < DELTA_BYTES + TALK_BYTES, "{received} bytes over the link");
+}
+
+#[test]
 fn a_delta_is_found_by_its_tag_also_among_many() {
     let bench = Bench::new();
     bench.create_delta("1", "2", "delta-app", "--manifest docker");

@@ -6,38 +6,45 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::image::{Digest, Image};
 use crate::progress::{Progress, Stage, check};
 use crate::store::{Partial, Store, StoreError};
+use crate::{Cause, ErrorKind};
 
 /// Counts of bytes that blobs brought.
 #[derive(Debug, Default)]
-pub(super) struct Traffic {
+pub(crate) struct Traffic {
     /// Over the network, or from wherever the image is.
-    pub(super) fetched: AtomicU64,
+    pub(crate) fetched: AtomicU64,
     /// From what runs before had left.
-    pub(super) resumed: AtomicU64,
+    #[cfg_attr(not(feature = "registry"), expect(dead_code, reason = "pulls alone report it"))]
+    pub(crate) resumed: AtomicU64,
 }
 
 /// Where blobs are kept until they have served, and what counts them.
-pub(super) struct Blobs<'a> {
-    pub(super) store: &'a Store,
-    pub(super) traffic: &'a Traffic,
-    pub(super) progress: &'a dyn Progress,
+pub(crate) struct Blobs<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) traffic: &'a Traffic,
+    pub(crate) progress: &'a dyn Progress,
     /// Whether there is no room for what is kept of blobs.
-    pub(super) no_room: AtomicBool,
+    no_room: AtomicBool,
 }
 
 /// Whether what an interrupted run left is made use of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(crate) enum Kept {
     /// It is, and what comes is added to it.
     Used,
     /// All of the blob is fetched, and nothing kept.
     Ignored,
 }
 
-impl Blobs<'_> {
+impl<'a> Blobs<'a> {
+    /// Keeps blobs in `store` until they have served.
+    pub(crate) fn new(store: &'a Store, traffic: &'a Traffic, progress: &'a dyn Progress) -> Self {
+        Blobs { store, traffic, progress, no_room: AtomicBool::new(false) }
+    }
+
     /// Opens the blob of layer number `index` of `image`. Bytes that are read of what runs before left are counted in
     /// `resumed`.
-    pub(super) fn open<'b>(
+    pub(crate) fn open<'b>(
         &'b self,
         image: &Image,
         index: usize,
@@ -64,13 +71,14 @@ impl Blobs<'_> {
     }
 
     /// Gives up what is kept of blobs, from now on too: layers need the room.
-    pub(super) fn make_room<'b>(&self, blobs: impl IntoIterator<Item = (&'b Image, usize)>) {
+    #[cfg(feature = "registry")]
+    pub(crate) fn make_room<'b>(&self, blobs: impl IntoIterator<Item = (&'b Image, usize)>) {
         self.no_room.store(true, Ordering::Relaxed);
         blobs.into_iter().for_each(|(image, index)| self.forget(image, index));
     }
 
     /// Gives up what is kept of the blob: it has served, or is not what it should be.
-    pub(super) fn forget(&self, image: &Image, index: usize) {
+    pub(crate) fn forget(&self, image: &Image, index: usize) {
         if let Some(digest) = digest_of(image, index) {
             self.store.forget_partial(digest);
         }
@@ -82,7 +90,7 @@ fn digest_of(image: &Image, index: usize) -> Option<Digest> {
 }
 
 /// A blob that is read once, from its start to its end, where its digest is checked.
-pub(super) struct Blob<'a> {
+pub(crate) struct Blob<'a> {
     bytes: Box<dyn Read + Send>,
     /// Where new bytes are kept.
     partial: Option<Partial>,
@@ -126,4 +134,13 @@ impl Read for Blob<'_> {
         self.take(&buffer[..len]);
         Ok(len)
     }
+}
+
+/// Whether a failure may come from a blob that was begun in the middle, and not at its beginning.
+pub(crate) fn may_be_the_kept_parts_fault(cause: Cause) -> bool {
+    cause.kind() == ErrorKind::Content
+        || matches!(
+            cause,
+            Cause::Refused | Cause::Protocol | Cause::Denied | Cause::Passing | Cause::MissingBlob
+        )
 }
