@@ -119,7 +119,7 @@ impl Installation {
     pub(crate) fn open(&self, reference: &str) -> Image {
         let platform = "linux/amd64".parse().expect("a platform");
         let reference = reference.parse().expect("a reference");
-        self.transports().open(&reference, &platform).expect("opens")
+        self.transports().open_any(&reference, &platform, &Silent).expect("opens")
     }
 
     /// A token for a device that may pull from these repositories.
