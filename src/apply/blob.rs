@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::image::{Digest, Image};
+use crate::image::{Digest, Image, ImageReference};
 use crate::progress::{Progress, Stage, check};
 use crate::store::{Partial, Store, StoreError};
 use crate::{Cause, ErrorKind};
@@ -51,7 +51,7 @@ impl<'a> Blobs<'a> {
         kept: Kept,
         resumed: &'b AtomicU64,
     ) -> Result<Blob<'b>, StoreError> {
-        let digest = digest_of(image, index).filter(|_| kept == Kept::Used && self.has_room());
+        let digest = digest_of(image, index).filter(|_| self.keeps(image, kept));
         let partial = digest.and_then(|digest| self.store.partial(digest));
         let start = partial.and_then(|partial| {
             let (known, reader) = (partial.len().ok()?, partial.reader().ok()?);
@@ -64,6 +64,12 @@ impl<'a> Blobs<'a> {
         }
         let bytes = image.open_layer(index)?;
         Ok(Blob { bytes, partial: None, known: 0, resumed, blobs: self })
+    }
+
+    /// Whether a blob of `image` is worth keeping: what is near by begins at its beginning.
+    fn keeps(&self, image: &Image, kept: Kept) -> bool {
+        let is_far = matches!(image.reference(), ImageReference::Registry(_));
+        kept == Kept::Used && is_far && self.has_room()
     }
 
     fn has_room(&self) -> bool {

@@ -28,7 +28,7 @@ const LOOK_TIME: Duration = Duration::from_secs(10);
     params(
         ("src" = String, Query, description = "The image that devices have"),
         ("dest" = String, Query, description = "The image that they are to get"),
-        ("format" = Option<String>, Query, description = "A format as `--format` takes it; v3 is the default"),
+        ("format" = Option<String>, Query, description = "The format of the delta; v3 is the default"),
     ),
     responses(
         (status = 200, description = "What is known", body = PairStatus, content_type = "application/json"),

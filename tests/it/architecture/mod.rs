@@ -286,7 +286,9 @@ fn quoted(text: &str) -> impl Iterator<Item = (usize, String)> + '_ {
 
 #[test]
 fn the_name_of_a_format_stands_in_one_file() {
-    let names = Dialect::ALL.map(Dialect::name);
+    // Remora's own dialect is called as the program is.
+    let others = Dialect::ALL.into_iter().filter(|dialect| *dialect != Dialect::Remora);
+    let names: Vec<&str> = others.map(Dialect::name).collect();
     for source in sources() {
         // Variants of processors have such names too.
         let allowed = ["artifact/form.rs", "dialect.rs", "image/platform.rs"];
