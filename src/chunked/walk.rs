@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::ChunkError;
 use super::format::CHUNK_PARTS;
 use crate::delta::{BaseBytes, BaseError, Cover};
-use crate::references::{Parts, Predictor, Program, Reference, program_at, references};
+use crate::references::{Part, Parts, Predictor, Program, Reference, program_at, references};
 
 /// What a chunk is made of.
 #[derive(Debug, Default)]
@@ -110,33 +110,41 @@ impl<'a> Walk<'a> {
             }
             let offset = cover.offset + (at - cover.start);
             for part in Parts::new(program, offset, at, end - at) {
-                self.piece.clear();
-                self.base.copy(part.offset, part.len, &mut self.piece).map_err(of_base)?;
-                match (program, part.stretch) {
-                    (Some(Program { base, .. }), Some(stretch)) => {
-                        references(&self.piece, &stretch, base, &mut self.references);
-                    }
-                    _ => self.references.clear(),
-                }
-                let mut done = 0;
-                if let (Some(stretch), Some((_, predictor))) = (&part.stretch, &mut self.predictor)
-                {
-                    for reference in &self.references {
-                        let field = at + reference.at as u64;
-                        visitor.covered(at + done as u64, &mut self.piece[done..reference.at])?;
-                        done = reference.at + reference.len;
-                        let bytes = &mut self.piece[reference.at..done];
-                        let predicted = predictor.predict(stretch, reference);
-                        let actual = visitor.reference(field, reference, predicted, bytes)?;
-                        predictor.learn(stretch, reference, predicted, actual);
-                    }
-                }
-                visitor.covered(at + done as u64, &mut self.piece[done..])?;
-                visitor.finished(&self.piece)?;
+                self.part(program, at, &part, visitor)?;
                 at += part.len;
             }
         }
         Ok(())
+    }
+
+    /// Goes through `part` of a cover, which goes to `at` of the layer.
+    fn part(
+        &mut self,
+        program: Option<&Program>,
+        at: u64,
+        part: &Part,
+        visitor: &mut impl Visitor,
+    ) -> Result<(), ChunkError> {
+        self.piece.clear();
+        self.base.copy(part.offset, part.len, &mut self.piece).map_err(of_base)?;
+        let (mut rest, mut done) = (&mut self.piece[..], at);
+        if let (Some(program), Some(stretch), Some((_, predictor))) =
+            (program, &part.stretch, &mut self.predictor)
+        {
+            references(rest, stretch, &program.base, &mut self.references);
+            for reference in &self.references {
+                let field = at + reference.at as u64;
+                let (before, behind) = rest.split_at_mut((field - done) as usize);
+                let (bytes, behind) = behind.split_at_mut(reference.len);
+                visitor.covered(done, before)?;
+                let predicted = predictor.predict(stretch, reference);
+                let actual = visitor.reference(field, reference, predicted, bytes)?;
+                predictor.learn(stretch, reference, predicted, actual);
+                (rest, done) = (behind, field + reference.len as u64);
+            }
+        }
+        visitor.covered(done, rest)?;
+        visitor.finished(&self.piece)
     }
 
     /// Begins with the references of `program`, the first of those that are not behind, if that was not done.
@@ -145,29 +153,29 @@ impl<'a> Walk<'a> {
         if self.predictor.as_ref().is_some_and(|(begun, _)| *begun == number) {
             return Ok(());
         }
-        let range = program.target.range();
-        let first = self.covers.partition_point(|cover| cover.end() <= range.start);
-        let mut stretches = Vec::new();
-        for cover in &self.covers[first..] {
-            let start = cover.start.max(range.start);
-            let end = cover.end().min(range.end);
-            if start >= end {
-                break;
-            }
-            let offset = cover.offset + (start - cover.start);
-            for part in Parts::new(Some(program), offset, start, end - start) {
-                self.parts += 1;
-                if self.parts > CHUNK_PARTS {
-                    return Err(ChunkError::Programs);
-                }
-                stretches.extend(part.stretch);
-            }
+        // Gone through twice rather than kept: there may be many.
+        self.parts += parts_of(program, self.covers).take(CHUNK_PARTS + 1).count();
+        if self.parts > CHUNK_PARTS {
+            return Err(ChunkError::Programs);
         }
         let (begun, predictor) = self.predictor.get_or_insert_default();
         *begun = number;
-        predictor.begin(stretches);
+        predictor.begin(parts_of(program, self.covers).filter_map(|part| part.stretch));
         Ok(())
     }
+}
+
+/// The parts that `covers` have in `program`.
+fn parts_of(program: &Program, covers: &[Cover]) -> impl Iterator<Item = Part> {
+    let range = program.target.range();
+    let first = covers.partition_point(|cover| cover.end() <= range.start);
+    let (start, end) = (range.start, range.end);
+    let inside = covers[first..].iter().take_while(move |cover| cover.start < end);
+    inside.flat_map(move |cover| {
+        let at = cover.start.max(start);
+        let offset = cover.offset + (at - cover.start);
+        Parts::new(Some(program), offset, at, cover.end().min(end) - at)
+    })
 }
 
 fn of_base(error: BaseError) -> ChunkError {
