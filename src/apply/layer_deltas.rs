@@ -163,7 +163,7 @@ impl LayerDeltas {
     }
 
     /// Whether several layers at a time take no more memory than hosts have.
-    pub(super) fn is_frugal(&self) -> bool {
+    pub(crate) fn is_frugal(&self) -> bool {
         matches!(self, LayerDeltas::V3(_))
     }
 

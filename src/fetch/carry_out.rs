@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::FetchError;
 use super::plan::{Plan, Step};
@@ -45,7 +46,15 @@ pub(super) fn carry_out(
         None => SparseFiles::default(),
     };
     let base = plan.deltas().map(|(deltas, _)| deltas.base_layers(&base_layers, &sparse));
-    let work = Work { plan, store, blobs, base: base.transpose()?, budget: &budget, progress };
+    let work = Work {
+        plan,
+        store,
+        blobs,
+        base: base.transpose()?,
+        budget: &budget,
+        turn: Mutex::default(),
+        progress,
+    };
     let numbers: Vec<usize> = (0..plan.steps.len()).collect();
     let layers = in_threads(&numbers, |&index| Ok((index, work.bring_in(index)?)));
     let mut layers = layers.map_err(|error: FetchError| {
@@ -106,6 +115,8 @@ struct Work<'a> {
     /// None if no layer comes by a delta.
     base: Option<BaseLayers<'a>>,
     budget: &'a ImageBudget,
+    /// Held by whoever rebuilds a layer in a way that takes much memory.
+    turn: Mutex<()>,
     progress: &'a dyn Progress,
 }
 
@@ -206,6 +217,8 @@ impl Work<'_> {
         resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
+        let lock = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = (!deltas.is_frugal()).then(lock);
         self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
             let blob = match deltas.has_blob(index) {
                 true => Some(self.blobs.open(deltas.image(), index, kept, resumed)?),
