@@ -17,6 +17,13 @@ const LZMA_PRESET: u32 = 6;
 const LZMA_PRESET_HIGH: u32 = 9;
 /// From this effort on.
 const HIGH_EFFORT: u8 = 7;
+/// A shorter stream takes little time, whatever LZMA does.
+const LARGE: usize = 512 << 10;
+/// In literals and changes at the usual effort, LZMA takes a match of so many bytes at once: a tenth of its time less,
+/// 0.1 % more.
+const NICE_MATCH: u32 = 32;
+/// In gaps it looks at no more candidates than so many: a fifth of its time less, at the same bytes.
+const GAPS_DEPTH: i32 = 24;
 /// The longest match that LZMA looks for at high effort.
 const LONGEST_MATCH: u32 = 273;
 /// Zstandard's levels by effort below that.
@@ -97,7 +104,11 @@ pub(super) fn encode(
     let level = effort.level();
     let (coding, coded) = if level >= LZMA_EFFORT {
         let properties = Properties::usual(kind, bytes);
-        (Coding::Lzma(properties.byte()), lzma(bytes, properties, level >= HIGH_EFFORT)?)
+        let options = match level >= HIGH_EFFORT {
+            true => thorough(),
+            false => usual(kind, bytes.len()),
+        };
+        (Coding::Lzma(properties.byte()), lzma(bytes, properties, options)?)
     } else {
         (Coding::Zstd, zstd::bulk::compress(bytes, ZSTD_LEVELS[usize::from(level)])?)
     };
@@ -105,13 +116,26 @@ pub(super) fn encode(
     Ok(if smaller { (coding, coded) } else { (Coding::Stored, bytes.to_vec()) })
 }
 
-fn lzma(bytes: &[u8], properties: Properties, high: bool) -> io::Result<Vec<u8>> {
-    let mut options = LzmaOptions::with_preset(if high { LZMA_PRESET_HIGH } else { LZMA_PRESET });
+/// How hard LZMA tries at the usual effort for a stream of `len` bytes.
+fn usual(kind: StreamKind, len: usize) -> LzmaOptions {
+    let mut options = LzmaOptions::with_preset(LZMA_PRESET);
+    match kind {
+        _ if len < LARGE => {}
+        StreamKind::Literals | StreamKind::Changes => options.nice_len = NICE_MATCH,
+        StreamKind::Gaps => options.depth_limit = GAPS_DEPTH,
+        _ => {}
+    }
+    options
+}
+
+/// The same at high effort.
+fn thorough() -> LzmaOptions {
+    LzmaOptions { nice_len: LONGEST_MATCH, ..LzmaOptions::with_preset(LZMA_PRESET_HIGH) }
+}
+
+fn lzma(bytes: &[u8], properties: Properties, mut options: LzmaOptions) -> io::Result<Vec<u8>> {
     (options.lc, options.lp, options.pb) = (properties.lc, properties.lp, properties.pb);
     options.dict_size = dictionary(bytes.len());
-    if high {
-        options.nice_len = LONGEST_MATCH;
-    }
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
     writer.write_all(bytes)?;
     writer.finish()

@@ -25,6 +25,8 @@ pub const PRICES: CoverPrices = CoverPrices {
     packed_len,
 };
 
+/// Streams of a chunk are coded side by side if they have no more bytes together: a coder takes twelve times as many.
+const SIDE_BY_SIDE_BYTES: usize = 8 << 20;
 /// A compressor that is cheap and near enough to tell what literals cost.
 const ESTIMATE_LEVEL: i32 = 1;
 
@@ -60,7 +62,7 @@ pub(super) fn write_chunks(
     out: &mut impl Write,
 ) -> io::Result<Index> {
     let mut chunks = Vec::new();
-    // One after the other: a coder takes ten times a stream's bytes, and the streams of a chunk are coded side by side.
+    // One after the other, because a coder takes twelve times a stream's bytes.
     for plan in plans {
         let len = plan.range.end - plan.range.start;
         let (entry, blob) = code(len, &fill(base, target, plan), effort)?;
@@ -76,15 +78,33 @@ pub(super) fn write_chunks(
     Ok(index.placed(head.len() as u64))
 }
 
+/// The kinds of streams in their order, as many together as may be coded side by side.
+fn side_by_side(streams: &Streams) -> impl Iterator<Item = &'static [StreamKind]> {
+    let mut rest = &StreamKind::ALL[..];
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |kind: &&StreamKind| {
+            bytes += streams.of(**kind).len();
+            bytes <= SIDE_BY_SIDE_BYTES
+        };
+        let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
+        let some = rest.split_off(..count)?;
+        (!some.is_empty()).then_some(some)
+    })
+}
+
 /// Codes the `streams` of a chunk that makes `len` bytes.
 pub(super) fn code(
     len: u64,
     streams: &Streams,
     effort: Effort,
 ) -> io::Result<(ChunkEntry, Vec<u8>)> {
-    let coded: io::Result<Vec<_>> =
-        StreamKind::ALL.par_iter().map(|&kind| encode(kind, streams.of(kind), effort)).collect();
-    let coded = coded?;
+    let mut coded = Vec::with_capacity(StreamKind::ALL.len());
+    for kinds in side_by_side(streams) {
+        let some: io::Result<Vec<_>> =
+            kinds.par_iter().map(|&kind| encode(kind, streams.of(kind), effort)).collect();
+        coded.extend(some?);
+    }
     let entries = std::array::from_fn(|kind| {
         let (coding, bytes) = &coded[kind];
         let raw = streams.of(StreamKind::ALL[kind]).len();

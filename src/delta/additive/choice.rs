@@ -191,18 +191,31 @@ impl<'a> Walk<'a, '_> {
         let bytes = &self.segment.bytes[at..until];
         let OpenLane { tail, price, .. } = self.open[cheapest];
         let equal = common_prefix(bytes, tail);
-        if equal < SHORTEST_LEAP || price >= self.literal.0.saturating_add(self.prices.far) {
+        if equal < SHORTEST_LEAP {
             return None;
         }
         let bytes = &bytes[..equal];
         // A lane that gets dearer than the way from the cheapest one to it is entered anew behind.
         let most = price + self.prices.end_of_change + self.prices.far + 1;
         self.open.iter_mut().for_each(|lane| lane.pass(bytes, self.prices, most));
+        self.steps[at + 1].number = self.go_on_in_literal(equal as u32);
         let OpenLane { from, number, displacement, price, .. } = self.open[cheapest];
         self.cover = (price, displacement);
-        self.literal = (UNREACHED, displacement);
-        self.steps[at + equal] = Step { from, number };
+        let literal = if self.literal.0 < price { LITERAL } else { 0 };
+        self.steps[at + equal] = Step { from, number: number | literal };
         Some(at + equal)
+    }
+
+    /// Makes `len` bytes literal, in a literal that begins here if that is cheaper. Returns [`BEGAN`] if so, or else 0.
+    fn go_on_in_literal(&mut self, len: u32) -> u32 {
+        let begun = self.cover.0.saturating_add(self.prices.literal);
+        let began = if begun < self.literal.0 { BEGAN } else { 0 };
+        if began != 0 {
+            self.literal = (begun, self.cover.1);
+        }
+        let bytes = self.prices.literal_byte.saturating_mul(len);
+        self.literal.0 = self.literal.0.saturating_add(bytes).min(UNREACHED);
+        began
     }
 
     /// Makes the next byte in every way. Returns where it is then.
@@ -210,12 +223,7 @@ impl<'a> Walk<'a, '_> {
         let byte = self.segment.bytes[at];
         self.unchanged = (self.unchanged + 1) % UNCHANGED_BYTES_PER_BIT;
         let unchanged = if self.unchanged == 0 { BIT } else { 0 };
-        let begun = self.cover.0.saturating_add(self.prices.literal);
-        let began = if begun < self.literal.0 { BEGAN } else { 0 };
-        if began != 0 {
-            self.literal = (begun, self.cover.1);
-        }
-        self.literal.0 = self.literal.0.saturating_add(self.prices.literal_byte).min(UNREACHED);
+        let began = self.go_on_in_literal(1);
         let (mut from, mut number) = (0, 0);
         self.cover = (UNREACHED, 0);
         for lane in &mut self.open {
