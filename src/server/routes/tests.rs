@@ -98,7 +98,7 @@ fn operations() -> Vec<(Method, String, Vec<String>)> {
 #[tokio::test]
 async fn what_is_described_is_there_and_answers_as_described() {
     let operations = operations();
-    assert_eq!(operations.len(), 11);
+    assert_eq!(operations.len(), 12);
     for (method, path, statuses) in operations {
         let response = ask(&method, &path.replace("{key}", "0")).await;
         let status = response.status().as_str().to_owned();

@@ -301,5 +301,6 @@ fn migrator() -> Migrator {
         simple(2, "servers", include_str!("migrations/sqlite/2_servers.sql")),
         simple(3, "daily", include_str!("migrations/sqlite/3_daily.sql")),
         simple(4, "recent", include_str!("migrations/sqlite/4_recent.sql")),
+        simple(5, "formats", include_str!("migrations/sqlite/5_formats.sql")),
     ])
 }

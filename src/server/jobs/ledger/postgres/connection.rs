@@ -67,6 +67,7 @@ fn migrator() -> Migrator {
         simple(2, "daily", include_str!("../migrations/postgres/2_daily.sql")),
         simple(3, "shared", include_str!("../migrations/postgres/3_shared.sql")),
         simple(4, "workers", include_str!("../migrations/postgres/4_workers.sql")),
+        simple(5, "formats", include_str!("../migrations/postgres/5_formats.sql")),
     ]);
     // The lock above holds for all of it.
     migrator.set_locking(false);
