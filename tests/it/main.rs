@@ -7,6 +7,7 @@ mod builder;
 mod cli;
 mod docker;
 mod file_systems;
+mod host_deltas;
 mod hosts;
 mod image_places;
 mod image_registry;
