@@ -10,6 +10,8 @@ use crate::delta::Effort;
 
 /// The smallest dictionary of LZMA, in bytes.
 const DICTIONARY_MIN: u32 = 4 << 10;
+/// The coder looks back so far at most, in bytes: it takes twelve times as many, and readers have all of the stream.
+const SEARCHED_MAX: u32 = 10 << 20;
 /// From this effort on, streams are coded in LZMA.
 const LZMA_EFFORT: u8 = 4;
 /// LZMA's own levels at the usual and at high effort.
@@ -135,7 +137,7 @@ fn thorough() -> LzmaOptions {
 
 fn lzma(bytes: &[u8], properties: Properties, mut options: LzmaOptions) -> io::Result<Vec<u8>> {
     (options.lc, options.lp, options.pb) = (properties.lc, properties.lp, properties.pb);
-    options.dict_size = dictionary(bytes.len());
+    options.dict_size = dictionary(bytes.len()).min(SEARCHED_MAX);
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
     writer.write_all(bytes)?;
     writer.finish()
