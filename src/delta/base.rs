@@ -37,6 +37,11 @@ impl<'a> Base<'a> {
         Base { paths: files.iter().map(|(path, _)| *path).collect(), ..base }
     }
 
+    /// Whether the slices are files, and not tars.
+    pub(super) fn is_of_files(&self) -> bool {
+        !self.paths.is_empty()
+    }
+
     /// What slice number `index` holds: the path of each file, and where in the slice its content is.
     pub(super) fn contents(
         &self,

@@ -12,10 +12,10 @@ use crate::leb128::push;
 /// What covers, changes and literals cost in a stream: a jump within a file costs its whole place, one to another file a
 /// path that was there before, and a literal breaks a cover, because the place in the file stays where it is meanwhile.
 pub const PRICES: CoverPrices = CoverPrices {
-    far: 48.0,
-    near: 34.0,
+    far: 104.0,
+    near: 40.0,
     literal: 14.0,
-    first_change: 9.0,
+    first_change: 14.0,
     next_change: 7.0,
     end_of_change: 1.0,
     literal_byte: 4.5,

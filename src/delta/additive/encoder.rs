@@ -12,6 +12,7 @@ use super::super::extent::{common_prefix, common_suffix};
 use super::super::pairing::{Pairing, Span, pair};
 use super::super::sampling::stretches;
 use super::super::seed_index::SeedIndex;
+use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Base, Search};
 use super::choice::{Piece, Segment, Ways, choose};
 use super::dense_index::DenseIndex;
@@ -83,11 +84,12 @@ impl<'a> Covers<'a> {
     ) -> Result<Vec<Cover>, TryReserveError> {
         let (target, pairing) = (self.targets[index], &self.pairings[index]);
         let certain: Vec<&Span> = pairing.spans.iter().filter(|span| is_certain(span)).collect();
+        let passed = self.passed_over(target, &certain);
         let batches = batches(&self.known, &self.partners[index], self.dense_memory, target.len());
         let (mut covers, mut seams, mut at) = (Vec::new(), Vec::new(), 0);
         for batch in batches {
             let dense = self.dense(&self.partners[index][batch.partners])?;
-            let segments = segments(at..batch.end, &certain);
+            let segments = segments(at..batch.end, &passed);
             let work = |memory: &mut Memory, segment: &Range<usize>| {
                 let covers = self.segment(index, segment.clone(), &dense, memory);
                 advance(segment.len() as u64);
@@ -96,7 +98,9 @@ impl<'a> Covers<'a> {
             let found: Vec<Vec<Cover>> =
                 segments.par_iter().map_init(Memory::default, work).collect();
             covers.extend(found.into_iter().flatten());
-            seams.extend(segments.iter().map(|segment| segment.end));
+            let is_seam =
+                |end: &usize| passed.binary_search_by_key(end, |range| range.start).is_err();
+            seams.extend(segments.iter().map(|segment| segment.end).filter(is_seam));
             at = batch.end;
         }
         let whole = certain.iter().map(|span| Cover {
@@ -108,6 +112,22 @@ impl<'a> Covers<'a> {
         covers.sort_unstable_by_key(|cover| cover.start);
         advance(certain.iter().map(|span| span.len as u64).sum());
         Ok(join(self.base, target, covers, &seams))
+    }
+
+    /// The stretches of `target` that are not searched, in order: those of the `certain` spans and, if the base is files,
+    /// headers and padding. Files have nothing like these but by chance, and a way to such a chance costs more than the
+    /// bytes do, which the headers before have alike.
+    fn passed_over(&self, target: &[u8], certain: &[&Span]) -> Vec<Range<usize>> {
+        let mut passed: Vec<Range<usize>> =
+            certain.iter().map(|span| span.start..span.end()).collect();
+        if self.base.is_of_files() {
+            let around = |entry: TarEntry| {
+                [entry.start..entry.content.start, entry.content.end..entry.end()]
+            };
+            passed.extend(tar_entries(target).flat_map(around).filter(|range| !range.is_empty()));
+            passed.sort_unstable_by_key(|range| (range.start, range.end));
+        }
+        passed
     }
 
     /// Indexes the contents that `partners` name.
@@ -205,13 +225,13 @@ fn batches(known: &BaseEntries, partners: &[Partner], memory: u64, len: usize) -
     batches
 }
 
-/// The parts of `range` that no certain span has.
-fn segments(range: Range<usize>, certain: &[&Span]) -> Vec<Range<usize>> {
+/// The parts of `range` that are not `passed` over.
+fn segments(range: Range<usize>, passed: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut segments = Vec::new();
     let mut at = range.start;
-    let first = certain.partition_point(|span| span.end() <= range.start);
-    let spans = certain[first..].iter().map(|span| (span.start, span.end()));
-    for (start, end) in spans.chain([(range.end, range.end)]) {
+    let first = passed.partition_point(|passed| passed.end <= range.start);
+    let ends = [range.end..range.end];
+    for Range { start, end } in passed[first..].iter().chain(&ends).cloned() {
         let start = start.min(range.end);
         while at < start {
             let segment = at..start.min(at + SEGMENT);

@@ -72,3 +72,13 @@ fn any_number_of_threads_finds_the_same() {
     assert!(one.len() > 20, "{}", one.len());
     assert!([2, 3, 8].into_iter().all(|threads| found(threads) == one));
 }
+
+#[test]
+fn headers_and_padding_are_not_taken_from_files() {
+    let target = tar(&[("one", &noise(3_000, 1)), ("two", &noise(700, 2))]);
+    let files = [(&b"backup.tar"[..], &target[..])];
+    let base = Base::of_files(&files);
+    let found = covers(&base, &target, 8 << 20);
+    let ranges: Vec<_> = found.iter().map(|cover| (cover.start, cover.end())).collect();
+    assert_eq!(ranges, [(512, 3_512), (4_096, 4_796)]);
+}
