@@ -230,8 +230,8 @@ fn segments(range: Range<usize>, passed: &[Range<usize>]) -> Vec<Range<usize>> {
     let mut segments = Vec::new();
     let mut at = range.start;
     let first = passed.partition_point(|passed| passed.end <= range.start);
-    let ends = [range.end..range.end];
-    for Range { start, end } in passed[first..].iter().chain(&ends).cloned() {
+    let last = std::iter::once(range.end..range.end);
+    for Range { start, end } in passed[first..].iter().cloned().chain(last) {
         let start = start.min(range.end);
         while at < start {
             let segment = at..start.min(at + SEGMENT);
