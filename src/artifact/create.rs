@@ -71,12 +71,12 @@ pub fn create(
     let scratch = store.scratch()?;
     check(progress)?;
     let old_layers: Vec<&[u8]> = pair.base_layers.iter().map(|layer| &layer[..]).collect();
-    let sparse = match dialect {
-        Dialect::OciDelta => SparseFiles::of_layers(&old_layers)?,
-        _ => SparseFiles::default(),
-    };
+    let sparse;
     let tree = match dialect {
-        Dialect::OciDelta => Some(OldTree::new(&old_layers, &sparse)?),
+        Dialect::OciDelta => {
+            sparse = SparseFiles::of_layers(&old_layers)?;
+            Some(OldTree::new(&old_layers, &sparse)?)
+        }
         _ => None,
     };
     let sources = tree.as_ref().map(|tree| tree.sources(options.sources));
@@ -84,11 +84,10 @@ pub fn create(
     let tree = tree.as_ref();
     let work = Work { form, pair: &pair, names, old, tree, scratch: &scratch, options, progress };
     let layers = work.make_layers()?;
-    check_usable(&pair, &layers, store)?;
-    Ok(work.pack(layers, &measure)).map(|(contents, report, files)| Delta {
-        artifact: PackedImage::new(contents, files, scratch),
-        report,
-    })
+    let blobs = layers.iter().map(|layer| layer.blob.size).sum();
+    pair.check_usable(blobs, &store.limits()).map_err(ArtifactError::TooLarge)?;
+    let (contents, report, files) = work.pack(layers, &measure);
+    Ok(Delta { artifact: PackedImage::new(contents, files, scratch), report })
 }
 
 /// The base as covers are counted in: its tars, or the files `sources` of it.
@@ -100,15 +99,6 @@ fn old_base<'a>(pair: &'a Pair<'_>, sources: Option<&'a [(Vec<u8>, &'a [u8])]>) 
         sources.iter().map(|(path, content)| (&path[..], *content)).collect();
     let paths = files.iter().map(|(path, _)| *path).collect();
     OldBase::Files(crate::delta::Base::of_files(&files), paths)
-}
-
-/// Checks that readers will take the delta: they have limits that no proof of its layers meets.
-fn check_usable(pair: &Pair<'_>, layers: &[MadeLayer], store: &Store) -> Result<(), ArtifactError> {
-    let sum =
-        |layers: &[crate::store::Layer]| layers.iter().map(|layer| layer.len() as u64).sum::<u64>();
-    let blobs: u64 = layers.iter().map(|layer| layer.blob.size).sum();
-    let stored = sum(&pair.base_layers).saturating_add(blobs);
-    store.limits().check_image(stored, sum(&pair.target_layers)).map_err(ArtifactError::TooLarge)
 }
 
 /// A layer that the delta brings.

@@ -3,7 +3,7 @@
 
 use super::work_memory::check_work;
 use crate::delta::{Base, Command, Encoder, Pricing, Search};
-use crate::image::{ChainId, DiffId, Image};
+use crate::image::{ChainId, DiffId, Excess, Image, UnpackLimits};
 use crate::memory::MemoryError;
 use crate::progress::{Progress, Stage};
 use crate::store::{Layer, Store, StoreError};
@@ -57,6 +57,14 @@ impl<'a> Pair<'a> {
     /// The bytes of both images' layers, unpacked.
     pub(crate) fn bytes(&self) -> u64 {
         self.base_layers.iter().chain(&self.target_layers).map(|layer| layer.len() as u64).sum()
+    }
+
+    /// Checks that readers will take a delta of the pair whose blobs have `blobs` bytes: they have limits that no proof of its
+    /// layers meets.
+    pub(crate) fn check_usable(&self, blobs: u64, limits: &UnpackLimits) -> Result<(), Excess> {
+        let sum = |layers: &[Layer]| layers.iter().map(|layer| layer.len() as u64).sum::<u64>();
+        let stored = sum(&self.base_layers).saturating_add(blobs);
+        limits.check_image(stored, sum(&self.target_layers))
     }
 
     /// The layers of the base that the target has too.

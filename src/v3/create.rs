@@ -19,7 +19,7 @@ use crate::pack::{
     Pair, Source, Written, artifact_manifest, pull_sizes,
 };
 use crate::progress::{Progress, check};
-use crate::store::{Layer, Store, Workspace, verify_layers};
+use crate::store::{Store, Workspace, verify_layers};
 use crate::temporary::{TemporaryFile, TemporaryPath};
 
 /// How a delta is made.
@@ -145,10 +145,8 @@ pub(super) fn make(
 /// Checks that readers will take the delta: they have limits that no proof of its layers meets.
 fn check_usable(pair: &Pair<'_>, contents: &ImageContents, store: &Store) -> Result<(), V3Error> {
     contents.check_readable().map_err(|error| V3Error::Unreadable(Box::new(error)))?;
-    let sum = |layers: &[Layer]| layers.iter().map(|layer| layer.len() as u64).sum::<u64>();
-    let blobs: u64 = contents.layers.iter().map(|blob| blob.size).sum();
-    let stored = sum(&pair.base_layers).saturating_add(blobs);
-    store.limits().check_image(stored, sum(&pair.target_layers)).map_err(V3Error::TooLarge)
+    let blobs = contents.layers.iter().map(|blob| blob.size).sum();
+    pair.check_usable(blobs, &store.limits()).map_err(V3Error::TooLarge)
 }
 
 /// A blob of more raw bytes than this is verified while it is compressed, by a thread of its own that

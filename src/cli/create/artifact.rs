@@ -84,16 +84,10 @@ pub(super) fn create(
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
-    let Prepared { output, to_stdout, transports, digest_file, destination } = prepared;
-    let from = request.open(&transports)?;
+    let (to_stdout, from) = (prepared.to_stdout, request.open(&prepared.transports)?);
     let (base, target) = (&from.base, &from.target);
     let delta = artifact::create(base, target, &from.store, options, session.progress())?;
-    if let Some(destination) = destination {
-        let contents = delta.contents();
-        let digest = transports.write_to(destination, contents, session.progress())?;
-        digest_file.write(digest, &output)?;
-    }
-    let output = (!request.dry_run).then(|| output.to_string());
+    let output = prepared.publish(delta.contents(), session)?;
     let (format, report) = (options.dialect, delta.report());
     session.summary(&Summary { format, output, report }, to_stdout)
 }

@@ -1,7 +1,7 @@
 //! What is ready before a delta is made that goes to a reference: everything that could keep it from being written has been
 //! tried.
 
-use remora::image::{Destination, ImageReference, Transports};
+use remora::image::{Destination, ImageContents, ImageReference, Transports};
 
 use super::request::Request;
 use crate::cli::access;
@@ -43,5 +43,17 @@ impl Prepared {
             false => Some(transports.destination(&output)?),
         };
         Ok(Prepared { output, to_stdout, transports, digest_file, destination })
+    }
+
+    /// Writes the delta `contents`; returns where it is, nowhere after a dry run.
+    pub(super) fn publish(
+        self,
+        contents: &ImageContents,
+        session: &Session,
+    ) -> Result<Option<String>, Failure> {
+        let Some(destination) = self.destination else { return Ok(None) };
+        let digest = self.transports.write_to(destination, contents, session.progress())?;
+        self.digest_file.write(digest, &self.output)?;
+        Ok(Some(self.output.to_string()))
     }
 }

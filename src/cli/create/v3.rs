@@ -100,16 +100,10 @@ pub(super) fn create(
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
-    let Prepared { output, to_stdout, transports, digest_file, destination } = prepared;
-    let from = request.open(&transports)?;
+    let (to_stdout, from) = (prepared.to_stdout, request.open(&prepared.transports)?);
     let (base, target) = (&from.base, &from.target);
     let delta = v3::create(base, target, &from.store, options, session.progress())?;
-    if let Some(destination) = destination {
-        let contents = delta.contents();
-        let digest = transports.write_to(destination, contents, session.progress())?;
-        digest_file.write(digest, &output)?;
-    }
-    let output = (!request.dry_run).then(|| output.to_string());
+    let output = prepared.publish(delta.contents(), session)?;
     let (report, device) = (delta.report(), request.encoding.device());
     let links = Links::new(report, &device);
     session.summary(&Summary { format: Dialect::V3, output, report, links, device }, to_stdout)
