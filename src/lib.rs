@@ -39,6 +39,8 @@
 //!     let options = ApplyOptions::for_destination(&place);
 //!     let rebuilt = apply(&base, &delta, &store, options, &Silent)?;
 //!     assert_eq!(rebuilt.report().target_id, target.id());
+//!     transports.write(&format!("oci:{here}/images:target").parse()?, rebuilt.contents(), &Silent)?;
+//!     rebuilt.forget_blobs(&store);
 //!     Ok(())
 //! }
 //! ```

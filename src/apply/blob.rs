@@ -3,9 +3,9 @@
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::image::{Digest, Image, ImageReference};
+use crate::image::{DiffId, Image, ImageReference};
 use crate::progress::{Progress, Stage, check};
-use crate::store::{Partial, Store, StoreError};
+use crate::store::{IncomingBlob, Partial, Store, StoreError};
 use crate::{Cause, ErrorKind};
 
 /// Counts of bytes that blobs brought.
@@ -27,6 +27,31 @@ pub(crate) struct Blobs<'a> {
     no_room: AtomicBool,
 }
 
+/// A blob that makes a layer of the target.
+#[derive(Clone, Copy)]
+pub(crate) struct LayerBlob<'a> {
+    /// The image that the blob is a layer of: the target's own, or a delta.
+    pub(crate) image: &'a Image,
+    /// The layer's number there.
+    pub(crate) index: usize,
+    /// The target's layer that the blob makes.
+    pub(crate) makes: DiffId,
+}
+
+impl LayerBlob<'_> {
+    /// The blob by what a store knows it; `None` if the image names no such blob.
+    pub(super) fn incoming(self) -> Option<IncomingBlob> {
+        let digest = self.image.layer_descriptor(self.index)?.digest;
+        Some(IncomingBlob { digest, layer: self.makes })
+    }
+
+    /// Bytes of the blob that no interrupted run has left in `store`.
+    pub(crate) fn bytes_to_come(self, store: &Store) -> u64 {
+        let here = self.incoming().map_or(0, |blob| store.partial_bytes(blob));
+        self.image.stored_size(self.index).saturating_sub(here)
+    }
+}
+
 /// Whether what an interrupted run left is made use of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kept {
@@ -42,17 +67,16 @@ impl<'a> Blobs<'a> {
         Blobs { store, traffic, progress, no_room: AtomicBool::new(false) }
     }
 
-    /// Opens the blob of layer number `index` of `image`. Bytes that are read of what runs before left are counted in
-    /// `resumed`.
+    /// Opens `blob`. Bytes that are read of what runs before left are counted in `resumed`.
     pub(crate) fn open<'b>(
         &'b self,
-        image: &Image,
-        index: usize,
+        blob: LayerBlob<'_>,
         kept: Kept,
         resumed: &'b AtomicU64,
     ) -> Result<Blob<'b>, StoreError> {
-        let digest = digest_of(image, index).filter(|_| self.keeps(image, kept));
-        let partial = digest.and_then(|digest| self.store.partial(digest));
+        let LayerBlob { image, index, .. } = blob;
+        let incoming = blob.incoming().filter(|_| self.keeps(image, kept));
+        let partial = incoming.and_then(|incoming| self.store.partial(incoming));
         let start = partial.and_then(|partial| {
             let (known, reader) = (partial.len().ok()?, partial.reader().ok()?);
             Some((partial, known, reader))
@@ -78,21 +102,17 @@ impl<'a> Blobs<'a> {
 
     /// Gives up what is kept of blobs, from now on too: layers need the room.
     #[cfg(feature = "registry")]
-    pub(crate) fn make_room<'b>(&self, blobs: impl IntoIterator<Item = (&'b Image, usize)>) {
+    pub(crate) fn make_room<'b>(&self, blobs: impl IntoIterator<Item = LayerBlob<'b>>) {
         self.no_room.store(true, Ordering::Relaxed);
-        blobs.into_iter().for_each(|(image, index)| self.forget(image, index));
+        blobs.into_iter().for_each(|blob| self.forget(blob));
     }
 
     /// Gives up what is kept of the blob: it has served, or is not what it should be.
-    pub(crate) fn forget(&self, image: &Image, index: usize) {
-        if let Some(digest) = digest_of(image, index) {
-            self.store.forget_partial(digest);
+    pub(crate) fn forget(&self, blob: LayerBlob<'_>) {
+        if let Some(blob) = blob.incoming() {
+            self.store.forget_partial(blob);
         }
     }
-}
-
-fn digest_of(image: &Image, index: usize) -> Option<Digest> {
-    image.layer_descriptor(index).map(|descriptor| descriptor.digest)
 }
 
 /// A blob that is read once, from its start to its end, where its digest is checked.

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 
 use super::ApplyError;
 use super::base_layers::{BaseLayers, sparse_files};
+use super::blob::LayerBlob;
 use crate::artifact::{ArtifactDelta, ArtifactError, LayerDeltaError};
 use crate::delta::CommandStats;
 use crate::dialect::Dialect;
@@ -65,13 +66,13 @@ impl LayerDeltas {
 
     /// Bytes of the blobs that make layers, but for what an interrupted run has left in `store`.
     pub(super) fn bytes_to_come(&self, store: &Store) -> u64 {
-        let image = self.image();
-        let to_come = |index| {
-            let digest = image.layer_descriptor(index).map(|descriptor| descriptor.digest);
-            let here = digest.map_or(0, |digest| store.partial_bytes(digest));
-            image.stored_size(index).saturating_sub(here)
-        };
-        (0..image.layer_count()).map(to_come).fold(0, u64::saturating_add)
+        let to_come = |index| self.blob(index).bytes_to_come(store);
+        (0..self.target().diff_ids().len()).map(to_come).fold(0, u64::saturating_add)
+    }
+
+    /// The blob that makes layer number `index` of the target, if it [has one](Self::has_blob).
+    pub(crate) fn blob(&self, index: usize) -> LayerBlob<'_> {
+        LayerBlob { image: self.image(), index, makes: self.target().diff_ids()[index] }
     }
 
     /// The digest of the delta's manifest; of its config if it has none.

@@ -10,14 +10,18 @@ mod error;
 #[cfg(feature = "registry")]
 mod find;
 mod layer_deltas;
+mod options;
 mod rebuild_image;
+mod rebuilt;
 
 #[cfg(feature = "registry")]
 pub(crate) use base_layers::BaseLayers;
 #[cfg(feature = "registry")]
-pub(crate) use blob::{Blobs, Kept, Traffic, may_be_the_kept_parts_fault};
+pub(crate) use blob::{Blobs, Kept, LayerBlob, Traffic, may_be_the_kept_parts_fault};
 pub use error::ApplyError;
 #[cfg(feature = "registry")]
 pub use find::{FoundDelta, find_deltas};
 pub use layer_deltas::LayerDeltas;
-pub use rebuild_image::{ApplyOptions, Rebuilt, apply, apply_opened};
+pub use options::ApplyOptions;
+pub use rebuild_image::{apply, apply_opened};
+pub use rebuilt::Rebuilt;

@@ -8,65 +8,18 @@ use rayon::prelude::*;
 
 use super::base_layers::BaseLayers;
 use super::blob::{Blobs, Kept, Traffic, may_be_the_kept_parts_fault};
-use super::{ApplyError, LayerDeltas};
+use super::rebuilt::PackedLayer;
+use super::{ApplyError, ApplyOptions, LayerDeltas, Rebuilt};
 use crate::ErrorKind;
 use crate::delta::CommandStats;
-use crate::image::{Blob, Descriptor, DiffId, Image, ImageBudget, ImageContents, ImageReference};
+use crate::image::{Blob, Descriptor, DiffId, Image, ImageBudget, ImageReference};
 use crate::measure::Measure;
-use crate::pack::{
-    BlobId, DeltaReport, LayerFile, LayerReport, ManifestKind, Metered, PackedImage, Written,
-    check_work, image_manifest,
-};
+use crate::pack::{BlobId, LayerFile, LayerReport, Metered, Written, check_work};
 use crate::progress::{Progress, Stage, check};
 use crate::space::{SpaceWatch, check_space};
 use crate::store::{KeptLayer, Store, Workspace};
-use crate::temporary::{TemporaryFile, TemporaryPath};
+use crate::temporary::TemporaryFile;
 use crate::v3::refuse_without_layers;
-
-/// How the rebuilt image is to be wrapped up. The image's config, and so its ID, are the target's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ApplyOptions {
-    /// The kind of manifest that the image gets: not the target's own, which has gone with the
-    /// compressed layers that it names.
-    pub manifest: ManifestKind,
-    /// Leave the layers uncompressed.
-    pub plain_layers: bool,
-    /// Refer to the base's own blobs of layers that the target has too, even if the base is in a
-    /// registry: where the image goes they are there, can be mounted, or are fetched once more.
-    /// Blobs of a base that is on this machine are kept in any case.
-    pub base_blobs: bool,
-}
-
-impl ApplyOptions {
-    /// Returns the options that are usual at `destination`.
-    pub fn for_destination(destination: &ImageReference) -> Self {
-        ApplyOptions {
-            manifest: ManifestKind::for_destination(destination),
-            plain_layers: destination.holds_plain_layers(),
-            base_blobs: matches!(destination, ImageReference::Registry(_)),
-        }
-    }
-}
-
-/// A target image that has been rebuilt. The image's layers are temporary files that go when it is dropped.
-#[derive(Debug)]
-pub struct Rebuilt {
-    image: PackedImage,
-    report: DeltaReport,
-}
-
-impl Rebuilt {
-    /// The image, ready to be written.
-    pub fn contents(&self) -> &ImageContents {
-        self.image.contents()
-    }
-
-    /// Returns the report on what the delta was made of.
-    pub fn report(&self) -> &DeltaReport {
-        &self.report
-    }
-}
 
 /// Rebuilds the target of `delta`, whoever made it, from `base`. All that the delta says is checked against the base and every
 /// layer against the target's diff IDs; memory does not grow with the images.
@@ -134,12 +87,7 @@ pub fn apply_opened(
         }
         _ => error,
     })?;
-    let contents = image_contents(base, delta, options, &layers);
-    let reports = layers.iter().map(|layer| layer.report.clone()).collect();
-    let digest = delta.image().manifest().map(|manifest| manifest.digest());
-    let report = DeltaReport::new(delta.base(), delta.target().id(), digest, reports, &measure);
-    let blobs = layers.into_iter().filter_map(|layer| layer.file).collect();
-    Ok(Rebuilt { image: PackedImage::new(contents, blobs, scratch), report })
+    Ok(Rebuilt::new(base, delta, options, layers, scratch, &measure))
 }
 
 /// Everything that rebuilding a layer takes.
@@ -157,15 +105,6 @@ struct Work<'a> {
     progress: &'a dyn Progress,
 }
 
-/// A layer that has been rebuilt and packed.
-struct PackedLayer {
-    blob: Blob,
-    descriptor: Descriptor,
-    /// The blob's file, unless the blob is the base's.
-    file: Option<TemporaryPath>,
-    report: LayerReport,
-}
-
 impl Work<'_> {
     /// All layers, several at a time if that takes little memory. Of several failures, that of the lowest layer is told.
     fn rebuild_all(&self) -> Result<Vec<PackedLayer>, ApplyError> {
@@ -179,21 +118,18 @@ impl Work<'_> {
     }
 
     /// Rebuilds and packs a layer. What an interrupted run left of its blob is made use of, unless it turns out to be of no
-    /// use; what comes of the blob stays until it has served.
+    /// use; what comes of the blob stays until the image is written.
     fn pack(&self, index: usize) -> Result<PackedLayer, ApplyError> {
         check(self.progress).map_err(crate::image::ImageError::from)?;
         let resumed = AtomicU64::new(0);
         let mut done = self.pack_by(index, Kept::Used, &resumed);
         if let Err(error) = &done {
             if error.kind() == ErrorKind::Content {
-                self.blobs.forget(self.delta.image(), index);
+                self.blobs.forget(self.delta.blob(index));
             }
             if resumed.load(Ordering::Relaxed) > 0 && may_be_the_kept_parts_fault(error.cause()) {
                 done = self.pack_by(index, Kept::Ignored, &resumed);
             }
-        }
-        if done.is_ok() {
-            self.blobs.forget(self.delta.image(), index);
         }
         done
     }
@@ -271,7 +207,7 @@ impl Work<'_> {
         out: impl Write,
     ) -> Result<(DiffId, CommandStats), ApplyError> {
         let blob = match self.delta.has_blob(index) {
-            true => Some(self.blobs.open(self.delta.image(), index, kept_parts, resumed)?),
+            true => Some(self.blobs.open(self.delta.blob(index), kept_parts, resumed)?),
             false => None,
         };
         let rebuilt = self.delta.rebuild(index, blob, &self.base, out, self.limit)?;
@@ -281,39 +217,4 @@ impl Work<'_> {
             false => Err(self.delta.wrong_diff_id(index, actual)),
         }
     }
-}
-
-fn image_contents(
-    base: &Image,
-    delta: &LayerDeltas,
-    options: ApplyOptions,
-    layers: &[PackedLayer],
-) -> ImageContents {
-    let config = delta.target().bytes().to_vec();
-    let mount_from = match base.reference() {
-        ImageReference::Registry(base) => vec![base.clone()],
-        _ => Vec::new(),
-    };
-    let blobs = layers.iter().map(|layer| layer.blob.clone()).collect();
-    let (manifest, media_type) = manifest(delta, options, layers);
-    ImageContents { manifest, manifest_media_type: media_type, config, layers: blobs, mount_from }
-}
-
-/// The target's own manifest, if all blobs that it names are there, or one that names those that are: its bytes, and its
-/// media type.
-fn manifest(
-    delta: &LayerDeltas,
-    options: ApplyOptions,
-    layers: &[PackedLayer],
-) -> (Vec<u8>, String) {
-    if let Some(own) = delta.target_manifest() {
-        let named = own.layers().iter().map(|layer| (layer.digest, layer.size));
-        if named.eq(layers.iter().map(|layer| (layer.blob.digest, layer.blob.size))) {
-            return (own.bytes().to_vec(), own.media_type().to_owned());
-        }
-    }
-    let descriptors = layers.iter().map(|layer| layer.descriptor.clone()).collect();
-    let config = BlobId::of(delta.target().bytes());
-    let manifest = image_manifest(options.manifest, config, descriptors);
-    (manifest, options.manifest.media_type().to_owned())
 }

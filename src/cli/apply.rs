@@ -86,6 +86,7 @@ impl Apply {
             let digest = transports.write_to(destination, contents, session.progress())?;
             digest_file.write(digest, &self.output)?;
         }
+        rebuilt.forget_blobs(&store);
         let output = (!self.dry_run).then(|| self.output.to_string());
         let (delta, report) = (delta.image().reference().to_string(), rebuilt.report());
         session.summary(&Summary { output, delta, report }, to_stdout)

@@ -6,8 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::FetchError;
 use super::plan::{Plan, Step};
-use crate::apply::{BaseLayers, Blobs, Kept, LayerDeltas, Traffic, may_be_the_kept_parts_fault};
-use crate::image::{DiffId, Image, ImageBudget, decompress};
+use crate::apply::{
+    BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, Traffic, may_be_the_kept_parts_fault,
+};
+use crate::image::{ImageBudget, decompress};
 use crate::pack::check_work;
 use crate::progress::{Progress, Stage, check};
 use crate::rootfs::SparseFiles;
@@ -38,7 +40,7 @@ pub(super) fn carry_out(
     let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
     check_work(base_bytes, 0, 0)?;
     // Of whole blobs, also where an interrupted run has left most of one.
-    let blob_sizes = blobs_of(plan).into_iter().map(|(image, index)| image.stored_size(index));
+    let blob_sizes = blobs_of(plan).into_iter().map(|blob| blob.image.stored_size(blob.index));
     let stored = blob_sizes.fold(base_bytes, u64::saturating_add);
     let budget = ImageBudget::new(store.limits(), stored);
     let sparse = match plan.deltas() {
@@ -72,16 +74,19 @@ pub(super) fn carry_out(
 }
 
 /// The blobs that layers come by.
-fn blobs_of(plan: &Plan) -> Vec<(&Image, usize)> {
-    let blob = |(index, step): (usize, &Step)| {
-        let image = match step {
-            Step::AtHand => return None,
-            Step::Delta(_) => plan.deltas().map(|(deltas, _)| deltas.image()),
-            Step::Blob(_) => plan.opened.image(),
-        };
-        Some((image?, index))
+fn blobs_of(plan: &Plan) -> Vec<LayerBlob<'_>> {
+    let blob = |(index, step): (usize, &Step)| match step {
+        Step::AtHand => None,
+        Step::Delta(_) => plan.deltas().map(|(deltas, _)| deltas.blob(index)),
+        Step::Blob(_) => own_blob(plan, index),
     };
     plan.steps.iter().enumerate().filter_map(blob).collect()
+}
+
+/// The own blob of the image's layer number `index`, if the image could be opened.
+fn own_blob(plan: &Plan, index: usize) -> Option<LayerBlob<'_>> {
+    let makes = plan.opened.config().diff_ids()[index];
+    plan.opened.image().map(|image| LayerBlob { image, index, makes })
 }
 
 /// Bytes that the missing layers take at least: none is smaller than its blob.
@@ -127,22 +132,21 @@ impl Work<'_> {
         if let (Step::AtHand, Some(layer)) =
             (self.plan.steps[index], self.store.kept_layer(diff_id)?)
         {
+            self.store.forget_partials_of(diff_id);
             return Ok(layer);
         }
-        let step = self.plan.steps[index];
-        let layer =
-            match (step, self.plan.deltas().zip(self.base.as_ref()), self.plan.opened.image()) {
-                (Step::Delta(_), Some(((deltas, _), base)), _) => {
-                    self.retried(deltas.image(), index, |kept, resumed| {
-                        self.rebuild(deltas, base, index, diff_id, kept, resumed)
-                    })
-                }
-                (_, _, Some(image)) => self.retried(image, index, |kept, resumed| {
-                    self.unpack(image, index, diff_id, kept, resumed)
+        let deltas = self.plan.deltas().zip(self.base.as_ref());
+        let layer = match (self.plan.steps[index], deltas, own_blob(self.plan, index)) {
+            (Step::Delta(_), Some(((deltas, _), base)), _) => self
+                .retried(deltas.blob(index), |blob, kept, resumed| {
+                    self.rebuild(deltas, base, blob, kept, resumed)
                 }),
-                // Taken out of the store since the plan was made.
-                _ => Err(StoreError::Damaged { diff_id }.into()),
-            };
+            (_, _, Some(blob)) => {
+                self.retried(blob, |blob, kept, resumed| self.unpack(blob, kept, resumed))
+            }
+            // Taken out of the store since the plan was made.
+            _ => Err(StoreError::Damaged { diff_id }.into()),
+        };
         layer.map(KeptLayer::Tar)
     }
 
@@ -150,16 +154,15 @@ impl Work<'_> {
     /// power cut may have garbled it, a server may refuse to begin in the middle, and it takes room.
     fn retried(
         &self,
-        image: &Image,
-        index: usize,
-        work: impl Fn(Kept, &AtomicU64) -> Result<Layer, FetchError>,
+        blob: LayerBlob<'_>,
+        work: impl Fn(LayerBlob<'_>, Kept, &AtomicU64) -> Result<Layer, FetchError>,
     ) -> Result<Layer, FetchError> {
         let resumed = AtomicU64::new(0);
-        let mut done = work(Kept::Used, &resumed);
+        let mut done = work(blob, Kept::Used, &resumed);
         if let Err(error) = &done {
             let cause = error.cause();
             if error.kind() == ErrorKind::Content {
-                self.blobs.forget(image, index);
+                self.blobs.forget(blob);
             }
             let no_room = cause == Cause::DiskFull && !blobs_of(self.plan).is_empty();
             if no_room {
@@ -167,33 +170,31 @@ impl Work<'_> {
             }
             let has_resumed = resumed.swap(0, Ordering::Relaxed) > 0;
             if no_room || has_resumed && may_be_the_kept_parts_fault(cause) {
-                let number = index + 1;
+                let number = blob.index + 1;
                 tracing::warn!(
                     "what is kept of layer {number} is of no use, and the layer fetched from its beginning: {error}"
                 );
-                done = work(Kept::Ignored, &resumed);
+                done = work(blob, Kept::Ignored, &resumed);
             }
         }
         if done.is_ok() {
             self.blobs.traffic.resumed.fetch_add(resumed.into_inner(), Ordering::Relaxed);
-            self.blobs.forget(image, index);
+            self.blobs.forget(blob);
         }
         done
     }
 
     fn unpack(
         &self,
-        image: &Image,
-        index: usize,
-        diff_id: DiffId,
+        blob: LayerBlob<'_>,
         kept: Kept,
         resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
-        let stored = image.stored_size(index);
+        let stored = blob.image.stored_size(blob.index);
         // What the store itself says is not to be taken for the image's fault.
         let mut refused = None;
-        let layer = self.store.ensure_unpacked(diff_id, stored, self.budget, || {
-            match self.blobs.open(image, index, kept, resumed) {
+        let layer = self.store.ensure_unpacked(blob.makes, stored, self.budget, || {
+            match self.blobs.open(blob, kept, resumed) {
                 Ok(blob) => decompress(blob),
                 Err(error) => {
                     refused = Some(error);
@@ -211,20 +212,19 @@ impl Work<'_> {
         &self,
         deltas: &LayerDeltas,
         base: &BaseLayers<'_>,
-        index: usize,
-        diff_id: DiffId,
+        blob: LayerBlob<'_>,
         kept: Kept,
         resumed: &AtomicU64,
     ) -> Result<Layer, FetchError> {
         let limit = self.store.limits().layer_bytes;
         let lock = || self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let _turn = (!deltas.is_frugal()).then(lock);
-        self.store.ensure_made(diff_id, self.budget, |out: &mut Incoming<'_>| {
-            let blob = match deltas.has_blob(index) {
-                true => Some(self.blobs.open(deltas.image(), index, kept, resumed)?),
+        self.store.ensure_made(blob.makes, self.budget, |out: &mut Incoming<'_>| {
+            let bytes = match deltas.has_blob(blob.index) {
+                true => Some(self.blobs.open(blob, kept, resumed)?),
                 false => None,
             };
-            Ok::<_, FetchError>(deltas.rebuild(index, blob, base, out, limit)?.0)
+            Ok::<_, FetchError>(deltas.rebuild(blob.index, bytes, base, out, limit)?.0)
         })
     }
 }

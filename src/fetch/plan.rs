@@ -6,7 +6,7 @@ use super::cost::{Cost, Link};
 use super::find::{self, FoundDelta};
 use super::opened::Opened;
 use super::options::PullOptions;
-use crate::apply::LayerDeltas;
+use crate::apply::{LayerBlob, LayerDeltas};
 use crate::image::{Digest, Image, ImageId, ImageReference, Transports};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -201,8 +201,9 @@ impl Missing<'_> {
     /// Each layer by whichever takes fewer bytes, its blob or its delta.
     fn steps(&self, image: &Image, delta: Option<&LayerDeltas>) -> (Vec<Step>, Cost) {
         let step = |(index, missing): (usize, &bool)| {
-            let blob = self.bytes_to_come(image, index);
-            let delta = delta.map(|delta| self.bytes_to_come(delta.image(), index));
+            let makes = image.config().diff_ids()[index];
+            let blob = LayerBlob { image, index, makes }.bytes_to_come(self.store);
+            let delta = delta.map(|delta| delta.blob(index).bytes_to_come(self.store));
             match (missing, delta) {
                 (false, _) => Step::AtHand,
                 (true, Some(delta)) if delta < blob => Step::Delta(delta),
@@ -210,13 +211,6 @@ impl Missing<'_> {
             }
         };
         with_cost(self.layers.iter().enumerate().map(step).collect())
-    }
-
-    /// Bytes of a layer's blob that no interrupted run has left here.
-    fn bytes_to_come(&self, image: &Image, index: usize) -> u64 {
-        let digest = image.layer_descriptor(index).map(|descriptor| descriptor.digest);
-        let here = digest.map_or(0, |digest| self.store.partial_bytes(digest));
-        image.stored_size(index).saturating_sub(here)
     }
 }
 
@@ -242,7 +236,7 @@ fn by_named_delta(
     };
     let step = |(index, is_missing): (usize, &bool)| match is_missing {
         false => Step::AtHand,
-        true => Step::Delta(missing.bytes_to_come(delta.image(), index)),
+        true => Step::Delta(delta.blob(index).bytes_to_come(missing.store)),
     };
     let (steps, cost) = with_cost(missing.layers.iter().enumerate().map(step).collect());
     Ok(Way { steps, cost, delta: Some(ChosenDelta { found: None, base }) })

@@ -14,7 +14,7 @@
 //! objects/<2>/<64>-<64 hex digits>   a file of an image: the digests of its content and of the rest of its inode
 //! deployments/<64 hex digits>        what a deployment needs, under the digest of its path
 //! names/<64 hex digits>              the manifest and config of an image that is known by name, under the name's digest
-//! partial/<64 hex digits>            the first part of a blob, under the blob's digest, for whoever goes on with it
+//! partial/<64 hex digits>-<64 more>  the first part of a blob, under the digests of blob and layer, for whoever goes on
 //! incoming/<64 hex digits>/          a layer on its way in
 //! scratch/<random>/                  temporary files of somebody who makes or applies a delta
 //! ```
@@ -78,7 +78,7 @@ pub use mapping::{LastWords, report_lost_pages};
 pub use names::Forgotten;
 pub(crate) use object_id::ObjectId;
 pub(crate) use objects::{Linked, Objects};
-pub(crate) use partial::Partial;
+pub(crate) use partial::{IncomingBlob, Partial};
 #[cfg(fuzzing)]
 pub use recipe::fuzzing;
 pub(crate) use recipe::{Contents, FileContent};

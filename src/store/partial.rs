@@ -13,8 +13,27 @@ use rustix::fs::OFlags;
 use super::error::io_error;
 use super::format::WITH_NAMES;
 use super::{Store, StoreError};
-use crate::image::Digest;
+use crate::image::{DiffId, Digest};
 use crate::temporary::create_folders;
+
+/// A blob on its way, by what it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IncomingBlob {
+    pub(crate) digest: Digest,
+    /// The layer that the blob makes: once that is there, the blob is of no more use, whoever left it.
+    pub(crate) layer: DiffId,
+}
+
+impl IncomingBlob {
+    fn file_name(self) -> String {
+        format!("{}{}", self.digest.hex(), end_of_names(self.layer))
+    }
+}
+
+/// What the names of all blobs that make `layer` end with.
+pub(super) fn end_of_names(layer: DiffId) -> String {
+    format!("-{}", layer.0.hex())
+}
 
 /// The first part of a blob, locked while this lives.
 #[derive(Debug)]
@@ -24,26 +43,26 @@ pub(crate) struct Partial {
 }
 
 impl Store {
-    /// Returns what is there of the blob `digest`, which nothing may be yet; `None` if somebody else has it, or no file
+    /// Returns what is there of `blob`, which nothing may be yet; `None` if somebody else has it, or no file
     /// can be had for it: then the blob comes without.
-    pub(crate) fn partial(&self, digest: Digest) -> Option<Partial> {
-        self.open_partial(digest).unwrap_or_else(|error| {
+    pub(crate) fn partial(&self, blob: IncomingBlob) -> Option<Partial> {
+        self.open_partial(blob).unwrap_or_else(|error| {
             tracing::debug!("a blob comes without what is kept of it: {error}");
             None
         })
     }
 
-    /// Bytes that are there of the blob `digest`.
-    pub(crate) fn partial_bytes(&self, digest: Digest) -> u64 {
-        let found = fs::symlink_metadata(self.partials().join(digest.hex()));
+    /// Bytes that are there of `blob`.
+    pub(crate) fn partial_bytes(&self, blob: IncomingBlob) -> u64 {
+        let found = fs::symlink_metadata(self.partials().join(blob.file_name()));
         found.ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len())
     }
 
-    fn open_partial(&self, digest: Digest) -> Result<Option<Partial>, StoreError> {
+    fn open_partial(&self, blob: IncomingBlob) -> Result<Option<Partial>, StoreError> {
         self.raise_format(WITH_NAMES)?;
         let folder = self.partials();
         create_folders(&folder, 0o700).map_err(io_error("create", &folder))?;
-        let path = folder.join(digest.hex());
+        let path = folder.join(blob.file_name());
         let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
@@ -64,10 +83,10 @@ impl Store {
         }
     }
 
-    /// Removes what is there of the blob `digest`: it has served, or is not the blob's.
-    pub(crate) fn forget_partial(&self, digest: Digest) {
+    /// Removes what is there of `blob`: it has served, or is not the blob's.
+    pub(crate) fn forget_partial(&self, blob: IncomingBlob) {
         // What stays is taken up, or collected, by somebody else.
-        let _ = fs::remove_file(self.partials().join(digest.hex()));
+        let _ = fs::remove_file(self.partials().join(blob.file_name()));
     }
 }
 

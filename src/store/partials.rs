@@ -28,6 +28,19 @@ impl Store {
         Ok(file_names(&folder)?.iter().map(|name| folder.join(name)).collect())
     }
 
+    /// Removes the parts of blobs that make `layer` and that nobody works on: whoever left them was stopped between
+    /// keeping the layer and forgetting its blob.
+    #[cfg(feature = "registry")]
+    pub(crate) fn forget_partials_of(&self, layer: crate::image::DiffId) {
+        let end = super::partial::end_of_names(layer);
+        for path in self.partial_files().unwrap_or_default() {
+            if path.to_str().is_some_and(|path| path.ends_with(&end)) {
+                // What stays is collected.
+                let _ = remove_unless_in_use(&path);
+            }
+        }
+    }
+
     /// Removes the parts that nobody works on and that nothing was added to for `age`.
     pub(super) fn remove_partials(&self, age: Duration, leftovers: &mut Leftovers) {
         let folder = self.partials();

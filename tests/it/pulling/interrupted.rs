@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use super::{Bench, TALK_BYTES, id, names, release_2};
+use remora::image::{ImageContents, parse_config};
+
+use super::{Bench, RELEASE_3_BOTTOM, TALK_BYTES, id, names, release_2, release_3};
 use crate::sample_image::{SampleImage, Style};
 use crate::scripted_server::{Reply, ScriptedServer};
 use crate::tools::run;
@@ -53,6 +55,43 @@ fn a_killed_apply_is_taken_up_and_fetches_nothing_twice() {
     assert_eq!(names(&bench.path("store/partial")), [""; 0]);
 }
 
+#[test]
+fn an_apply_that_ends_early_keeps_blobs_of_layers_that_it_had_rebuilt() {
+    let bench = Bench::new();
+    bench.push("3", &release_3().build());
+    bench.create_delta("1", "3", "for-hosts", "--format remora");
+    bench.pull("1", "--to oci:images:1");
+    let line = format!("apply oci:images:1 {} --output oci:images:3", bench.app("for-hosts"));
+    bench.link.take_received();
+    // The lower layer's blob is through, the upper's is not.
+    bench.link.break_after(RELEASE_3_BOTTOM + 200_000);
+    let ran = bench.run(&format!("{line} --retries 0"));
+    assert_eq!(ran.code, Some(3), "{}", ran.stderr);
+    assert_eq!(names(&bench.path("store/partial")).len(), 2);
+    bench.succeed(&line);
+    let received = bench.link.take_received();
+    let bound = RELEASE_3_BOTTOM + DELTA_BYTES + 2 * TALK_BYTES;
+    assert!(received <= bound, "{received} bytes over the link, at most {bound}");
+    assert_eq!(names(&bench.path("store/partial")), [""; 0]);
+}
+
+#[test]
+fn a_blob_whose_layer_was_kept_just_before_a_kill_goes_with_the_next_pull() {
+    let bench = Bench::with_delta_of("remora");
+    bench.pull("1", "");
+    bench.link.break_after(300_000);
+    bench.run(&format!("pull {} --retries 0", bench.app("2")));
+    let left = names(&bench.path("store/partial"));
+    let kept: Vec<_> = left.iter().map(|name| bench.path("store/partial").join(name)).collect();
+    let bytes: Vec<_> = kept.iter().map(|path| fs::read(path).expect("there")).collect();
+    assert!(!kept.is_empty());
+    bench.pull("2", "");
+    // What a run leaves that is killed between keeping a layer and forgetting its blob.
+    kept.iter().zip(bytes).for_each(|(path, bytes)| fs::write(path, bytes).expect("written"));
+    bench.pull("2", "");
+    assert_eq!(names(&bench.path("store/partial")), [""; 0]);
+}
+
 fn is_taken_up(bench: &Bench) {
     for (tag, options) in [("1", "--no-delta"), ("2", "")] {
         bench.link.pace(SLOW);
@@ -90,6 +129,12 @@ fn what_came_before_the_link_broke_does_not_come_again() {
     assert_eq!(answer["resumed_bytes"], kept);
     assert!(received + kept < 2_500_000, "{received} bytes over the link");
     assert_eq!(names(&bench.path("store/partial")), [""; 0]);
+}
+
+/// What the store calls what it keeps of the blob of layer number `index` of `image`.
+fn kept_name(image: &ImageContents, index: usize) -> String {
+    let config = parse_config(&image.config).expect("a config");
+    format!("{}-{}", image.layers[index].digest.hex(), config.diff_ids()[index].0.hex())
 }
 
 fn size(bench: &Bench, name: &str) -> u64 {
@@ -152,12 +197,12 @@ fn a_server_that_cannot_begin_in_the_middle_is_asked_for_all() {
         let wants_rest = request.header("range").is_some();
         wants_rest.then(|| Reply::status(501))
     });
-    let blob = &sample.contents.layers[0];
     let target = format!("{}/app:1", whole.address());
     let folder = bench.path("store/partial");
     bench.succeed("store info");
     fs::create_dir_all(&folder).expect("made");
-    fs::write(folder.join(blob.digest.hex()), &sample.blob(0)[..1000]).expect("written");
+    fs::write(folder.join(kept_name(&sample.contents, 0)), &sample.blob(0)[..1000])
+        .expect("written");
     bench.succeed(&format!("pull {target} --retries 0"));
     assert_eq!(names(&folder), [""; 0]);
 }
@@ -168,13 +213,13 @@ fn what_is_kept_of_blobs_is_no_condition() {
         let bench = Bench::new();
         bench.succeed("store info");
         let folder = bench.path("store/partial");
-        let blobs = release_2().build().layers;
+        let release = release_2().build();
         match obstacle {
             "file of partials" => fs::write(&folder, "x").expect("written"),
             obstacle => {
                 fs::create_dir_all(&folder).expect("made");
-                for blob in &blobs {
-                    let path = folder.join(blob.digest.hex());
+                for index in 0..release.layers.len() {
+                    let path = folder.join(kept_name(&release, index));
                     match obstacle {
                         "folder" => fs::create_dir_all(path.join("x")).expect("made"),
                         _ => std::os::unix::fs::symlink("/dev/zero", path).expect("linked"),

@@ -64,6 +64,18 @@ fn release_2() -> ImageBuilder {
     image().layer(&bottom()).layer(&tar(&[("app", &app), ("version", b"2")]))
 }
 
+/// Bytes of release 3's lower layer that are new.
+const RELEASE_3_BOTTOM: u64 = 300_000;
+
+/// Release 3: part of both layers is new.
+fn release_3() -> ImageBuilder {
+    let mut changed = noise(1, 400_000);
+    changed[..RELEASE_3_BOTTOM as usize].copy_from_slice(&noise(4, RELEASE_3_BOTTOM as usize));
+    let mut app = noise(2, 2_000_000);
+    app[900_000..900_000 + NEW_BYTES].copy_from_slice(&noise(3, NEW_BYTES));
+    image().layer(&tar(&[("bottom", &changed)])).layer(&tar(&[("app", &app)]))
+}
+
 fn bottom() -> Vec<u8> {
     tar(&[("bottom", &noise(1, 400_000))])
 }
