@@ -19,8 +19,8 @@ pub(crate) trait Contender {
     }
     /// Makes the delta in `work`; measured. Programs still running after `limit` are stopped.
     fn encode(&self, pair: &Pair, work: &Path, limit: Duration) -> Result<Made, Failure>;
-    /// Fails unless what is in `work` gives the target.
-    fn verify(&self, pair: &Pair, work: &Path) -> Result<(), Failure>;
+    /// Makes the target again from the base and what is in `work`; measured. Fails if something else comes out.
+    fn apply(&self, pair: &Pair, work: &Path, limit: Duration) -> Result<Usage, Failure>;
 }
 
 /// A delta that was made.
@@ -31,10 +31,20 @@ pub(crate) struct Made {
     pub(crate) usage: Usage,
 }
 
+/// A delta that was made and applied.
+pub(crate) struct Measured {
+    /// Bytes that a device would fetch.
+    pub(crate) bytes: u64,
+    /// What making it took: the median run, and the most memory of any.
+    pub(crate) making: Usage,
+    /// What applying it took, likewise.
+    pub(crate) applying: Usage,
+}
+
 /// What came of a contender.
 pub(crate) enum Outcome {
-    /// It finished: bytes, median time, highest memory.
-    Finished(Made),
+    /// It finished.
+    Finished(Measured),
     /// Its program is not there.
     Missing(String),
     /// It was stopped at the time limit.
@@ -43,7 +53,7 @@ pub(crate) enum Outcome {
     Failed(String),
 }
 
-/// Runs a contender `rounds` times and verifies its last result.
+/// Runs a contender `rounds` times, and undoes its last result as often.
 pub(crate) fn run(
     contender: &dyn Contender,
     pair: &Pair,
@@ -52,7 +62,7 @@ pub(crate) fn run(
     limit: Duration,
 ) -> Outcome {
     match try_run(contender, pair, work, rounds, limit) {
-        Ok(made) => Outcome::Finished(made),
+        Ok(measured) => Outcome::Finished(measured),
         Err(failure) if failure.is::<Stopped>() => Outcome::Unfinished,
         Err(failure) => Outcome::Failed(failure.to_string()),
     }
@@ -64,20 +74,24 @@ fn try_run(
     work: &Path,
     rounds: usize,
     limit: Duration,
-) -> Result<Made, Failure> {
+) -> Result<Measured, Failure> {
     contender.prepare(pair, work)?;
-    let mut made = Vec::new();
-    for _ in 0..rounds.max(1) {
-        made.push(contender.encode(pair, work, limit)?);
+    let rounds = rounds.max(1);
+    let (mut making, mut applying, mut bytes) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..rounds {
+        let made = contender.encode(pair, work, limit)?;
+        bytes = made.bytes;
+        making.push(made.usage);
     }
-    contender.verify(pair, work)?;
-    Ok(median(made))
+    for _ in 0..rounds {
+        applying.push(contender.apply(pair, work, limit)?);
+    }
+    Ok(Measured { bytes, making: median(making), applying: median(applying) })
 }
 
-fn median(mut made: Vec<Made>) -> Made {
-    let peak = made.iter().map(|made| made.usage.peak_anonymous_bytes).max().unwrap_or(0);
-    made.sort_by(|a, b| a.usage.seconds.total_cmp(&b.usage.seconds));
-    let mut middle = made.swap_remove(made.len() / 2);
-    middle.usage.peak_anonymous_bytes = peak;
-    middle
+/// The run in the middle by time, with the most memory of any.
+fn median(mut runs: Vec<Usage>) -> Usage {
+    let peak_anonymous_bytes = runs.iter().map(|run| run.peak_anonymous_bytes).max().unwrap_or(0);
+    runs.sort_by(|a, b| a.seconds.total_cmp(&b.seconds));
+    Usage { peak_anonymous_bytes, ..runs[runs.len() / 2] }
 }

@@ -6,11 +6,12 @@
 //!
 //! `CORPUS_DIR/<pair>/old` and `…/new` are OCI layouts of one image each. Every contender gets the
 //! same: the base as all its layers' uncompressed tars, concatenated, and the target's layers that
-//! the base does not have. Every result is undone and compared. What is printed also goes to
-//! `target/peers/peers.json`, and bytes against seconds to `target/peers/peers.svg`.
+//! the base does not have. Every delta is applied, and what comes out compared. What is printed also goes to
+//! `target/peers/peers.json`, and bytes against seconds to make and to apply to `target/peers/peers.svg`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints")]
 
+mod by_layer;
 mod contender;
 mod external;
 mod ours;
@@ -18,6 +19,7 @@ mod pair;
 mod plot;
 mod process;
 mod report;
+mod trees;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

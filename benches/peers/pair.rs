@@ -22,6 +22,10 @@ pub(crate) struct Pair {
     pub(crate) store: PathBuf,
     /// All layers of the base, uncompressed, one after another.
     pub(crate) base: PathBuf,
+    /// The same, each in a file of its own.
+    base_layers: Vec<PathBuf>,
+    /// Layers that the target has from the base, from the bottom.
+    shared: usize,
     /// The target's layers that the base does not have at their place, uncompressed.
     pub(crate) changed: Vec<PathBuf>,
     /// The same, one after another.
@@ -44,6 +48,11 @@ impl Pair {
 
         let base = laid_out.join("base");
         layers.write(&base_image, 0..base_image.layer_count(), &base)?;
+        let mut base_layers = Vec::new();
+        for index in 0..base_image.layer_count() {
+            base_layers.push(laid_out.join(format!("base-{index}")));
+            layers.write(&base_image, index..index + 1, &base_layers[index])?;
+        }
         let shared = shared_layers(&base_image, &target_image)?;
         let fresh = shared..target_image.layer_count();
         let target = laid_out.join("target");
@@ -62,11 +71,20 @@ impl Pair {
             new,
             store,
             base,
+            base_layers,
+            shared,
             changed,
             target,
             pull_bytes,
             target_id,
         })
+    }
+}
+
+impl Pair {
+    /// The base's layer at the place of changed layer number `index`, or the last.
+    pub(crate) fn base_of(&self, index: usize) -> &Path {
+        &self.base_layers[(self.shared + index).min(self.base_layers.len() - 1)]
     }
 }
 

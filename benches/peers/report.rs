@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::Failure;
-use crate::contender::Outcome;
+use crate::contender::{Measured, Outcome};
 use crate::pair::Pair;
 use crate::plot;
 
@@ -30,7 +30,7 @@ pub(crate) struct PairReport {
 }
 
 /// One contender on one pair.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Row {
     /// The contender, with its options.
     pub(crate) contender: String,
@@ -38,8 +38,14 @@ pub(crate) struct Row {
     pub(crate) bytes: Option<u64>,
     /// Median wall time to make it.
     pub(crate) seconds: Option<f64>,
+    /// Processor time of that run.
+    pub(crate) processor_seconds: Option<f64>,
     /// The most anonymous memory of any of its processes.
     pub(crate) peak_anonymous_bytes: Option<u64>,
+    /// Median wall time to apply it.
+    pub(crate) apply_seconds: Option<f64>,
+    /// The most anonymous memory of any process that applied it.
+    pub(crate) apply_peak_anonymous_bytes: Option<u64>,
     /// Why there are no figures.
     pub(crate) problem: Option<String>,
 }
@@ -55,10 +61,13 @@ impl PairReport {
     pub(crate) fn add(&mut self, contender: String, outcome: Outcome) {
         let row = Row::empty(contender);
         self.rows.push(match outcome {
-            Outcome::Finished(made) => Row {
-                bytes: Some(made.bytes),
-                seconds: Some(made.usage.seconds),
-                peak_anonymous_bytes: Some(made.usage.peak_anonymous_bytes),
+            Outcome::Finished(Measured { bytes, making, applying }) => Row {
+                bytes: Some(bytes),
+                seconds: Some(making.seconds),
+                processor_seconds: Some(making.processor_seconds),
+                peak_anonymous_bytes: Some(making.peak_anonymous_bytes),
+                apply_seconds: Some(applying.seconds),
+                apply_peak_anonymous_bytes: Some(applying.peak_anonymous_bytes),
                 ..row
             },
             Outcome::Missing(tool) => row.without_figures(format!("{tool} is not installed")),
@@ -74,7 +83,7 @@ impl PairReport {
 
 impl Row {
     fn empty(contender: String) -> Self {
-        Row { contender, bytes: None, seconds: None, peak_anonymous_bytes: None, problem: None }
+        Row { contender, ..Row::default() }
     }
 
     fn without_figures(self, problem: String) -> Self {
@@ -84,23 +93,34 @@ impl Row {
 
 impl fmt::Display for PairReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(out, "\n{:<34} {:>12} {:>8} {:>9}", self.pair, "bytes", "seconds", "anon MiB")?;
+        writeln!(
+            out,
+            "\n{:<34} {:>12} {:>8} {:>8} {:>6} {:>8} {:>6}",
+            self.pair, "bytes", "make s", "CPU s", "MiB", "apply s", "MiB"
+        )?;
         for row in &self.rows {
             write!(out, "{:<34} ", row.contender)?;
             if let Some(problem) = &row.problem {
                 writeln!(out, "{problem}")?;
                 continue;
             }
-            let seconds = row.seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.2}"));
-            let memory = row.peak_anonymous_bytes.map_or("-".to_owned(), mebibytes);
-            writeln!(out, "{:>12} {seconds:>8} {memory:>9}", row.bytes.unwrap_or(0))?;
+            let [making, processor, applying] =
+                [row.seconds, row.processor_seconds, row.apply_seconds].map(seconds);
+            let [memory, apply_memory] =
+                [row.peak_anonymous_bytes, row.apply_peak_anonymous_bytes].map(mebibytes);
+            write!(out, "{:>12} {making:>8} {processor:>8} {memory:>6}", row.bytes.unwrap_or(0))?;
+            writeln!(out, " {applying:>8} {apply_memory:>6}")?;
         }
         Ok(())
     }
 }
 
-fn mebibytes(bytes: u64) -> String {
-    format!("{:.0}", bytes as f64 / f64::from(1 << 20))
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or("-".to_owned(), |seconds| format!("{seconds:.2}"))
+}
+
+fn mebibytes(bytes: Option<u64>) -> String {
+    bytes.map_or("-".to_owned(), |bytes| format!("{:.0}", bytes as f64 / f64::from(1 << 20)))
 }
 
 /// How the contenders compare with the first that is not the plain pull, over all pairs.
