@@ -3,28 +3,23 @@
 use std::fs::File;
 use std::io;
 
+use super::assemble::{MadeLayer, Parts};
 use super::delta::Part;
 use super::form::Form;
-use super::manifest::{LayerBlob, manifest};
 use super::rebuild::{layer_delta, tar_diff};
 use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
 use super::{ArtifactError, CreateOptions, LayerDeltaError, OldTree};
 use crate::chunked;
-use crate::delta::{CommandStats, Cover, Covers};
+use crate::delta::{Cover, Covers};
 use crate::dialect::Dialect;
-use crate::image::{
-    Blob, BlobData, DiffId, Digest, Image, ImageContents, ImageReference, NO_CONFIG, media_type,
-};
+use crate::image::{Blob, BlobData, DiffId, Image, ImageContents};
 use crate::measure::Measure;
 use crate::memory::MemoryError;
-use crate::pack::{
-    BlobId, DeltaReport, Failures, Hashed, LayerReport, PackedImage, Pair, Source, pull_sizes,
-};
+use crate::pack::{DeltaReport, Failures, Hashed, PackedImage, Pair, Source};
 use crate::progress::{Progress, Reported, Stage, check};
 use crate::rootfs::SparseFiles;
 use crate::store::{Store, Workspace, verify_layers};
 use crate::tar_diff;
-use crate::temporary::TemporaryPath;
 
 /// Bytes that coding the streams of a chunk takes at most.
 const CODER_BYTES: u64 = 192 << 20;
@@ -86,7 +81,8 @@ pub fn create(
     let layers = work.make_layers()?;
     let blobs = layers.iter().map(|layer| layer.blob.size).sum();
     pair.check_usable(blobs, &store.limits()).map_err(ArtifactError::TooLarge)?;
-    let (contents, report, files) = work.pack(layers, &measure);
+    let parts = Parts { form, pair: &pair, names: &work.names, options };
+    let (contents, report, files) = parts.pack(layers, &measure);
     Ok(Delta { artifact: PackedImage::new(contents, files, scratch), report })
 }
 
@@ -99,17 +95,6 @@ fn old_base<'a>(pair: &'a Pair<'_>, sources: Option<&'a [(Vec<u8>, &'a [u8])]>) 
         sources.iter().map(|(path, content)| (&path[..], *content)).collect();
     let paths = files.iter().map(|(path, _)| *path).collect();
     OldBase::Files(crate::delta::Base::of_files(&files), paths)
-}
-
-/// A layer that the delta brings.
-struct MadeLayer {
-    /// Number of the layer in the target.
-    index: usize,
-    part: Part,
-    blob: Blob,
-    media_type: &'static str,
-    stats: CommandStats,
-    file: Option<TemporaryPath>,
 }
 
 /// Everything that making the layers takes.
@@ -233,57 +218,5 @@ impl Work<'_> {
             None => layer_delta(blob, self.old.bytes(), &mut out, limit)?,
         };
         Ok(DiffId(out.finish().1.digest))
-    }
-
-    /// Puts the artifact together, and says what it is made of.
-    fn pack(
-        &self,
-        layers: Vec<MadeLayer>,
-        measure: &Measure,
-    ) -> (ImageContents, DeltaReport, Vec<TemporaryPath>) {
-        let (base, target) = (self.pair.base, self.pair.target);
-        let layer_blob = |layer: &MadeLayer| LayerBlob {
-            id: BlobId { digest: layer.blob.digest, size: layer.blob.size },
-            media_type: layer.media_type,
-            to: self.names[layer.index].clone(),
-        };
-        let blobs: Vec<LayerBlob> = layers.iter().map(layer_blob).collect();
-        let manifest = manifest(self.form, base, target, &blobs);
-        let report = self.report(Digest::of(&manifest), &layers, measure);
-        let parts = target.manifest().map(|manifest| manifest.bytes().to_vec());
-        let parts = parts.into_iter().chain([target.config().bytes().to_vec()]);
-        let (mut blobs, mut files): (Vec<Blob>, _) =
-            (parts.map(Blob::from_bytes).collect(), Vec::new());
-        for layer in layers {
-            blobs.push(layer.blob);
-            files.extend(layer.file);
-        }
-        let mount_from = match target.reference() {
-            ImageReference::Registry(target) => vec![target.clone()],
-            _ => Vec::new(),
-        };
-        let contents = ImageContents {
-            manifest,
-            manifest_media_type: media_type::OCI_MANIFEST.to_owned(),
-            config: NO_CONFIG.to_vec(),
-            layers: blobs,
-            mount_from,
-        };
-        (contents, report, files)
-    }
-
-    fn report(&self, digest: Digest, layers: &[MadeLayer], measure: &Measure) -> DeltaReport {
-        let (base, target) = (self.pair.base, self.pair.target);
-        let pulls = pull_sizes(base, target);
-        let layer_report = |(index, layer): (usize, &crate::store::Layer)| {
-            let is_shared = self.pair.sources[index] == Source::Shared;
-            let made = layers.iter().find(|made| made.index == index);
-            let len = layer.len() as u64;
-            let kept = CommandStats { copies: 1, copy_bytes: len, ..CommandStats::default() };
-            let (bytes, stats) = made.map_or((0, kept), |made| (made.blob.size, made.stats));
-            LayerReport::new(layer.diff_id(), Some(is_shared), pulls[index], bytes, stats)
-        };
-        let layers = self.pair.target_layers.iter().enumerate().map(layer_report).collect();
-        DeltaReport::new(base.id(), target.id(), Some(digest), layers, measure)
     }
 }

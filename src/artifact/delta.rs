@@ -30,6 +30,8 @@ pub(super) enum Part {
 /// A delta that has been read, but for the blobs of layers.
 #[derive(Debug)]
 pub struct ArtifactDelta {
+    /// As it was opened, for the blobs that make no layer.
+    artifact: Box<Image>,
     pub(super) form: &'static Form,
     base: ImageId,
     manifest: Option<Manifest>,
@@ -54,7 +56,9 @@ impl ArtifactDelta {
         let names = form.names(diff_ids, manifest.as_ref());
         let names = names.ok_or_else(|| reader.malformed("it lacks the target's manifest"))?;
         let (parts, blobs) = reader.layers(&names)?;
-        Ok(ArtifactDelta { form, base, manifest, image: artifact.selected(config, blobs), parts })
+        let image = artifact.selected(config, blobs);
+        let artifact = Box::new(artifact.clone());
+        Ok(ArtifactDelta { artifact, form, base, manifest, image, parts })
     }
 
     /// Which dialect it is of.
@@ -97,10 +101,54 @@ impl ArtifactDelta {
         self.parts[index] == Part::Whole
     }
 
+    /// The blobs that are `content`, with their numbers.
+    pub(super) fn blobs_that_are(
+        &self,
+        content: &str,
+    ) -> impl Iterator<Item = (usize, &Descriptor)> {
+        blobs_that_are(&self.artifact, self.form, content)
+    }
+
+    /// Reads blob number `number` into memory.
+    pub(super) fn read_blob(
+        &self,
+        number: usize,
+        progress: &dyn Progress,
+    ) -> Result<Vec<u8>, ArtifactError> {
+        read_blob(&self.artifact, number, progress)
+    }
+
+    /// Says that the artifact contradicts itself.
+    pub(super) fn malformed(&self, problem: String) -> ArtifactError {
+        ArtifactError::Malformed { reference: self.artifact.reference().to_string(), problem }
+    }
+
     /// Whether layer number `index` is left to the base.
     pub(crate) fn keeps(&self, index: usize) -> bool {
         self.parts[index] == Part::Kept
     }
+}
+
+/// The blobs of `artifact` that are `content`, with their numbers.
+fn blobs_that_are<'a>(
+    artifact: &'a Image,
+    form: &Form,
+    content: &str,
+) -> impl Iterator<Item = (usize, &'a Descriptor)> {
+    let blobs = artifact.manifest().map_or(&[][..], Manifest::layers).iter().enumerate();
+    blobs.filter(move |(_, blob)| blob.annotation(form.content) == Some(content))
+}
+
+/// Reads blob number `number` of `artifact`, whose size has been looked at.
+fn read_blob(
+    artifact: &Image,
+    number: usize,
+    progress: &dyn Progress,
+) -> Result<Vec<u8>, ArtifactError> {
+    let mut bytes = Vec::new();
+    let mut blob = Stoppable::new(artifact.open_layer(number)?, progress);
+    blob.read_to_end(&mut bytes).map_err(ImageError::from_read)?;
+    Ok(bytes)
 }
 
 /// An artifact that is being read.
@@ -127,14 +175,9 @@ impl Reader<'_> {
         })
     }
 
-    fn blobs(&self) -> &[Descriptor] {
-        self.artifact.manifest().map_or(&[], Manifest::layers)
-    }
-
     /// The bytes of the one blob that is `content`; `None` if there is none.
     fn part(&self, content: &str) -> Result<Option<Vec<u8>>, ArtifactError> {
-        let is_meant = |blob: &Descriptor| blob.annotation(self.form.content) == Some(content);
-        let mut found = self.blobs().iter().enumerate().filter(|(_, blob)| is_meant(blob));
+        let mut found = blobs_that_are(self.artifact, self.form, content);
         let Some((number, blob)) = found.next() else { return Ok(None) };
         if found.next().is_some() {
             return Err(self.malformed(format!("it has more than one {content}")));
@@ -142,10 +185,7 @@ impl Reader<'_> {
         if blob.size > MAX_PART_BYTES {
             return Err(self.malformed(format!("its {content} has {} bytes", blob.size)));
         }
-        let mut bytes = Vec::new();
-        let mut blob = Stoppable::new(self.artifact.open_layer(number)?, self.progress);
-        blob.read_to_end(&mut bytes).map_err(ImageError::from_read)?;
-        Ok(Some(bytes))
+        Ok(Some(read_blob(self.artifact, number, self.progress)?))
     }
 
     fn config(&self) -> Result<ImageConfig, ArtifactError> {
@@ -176,10 +216,7 @@ impl Reader<'_> {
     /// How each layer of the target, which are called `names`, is had, and by which blob.
     fn layers(&self, names: &[String]) -> Result<(Vec<Part>, Vec<Option<usize>>), ArtifactError> {
         let (mut parts, mut blobs) = (vec![Part::Kept; names.len()], vec![None; names.len()]);
-        for (number, blob) in self.blobs().iter().enumerate() {
-            if blob.annotation(self.form.content) != Some(LAYER) {
-                continue;
-            }
+        for (number, blob) in blobs_that_are(self.artifact, self.form, LAYER) {
             let part = self.part_of(blob)?;
             let to = blob.annotation(self.form.to).unwrap_or_default();
             let mut is_wanted = false;

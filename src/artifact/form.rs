@@ -11,6 +11,11 @@ pub(super) const CONFIG: &str = "image-config";
 /// The same: what makes a layer.
 pub(super) const LAYER: &str = "image-layer";
 
+/// The same: the manifest of a signature of the target's manifest.
+pub(super) const SIGNATURE: &str = "cosign-signature";
+/// The same: a blob that such a manifest names.
+pub(super) const SIGNATURE_CONTENT: &str = "cosign-signature-content";
+
 /// The words of a dialect.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Form {

@@ -30,8 +30,14 @@ pub(super) struct LayerBlob {
 }
 
 /// Returns the manifest of the delta from `base` to `target` whose layers are made by `layers`. Its blobs are the target's
-/// manifest, if there is one, the target's config and then `layers`.
-pub(super) fn manifest(form: &Form, base: &Image, target: &Image, layers: &[LayerBlob]) -> Vec<u8> {
+/// manifest, if there is one, the target's config, `layers` and then `signatures`.
+pub(super) fn manifest(
+    form: &Form,
+    base: &Image,
+    target: &Image,
+    layers: &[LayerBlob],
+    signatures: impl Iterator<Item = Descriptor>,
+) -> Vec<u8> {
     let noted = |id: BlobId, media_type: &str, notes: &[(&str, &str)]| {
         let note = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Descriptor {
@@ -50,6 +56,7 @@ pub(super) fn manifest(form: &Form, base: &Image, target: &Image, layers: &[Laye
         noted(blob.id, blob.media_type, &[(form.content, LAYER), (form.to, &blob.to)])
     };
     blobs.extend(layers.iter().map(layer));
+    blobs.extend(signatures);
     let document = Document {
         schema_version: 2,
         media_type: media_type::OCI_MANIFEST,

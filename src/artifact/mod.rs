@@ -11,6 +11,7 @@
 //! delta, or the layer's own blob where that is smaller. `docs/formats/remora-delta.md` and `docs/formats/oci-delta.md` say
 //! the rest.
 
+mod assemble;
 mod create;
 mod delta;
 mod error;
@@ -20,6 +21,7 @@ mod manifest;
 mod old_tree;
 mod options;
 mod rebuild;
+mod signatures;
 mod write_layer;
 
 pub use create::{Delta, create};

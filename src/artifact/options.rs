@@ -2,6 +2,7 @@
 
 use crate::delta::Options;
 use crate::dialect::Dialect;
+use crate::image::WholeArtifact;
 
 /// Which of the base's files an oci-delta may take from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,7 +16,7 @@ pub enum Sources {
 }
 
 /// How a delta is made.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct CreateOptions {
     /// [`Dialect::Remora`] or [`Dialect::OciDelta`].
@@ -26,12 +27,14 @@ pub struct CreateOptions {
     pub verify: bool,
     /// Which files an oci-delta may take from.
     pub sources: Sources,
+    /// Signatures of the target's manifest, which the delta brings along.
+    pub signatures: Vec<WholeArtifact>,
 }
 
 impl CreateOptions {
     /// Returns the usual options for a delta of `dialect`.
     pub fn of(dialect: Dialect) -> Self {
         let (encoding, sources) = (Options::default(), Sources::default());
-        CreateOptions { dialect, encoding, verify: true, sources }
+        CreateOptions { dialect, encoding, verify: true, sources, signatures: Vec::new() }
     }
 }

@@ -1,14 +1,17 @@
 //! What lies beside images in their repository and is none itself, such as their signatures: a manifest with small
 //! blobs.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::blob_reader::read_small;
 use super::blob_source::BlobSource;
+use super::limits::MAX_MANIFEST_BYTES;
 use super::{
     Descriptor, ImageError, ImageReference, Manifest, ManifestDocument, RegistryReference,
+    Transports, WholeArtifact,
 };
-use super::{Transports, limits::MAX_MANIFEST_BYTES};
 use crate::progress::{Progress, Stoppable};
 
 /// A manifest, and the place that has its blobs.
@@ -34,6 +37,30 @@ impl Artifact {
             return Err(self.malformed(format!("its blob {} is too large to be read", blob.digest)));
         }
         read_small(Stoppable::new(self.source.open_blob(blob)?, progress), blob, &self.place)
+    }
+
+    /// Where the manifest was found.
+    pub(crate) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Reads all that the manifest names.
+    ///
+    /// # Errors
+    /// Those of [`Artifact::read`]; also if the manifest names more than is small.
+    pub(crate) fn whole(self, progress: &dyn Progress) -> Result<WholeArtifact, ImageError> {
+        let named = || [self.manifest.config()].into_iter().chain(self.manifest.layers());
+        let bytes = named().map(|blob| blob.size).fold(0, u64::saturating_add);
+        if bytes > MAX_MANIFEST_BYTES {
+            return Err(self.malformed(format!("its blobs have {bytes} bytes together")));
+        }
+        let mut blobs = BTreeMap::new();
+        for blob in named() {
+            if let Entry::Vacant(place) = blobs.entry(blob.digest) {
+                place.insert(self.read(blob, progress)?);
+            }
+        }
+        Ok(WholeArtifact::new(self.manifest, blobs))
     }
 
     fn malformed(&self, reason: String) -> ImageError {

@@ -60,6 +60,7 @@ mod transfer;
 mod transport_settings;
 mod transports;
 mod unpack_limits;
+mod whole_artifact;
 mod zstd_frame;
 
 #[cfg(feature = "registry")]
@@ -102,3 +103,4 @@ pub use transport_settings::{EnginePlace, RegistryLogin, TransportSettings};
 pub use transports::Transports;
 pub(crate) use unpack_limits::ImageBudget;
 pub use unpack_limits::{Excess, UnpackLimits};
+pub use whole_artifact::WholeArtifact;

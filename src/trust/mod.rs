@@ -6,6 +6,7 @@
 //!
 //! Not here: whether bytes are those that a digest names (the image room checks each blob), and making signatures.
 
+mod attached;
 mod bundle;
 mod document;
 mod error;
@@ -25,6 +26,7 @@ mod signatures;
 mod tests;
 mod verdict;
 
+pub use attached::{Statement, attached_signatures, statements};
 pub use error::TrustError;
 pub use key_problem::KeyProblem;
 pub use policy::{Policy, Subject};

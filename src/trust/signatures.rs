@@ -45,24 +45,43 @@ pub(super) fn fetch(
     place: Place,
     progress: &dyn Progress,
 ) -> Result<Vec<Found>, ImageError> {
-    match place {
-        Place::Tag => at(transports, image, &format!(":sha256-{}.sig", digest.hex()), progress),
-        Place::Referrers => referrers(transports, image, digest, progress),
+    let mut found = Vec::new();
+    for artifact in artifacts(transports, image, digest, place, progress)? {
+        found.extend(signatures_in(&artifact, progress)?);
     }
+    Ok(found)
 }
 
+/// Finds the manifests with signatures of the manifest `digest` that are at `place`.
+pub(super) fn artifacts(
+    transports: &Transports,
+    image: &RegistryReference,
+    digest: Digest,
+    place: Place,
+    progress: &dyn Progress,
+) -> Result<Vec<Artifact>, ImageError> {
+    let names = match place {
+        Place::Tag => vec![format!(":sha256-{}.sig", digest.hex())],
+        Place::Referrers => referrers(transports, image, digest)?,
+    };
+    let mut found = Vec::new();
+    for name in names {
+        let place =
+            RegistryReference::in_registry(image.host(), &format!("{}{name}", image.repository()))?;
+        found.extend(transports.artifact(&place, progress)?);
+    }
+    Ok(found)
+}
+
+/// The names of the manifests with signatures that refer to the manifest `digest`.
 fn referrers(
     transports: &Transports,
     image: &RegistryReference,
     digest: Digest,
-    progress: &dyn Progress,
-) -> Result<Vec<Found>, ImageError> {
+) -> Result<Vec<String>, ImageError> {
     let all = transports.referrers(image, digest)?;
-    let mut found = Vec::new();
-    for referrer in all.iter().filter(|referrer| is_signature(referrer)).take(MAX_REFERRERS) {
-        found.extend(at(transports, image, &format!("@{}", referrer.digest), progress)?);
-    }
-    Ok(found)
+    let signatures = all.iter().filter(|referrer| is_signature(referrer)).take(MAX_REFERRERS);
+    Ok(signatures.map(|referrer| format!("@{}", referrer.digest)).collect())
 }
 
 fn is_signature(referrer: &Descriptor) -> bool {
@@ -71,48 +90,47 @@ fn is_signature(referrer: &Descriptor) -> bool {
     kind == SIGNATURES || kind.starts_with(BUNDLE) && predicate.is_none_or(|it| it == SIGNATURE)
 }
 
-/// The signatures in the manifest that is called `name` in the image's repository.
-fn at(
-    transports: &Transports,
-    image: &RegistryReference,
-    name: &str,
-    progress: &dyn Progress,
-) -> Result<Vec<Found>, ImageError> {
-    let place =
-        RegistryReference::in_registry(image.host(), &format!("{}{name}", image.repository()))?;
-    let Some(artifact) = transports.artifact(&place, progress)? else { return Ok(Vec::new()) };
+/// Fetches the signatures in `artifact`.
+fn signatures_in(artifact: &Artifact, progress: &dyn Progress) -> Result<Vec<Found>, ImageError> {
     let mut found = Vec::new();
     for layer in artifact.manifest().layers() {
+        let Some(limit) = most_bytes(layer) else { continue };
         if found.len() == MAX_SIGNATURES {
+            let place = artifact.place();
             let odd =
                 format!("{place} has more than {MAX_SIGNATURES}, and those were not looked at");
             found.push(Found::Odd(odd));
             break;
         }
-        found.extend(signature(&artifact, layer, progress)?);
+        match layer.size <= limit {
+            true => found.extend(signature(layer, &artifact.read(layer, progress)?)),
+            false => {
+                found.push(Found::Odd(format!("one has {} bytes, more than {limit}", layer.size)))
+            }
+        }
     }
     Ok(found)
 }
 
-/// The signature in a layer; `None` for anything else.
-fn signature(
-    artifact: &Artifact,
-    layer: &Descriptor,
-    progress: &dyn Progress,
-) -> Result<Option<Found>, ImageError> {
+/// Bytes that a layer may have if it holds a signature; `None` for anything else.
+fn most_bytes(layer: &Descriptor) -> Option<u64> {
     let is_bundle = layer.media_type.starts_with(BUNDLE);
+    let is_simple = layer.media_type == PAYLOAD && layer.annotation(SIGNATURE_ANNOTATION).is_some();
+    match (is_bundle, is_simple) {
+        (true, _) => Some(MAX_BUNDLE_BYTES),
+        (false, true) => Some(MAX_PAYLOAD_BYTES),
+        (false, false) => None,
+    }
+}
+
+/// The signature in a layer that consists of `bytes`; `None` for anything else.
+pub(super) fn signature(layer: &Descriptor, bytes: &[u8]) -> Option<Found> {
+    most_bytes(layer).filter(|most| bytes.len() as u64 <= *most)?;
     let signature = layer.annotation(SIGNATURE_ANNOTATION).filter(|_| layer.media_type == PAYLOAD);
-    if !is_bundle && signature.is_none() {
-        return Ok(None);
-    }
-    let limit = if is_bundle { MAX_BUNDLE_BYTES } else { MAX_PAYLOAD_BYTES };
-    if layer.size > limit {
-        let odd = format!("one has {} bytes, more than {limit}", layer.size);
-        return Ok(Some(Found::Odd(odd)));
-    }
-    let bytes = artifact.read(layer, progress)?;
-    Ok(Some(match signature {
-        Some(signature) => Found::Simple { payload: bytes, signature: signature.to_owned() },
-        None => Found::Bundle(bytes),
-    }))
+    Some(match signature {
+        Some(signature) => {
+            Found::Simple { payload: bytes.to_vec(), signature: signature.to_owned() }
+        }
+        None => Found::Bundle(bytes.to_vec()),
+    })
 }

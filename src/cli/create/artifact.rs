@@ -3,10 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use clap::{Args, ValueEnum};
-use remora::Dialect;
 use remora::artifact::{self, CreateOptions, Sources};
-use remora::image::ImageReference;
+use remora::image::{Image, ImageReference, WholeArtifact};
+use remora::trust;
 use remora::v3::DeltaReport;
+use remora::{Cause, Dialect};
 use serde::Serialize;
 
 use super::prepared::Prepared;
@@ -14,6 +15,22 @@ use super::request::Request;
 use crate::cli::failure::Failure;
 use crate::cli::report;
 use crate::cli::session::Session;
+
+/// What goes along with a delta that is an artifact.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of remora and oci-delta")]
+pub(super) struct ArtifactArguments {
+    /// Take along TARGET's signatures (cosign) that its registry has
+    #[arg(long)]
+    signatures: bool,
+}
+
+impl ArtifactArguments {
+    /// One of these options that was given.
+    pub(super) fn given(&self) -> Option<&'static str> {
+        self.signatures.then_some("--signatures")
+    }
+}
 
 /// For whom an oci-delta is.
 #[derive(Debug, Args)]
@@ -80,16 +97,47 @@ pub(super) fn options(
 /// Makes the delta that `request` asks for.
 pub(super) fn create(
     request: &Request,
-    options: &CreateOptions,
+    mut options: CreateOptions,
+    arguments: &ArtifactArguments,
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
     let (to_stdout, from) = (prepared.to_stdout, request.open(&prepared.transports)?);
     let (base, target) = (&from.base, &from.target);
-    let delta = artifact::create(base, target, &from.store, options, session.progress())?;
+    if arguments.signatures {
+        options.signatures = signatures(target, &prepared, session)?;
+    }
+    let delta = artifact::create(base, target, &from.store, &options, session.progress())?;
     let output = prepared.publish(delta.contents(), session)?;
     let (format, report) = (options.dialect, delta.report());
-    session.summary(&Summary { format, output, report }, to_stdout)
+    let signatures = options.signatures.len();
+    session.summary(&Summary { format, output, signatures, report }, to_stdout)
+}
+
+/// The target's signatures, of which there has to be one.
+fn signatures(
+    target: &Image,
+    prepared: &Prepared,
+    session: &Session,
+) -> Result<Vec<WholeArtifact>, Failure> {
+    let (ImageReference::Registry(image), Some(manifest)) = (target.reference(), target.manifest())
+    else {
+        return Err(Failure::usage(
+            format!("signatures of {} can't be found: it is in no registry", target.reference()),
+            "name TARGET in its registry, or leave out --signatures",
+        ));
+    };
+    let digest = manifest.digest();
+    let progress = session.progress();
+    let found = trust::attached_signatures(&prepared.transports, image, digest, progress)?;
+    match found.is_empty() {
+        false => Ok(found),
+        true => Err(Failure::new(
+            Cause::Missing,
+            format!("{image} has no signature of its manifest {digest}"),
+            "sign that with cosign sign (of an index: --recursive), or leave out --signatures",
+        )),
+    }
 }
 
 /// What was made.
@@ -98,6 +146,8 @@ struct Summary<'a> {
     format: Dialect,
     /// Where the delta is; nowhere after a dry run.
     output: Option<String>,
+    /// How many manifests with signatures it brings.
+    signatures: usize,
     #[serde(flatten)]
     report: &'a DeltaReport,
 }
@@ -109,6 +159,9 @@ impl Display for Summary<'_> {
             writeln!(out, "digest:  {digest}")?;
         }
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
+        if self.signatures > 0 {
+            writeln!(out, "brings:  the target's signatures, {}", self.signatures)?;
+        }
         report::write_fetch(out, self.report)?;
         report::write_unpaid(out, self.report)?;
         report::write_effort(out, self.report.total.seconds, self.report.total.peak_memory)

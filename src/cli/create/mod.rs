@@ -10,7 +10,7 @@ mod v3;
 use clap::Args;
 use remora::Dialect;
 
-use self::artifact::OciDeltaArguments;
+use self::artifact::{ArtifactArguments, OciDeltaArguments};
 use self::prepared::Prepared;
 use self::request::Request;
 use self::v2::V2Arguments;
@@ -53,6 +53,8 @@ pub(super) struct Create {
     v3: V3Arguments,
     #[command(flatten)]
     v2: V2Arguments,
+    #[command(flatten)]
+    artifact: ArtifactArguments,
     #[command(flatten)]
     oci_delta: OciDeltaArguments,
 }
@@ -100,15 +102,17 @@ impl Create {
         artifact::refuse_place(&output, dialect, &self.request)?;
         let options = artifact::options(dialect, &self.oci_delta, &self.request);
         let prepared = Prepared::new(output, &self.request, &self.digest, session)?;
-        artifact::create(&self.request, &options, prepared, session)
+        artifact::create(&self.request, options, &self.artifact, prepared, session)
     }
 
     /// Refuses an option of another format, which would be without effect.
     fn refuse_foreign(&self, format: Dialect) -> Result<(), Failure> {
         let digest = self.digest.is_given().then_some("--digestfile");
+        let is_artifact = matches!(format, Dialect::Remora | Dialect::OciDelta);
         let foreign = [
             self.v3.given().filter(|_| format != Dialect::V3),
             self.v2.given().filter(|_| format != Dialect::V2),
+            self.artifact.given().filter(|_| !is_artifact),
             self.oci_delta.given().filter(|_| format != Dialect::OciDelta),
             digest.filter(|_| format == Dialect::V2),
         ];

@@ -2,6 +2,7 @@
 
 mod containerd;
 mod daemon;
+mod embedded_signatures;
 mod odd_engines;
 mod pipes;
 mod trust;

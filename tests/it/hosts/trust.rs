@@ -24,8 +24,8 @@ const SIGNATURES: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
 /// A registry, keys, and images of which some are signed.
-struct Scene {
-    folder: TempDir,
+pub(super) struct Scene {
+    pub(super) folder: TempDir,
     server: RegistryServer,
     transports: Transports,
 }
@@ -39,7 +39,7 @@ const KINDS: [(&str, &[&str]); 4] = [
 ];
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let settings = TransportSettings::default().changed(|settings| {
             settings.only_given = true;
             settings.max_attempts = 1;
@@ -71,12 +71,12 @@ impl Scene {
     }
 
     /// A name in the registry.
-    fn at(&self, name: &str) -> String {
+    pub(super) fn at(&self, name: &str) -> String {
         format!("{}/{name}", self.server.address())
     }
 
     /// Pushes an image.
-    fn push(&self, name: &str, text: &str) -> Digest {
+    pub(super) fn push(&self, name: &str, text: &str) -> Digest {
         let sample = SampleImage::new(Style::Oci, text);
         let place: ImageReference = self.at(name).parse().expect(name);
         self.transports.write(&place, &sample.contents, &Silent).expect("pushed")
@@ -150,10 +150,37 @@ impl Scene {
     }
 
     /// Signs what has `digest` in the repository `repository`, by tag: once with each key, as the name with it.
-    fn sign_by_tag(&self, repository: &str, digest: Digest, signers: &[(&str, &str)]) {
+    pub(super) fn sign_by_tag(&self, repository: &str, digest: Digest, signers: &[(&str, &str)]) {
         let layers = signers.iter().map(|(key, name)| self.signature(key, &self.at(name), digest));
         let place = self.at(&format!("{repository}:sha256-{}.sig", digest.hex()));
         self.push_layers(&place, layers.collect(), json!({}));
+    }
+
+    /// Signs what has `digest` by a bundle that refers to it, at `place`.
+    pub(super) fn sign_by_bundle(&self, place: &str, digest: Digest, key: &str) {
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{ "digest": { "sha256": digest.hex() } }],
+            "predicateType": "https://sigstore.dev/cosign/sign/v1",
+            "predicate": {},
+        });
+        let (statement, kind) = (statement.to_string(), "application/vnd.in-toto+json");
+        let message = format!("DSSEv1 {} {kind} {} {statement}", kind.len(), statement.len());
+        let bundle = json!({
+            "mediaType": BUNDLE,
+            "verificationMaterial": { "publicKey": { "hint": "" } },
+            "dsseEnvelope": {
+                "payload": STANDARD.encode(&statement),
+                "payloadType": kind,
+                "signatures": [{ "sig": self.sign(key, message.as_bytes()) }],
+            },
+        });
+        let layers = vec![(bundle.to_string().into_bytes(), json!({ "mediaType": BUNDLE }))];
+        let subject = json!({
+            "mediaType": media_type::OCI_MANIFEST, "digest": digest, "size": 1,
+        });
+        let more = json!({ "artifactType": BUNDLE, "subject": subject });
+        self.push_layers(&self.at(place), layers, more);
     }
 
     fn verify(&self, policy: &Policy, name: &str, subject: Subject) -> Result<Verdict, TrustError> {
@@ -298,26 +325,7 @@ fn signatures_are_found_among_what_refers_to_the_image_too_and_an_indexs_covers_
     scene.verify(&policy, "team/app:1", image).expect("accepted");
 
     // A bundle, as cosign 3 makes them, gives no name: a key alone takes it, a rule that wants a name does not.
-    let statement = json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{ "digest": { "sha256": digest.hex() } }],
-        "predicateType": "https://sigstore.dev/cosign/sign/v1",
-        "predicate": {},
-    });
-    let (statement, kind) = (statement.to_string(), "application/vnd.in-toto+json");
-    let message = format!("DSSEv1 {} {kind} {} {statement}", kind.len(), statement.len());
-    let bundle = json!({
-        "mediaType": BUNDLE,
-        "verificationMaterial": { "publicKey": { "hint": "" } },
-        "dsseEnvelope": {
-            "payload": STANDARD.encode(&statement),
-            "payloadType": kind,
-            "signatures": [{ "sig": scene.sign("other", message.as_bytes()) }],
-        },
-    });
-    let layers = vec![(bundle.to_string().into_bytes(), json!({ "mediaType": BUNDLE }))];
-    let more = json!({ "artifactType": BUNDLE, "subject": subject });
-    scene.push_layers(&scene.at("team/app:bundle"), layers, more);
+    scene.sign_by_bundle("team/app:bundle", digest, "other");
     let other = Policy::of_key(&scene.public("other")).expect("a key");
     let verdict = scene.verify(&other, "team/app:1", image).expect("accepted");
     assert!(verdict.to_string().ends_with(&format!("other.pub for {digest}")), "{verdict}");

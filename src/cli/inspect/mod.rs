@@ -1,27 +1,26 @@
 //! `remora inspect`: what a delta is made of.
 
-use std::collections::BTreeMap;
+mod artifact;
+
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 
 use clap::Args;
 use remora::Dialect;
-use remora::artifact::{
-    self, ArtifactDelta, InspectedLayer, Inspection as ArtifactReport, LayerForm,
-};
+use remora::artifact::ArtifactDelta;
 use remora::image::ImageReference;
 use remora::rootfs::{SparseFiles, Tree};
 use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
 
+use self::artifact::InspectedArtifact;
 use super::access::AccessArguments;
 use super::delta_place::{self, DeltaPlace};
 use super::failure::Failure;
 use super::image_name;
 use super::report;
 use super::session::Session;
-use super::table::{Align, Table};
 use super::units;
 
 const EXAMPLES: &str = "\
@@ -57,8 +56,7 @@ impl Inspect {
                 match delta.artifact_type() {
                     Some(_) => {
                         let delta = ArtifactDelta::of(&delta, progress)?;
-                        let report = artifact::inspect(&delta, &limits, progress)?;
-                        session.answer(&InspectedArtifact { format: delta.dialect(), report })
+                        session.answer(&InspectedArtifact::of(&delta, &limits, session)?)
                     }
                     None => {
                         let report = v3::inspect(&delta, &limits, progress)?;
@@ -104,79 +102,6 @@ impl Display for InspectedV3 {
         report::write_images(out, &self.report.base_id, &self.report.target_id)?;
         write!(out, "\n{}", report::layer_table(&self.report))
     }
-}
-
-/// What a delta that is an artifact is made of.
-#[derive(Serialize)]
-struct InspectedArtifact {
-    format: Dialect,
-    #[serde(flatten)]
-    report: ArtifactReport,
-}
-
-impl Display for InspectedArtifact {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        let report = &self.report;
-        writeln!(out, "format:  {}", self.format)?;
-        writeln!(out, "digest:  {}", report.delta_digest)?;
-        report::write_images(out, &report.base_id, &report.target_id)?;
-        match report.target_digest {
-            Some(digest) => writeln!(out, "brings:  the target's manifest {digest}")?,
-            None => writeln!(out, "brings:  no manifest of the target")?,
-        }
-        writeln!(out, "size:    {}", units::bytes(report.delta_bytes))?;
-        write!(out, "\n{}", artifact_layers(&report.layers))?;
-        match artifact_streams(&report.layers) {
-            Some(streams) => write!(out, "\n{streams}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// All layers, bottom first.
-fn artifact_layers(layers: &[InspectedLayer]) -> Table {
-    let mut table = Table::new(&[
-        ("layer", Align::Left),
-        ("comes", Align::Left),
-        ("size", Align::Right),
-        ("delta", Align::Right),
-        ("chunks", Align::Right),
-    ]);
-    for layer in layers {
-        let comes = match layer.form {
-            LayerForm::Kept => "from the base",
-            LayerForm::Delta => "by a delta",
-            _ => "whole",
-        };
-        let chunks =
-            if layer.chunks > 0 { units::count(layer.chunks as u64) } else { String::new() };
-        table.row([
-            layer.diff_id.0.short(),
-            comes.to_owned(),
-            layer.size.map_or_else(|| "?".to_owned(), units::bytes),
-            units::bytes(layer.delta_bytes),
-            chunks,
-        ]);
-    }
-    table
-}
-
-/// The streams of all layers together, if the dialect has any.
-fn artifact_streams(layers: &[InspectedLayer]) -> Option<Table> {
-    let mut sums: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for (name, bytes) in layers.iter().flat_map(|layer| &layer.streams) {
-        let sum = sums.entry(name).or_default();
-        *sum = (sum.0 + bytes.raw, sum.1 + bytes.coded);
-    }
-    if sums.is_empty() {
-        return None;
-    }
-    let mut table =
-        Table::new(&[("stream", Align::Left), ("raw", Align::Right), ("coded", Align::Right)]);
-    for (name, (raw, coded)) in sums {
-        table.row([name.to_owned(), units::bytes(raw), units::bytes(coded)]);
-    }
-    Some(table)
 }
 
 /// What a v2 delta is made of.
