@@ -95,9 +95,11 @@ impl Visitor for Filling<'_> {
         at: u64,
         reference: &Reference,
         predicted: u64,
-        _: &mut [u8],
+        field: &mut [u8],
     ) -> Result<u64, ChunkError> {
-        let actual = reference.value(&self.target[at as usize..]);
+        // What is no such field any more is changed byte by byte.
+        let actual = reference.value(&self.target[at as usize..]).unwrap_or(predicted);
+        reference.set(field, actual);
         if actual == predicted {
             self.reference_gap += 1;
             return Ok(actual);

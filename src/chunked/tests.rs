@@ -9,7 +9,7 @@ use super::write::code;
 use super::*;
 use crate::delta::{Base, Cover, Covers, Effort, Options, programs, test_files};
 use crate::leb128::folded;
-use crate::references::test_programs::program;
+use crate::references::test_programs::{Processor, program, program_for};
 
 /// The most bytes of a layer here.
 const LAYER_BYTES: u64 = 1 << 30;
@@ -113,7 +113,8 @@ fn large_layers_are_cut_into_chunks_that_stand_alone() {
 }
 
 /// A base with a program, a layer with a later version of it, and covers of the layer.
-fn programs_sample() -> (Vec<u8>, Vec<u8>, Vec<Cover>) {
+fn programs_sample(processor: Processor) -> (Vec<u8>, Vec<u8>, Vec<Cover>) {
+    let program = |functions: &[u8]| program_for(processor, functions);
     let old = program(&(0..120).collect::<Vec<u8>>());
     let new = program(&(0..40).chain(45..60).chain(200..210).chain(60..120).collect::<Vec<u8>>());
     let base = test_files::tar(&[("bin/tool", &old)]);
@@ -124,7 +125,11 @@ fn programs_sample() -> (Vec<u8>, Vec<u8>, Vec<Cover>) {
 
 #[test]
 fn references_that_follow_what_moved_cost_next_to_nothing() {
-    let (base, target, covers) = programs_sample();
+    Processor::ALL.into_iter().for_each(cost_next_to_nothing);
+}
+
+fn cost_next_to_nothing(processor: Processor) {
+    let (base, target, covers) = programs_sample(processor);
     let base = Base::new(vec![&base]);
     let delta = encode(&base, &target, &covers, 5);
     assert_eq!(decode(&base, &delta).expect("whole"), target);
@@ -165,7 +170,11 @@ fn rebuilt(streams: &Streams, len: u64, base: &Base<'_>) -> Result<Vec<u8>, Chun
 
 #[test]
 fn whatever_streams_say_of_programs_is_refused_or_makes_as_many_bytes() {
-    let (base, target, covers) = programs_sample();
+    Processor::ALL.into_iter().for_each(refused_or_as_many_bytes);
+}
+
+fn refused_or_as_many_bytes(processor: Processor) {
+    let (base, target, covers) = programs_sample(processor);
     let base = Base::new(vec![&base]);
     let len = target.len() as u64;
     let programs = fill::paying(&base, &target, &covers, programs(&base, &target, &covers));

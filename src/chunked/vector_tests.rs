@@ -8,7 +8,7 @@ use super::split::Splitter;
 use super::write::write_chunks;
 use super::*;
 use crate::delta::{Base, Cover, Covers, Effort, Options, programs};
-use crate::references::test_programs::program;
+use crate::references::test_programs::{Processor, program_for};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/remora-delta").join(name)
@@ -55,8 +55,13 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     // Functions 60 to 64 are new, 10 to 12 are no more, and those behind have moved: so have references to them.
     let old: Vec<u8> = (0..60).chain(80..100).collect();
     let new: Vec<u8> = (0..10).chain(13..65).chain(80..100).collect();
-    let (old, new) = (program(&old), program(&new));
-    let lower = tar(&[("etc/log", lines(300, "started").as_bytes()), ("bin/tool", &old)]);
+    let programs = |functions: &[u8]| Processor::ALL.map(|one| program_for(one, functions));
+    let ([old, old_arm], [new, new_arm]) = (programs(&old), programs(&new));
+    let lower = tar(&[
+        ("etc/log", lines(300, "started").as_bytes()),
+        ("bin/tool", &old),
+        ("bin/tool-aarch64", &old_arm),
+    ]);
     let upper = tar(&[
         ("etc/motd", b"welcome to release 1\n"),
         ("srv/log", lines(200, "stopped").as_bytes()),
@@ -66,6 +71,7 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     let target = tar(&[
         ("srv/log", lines(200, "stopped").replace('7', "8").as_bytes()),
         ("bin/tool", &new),
+        ("bin/tool-aarch64", &new_arm),
         ("etc/log", log.as_bytes()),
         ("etc/motd", b"welcome to release 2\n"),
     ]);

@@ -134,13 +134,17 @@ impl<'a> Walk<'a> {
             references(rest, stretch, &program.base, &mut self.references);
             for reference in &self.references {
                 let field = at + reference.at as u64;
-                let (before, behind) = rest.split_at_mut((field - done) as usize);
-                let (bytes, behind) = behind.split_at_mut(reference.len);
-                visitor.covered(done, before)?;
+                let start = (field - done) as usize;
                 let predicted = predictor.predict(stretch, reference);
+                let bytes = &mut rest[start..][..reference.byte_len()];
                 let actual = visitor.reference(field, reference, predicted, bytes)?;
-                predictor.learn(stretch, reference, predicted, actual);
-                (rest, done) = (behind, field + reference.len as u64);
+                predictor.learn(stretch, reference, actual);
+                if !reference.is_shared() {
+                    let (before, behind) = rest.split_at_mut(start);
+                    visitor.covered(done, before)?;
+                    (rest, done) =
+                        (&mut behind[reference.byte_len()..], field + reference.byte_len() as u64);
+                }
             }
         }
         visitor.covered(done, rest)?;

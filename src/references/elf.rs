@@ -7,6 +7,7 @@ const IDENT: &[u8] = b"\x7fELF\x02\x01";
 /// Types of files that have addresses: programs and libraries.
 const TYPES: [u64; 2] = [2, 3];
 const X86_64: u64 = 62;
+const AARCH64: u64 = 183;
 /// The bytes of a section's header.
 const HEADER: usize = 64;
 /// More sections are not looked at.
@@ -85,13 +86,11 @@ impl<'a> Section<'a> {
 
     fn kind(&self, machine: u64) -> Kind {
         match self.form {
-            _ if self.flags & EXECUTE != 0 => {
-                if machine == X86_64 {
-                    Kind::X86
-                } else {
-                    Kind::Plain
-                }
-            }
+            _ if self.flags & EXECUTE != 0 => match machine {
+                X86_64 => Kind::X86,
+                AARCH64 => Kind::AArch64,
+                _ => Kind::Plain,
+            },
             _ if self.flags & WRITE != 0 => Kind::Pointers,
             RELA | DYNSYM => Kind::Pointers,
             _ if self.is_named(b".eh_frame") => Kind::FromOwn,

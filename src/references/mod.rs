@@ -6,11 +6,14 @@
 //!
 //! Source of the rules: `docs/formats/remora-delta.md`, "Programs". Encoder and applier both go by this code.
 
+mod aarch64;
+mod aarch64_immediate;
 mod address_map;
 mod elf;
 mod literals;
 mod predictor;
 mod program;
+mod reference;
 mod scan;
 mod stretch;
 #[cfg(test)]
@@ -22,5 +25,6 @@ pub use elf::elf_regions;
 pub use literals::{to_absolute, to_relative};
 pub use predictor::Predictor;
 pub use program::{Kind, Program, Region, Side};
-pub use scan::{Reference, references};
+pub use reference::Reference;
+pub use scan::references;
 pub use stretch::{Part, Parts, Stretch, program_at};

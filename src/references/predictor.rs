@@ -1,8 +1,8 @@
 //! What a reference is once things moved: by the map, and by what earlier references turned out to be.
 
+use super::aarch64_immediate::REGISTERS;
 use super::address_map::AddressMap;
-use super::program::Kind;
-use super::scan::Reference;
+use super::reference::Reference;
 use super::stretch::Stretch;
 
 /// So many addresses are remembered that code named.
@@ -22,6 +22,8 @@ pub struct Predictor {
     named: Vec<(u32, u64, u64)>,
     /// What tables' addresses differ from the map.
     pages: Vec<u64>,
+    /// The pages that registers have now.
+    registers: [u64; REGISTERS],
     /// The number of the program.
     program: u32,
 }
@@ -30,7 +32,13 @@ impl Predictor {
     /// One that has no program yet.
     pub fn new() -> Self {
         let (named, pages) = (vec![(0, 0, 0); NAMED], vec![0; PAGES]);
-        Predictor { map: AddressMap::default(), named, pages, program: 0 }
+        Predictor {
+            map: AddressMap::default(),
+            named,
+            pages,
+            registers: [0; REGISTERS],
+            program: 0,
+        }
     }
 
     /// Begins with a program whose covers are `stretches`: nothing is remembered of others.
@@ -43,22 +51,30 @@ impl Predictor {
 
     /// Returns what `reference` in `stretch` should be.
     pub fn predict(&self, stretch: &Stretch, reference: &Reference) -> u64 {
-        let old = reference.old;
-        let new = match stretch.kind {
-            Kind::X86 if stretch.has(old) => old.wrapping_add(stretch.shift()),
-            Kind::X86 => self.named(old).unwrap_or_else(|| self.map.new_address(old)),
-            _ => self.map.new_address(old).wrapping_add(self.pages[page(old)]),
-        };
-        reference.fitting(new.wrapping_sub(reference.new_origin))
+        reference.naming(self.new_address(stretch, reference.old))
     }
 
-    /// Learns that `reference`, for which `predicted` was returned, is `actual`.
-    pub fn learn(&mut self, stretch: &Stretch, reference: &Reference, predicted: u64, actual: u64) {
-        let (old, new) = (reference.old, actual.wrapping_add(reference.new_origin));
-        if stretch.kind != Kind::X86 {
+    /// Learns that `reference` in `stretch` is `actual`.
+    pub fn learn(&mut self, stretch: &Stretch, reference: &Reference, actual: u64) {
+        let old = reference.old;
+        let new = reference.named(actual, &self.registers);
+        if let Some(register) = reference.register_of_page() {
+            self.registers[register] = new;
+        } else if !stretch.kind.is_code() {
             self.pages[page(old)] = new.wrapping_sub(self.map.new_address(old));
-        } else if predicted != actual {
+        } else if new != self.new_address(stretch, old) {
             self.named[slot(old)] = (self.program, old, new);
+        }
+    }
+
+    /// Where what was at `old` should be now, for a reference in `stretch`.
+    fn new_address(&self, stretch: &Stretch, old: u64) -> u64 {
+        match stretch.kind {
+            kind if !kind.is_code() => {
+                self.map.new_address(old).wrapping_add(self.pages[page(old)])
+            }
+            _ if stretch.has(old) => old.wrapping_add(stretch.shift()),
+            _ => self.named(old).unwrap_or_else(|| self.map.new_address(old)),
         }
     }
 

@@ -15,16 +15,23 @@ pub enum Kind {
     FromOwn,
     /// Numbers of four bytes, counted from the start of the region.
     FromStart,
+    /// Code for AArch64.
+    AArch64,
 }
 
 impl Kind {
     /// All kinds, by number.
-    pub const ALL: [Kind; 5] =
-        [Kind::Plain, Kind::X86, Kind::Pointers, Kind::FromOwn, Kind::FromStart];
+    pub const ALL: [Kind; 6] =
+        [Kind::Plain, Kind::X86, Kind::Pointers, Kind::FromOwn, Kind::FromStart, Kind::AArch64];
 
     /// Returns the number that says it in a layer delta.
     pub fn number(self) -> u64 {
         self as u64
+    }
+
+    /// Returns whether it is code.
+    pub(super) fn is_code(self) -> bool {
+        matches!(self, Kind::X86 | Kind::AArch64)
     }
 
     /// Returns the kind of `number`, if there is one.
@@ -71,7 +78,7 @@ impl Side {
 
     /// How many bytes of `range` are code whose references are known.
     pub fn code_in(&self, range: Range<u64>) -> u64 {
-        let code = self.regions.iter().filter(|region| region.kind == Kind::X86);
+        let code = self.regions.iter().filter(|region| region.kind.is_code());
         let inside = |region: &Region| {
             region.end().min(range.end).saturating_sub(region.start.max(range.start))
         };

@@ -2,6 +2,8 @@
 
 /// The bytes of a function that are no reference.
 const BODY: usize = 40;
+/// The bytes of code that has references.
+const REFERENCES: usize = 20;
 /// The address of the first section, and its place in the file.
 const FIRST: u64 = 0x1000;
 /// How much higher data is loaded than code.
@@ -20,10 +22,65 @@ const SECTIONS: [(&str, u32, u64, u64); 5] = [
     (".bss", 8, 3, 0x2000),
 ];
 
-/// A program of `functions`, told apart by what their bodies are made from. Each calls and jumps to some others, whichever
+/// A processor that programs here are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Processor {
+    X86,
+    AArch64,
+}
+
+impl Processor {
+    /// All that code is known for.
+    pub(crate) const ALL: [Processor; 2] = [Processor::X86, Processor::AArch64];
+
+    /// What an ELF file calls it.
+    fn number(self) -> u8 {
+        match self {
+            Processor::X86 => 62,
+            Processor::AArch64 => 183,
+        }
+    }
+
+    /// Code at `own` that calls `called`, jumps to `near` and takes the address `data`.
+    fn references(self, own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
+        match self {
+            Processor::X86 => x86_references(own, called, near, data),
+            Processor::AArch64 => aarch64_references(own, called, near, data),
+        }
+    }
+}
+
+fn relative(to: u64, from: u64) -> [u8; 4] {
+    (to.wrapping_sub(from) as u32).to_le_bytes()
+}
+
+fn x86_references(own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
+    let call = [&[0xe8][..], &relative(called, own + 5)].concat();
+    let jump = [&[0x0f, 0x84][..], &relative(near, own + 11)].concat();
+    let address = [&[0x48, 0x8d, 0x05][..], &relative(data, own + 18)].concat();
+    [call, jump, address, vec![0x90; 2]].concat()
+}
+
+fn aarch64_references(own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
+    let words = |to: u64, own: u64| (to.wrapping_sub(own) >> 2) as u32;
+    let pages = ((data >> 12) - (own >> 12)) as u32;
+    let call = 0x9400_0000 | words(called, own) & 0x03ff_ffff;
+    let jump = 0xb400_0001 | (words(near, own + 4) & 0x7_ffff) << 5;
+    let page = 0x9000_0000 | (pages & 3) << 29 | pages >> 2 << 5;
+    let low = 0x9100_0000 | ((data & 0xfff) as u32) << 10;
+    let test = 0x3600_0001 | (words(near, own + 16) & 0x3fff) << 5;
+    [call, jump, page, low, test].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// A program of `functions` for x86-64, told apart by what their bodies are made from. Each calls and jumps to some others, whichever
 /// they are, and all are in tables.
 pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
-    let function_len = BODY + 5 + 6 + 7;
+    program_for(Processor::X86, functions)
+}
+
+/// Such a program for `processor`.
+pub(crate) fn program_for(processor: Processor, functions: &[u8]) -> Vec<u8> {
+    let function_len = BODY + REFERENCES;
     let starts: Vec<u64> =
         (0..functions.len()).map(|index| FIRST + (index * function_len) as u64).collect();
     let address_of = |function: u8| {
@@ -35,7 +92,6 @@ pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
     let frames = header_table + 4 * functions.len().next_multiple_of(2) as u64;
     let data_place = frames + 4 * functions.len().next_multiple_of(2) as u64;
     let data = data_place + DATA_SHIFT;
-    let relative = |to: u64, from: u64| (to.wrapping_sub(from) as u32).to_le_bytes();
 
     let mut file = vec![0; FIRST as usize];
     for &function in functions {
@@ -43,13 +99,9 @@ pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
         let body =
             (0..BODY as u32).map(|at| (((u32::from(function) + 3) * (at + 7)) >> 3) as u8 | 0x40);
         file.extend(body);
-        let behind = |file: &Vec<u8>| file.len() as u64 + 4;
-        file.push(0xe8);
-        file.extend(relative(near(2), behind(&file)));
-        file.extend([0x0f, 0x84]);
-        file.extend(relative(near(1), behind(&file)));
-        file.extend([0x48, 0x8d, 0x05]);
-        file.extend(relative(data + 8 * u64::from(function % 5), behind(&file)));
+        let own = file.len() as u64;
+        let named = data + 8 * u64::from(function % 5);
+        file.extend(processor.references(own, near(2), near(1), named));
     }
     file.resize(header_table as usize, 0);
     starts.iter().for_each(|start| file.extend(relative(*start, header_table)));
@@ -59,11 +111,11 @@ pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
     starts.iter().for_each(|start| file.extend(start.to_le_bytes()));
     let places = [FIRST, header_table, frames, data_place, file.len() as u64];
     let ends = [text_end, frames, data_place, file.len() as u64, file.len() as u64];
-    finish(file, places, ends)
+    finish(processor, file, places, ends)
 }
 
 /// Adds names and section headers.
-fn finish(mut file: Vec<u8>, places: [u64; 5], ends: [u64; 5]) -> Vec<u8> {
+fn finish(processor: Processor, mut file: Vec<u8>, places: [u64; 5], ends: [u64; 5]) -> Vec<u8> {
     let names = file.len() as u64;
     let mut name_places = Vec::new();
     for (name, ..) in SECTIONS {
@@ -81,7 +133,7 @@ fn finish(mut file: Vec<u8>, places: [u64; 5], ends: [u64; 5]) -> Vec<u8> {
     section(&mut file, 0, 3, [0, 0, names, table - names]);
     let mut head = b"\x7fELF\x02\x01\x01".to_vec();
     head.resize(16, 0);
-    head.extend([3, 0, 62, 0, 1, 0, 0, 0]);
+    head.extend([3, 0, processor.number(), 0, 1, 0, 0, 0]);
     head.resize(40, 0);
     head.extend(table.to_le_bytes());
     head.resize(58, 0);

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::test_programs::program;
+use super::test_programs::{Processor, program, program_for};
 use super::*;
 
 /// Those of `file` as if it were the base and the layer.
@@ -62,12 +62,16 @@ fn no_cut_and_no_flipped_byte_of_a_program_is_trouble() {
 
 #[test]
 fn references_of_every_kind_are_found_and_follow_what_moved() {
-    let old_file = program(&(10..40).collect::<Vec<u8>>());
+    Processor::ALL.into_iter().for_each(follow_what_moved);
+}
+
+fn follow_what_moved(processor: Processor) {
+    let old_file = program_for(processor, &(10..40).collect::<Vec<u8>>());
     let old = side(&old_file);
-    // The same program, everything 0x400 higher, data 0x600.
+    // The same program, everything 0x400 higher, data 0x1600.
     let mut new = old.clone();
     for region in &mut new.regions {
-        region.address += if region.kind == Kind::Pointers { 0x600 } else { 0x400 };
+        region.address += if region.kind == Kind::Pointers { 0x1600 } else { 0x400 };
     }
     let pairs = stretches(&old, &new);
     let mut predictor = Predictor::new();
@@ -76,34 +80,59 @@ fn references_of_every_kind_are_found_and_follow_what_moved() {
     for (region, stretch) in pairs {
         let bytes = &old_file[region.start as usize..region.end() as usize];
         references(bytes, &stretch, &old, &mut found);
-        let least = if region.kind == Kind::X86 { 3 * 30 } else { 30 };
+        let least = if region.kind.is_code() { 3 * 30 } else { 30 };
         assert!(found.len() >= least, "{} of {:?}", found.len(), region.kind);
         for reference in &found {
-            let value = reference.value(&bytes[reference.at..]);
-            let to_data = pairs_data(&old, reference_target(&stretch, reference, value));
-            let expected = match region.kind {
-                Kind::X86 if to_data => value.wrapping_add(0x200),
-                Kind::Pointers => value + if to_data { 0x600 } else { 0x400 },
-                _ => value,
-            };
+            let moved = if is_data(&old, reference.old) { 0x1600 } else { 0x400 };
+            let expected = reference.naming(reference.old + moved);
             assert_eq!(predictor.predict(&stretch, reference), expected, "{:?}", region.kind);
+            let mut field = bytes[reference.at..].to_vec();
+            assert_eq!(reference.set(&mut field, expected), expected);
+            assert_eq!(reference.value(&field), Some(expected));
         }
     }
 }
 
-/// The old address that `reference` names.
-fn reference_target(stretch: &Stretch, reference: &Reference, value: u64) -> u64 {
-    match stretch.kind {
-        Kind::X86 => (stretch.old + reference.at as u64 + 4).wrapping_add(value),
-        Kind::Pointers => value,
-        Kind::FromOwn => (stretch.old + reference.at as u64).wrapping_add(value),
-        _ => stretch.old_region.wrapping_add(value),
-    }
+/// Whether `address` is in the last region of `side`, which is data.
+fn is_data(side: &Side, address: u64) -> bool {
+    side.regions.last().is_some_and(|data| data.address <= address)
 }
 
-/// Whether `address` is in the last region of `side`, which is data.
-fn pairs_data(side: &Side, address: u64) -> bool {
-    side.regions.last().is_some_and(|data| data.address <= address)
+#[test]
+fn what_an_instruction_for_aarch64_names_is_told_by_its_bits() {
+    let own = 0x41_0000;
+    let cases: [(&str, u32, u64); 9] = [
+        ("bl", 0x9400_0010, own + 0x40),
+        ("b", 0x17ff_ffff, own - 4),
+        ("b.ne", 0x5400_0041, own + 8),
+        ("cbz", 0xb4ff_ffe0, own - 4),
+        ("tbnz", 0x3707_ffe3, own - 4),
+        ("ldr of a literal", 0x5800_0100, own + 0x20),
+        ("adr", 0x3000_0060, own + 13),
+        ("adrp and add", 0xb000_0001, own + 0x1234),
+        ("adrp and ldr", 0x9000_0001, own + 0x8d0),
+    ];
+    let stretch = Stretch {
+        old: own,
+        new: own,
+        len: 16,
+        kind: Kind::AArch64,
+        old_region: own,
+        new_region: own,
+    };
+    let base = Side {
+        regions: vec![Region { start: 0, len: 16, address: 0x1000, kind: Kind::AArch64 }],
+        limit: 0x100_0000,
+    };
+    let mut found = Vec::new();
+    for (name, word, named) in cases {
+        let low: u32 = if name.ends_with("ldr") { 0xf944_6822 } else { 0x9108_d021 };
+        let code = [word, 0xd503_201f, low].map(u32::to_le_bytes).concat();
+        references(&code, &stretch, &base, &mut found);
+        let old: Vec<u64> = found.iter().map(|reference| reference.old).collect();
+        let is_page = name.starts_with("adrp");
+        assert_eq!(old, vec![named; if is_page { 2 } else { 1 }], "{name}");
+    }
 }
 
 #[test]
@@ -131,7 +160,7 @@ fn what_code_names_twice_is_learned_and_forgotten_with_the_program() {
     predictor.begin([stretch]);
     let predicted = predictor.predict(&stretch, &first);
     assert_eq!(predicted, 0x9800 - 0x1005);
-    predictor.learn(&stretch, &first, predicted, predicted + 0x40);
+    predictor.learn(&stretch, &first, predicted + 0x40);
     assert_eq!(predictor.predict(&stretch, &second), 0x9840 - 0x100a);
     predictor.begin([stretch]);
     assert_eq!(predictor.predict(&stretch, &second), 0x9800 - 0x100a);
@@ -164,36 +193,41 @@ fn of_stretches_that_overlap_the_first_and_longest_counts() {
 
 #[test]
 fn calls_of_one_function_are_the_same_bytes_once_they_name_addresses() {
-    // All call the first: what they would call is not there.
-    let file = program(&[1, 50, 100, 150]);
-    let side = side(&file);
-    let mut literals = file.clone();
-    to_absolute(&mut literals, 0, &side);
-    assert_ne!(literals, file);
-    let calls = |bytes: &[u8]| {
-        let code = &bytes[0x1000..side.regions[0].end() as usize];
-        let calls = code.windows(5).filter(|window| window[0] == 0xe8);
-        calls.map(<[u8]>::to_vec).collect::<std::collections::HashSet<_>>().len()
-    };
-    assert!(calls(&literals) < calls(&file));
-    to_relative(&mut literals, 0, &side);
-    assert!(literals == file);
+    for processor in Processor::ALL {
+        // All call the first: what they would call is not there.
+        let file = program_for(processor, &[1, 50, 100, 150]);
+        let side = side(&file);
+        let mut literals = file.clone();
+        to_absolute(&mut literals, 0, &side);
+        assert_ne!(literals, file);
+        let calls = |bytes: &[u8]| {
+            let code = &bytes[0x1000..side.regions[0].end() as usize];
+            let calls = code.chunks(code.len() / 4).map(|function| function[40..44].to_vec());
+            calls.collect::<std::collections::HashSet<_>>().len()
+        };
+        assert!(calls(&literals) < calls(&file), "{processor:?}");
+        to_relative(&mut literals, 0, &side);
+        assert!(literals == file);
+    }
 }
 
 proptest! {
     #[test]
     fn any_literals_come_back_from_absolute_addresses(
         code in proptest::collection::vec(
-            prop_oneof![Just(0xe8), Just(0x0f), Just(0x84), Just(0x05), Just(0), Just(0xff), any::<u8>()],
+            prop_oneof![
+                Just(0xe8), Just(0x0f), Just(0x84), Just(0x05), Just(0), Just(0xff), Just(0x94), Just(0x90), any::<u8>(),
+            ],
             0..400,
         ),
+        kind in 0usize..Kind::ALL.len(),
         at in 0u64..300,
         start in 0u64..300,
         len in 1u64..300,
         address in 0u64..100_000,
         beyond in 0u64..1 << 31,
     ) {
-        let region = Region { start, len, address, kind: Kind::X86 };
+        let region = Region { start, len, address, kind: Kind::ALL[kind] };
         let side = Side { regions: vec![region], limit: address + len + beyond };
         let mut bytes = code.clone();
         to_absolute(&mut bytes, at, &side);
@@ -203,7 +237,7 @@ proptest! {
 
     #[test]
     fn any_bytes_have_references_in_order_and_in_bounds(
-        bytes in proptest::collection::vec(prop_oneof![Just(0xe8), Just(0x0f), Just(0x85), any::<u8>()], 0..300),
+        bytes in proptest::collection::vec(prop_oneof![Just(0xe8), Just(0x0f), Just(0x85), Just(0x90), Just(0x91), any::<u8>()], 0..300),
         old in 0u64..1 << 40,
         kind in 0usize..Kind::ALL.len(),
         limit in any::<u64>(),
@@ -218,8 +252,12 @@ proptest! {
         let mut at = 0;
         for reference in found {
             prop_assert!(reference.at >= at);
-            at = reference.at + reference.len;
+            at = reference.at + reference.byte_len();
             prop_assert!(at <= bytes.len());
+            let mut field = bytes[reference.at..at].to_vec();
+            let value = reference.value(&field);
+            prop_assert_eq!(value, value.map(|value| reference.set(&mut field, value)));
+            prop_assert_eq!(&field, &bytes[reference.at..at]);
         }
     }
 }
