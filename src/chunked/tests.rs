@@ -142,7 +142,10 @@ fn cost_next_to_nothing(processor: Processor) {
     let changes = |chunk: &ChunkEntry| chunk.stream(StreamKind::Changes).0;
     let left = index.chunks.iter().map(changes).sum::<u64>();
     let (all, corrected) = (plain.of(StreamKind::Changes).len() as u64, corrections(&index));
-    assert!(all > 300 && left + corrected < all / 3, "{left} + {corrected} of {all}");
+    assert!(
+        all > 300 && left + corrected < all / 2,
+        "{processor:?}: {left} + {corrected} of {all}"
+    );
 }
 
 fn corrections(index: &Index) -> u64 {
@@ -218,7 +221,7 @@ fn programs_that_cannot_be_are_refused() {
         ("no base", &[1, 0, 0, 4, 0, 1, 0, 0, 0, 0], true),
         ("no target", &[0, 0, 0, 1, 0, 0, 4, 0, 1, 0], false),
         ("an empty region", &[1, 0, 0, 0, 0, 1, 0, 0, 0, 0], false),
-        ("another kind", &[1, 0, 0, 4, 0, 9, 0, 0, 0, 0], false),
+        ("another kind", &[1, 0, 0, 4, 0, 10, 0, 0, 0, 0], false),
         ("less than its bytes", &[1, 0, 0, 4, 0, 1, 1, 0, 0, 0], false),
         ("a high address", &[1, 0, 0, 4, 1 << 62, 1, 0, 0, 0, 0], false),
         ("a long region", &[1, 0, 0, 1 << 61, 0, 1, 0, 0, 0, 0], false),

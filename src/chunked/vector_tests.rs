@@ -56,11 +56,13 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     let old: Vec<u8> = (0..60).chain(80..100).collect();
     let new: Vec<u8> = (0..10).chain(13..65).chain(80..100).collect();
     let programs = |functions: &[u8]| Processor::ALL.map(|one| program_for(one, functions));
-    let ([old, old_arm], [new, new_arm]) = (programs(&old), programs(&new));
+    let (old, new) = (programs(&old), programs(&new));
     let lower = tar(&[
         ("etc/log", lines(300, "started").as_bytes()),
-        ("bin/tool", &old),
-        ("bin/tool-aarch64", &old_arm),
+        ("bin/tool-x86_64", &old[0]),
+        ("bin/tool-aarch64", &old[1]),
+        ("bin/tool-arm", &old[2]),
+        ("bin/tool-thumb", &old[3]),
     ]);
     let upper = tar(&[
         ("etc/motd", b"welcome to release 1\n"),
@@ -70,8 +72,10 @@ fn vectors_are_made_as_ever_and_make_the_target() {
         lines(300, "started").replace("00700 started", "00700 crashed") + "and one line more\n";
     let target = tar(&[
         ("srv/log", lines(200, "stopped").replace('7', "8").as_bytes()),
-        ("bin/tool", &new),
-        ("bin/tool-aarch64", &new_arm),
+        ("bin/tool-x86_64", &new[0]),
+        ("bin/tool-aarch64", &new[1]),
+        ("bin/tool-arm", &new[2]),
+        ("bin/tool-thumb", &new[3]),
         ("etc/log", log.as_bytes()),
         ("etc/motd", b"welcome to release 2\n"),
     ]);

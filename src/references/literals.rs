@@ -2,6 +2,7 @@
 //! written alike twice.
 
 use super::aarch64;
+use super::arm::{self, Set};
 use super::program::{Kind, Side};
 use super::reference::NUMBER;
 use super::scan::next_x86_field;
@@ -16,6 +17,8 @@ const PIECE: u64 = 64 << 10;
 pub fn to_absolute(bytes: &mut [u8], at: u64, target: &Side) {
     each_piece(bytes, at, target, |kind, code, address| match kind {
         Kind::AArch64 => aarch64::add_places(code, address),
+        Kind::Arm => arm::add_places(Set::Arm, code, address),
+        Kind::Thumb => arm::add_places(Set::Thumb, code, address),
         _ => x86_to_absolute(code, address as i64, target.limit as i64),
     });
 }
@@ -24,6 +27,8 @@ pub fn to_absolute(bytes: &mut [u8], at: u64, target: &Side) {
 pub fn to_relative(bytes: &mut [u8], at: u64, target: &Side) {
     each_piece(bytes, at, target, |kind, code, address| match kind {
         Kind::AArch64 => aarch64::subtract_places(code, address),
+        Kind::Arm => arm::subtract_places(Set::Arm, code, address),
+        Kind::Thumb => arm::subtract_places(Set::Thumb, code, address),
         _ => x86_to_relative(code, address as i64, target.limit as i64),
     });
 }

@@ -9,7 +9,11 @@
 mod aarch64;
 mod aarch64_immediate;
 mod address_map;
+mod arm;
+mod arm_immediate;
 mod elf;
+#[cfg(test)]
+mod instruction_tests;
 mod literals;
 mod predictor;
 mod program;

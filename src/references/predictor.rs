@@ -58,7 +58,7 @@ impl Predictor {
     pub fn learn(&mut self, stretch: &Stretch, reference: &Reference, actual: u64) {
         let old = reference.old;
         let new = reference.named(actual, &self.registers);
-        if let Some(register) = reference.register_of_page() {
+        if let Some(register) = reference.register_of_part() {
             self.registers[register] = new;
         } else if !stretch.kind.is_code() {
             self.pages[page(old)] = new.wrapping_sub(self.map.new_address(old));

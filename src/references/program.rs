@@ -17,12 +17,30 @@ pub enum Kind {
     FromStart,
     /// Code for AArch64.
     AArch64,
+    /// Pointers of four bytes.
+    Pointers32,
+    /// The lowest 31 bits of four bytes, counted from their own address.
+    FromOwn31,
+    /// Code for 32-bit ARM.
+    Arm,
+    /// Code for 32-bit ARM in Thumb.
+    Thumb,
 }
 
 impl Kind {
     /// All kinds, by number.
-    pub const ALL: [Kind; 6] =
-        [Kind::Plain, Kind::X86, Kind::Pointers, Kind::FromOwn, Kind::FromStart, Kind::AArch64];
+    pub const ALL: [Kind; 10] = [
+        Kind::Plain,
+        Kind::X86,
+        Kind::Pointers,
+        Kind::FromOwn,
+        Kind::FromStart,
+        Kind::AArch64,
+        Kind::Pointers32,
+        Kind::FromOwn31,
+        Kind::Arm,
+        Kind::Thumb,
+    ];
 
     /// Returns the number that says it in a layer delta.
     pub fn number(self) -> u64 {
@@ -31,7 +49,7 @@ impl Kind {
 
     /// Returns whether it is code.
     pub(super) fn is_code(self) -> bool {
-        matches!(self, Kind::X86 | Kind::AArch64)
+        matches!(self, Kind::X86 | Kind::AArch64 | Kind::Arm | Kind::Thumb)
     }
 
     /// Returns the kind of `number`, if there is one.

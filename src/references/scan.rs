@@ -1,6 +1,7 @@
 //! References, told by what stands before them and by whether they name a place of the program.
 
 use super::aarch64;
+use super::arm::{self, Set};
 use super::program::{Kind, Side};
 use super::reference::{Form, NUMBER, POINTER, Reference, extended};
 use super::stretch::Stretch;
@@ -14,8 +15,12 @@ pub fn references(bytes: &[u8], stretch: &Stretch, base: &Side, found: &mut Vec<
     found.clear();
     let addresses = base.addresses();
     let (old, new) = (stretch.old, stretch.new);
-    if stretch.kind == Kind::AArch64 {
-        return aarch64::references(bytes, stretch, found, |old| addresses.contains(&old));
+    let is_inside = |old| addresses.contains(&old);
+    match stretch.kind {
+        Kind::AArch64 => return aarch64::references(bytes, stretch, found, is_inside),
+        Kind::Arm => return arm::references(Set::Arm, bytes, stretch, found, is_inside),
+        Kind::Thumb => return arm::references(Set::Thumb, bytes, stretch, found, is_inside),
+        _ => {}
     }
     let mut add = |at: usize, form: Form, old: u64, new_origin: u64| {
         let named = addresses.contains(&old);
@@ -25,7 +30,7 @@ pub fn references(bytes: &[u8], stretch: &Stretch, base: &Side, found: &mut Vec<
         named
     };
     match stretch.kind {
-        Kind::Plain | Kind::AArch64 => {}
+        Kind::Plain | Kind::AArch64 | Kind::Arm | Kind::Thumb => {}
         Kind::X86 => x86_fields(bytes, |at, value| {
             let behind = (at + NUMBER) as u64;
             let named = old.wrapping_add(behind).wrapping_add(value);
@@ -33,6 +38,18 @@ pub fn references(bytes: &[u8], stretch: &Stretch, base: &Side, found: &mut Vec<
         }),
         Kind::Pointers => aligned::<POINTER>(bytes, old, |at, value| {
             add(at, Form::Pointer, u64::from_le_bytes(value), 0);
+        }),
+        Kind::Pointers32 => aligned::<NUMBER>(bytes, old, |at, value| {
+            add(at, Form::Number, extended(value), 0);
+        }),
+        Kind::FromOwn31 => aligned::<NUMBER>(bytes, old, |at, value| {
+            if let Some(value) = Form::Number31.value(&value)
+                && value.wrapping_add(NEAR) > 2 * NEAR
+            {
+                let place = at as u64;
+                let named = old.wrapping_add(place).wrapping_add(value);
+                add(at, Form::Number31, named, new.wrapping_add(place));
+            }
         }),
         Kind::FromOwn => aligned::<NUMBER>(bytes, old, |at, value| {
             let (place, value) = (at as u64, extended(value));

@@ -1,5 +1,7 @@
 //! Small programs to test with: ELF files whose functions call each other and whose tables name them.
 
+use super::arm_immediate::ArmImmediate;
+
 /// The bytes of a function that are no reference.
 const BODY: usize = 40;
 /// The bytes of code that has references.
@@ -10,8 +12,6 @@ const FIRST: u64 = 0x1000;
 const DATA_SHIFT: u64 = 0x1000;
 /// How far tables are behind code: numbers that are too small are no references.
 const TABLES_AFTER: u64 = 0x1000;
-/// The bytes of the file's header, and of a section's.
-const HEADER: usize = 64;
 
 /// A section: name, type, flags, bytes that the file does not have.
 const SECTIONS: [(&str, u32, u64, u64); 5] = [
@@ -27,18 +27,35 @@ const SECTIONS: [(&str, u32, u64, u64); 5] = [
 pub(crate) enum Processor {
     X86,
     AArch64,
+    Arm,
+    Thumb,
 }
 
 impl Processor {
     /// All that code is known for.
-    pub(crate) const ALL: [Processor; 2] = [Processor::X86, Processor::AArch64];
+    pub(crate) const ALL: [Processor; 4] =
+        [Processor::X86, Processor::AArch64, Processor::Arm, Processor::Thumb];
 
     /// What an ELF file calls it.
     fn number(self) -> u8 {
         match self {
             Processor::X86 => 62,
             Processor::AArch64 => 183,
+            Processor::Arm | Processor::Thumb => 40,
         }
+    }
+
+    /// Bytes of an address.
+    fn word(self) -> usize {
+        match self {
+            Processor::X86 | Processor::AArch64 => 8,
+            Processor::Arm | Processor::Thumb => 4,
+        }
+    }
+
+    /// The lowest bytes of `number`, as many as an address has.
+    fn bytes(self, number: u64) -> Vec<u8> {
+        number.to_le_bytes()[..self.word()].to_vec()
     }
 
     /// Code at `own` that calls `called`, jumps to `near` and takes the address `data`.
@@ -46,6 +63,8 @@ impl Processor {
         match self {
             Processor::X86 => x86_references(own, called, near, data),
             Processor::AArch64 => aarch64_references(own, called, near, data),
+            Processor::Arm => arm_references(own, called, near, data),
+            Processor::Thumb => thumb_references(own, called, near, data),
         }
     }
 }
@@ -70,6 +89,30 @@ fn aarch64_references(own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
     let low = 0x9100_0000 | ((data & 0xfff) as u32) << 10;
     let test = 0x3600_0001 | (words(near, own + 16) & 0x3fff) << 5;
     [call, jump, page, low, test].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+fn arm_references(own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
+    let jump = |to: u64, own: u64| (to.wrapping_sub(own + 8) >> 2) as u32 & 0x00ff_ffff;
+    let half = |half: u32| (half & 0xf000) << 4 | half & 0xfff;
+    let from_counter = data.wrapping_sub(own + 24) as u32;
+    let (call, branch) = (0xeb00_0000 | jump(called, own), 0x0a00_0000 | jump(near, own + 4));
+    let low = 0xe300_0000 | half(from_counter & 0xffff);
+    let high = 0xe340_0000 | half(from_counter >> 16);
+    [call, branch, low, high, 0xe08f_0000].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+fn thumb_references(own: u64, called: u64, near: u64, data: u64) -> Vec<u8> {
+    let long = |word: u32, to: u64, own: u64| {
+        let value = to.wrapping_sub(own + 4) >> 1;
+        ArmImmediate::of_thumb(word).map_or(0, |jump| jump.put(word, value)).rotate_left(16)
+    };
+    let call = long(0xf000_f800, called, own).to_le_bytes();
+    // A literal is loaded, and the counter added.
+    let load = [0x01, 0x4b, 0x7b, 0x44];
+    let branch = long(0xf000_8000, near, own + 8).to_le_bytes();
+    let literal = (data.wrapping_sub(own + 10) as u32).to_le_bytes();
+    let jump = long(0xf000_b800, near, own + 16).to_le_bytes();
+    [call, load, branch, literal, jump].concat()
 }
 
 /// A program of `functions` for x86-64, told apart by what their bodies are made from. Each calls and jumps to some others, whichever
@@ -108,7 +151,7 @@ pub(crate) fn program_for(processor: Processor, functions: &[u8]) -> Vec<u8> {
     file.resize(frames as usize, 0);
     starts.iter().for_each(|start| file.extend(relative(*start, file.len() as u64)));
     file.resize(data_place as usize, 0);
-    starts.iter().for_each(|start| file.extend(start.to_le_bytes()));
+    starts.iter().for_each(|start| file.extend(processor.bytes(*start)));
     let places = [FIRST, header_table, frames, data_place, file.len() as u64];
     let ends = [text_end, frames, data_place, file.len() as u64, file.len() as u64];
     finish(processor, file, places, ends)
@@ -128,26 +171,28 @@ fn finish(processor: Processor, mut file: Vec<u8>, places: [u64; 5], ends: [u64;
     for (index, (_, form, flags, beyond)) in SECTIONS.into_iter().enumerate() {
         let shift = if flags & 1 == 0 { 0 } else { DATA_SHIFT };
         let (place, len) = (places[index], ends[index] - places[index] + beyond);
-        section(&mut file, name_places[index], form, [flags, places[index] + shift, place, len]);
+        let numbers = [flags, places[index] + shift, place, len];
+        section(processor, &mut file, name_places[index], form, numbers);
     }
-    section(&mut file, 0, 3, [0, 0, names, table - names]);
-    let mut head = b"\x7fELF\x02\x01\x01".to_vec();
+    section(processor, &mut file, 0, 3, [0, 0, names, table - names]);
+    let word = processor.word();
+    let mut head = vec![0x7f, b'E', b'L', b'F', word as u8 / 4, 1, 1];
     head.resize(16, 0);
     head.extend([3, 0, processor.number(), 0, 1, 0, 0, 0]);
-    head.resize(40, 0);
-    head.extend(table.to_le_bytes());
-    head.resize(58, 0);
-    [HEADER, SECTIONS.len() + 1, SECTIONS.len()]
+    head.resize(24 + 2 * word, 0);
+    head.extend(processor.bytes(table));
+    head.resize(34 + 3 * word, 0);
+    [16 + 6 * word, SECTIONS.len() + 1, SECTIONS.len()]
         .into_iter()
         .for_each(|number| head.extend((number as u16).to_le_bytes()));
-    file[..HEADER].copy_from_slice(&head);
+    file[..head.len()].copy_from_slice(&head);
     file
 }
 
-fn section(file: &mut Vec<u8>, name: u32, form: u32, numbers: [u64; 4]) {
-    let end = file.len() + HEADER;
+fn section(processor: Processor, file: &mut Vec<u8>, name: u32, form: u32, numbers: [u64; 4]) {
+    let end = file.len() + 16 + 6 * processor.word();
     file.extend(name.to_le_bytes());
     file.extend(form.to_le_bytes());
-    numbers.iter().for_each(|number| file.extend(number.to_le_bytes()));
+    numbers.iter().for_each(|number| file.extend(processor.bytes(*number)));
     file.resize(end, 0);
 }
