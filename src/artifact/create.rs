@@ -9,14 +9,15 @@ use super::form::Form;
 use super::rebuild::{layer_delta, tar_diff};
 use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
 use super::{ArtifactError, CreateOptions, LayerDeltaError, OldTree};
-use crate::chunked;
-use crate::delta::{Cover, Covers};
+use crate::chunked::{self, program_cost};
+use crate::delta::{Cover, Covers, covers_by_names};
 use crate::dialect::Dialect;
 use crate::image::{Blob, BlobData, DiffId, Image, ImageContents};
 use crate::measure::Measure;
 use crate::memory::MemoryError;
 use crate::pack::{DeltaReport, Failures, Hashed, PackedImage, Pair, Source};
 use crate::progress::{Progress, Reported, Stage, check};
+use crate::references::Program;
 use crate::rootfs::SparseFiles;
 use crate::store::{Store, Workspace, verify_layers};
 use crate::tar_diff;
@@ -174,7 +175,24 @@ impl Work<'_> {
             check(self.progress)?;
             Ok((index, covers.of_target(number, &chosen).map_err(MemoryError::from)?))
         };
-        wanted.into_iter().enumerate().map(of_layer).collect()
+        let found: Result<Vec<_>, ArtifactError> =
+            wanted.into_iter().enumerate().map(of_layer).collect();
+        drop(covers);
+        let by_names = |(index, covers)| Ok((index, self.by_names(index, covers)?));
+        found?.into_iter().map(by_names).collect()
+    }
+
+    /// Chooses the `covers` of programs in layer number `index` again, where references of programs are understood.
+    fn by_names(&self, index: usize, covers: Vec<Cover>) -> Result<Vec<Cover>, ArtifactError> {
+        if self.form.dialect != Dialect::Remora {
+            return Ok(covers);
+        }
+        check(self.progress)?;
+        let (base, layer) = (self.old.bytes(), &self.pair.target_layers[index][..]);
+        let search = self.options.encoding.search();
+        let cost = |covers: &[Cover], program: &Program| program_cost(base, layer, covers, program);
+        let chosen = covers_by_names(base, layer, covers, chunked::PRICES, &search, &cost);
+        Ok(chosen.map_err(MemoryError::from)?)
     }
 
     fn make_layer(&self, index: usize, covers: &[Cover]) -> Result<MadeLayer, ArtifactError> {

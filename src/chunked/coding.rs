@@ -8,6 +8,8 @@ use super::format::{LZMA, STORED, ZSTD};
 use super::streams::StreamKind;
 use crate::delta::Effort;
 
+/// A compressor that is cheap and near enough to tell what bytes cost.
+const ESTIMATE_LEVEL: i32 = 1;
 /// The smallest dictionary of LZMA, in bytes.
 const DICTIONARY_MIN: u32 = 4 << 10;
 /// The coder looks back so far at most, in bytes: it takes twelve times as many, and readers have all of the stream.
@@ -157,4 +159,9 @@ pub(super) fn decode(coding: Coding, coded: &[u8], len: usize) -> Option<Vec<u8>
             (bytes.len() == len).then_some(bytes)
         }
     }
+}
+
+/// Returns about how many bytes `bytes` take once they are coded.
+pub(super) fn packed_len(bytes: &[u8]) -> usize {
+    zstd::bulk::compress(bytes, ESTIMATE_LEVEL).map_or(bytes.len(), |packed| packed.len())
 }

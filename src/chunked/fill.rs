@@ -5,6 +5,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::ChunkError;
+use super::coding::packed_len;
 use super::format::{CHUNK_RAW_BYTES, PROGRAMS_BYTES};
 use super::programs::write_programs;
 use super::streams::{StreamKind, Streams};
@@ -114,6 +115,16 @@ impl Visitor for Filling<'_> {
     fn finished(&mut self, _: &[u8]) -> Result<(), ChunkError> {
         Ok(())
     }
+}
+
+/// Returns about how many bytes `covers` of `program`, which have nothing else, take in a layer delta.
+pub fn program_cost(base: &Base<'_>, target: &[u8], covers: &[Cover], program: &Program) -> u64 {
+    let (range, covers) = (program.target.range(), covers.to_vec());
+    let plan = Plan { range, covers, programs: vec![program.clone()] };
+    let packed = |streams: Streams| {
+        StreamKind::ALL.map(|kind| packed_len(streams.of(kind)) as u64).into_iter().sum()
+    };
+    filled(base, target, &plan).map_or(u64::MAX, packed)
 }
 
 /// Returns those of `programs` that make the streams of the layer smaller, each with its base's regions only if these do.

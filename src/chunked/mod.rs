@@ -23,6 +23,7 @@ mod write;
 
 pub use chunk::{ChunkStats, rebuild_chunk};
 pub use error::{ChunkError, IndexError};
+pub use fill::program_cost;
 pub use index::{ChunkEntry, Index};
 pub use streams::StreamKind;
 pub use write::{PRICES, write_layer_delta};

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::coding::encode;
+use super::coding::{encode, packed_len};
 use super::fill::{fill, paying};
 use super::format::DIGEST_BYTES;
 use super::index::{ChunkEntry, Index, StreamEntry};
@@ -27,13 +27,6 @@ pub const PRICES: CoverPrices = CoverPrices {
 
 /// Streams of a chunk are coded side by side if they have no more bytes together: a coder takes twelve times as many.
 const SIDE_BY_SIDE_BYTES: usize = 8 << 20;
-/// A compressor that is cheap and near enough to tell what literals cost.
-const ESTIMATE_LEVEL: i32 = 1;
-
-fn packed_len(bytes: &[u8]) -> usize {
-    zstd::bulk::compress(bytes, ESTIMATE_LEVEL).map_or(bytes.len(), |packed| packed.len())
-}
-
 /// Writes the layer delta that makes `target` from `base` by `covers`, which are in order and do not overlap, into
 /// `out`. Chunks are kept in `spill`, which is empty, until the index in front of them is known. The same bytes from any
 /// number of threads.

@@ -35,7 +35,7 @@ pub(crate) mod test_files;
 mod trial;
 mod tuning;
 
-pub use additive::{CoverPrices, Covers, programs};
+pub use additive::{CoverPrices, Covers, covers_by_names, programs};
 pub use base::Base;
 pub use base_bytes::{BaseBytes, BaseError};
 pub use command::Command;

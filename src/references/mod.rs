@@ -14,6 +14,7 @@ mod arm_immediate;
 mod elf;
 #[cfg(test)]
 mod instruction_tests;
+mod labels;
 mod literals;
 mod predictor;
 mod program;
@@ -26,6 +27,7 @@ pub(crate) mod test_programs;
 mod tests;
 
 pub use elf::elf_regions;
+pub use labels::{label_base, label_target};
 pub use literals::{to_absolute, to_relative};
 pub use predictor::Predictor;
 pub use program::{Kind, Program, Region, Side};

@@ -94,6 +94,17 @@ impl Side {
         first..self.regions.last().map_or(0, Region::end)
     }
 
+    /// How many bytes there are from its first region to its last.
+    pub fn len(&self) -> u64 {
+        let range = self.range();
+        range.end - range.start
+    }
+
+    /// Whether it has no regions.
+    pub fn is_empty(&self) -> bool {
+        self.regions.is_empty()
+    }
+
     /// How many bytes of `range` are code whose references are known.
     pub fn code_in(&self, range: Range<u64>) -> u64 {
         let code = self.regions.iter().filter(|region| region.kind.is_code());

@@ -1,10 +1,11 @@
 //! Encoding with additions: stretches of the base that are nearly those of the target.
 //!
 //! Here live partners (the old file that a changed one probably comes from), the dense index of those, lanes (a
-//! displacement between base and target, followed across changed bytes) and the choice among them. Not here: how covers
+//! displacement between base and target, followed across changed bytes), the choice among them, and that for programs, by what their references name. Not here: how covers
 //! are written, and what that costs (a dialect's [`CoverPrices`]).
 
 mod balance;
+mod by_names;
 mod choice;
 mod dense_index;
 mod encoder;
@@ -16,6 +17,7 @@ mod programs;
 #[cfg(test)]
 mod tests;
 
+pub use by_names::covers_by_names;
 pub use encoder::Covers;
 pub use prices::CoverPrices;
 pub use programs::programs;

@@ -1,9 +1,11 @@
 //! What must hold of covers: they are found where most bytes are equal, and are the same for any number of threads.
 
 use super::*;
-use crate::chunked::PRICES;
+use crate::chunked::{PRICES, program_cost};
 use crate::delta::test_files::{noise, tar};
 use crate::delta::{Base, Cover, Options};
+use crate::references::Program;
+use crate::references::test_programs::{Processor, program_for};
 
 fn covers(base: &Base<'_>, target: &[u8], memory: u64) -> Vec<Cover> {
     let targets = [target];
@@ -81,4 +83,53 @@ fn headers_and_padding_are_not_taken_from_files() {
     let found = covers(&base, &target, 8 << 20);
     let ranges: Vec<_> = found.iter().map(|cover| (cover.start, cover.end())).collect();
     assert_eq!(ranges, [(512, 3_512), (4_096, 4_796)]);
+}
+
+/// `covers` of `target`, those of programs chosen again.
+fn by_names(base: &Base<'_>, target: &[u8], covers: Vec<Cover>) -> Vec<Cover> {
+    let search = Options::default().search();
+    let cost = |covers: &[Cover], program: &Program| program_cost(base, target, covers, program);
+    covers_by_names(base, target, covers, PRICES, &search, &cost).expect("memory")
+}
+
+#[test]
+fn covers_of_programs_chosen_by_what_references_name_are_in_order_and_cost_less() {
+    for processor in Processor::ALL {
+        // Every second function is new, and the others are in two halves that changed places.
+        let both = |function| [function, function + 120];
+        let new: Vec<u8> = (60..120).chain(0..60).flat_map(both).collect();
+        let old = program_for(processor, &(0..120).collect::<Vec<u8>>());
+        let new = program_for(processor, &new);
+        let old = tar(&[("etc/other", b"other"), ("bin/tool", &old)]);
+        let new = tar(&[("bin/tool", &new), ("etc/other", b"another")]);
+        let base = Base::new(vec![&old]);
+        // Half of what there is was missed.
+        let all = covers(&base, &new, 256 << 20);
+        let before: Vec<Cover> = all.into_iter().step_by(2).collect();
+        let after = by_names(&base, &new, before.clone());
+        let mut at = 0;
+        for cover in &after {
+            assert!(cover.start >= at && cover.len > 0 && cover.offset + cover.len <= base.len());
+            at = cover.end();
+        }
+        assert!(at <= new.len() as u64);
+        let found = programs(&base, &new, &before);
+        let range = found[0].target.range();
+        let inside = |covers: &[Cover]| -> Vec<Cover> {
+            let inside = |cover: &&Cover| cover.start >= range.start && cover.end() <= range.end;
+            covers.iter().filter(inside).copied().collect()
+        };
+        let cost = |covers: &[Cover]| program_cost(&base, &new, &inside(covers), &found[0]);
+        assert!(cost(&after) < cost(&before), "{processor:?}");
+        assert_eq!(by_names(&base, &new, before.clone()), after);
+    }
+}
+
+#[test]
+fn covers_of_what_is_no_program_are_not_chosen_again() {
+    let file = noise(100_000, 1);
+    let (old, new) = (tar(&[("file", &file)]), tar(&[("file", &changed(file, 30))]));
+    let base = Base::new(vec![&old]);
+    let before = covers(&base, &new, 256 << 20);
+    assert_eq!(by_names(&base, &new, before.clone()), before);
 }
