@@ -9,7 +9,7 @@ use super::write::code;
 use super::*;
 use crate::delta::{Base, Cover, Covers, Effort, Options, programs, test_files};
 use crate::leb128::folded;
-use crate::references::test_programs::{Processor, program, program_for};
+use crate::references::test_programs::{Processor, program, program_with_symbols};
 
 /// The most bytes of a layer here.
 const LAYER_BYTES: u64 = 1 << 30;
@@ -114,7 +114,7 @@ fn large_layers_are_cut_into_chunks_that_stand_alone() {
 
 /// A base with a program, a layer with a later version of it, and covers of the layer.
 fn programs_sample(processor: Processor) -> (Vec<u8>, Vec<u8>, Vec<Cover>) {
-    let program = |functions: &[u8]| program_for(processor, functions);
+    let program = |functions: &[u8]| program_with_symbols(processor, functions);
     let old = program(&(0..120).collect::<Vec<u8>>());
     let new = program(&(0..40).chain(45..60).chain(200..210).chain(60..120).collect::<Vec<u8>>());
     let base = test_files::tar(&[("bin/tool", &old)]);
@@ -221,7 +221,7 @@ fn programs_that_cannot_be_are_refused() {
         ("no base", &[1, 0, 0, 4, 0, 1, 0, 0, 0, 0], true),
         ("no target", &[0, 0, 0, 1, 0, 0, 4, 0, 1, 0], false),
         ("an empty region", &[1, 0, 0, 0, 0, 1, 0, 0, 0, 0], false),
-        ("another kind", &[1, 0, 0, 4, 0, 10, 0, 0, 0, 0], false),
+        ("another kind", &[1, 0, 0, 4, 0, 12, 0, 0, 0, 0], false),
         ("less than its bytes", &[1, 0, 0, 4, 0, 1, 1, 0, 0, 0], false),
         ("a high address", &[1, 0, 0, 4, 1 << 62, 1, 0, 0, 0, 0], false),
         ("a long region", &[1, 0, 0, 1 << 61, 0, 1, 0, 0, 0, 0], false),

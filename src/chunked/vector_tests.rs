@@ -8,7 +8,7 @@ use super::split::Splitter;
 use super::write::write_chunks;
 use super::*;
 use crate::delta::{Base, Cover, Covers, Effort, Options, programs};
-use crate::references::test_programs::{Processor, program_for};
+use crate::references::test_programs::{Processor, program_with_symbols};
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/remora-delta").join(name)
@@ -55,7 +55,8 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     // Functions 60 to 64 are new, 10 to 12 are no more, and those behind have moved: so have references to them.
     let old: Vec<u8> = (0..60).chain(80..100).collect();
     let new: Vec<u8> = (0..10).chain(13..65).chain(80..100).collect();
-    let programs = |functions: &[u8]| Processor::ALL.map(|one| program_for(one, functions));
+    let programs =
+        |functions: &[u8]| Processor::ALL.map(|one| program_with_symbols(one, functions));
     let (old, new) = (programs(&old), programs(&new));
     let lower = tar(&[
         ("etc/log", lines(300, "started").as_bytes()),

@@ -17,8 +17,14 @@ const AARCH64: u64 = 183;
 const SECTIONS_MAX: u64 = 256;
 /// Sections are one region if no more than so many bytes are between them.
 const GAP: u64 = 4096;
+/// A place or length from here on is none.
+const HIGHEST: u64 = 1 << 48;
+/// What is not loaded gets addresses that are multiples of this.
+const ALIGNMENT: u64 = 16;
 
 /// Types and flags of sections.
+const SYMTAB: u64 = 2;
+const STRTAB: u64 = 3;
 const RELA: u64 = 4;
 const NOBITS: u64 = 8;
 const REL: u64 = 9;
@@ -36,18 +42,29 @@ struct Elf<'a> {
     /// Bytes of its addresses.
     word: usize,
     machine: u64,
+    /// Where the headers of sections are, how many bytes each has, how many they are.
+    table: usize,
+    header_len: usize,
+    count: u64,
+    /// Which section has the names.
+    names: u64,
 }
 
 /// Returns the regions of `file`, an ELF file that starts at `start`, if it is one and says what they are. Nothing of what it says
 /// is taken for true beyond that: who uses the regions has to check what is made with them.
 pub fn elf_regions(file: &[u8], start: u64) -> Option<Side> {
     let elf = Elf::of(file)?;
-    let sections = elf.sections()?;
-    let loaded: Vec<Section<'_>> =
-        sections.into_iter().filter(|section| section.flags & (ALLOC | TLS) == ALLOC).collect();
-    let limit = loaded.iter().map(Section::end_address).max()?;
+    let sections: Vec<Section<'_>> = elf.sections()?.collect();
+    let loaded = || sections.iter().filter(|section| section.flags & (ALLOC | TLS) == ALLOC);
+    let mut limit = loaded().map(Section::end_address).max()?;
     let mut regions: Vec<Region> =
-        loaded.iter().filter_map(|section| section.region(&elf, start)).collect();
+        loaded().filter_map(|section| section.region(&elf, start)).collect();
+    for symbols in sections.iter().filter(|section| section.form == SYMTAB) {
+        let found = elf.symbols(symbols, limit);
+        let placed = found.iter().flatten().filter_map(|section| section.region(&elf, start));
+        regions.extend(placed);
+        limit = found.iter().flatten().map(Section::end_address).fold(limit, u64::max);
+    }
     regions.sort_by_key(|region| region.start);
     let regions = joined(regions);
     (!regions.is_empty()).then_some(Side { regions, limit })
@@ -63,27 +80,44 @@ impl<'a> Elf<'a> {
         } else {
             return None;
         };
-        let elf = Elf { bytes, word, machine: number(bytes, 18, 2)? };
-        TYPES.contains(&number(bytes, 16, 2)?).then_some(elf)
+        // A header of a section has two numbers of four bytes, four of a word, two of four, two of a word.
+        let counts = 34 + 3 * word;
+        let elf = Elf {
+            bytes,
+            word,
+            machine: number(bytes, 18, 2)?,
+            table: usize::try_from(number(bytes, 24 + 2 * word, word)?).ok()?,
+            header_len: 16 + 6 * word,
+            count: number(bytes, counts + 2, 2)?,
+            names: number(bytes, counts + 4, 2)?,
+        };
+        let is_sane =
+            number(bytes, counts, 2)? == elf.header_len as u64 && elf.count <= SECTIONS_MAX;
+        (is_sane && TYPES.contains(&number(bytes, 16, 2)?)).then_some(elf)
     }
 
     /// The sections that can be read.
-    fn sections(&self) -> Option<Vec<Section<'a>>> {
-        let Elf { bytes, word, .. } = *self;
-        // Names, types, two words, four numbers of a word, two more numbers.
-        let header_len = 16 + 6 * word;
-        let table = usize::try_from(number(bytes, 24 + 2 * word, word)?).ok()?;
-        let counts = 34 + 3 * word;
-        let size = number(bytes, counts, 2)?;
-        let count = number(bytes, counts + 2, 2)?;
-        let header = |index: u64| table.checked_add(header_len * index as usize);
-        let names = header(number(bytes, counts + 4, 2)?)?.checked_add(8 + 2 * word)?;
-        let names = usize::try_from(number(bytes, names, word)?).ok()?;
-        if size != header_len as u64 || count > SECTIONS_MAX {
-            return None;
-        }
-        let section = |index| Section::read(self, header(index)?, names);
-        Some((0..count).filter_map(section).collect())
+    fn sections(&self) -> Option<impl Iterator<Item = Section<'a>>> {
+        let names =
+            usize::try_from(number(self.header(self.names)?, 8 + 2 * self.word, self.word)?);
+        let names = names.ok()?;
+        Some((0..self.count).filter_map(move |index| Section::read(self, index, names)))
+    }
+
+    fn header(&self, index: u64) -> Option<&'a [u8]> {
+        let at = self.table.checked_add(self.header_len * index as usize)?;
+        self.bytes.get(at..)?.get(..self.header_len)
+    }
+
+    /// The table `symbols` and its names, with addresses from `limit` on, since they are not loaded: first the symbols, right
+    /// behind them the names.
+    fn symbols(&self, symbols: &Section<'a>, limit: u64) -> [Option<Section<'a>>; 2] {
+        let mut table = *symbols;
+        table.address = limit.next_multiple_of(ALIGNMENT);
+        let names = Section::read(self, symbols.link, 0);
+        let end = table.end_address();
+        let names = names.filter(|names| names.form == STRTAB && names.flags & ALLOC == 0);
+        [Some(table), names.map(|names| Section { address: end, ..names })]
     }
 
     /// The kind of a section of code.
@@ -105,6 +139,7 @@ fn is_arm(code: &[u8]) -> bool {
     always > words.len() / 4
 }
 
+#[derive(Clone, Copy)]
 struct Section<'a> {
     name: &'a [u8],
     form: u64,
@@ -112,24 +147,26 @@ struct Section<'a> {
     address: u64,
     offset: u64,
     len: u64,
+    /// Another section that belongs to it.
+    link: u64,
 }
 
 impl<'a> Section<'a> {
-    /// Reads the header at `at`; names are from `names` on.
-    fn read(elf: &Elf<'a>, at: usize, names: usize) -> Option<Self> {
-        let Elf { bytes, word, .. } = *elf;
-        let header = bytes.get(at..)?.get(..16 + 6 * word)?;
-        let name = bytes.get(names.checked_add(number(header, 0, 4)? as usize)?..)?;
+    /// Reads the header of this `index`; names are from `names` on.
+    fn read(elf: &Elf<'a>, index: u64, names: usize) -> Option<Self> {
+        let (header, word) = (elf.header(index)?, elf.word);
+        let name = elf.bytes.get(names.checked_add(number(header, 0, 4)? as usize)?..)?;
         let numbers = |index| number(header, 8 + index * word, word);
         let (address, len) = (numbers(1)?, numbers(3)?);
-        // Sums of both are far from the end of numbers.
-        (address < 1 << 62 && len < 1 << 62).then_some(Section {
+        // Sums of a few of both are far from the end of numbers.
+        (address < HIGHEST && len < HIGHEST).then_some(Section {
             name,
             form: number(header, 4, 4)?,
             flags: numbers(0)?,
             address,
             offset: numbers(2)?,
             len,
+            link: number(header, 8 + 4 * word, 4)?,
         })
     }
 
@@ -146,6 +183,8 @@ impl<'a> Section<'a> {
         match self.form {
             _ if self.flags & EXECUTE != 0 => elf.code(bytes),
             _ if self.flags & WRITE != 0 => pointers,
+            SYMTAB if elf.word == 8 => Kind::Symbols,
+            SYMTAB => Kind::Symbols32,
             RELA | REL | DYNSYM => pointers,
             ARM_EXIDX if elf.machine == ARM => Kind::FromOwn31,
             _ if self.is_named(b".ARM.extab") => Kind::FromOwn31,
@@ -178,7 +217,7 @@ fn joined(regions: Vec<Region>) -> Vec<Region> {
         };
         let Some(gap) = region.start.checked_sub(last.end()) else { continue };
         let together = last.address.checked_add(region.start - last.start) == Some(region.address);
-        if together && gap <= GAP && last.kind == region.kind && last.kind != Kind::FromStart {
+        if together && gap <= GAP && last.kind == region.kind && !last.kind.is_whole() {
             last.len = region.end() - last.start;
         } else {
             joined.push(region);

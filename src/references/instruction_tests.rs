@@ -21,8 +21,8 @@ fn what_an_instruction_for_aarch64_names_is_told_by_its_bits() {
         new: own,
         len: 16,
         kind: Kind::AArch64,
-        old_region: own,
-        new_region: own,
+        old_origin: own,
+        new_origin: own,
     };
     let base = Side {
         regions: vec![Region { start: 0, len: 16, address: 0x1000, kind: Kind::AArch64 }],
@@ -58,7 +58,7 @@ fn what_instructions_for_arm_name_is_told_by_their_bits() {
         ("ldr, and add of pc", Kind::Thumb, &[0x4b00_447b, 0x0006_0041], 0x82_000c, 1),
     ];
     let stretch =
-        |kind| Stretch { old: own, new: own, len: 16, kind, old_region: own, new_region: own };
+        |kind| Stretch { old: own, new: own, len: 16, kind, old_origin: own, new_origin: own };
     let region = Region { start: 0, len: 16, address: 0x1000, kind: Kind::Plain };
     let base = Side { regions: vec![region], limit: 0x100_0000 };
     let mut found = Vec::new();

@@ -41,6 +41,6 @@ fn label(bytes: &mut [u8], side: &Side, label_of: impl Fn(u64) -> u64) {
 /// The stretch of `len` bytes from `at` of `region` on between the program and itself.
 fn unmoved(region: &Region, at: u64, len: u64) -> Stretch {
     let (address, kind) = (region.address + at, region.kind);
-    let (old_region, new_region) = (region.address, region.address);
-    Stretch { old: address, new: address, len, kind, old_region, new_region }
+    let (old_origin, new_origin) = (region.origin(), region.origin());
+    Stretch { old: address, new: address, len, kind, old_origin, new_origin }
 }

@@ -25,11 +25,16 @@ pub enum Kind {
     Arm,
     /// Code for 32-bit ARM in Thumb.
     Thumb,
+    /// Symbols of 64 bits, in entries of 24 bytes up to the region's end: a place among the names that follow the region, and
+    /// an address.
+    Symbols,
+    /// The same of 32 bits, in entries of 16 bytes.
+    Symbols32,
 }
 
 impl Kind {
     /// All kinds, by number.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 12] = [
         Kind::Plain,
         Kind::X86,
         Kind::Pointers,
@@ -40,11 +45,18 @@ impl Kind {
         Kind::FromOwn31,
         Kind::Arm,
         Kind::Thumb,
+        Kind::Symbols,
+        Kind::Symbols32,
     ];
 
     /// Returns the number that says it in a layer delta.
     pub fn number(self) -> u64 {
         self as u64
+    }
+
+    /// Returns whether its references depend on where the region is.
+    pub(super) fn is_whole(self) -> bool {
+        matches!(self, Kind::FromStart | Kind::Symbols | Kind::Symbols32)
     }
 
     /// Returns whether it is code.
@@ -72,6 +84,14 @@ pub struct Region {
 }
 
 impl Region {
+    /// The address that numbers in it are counted from, if not from their own.
+    pub(super) fn origin(&self) -> u64 {
+        match self.kind {
+            Kind::Symbols | Kind::Symbols32 => self.address + self.len,
+            _ => self.address,
+        }
+    }
+
     /// Where it ends, in the base stream or in the layer.
     pub fn end(&self) -> u64 {
         self.start + self.len

@@ -59,9 +59,33 @@ pub fn references(bytes: &[u8], stretch: &Stretch, base: &Side, found: &mut Vec<
             }
         }),
         Kind::FromStart => aligned::<NUMBER>(bytes, old, |at, value| {
-            let named = stretch.old_region.wrapping_add(extended(value));
-            add(at, Form::Number, named, stretch.new_region);
+            let named = stretch.old_origin.wrapping_add(extended(value));
+            add(at, Form::Number, named, stretch.new_origin);
         }),
+        Kind::Symbols => symbols(24, 8, Form::Pointer, bytes, stretch, add),
+        Kind::Symbols32 => symbols(16, 4, Form::Number, bytes, stretch, add),
+    }
+}
+
+/// Calls `add` for name and address of each symbol that begins in `bytes`. Symbols have `size` bytes, their addresses are at
+/// `place` in the form of `address`.
+fn symbols(
+    size: usize,
+    place: usize,
+    address: Form,
+    bytes: &[u8],
+    stretch: &Stretch,
+    mut add: impl FnMut(usize, Form, u64, u64) -> bool,
+) {
+    let first = stretch.old_origin.wrapping_sub(stretch.old) % size as u64;
+    for at in (first as usize..bytes.len()).step_by(size) {
+        let symbol = &bytes[at..];
+        if let Some(name) = Form::Number.value(symbol) {
+            add(at, Form::Number, stretch.old_origin.wrapping_add(name), stretch.new_origin);
+        }
+        if let Some(named) = symbol.get(place..).and_then(|field| address.value(field)) {
+            add(at + place, address, named, 0);
+        }
     }
 }
 

@@ -16,10 +16,10 @@ pub struct Stretch {
     pub len: u64,
     /// What references it has.
     pub kind: Kind,
-    /// The address of the base's region.
-    pub old_region: u64,
-    /// The address of the target's region.
-    pub new_region: u64,
+    /// The address that numbers are counted from in the base's region, if not from their own.
+    pub old_origin: u64,
+    /// The same in the target's region.
+    pub new_origin: u64,
 }
 
 impl Stretch {
@@ -116,7 +116,7 @@ fn between(old: &Region, new: &Region, offset: u64, at: u64, len: u64) -> Stretc
         new: new.address + (at - new.start),
         len,
         kind: old.kind,
-        old_region: old.address,
-        new_region: new.address,
+        old_origin: old.origin(),
+        new_origin: new.origin(),
     }
 }

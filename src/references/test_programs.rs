@@ -123,6 +123,30 @@ pub(crate) fn program(functions: &[u8]) -> Vec<u8> {
 
 /// Such a program for `processor`.
 pub(crate) fn program_for(processor: Processor, functions: &[u8]) -> Vec<u8> {
+    let (file, places, ends, _) = loaded(processor, functions);
+    finish(processor, file, places, ends, None)
+}
+
+/// Such a program with a table of symbols.
+pub(crate) fn program_with_symbols(processor: Processor, functions: &[u8]) -> Vec<u8> {
+    let (mut file, places, ends, starts) = loaded(processor, functions);
+    let (word, symbols, mut names) = (processor.word(), file.len() as u64, vec![0]);
+    for (function, start) in functions.iter().zip(starts) {
+        let entry = file.len();
+        file.extend((names.len() as u32).to_le_bytes());
+        file.resize(entry + word, 2);
+        file.extend(processor.bytes(start));
+        file.resize(entry + 8 + 2 * word, 0);
+        names.extend(format!("function{function}\0").into_bytes());
+    }
+    let strings = file.len() as u64;
+    file.extend(names);
+    file.resize(file.len().next_multiple_of(8), 0);
+    finish(processor, file, places, ends, Some([symbols, strings]))
+}
+
+/// What is loaded of such a program: with where each section starts and ends, and where each function starts.
+fn loaded(processor: Processor, functions: &[u8]) -> (Vec<u8>, [u64; 5], [u64; 5], Vec<u64>) {
     let function_len = BODY + REFERENCES;
     let starts: Vec<u64> =
         (0..functions.len()).map(|index| FIRST + (index * function_len) as u64).collect();
@@ -154,11 +178,17 @@ pub(crate) fn program_for(processor: Processor, functions: &[u8]) -> Vec<u8> {
     starts.iter().for_each(|start| file.extend(processor.bytes(*start)));
     let places = [FIRST, header_table, frames, data_place, file.len() as u64];
     let ends = [text_end, frames, data_place, file.len() as u64, file.len() as u64];
-    finish(processor, file, places, ends)
+    (file, places, ends, starts)
 }
 
-/// Adds names and section headers.
-fn finish(processor: Processor, mut file: Vec<u8>, places: [u64; 5], ends: [u64; 5]) -> Vec<u8> {
+/// Adds names and section headers. `symbols` says where symbols and their names start, if there are any.
+fn finish(
+    processor: Processor,
+    mut file: Vec<u8>,
+    places: [u64; 5],
+    ends: [u64; 5],
+    symbols: Option<[u64; 2]>,
+) -> Vec<u8> {
     let names = file.len() as u64;
     let mut name_places = Vec::new();
     for (name, ..) in SECTIONS {
@@ -172,9 +202,16 @@ fn finish(processor: Processor, mut file: Vec<u8>, places: [u64; 5], ends: [u64;
         let shift = if flags & 1 == 0 { 0 } else { DATA_SHIFT };
         let (place, len) = (places[index], ends[index] - places[index] + beyond);
         let numbers = [flags, places[index] + shift, place, len];
-        section(processor, &mut file, name_places[index], form, numbers);
+        section(processor, &mut file, [name_places[index], form, 0], numbers);
     }
-    section(processor, &mut file, 0, 3, [0, 0, names, table - names]);
+    section(processor, &mut file, [0, 3, 0], [0, 0, names, table - names]);
+    let mut count = SECTIONS.len() + 1;
+    if let Some([symbols, strings]) = symbols {
+        let link = count as u32 + 1;
+        section(processor, &mut file, [0, 2, link], [0, 0, symbols, strings - symbols]);
+        section(processor, &mut file, [0, 3, 0], [0, 0, strings, names - strings]);
+        count += 2;
+    }
     let word = processor.word();
     let mut head = vec![0x7f, b'E', b'L', b'F', word as u8 / 4, 1, 1];
     head.resize(16, 0);
@@ -182,17 +219,24 @@ fn finish(processor: Processor, mut file: Vec<u8>, places: [u64; 5], ends: [u64;
     head.resize(24 + 2 * word, 0);
     head.extend(processor.bytes(table));
     head.resize(34 + 3 * word, 0);
-    [16 + 6 * word, SECTIONS.len() + 1, SECTIONS.len()]
+    [16 + 6 * word, count, SECTIONS.len()]
         .into_iter()
         .for_each(|number| head.extend((number as u16).to_le_bytes()));
     file[..head.len()].copy_from_slice(&head);
     file
 }
 
-fn section(processor: Processor, file: &mut Vec<u8>, name: u32, form: u32, numbers: [u64; 4]) {
+/// Adds a section's header: name, type and the section it belongs to, then flags, address, place and length.
+fn section(
+    processor: Processor,
+    file: &mut Vec<u8>,
+    [name, form, link]: [u32; 3],
+    numbers: [u64; 4],
+) {
     let end = file.len() + 16 + 6 * processor.word();
     file.extend(name.to_le_bytes());
     file.extend(form.to_le_bytes());
     numbers.iter().for_each(|number| file.extend(processor.bytes(*number)));
+    file.extend(link.to_le_bytes());
     file.resize(end, 0);
 }

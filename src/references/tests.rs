@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::test_programs::{Processor, program, program_for};
+use super::test_programs::{Processor, program, program_for, program_with_symbols};
 use super::*;
 
 /// Those of `file` as if it were the base and the layer.
@@ -19,8 +19,8 @@ fn stretches(old: &Side, new: &Side) -> Vec<(Region, Stretch)> {
             new: new.address,
             len: old.len.min(new.len),
             kind: old.kind,
-            old_region: old.address,
-            new_region: new.address,
+            old_origin: old.origin(),
+            new_origin: new.origin(),
         };
         (*old, stretch)
     };
@@ -39,8 +39,32 @@ fn a_program_has_regions_with_the_references_that_its_sections_say() {
 }
 
 #[test]
+fn symbols_have_addresses_behind_what_is_loaded_and_name_theirs() {
+    for processor in Processor::ALL {
+        let file = program_with_symbols(processor, &(10..40).collect::<Vec<u8>>());
+        let old = side(&file);
+        let [.., symbols, names] = old.regions[..] else { panic!("{old:?}") };
+        assert!(
+            matches!(symbols.kind, Kind::Symbols | Kind::Symbols32) && names.kind == Kind::Plain
+        );
+        assert!(symbols.address >= side(&program_for(processor, &[10])).limit);
+        assert_eq!(names.address, symbols.address + symbols.len);
+        let (_, stretch) = stretches(&old, &old)[old.regions.len() - 2];
+        let bytes = &file[symbols.start as usize..symbols.end() as usize];
+        let mut found = Vec::new();
+        references(bytes, &stretch, &old, &mut found);
+        assert_eq!(found.len(), 60, "name and address of each");
+        assert_eq!([found[0].old, found[1].old], [names.address + 1, 0x1000]);
+    }
+}
+
+#[test]
 fn no_cut_and_no_flipped_byte_of_a_program_is_trouble() {
-    let file = program(&[1, 2, 3]);
+    Processor::ALL.into_iter().for_each(no_trouble);
+}
+
+fn no_trouble(processor: Processor) {
+    let file = program_with_symbols(processor, &[1, 2, 3]);
     let sane = |file: &[u8]| {
         let Some(side) = elf_regions(file, 7) else { return };
         let mut at = 7;
@@ -109,8 +133,8 @@ fn what_code_names_twice_is_learned_and_forgotten_with_the_program() {
         new: 0x1000,
         len: 0x1000,
         kind: Kind::X86,
-        old_region: 0x1000,
-        new_region: 0x1000,
+        old_origin: 0x1000,
+        new_origin: 0x1000,
     };
     // Two calls of 0x9800.
     let mut code = vec![0xe8];
@@ -133,7 +157,7 @@ fn what_code_names_twice_is_learned_and_forgotten_with_the_program() {
 #[test]
 fn of_stretches_that_overlap_the_first_and_longest_counts() {
     let stretch =
-        |old, new, len| Stretch { old, new, len, kind: Kind::Plain, old_region: 0, new_region: 0 };
+        |old, new, len| Stretch { old, new, len, kind: Kind::Plain, old_origin: 0, new_origin: 0 };
     let given = [
         stretch(0x200, 0x1200, 0x100),
         stretch(0x100, 0x5000, 0x180),
@@ -210,7 +234,7 @@ proptest! {
         let region = Region { start: 0, len: 300, address: old, kind };
         let base = Side { regions: vec![region], limit };
         let len = bytes.len() as u64;
-        let stretch = Stretch { old, new: 5, len, kind, old_region: old, new_region: 5 };
+        let stretch = Stretch { old, new: 5, len, kind, old_origin: old, new_origin: 5 };
         let mut found = Vec::new();
         references(&bytes, &stretch, &base, &mut found);
         let mut at = 0;
