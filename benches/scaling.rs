@@ -1,7 +1,7 @@
 //! Time and memory of `remora create` as the base grows: both should stay flat for each MiB.
 //!
 //! ```text
-//! cargo bench --bench scaling -- CORPUS_DIR [--sizes 64,256] [--remora PROGRAM]
+//! cargo bench --bench scaling -- CORPUS_DIR [--sizes 64,256] [--format remora] [--remora PROGRAM]
 //! ```
 //!
 //! `CORPUS_DIR/<pair>/old` and `…/new` are OCI layouts of one image each. The layers of all old
@@ -39,6 +39,9 @@ struct Arguments {
     /// The sizes of the base, in MiB
     #[arg(long, value_delimiter = ',', default_values_t = [64, 256, 1024, 2048])]
     sizes: Vec<usize>,
+    /// The format of the deltas
+    #[arg(long, default_value = "v3")]
+    format: String,
     /// The program to measure
     #[arg(long, default_value = env!("CARGO_BIN_EXE_remora"))]
     remora: PathBuf,
@@ -55,19 +58,21 @@ fn main() -> Result<(), Failure> {
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_, Failure>>()?;
     pairs.sort();
-    println!("| base MiB | target MiB | delta bytes | s | s per GiB | peak MiB | peak per MiB |");
-    println!("|---:|---:|---:|---:|---:|---:|---:|");
+    println!(
+        "| base MiB | target MiB | delta bytes | s | s per GiB | CPU s | peak MiB | per MiB |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|---:|---:|");
     for &size in &arguments.sizes {
         let folder = work.path().join(size.to_string());
         let target = lay_out(&store, &pairs, size * MIB, &folder)?;
-        measure(&arguments.remora, work.path(), &folder, size, target)?;
+        measure(&arguments, work.path(), &folder, size, target)?;
         fs::remove_dir_all(folder)?;
     }
     Ok(())
 }
 
 fn measure(
-    remora: &Path,
+    arguments: &Arguments,
     work: &Path,
     folder: &Path,
     size: usize,
@@ -75,19 +80,21 @@ fn measure(
 ) -> Result<(), Failure> {
     let place = |name: &str| format!("oci:{}", folder.join(name).display());
     let answer = folder.join("answer.json");
-    let mut create = Command::new(remora);
+    let mut create = Command::new(&arguments.remora);
     create.args(["create", "--quiet", "--json", "--store"]).arg(work.join("store"));
     create.args([place("old"), place("new"), "--output".into(), place("delta")]);
+    create.args(["--format", &arguments.format]);
     create.stdout(fs::File::create(&answer)?);
     let usage = process::run(&mut create, Duration::from_secs(3600))?;
     let answer: Value = serde_json::from_slice(&fs::read(answer)?)?;
     let (seconds, peak) = (usage.seconds, usage.peak_anonymous_bytes as f64 / MIB as f64);
     let gibibytes = size as f64 / 1024.0;
     println!(
-        "| {size} | {} | {} | {seconds:.2} | {:.2} | {peak:.0} | {:.3} |",
+        "| {size} | {} | {} | {seconds:.2} | {:.2} | {:.2} | {peak:.0} | {:.3} |",
         target / MIB,
         answer["total"]["delta_bytes"],
         seconds / gibibytes,
+        usage.processor_seconds,
         peak / size as f64,
     );
     Ok(())
