@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::Failure;
@@ -97,7 +97,7 @@ impl Contender for SinglePatch {
         let delta = work.join("delta");
         let mut make = Command::new(self.tool);
         (self.encode)(&mut make, &pair.base, &pair.target, &delta);
-        let usage = process::run(&mut make, limit)?;
+        let usage = process::run(make.stdout(Stdio::null()), limit)?;
         Ok(Made { bytes: fs::metadata(delta)?.len(), usage })
     }
 
@@ -105,7 +105,7 @@ impl Contender for SinglePatch {
         let rebuilt = work.join("rebuilt");
         let mut undo = Command::new(self.decoder());
         (self.decode)(&mut undo, &pair.base, &work.join("delta"), &rebuilt);
-        let usage = process::run(&mut undo, limit)?;
+        let usage = process::run(undo.stdout(Stdio::null()), limit)?;
         compare(&rebuilt, &pair.target)?;
         Ok(usage)
     }

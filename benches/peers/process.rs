@@ -37,7 +37,7 @@ impl std::ops::AddAssign for Usage {
 #[error("stopped at the time limit")]
 pub(crate) struct Stopped;
 
-/// Runs `command` to its end, at most for `limit`. Its stdout is dropped unless it was set.
+/// Runs `command` to its end, at most for `limit`. Its stdout is this program's unless it was set.
 pub(crate) fn run(command: &mut Command, limit: Duration) -> Result<Usage, Failure> {
     let (start, before) = (Instant::now(), processor_seconds_of_ended());
     let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn()?;
