@@ -27,14 +27,14 @@ Examples:
   Make a delta in a registry; a device that has app:1 pulls app:delta-1-2 and ends up with app:2:
     remora create registry.example.com/app:1 registry.example.com/app:2 \\
       --output registry.example.com/app:delta-1-2
-  Make the smallest delta there is, whatever it costs the device to apply:
+  Make the smallest delta that balena-engine pulls, whatever it costs the device to apply:
     remora create oci:app:1 oci:app:2 --output oci:app:delta-1-2 --prefer size --effort 9
   From 'docker save' files, for ARM, with what was done as JSON:
     remora create docker-archive:1.tar docker-archive:2.tar --output oci:delta:1-2 \\
       --platform linux/arm64 --json
-  Make the smallest delta, for hosts that pull with remora, which finds it beside the image:
+  Make the smallest delta there is, for hosts that pull with remora and find it beside the image:
     remora create registry.example.com/app:1 registry.example.com/app:2 \\
-      --format remora --output registry.example.com/app:delta-remora-1-2
+      --format remora --output registry.example.com/app:delta-1-2-for-hosts
   Make a file for devices that update with rsync:
     remora create oci:app:1 oci:app:2 --format v2 --output app-1-2.delta";
 
