@@ -27,7 +27,7 @@ use crate::api::{Deltas, PairState, PairStatus, ReadyDelta};
     params(
         ("src" = String, Query, description = "The image that the host has, `host/repository[:tag][@digest]`; percent-encoded or not"),
         ("dest" = String, Query, description = "The image that it should get"),
-        ("wait" = Option<bool>, Query, description = "Have the smallest one made, and wait for it"),
+        ("wait" = Option<bool>, Query, description = "Have the one of the format `remora` made, and wait for it"),
     ),
     responses(
         (status = 200, description = "What is ready, perhaps nothing", body = Deltas, content_type = "application/json"),
