@@ -107,6 +107,14 @@ impl LayerDeltas {
         }
     }
 
+    /// Refuses a base that deltas of the dialect are not applied to.
+    pub(super) fn refuse_base(&self, base: &Image) -> Result<(), ApplyError> {
+        match self {
+            LayerDeltas::V3(_) => Ok(v3::refuse_without_layers(base)?),
+            LayerDeltas::Artifact(_) => Ok(()),
+        }
+    }
+
     /// Whether bytes come from the base's files.
     pub(super) fn needs_tree(&self) -> bool {
         match self {

@@ -19,7 +19,6 @@ use crate::progress::{Progress, Stage, check};
 use crate::space::{SpaceWatch, check_space};
 use crate::store::{KeptLayer, Store, Workspace};
 use crate::temporary::TemporaryFile;
-use crate::v3::refuse_without_layers;
 
 /// Rebuilds the target of `delta`, whoever made it, from `base`. All that the delta says is checked against the base and every
 /// layer against the target's diff IDs; memory does not grow with the images.
@@ -54,7 +53,7 @@ pub fn apply_opened(
         let (expected, actual) = (delta.base(), base.id());
         return Err(ApplyError::WrongBase { reference, expected, actual });
     }
-    refuse_without_layers(base)?;
+    delta.refuse_base(base)?;
     base.diff_ids()?;
     // Before the base's first byte comes, all that is to come is known.
     progress.expect(Stage::Fetch, delta.bytes_to_come(store));

@@ -18,7 +18,7 @@ use crate::memory::MemoryError;
 use crate::pack::{DeltaReport, Failures, Hashed, PackedImage, Pair, Source};
 use crate::progress::{Progress, Reported, Stage, check};
 use crate::references::Program;
-use crate::rootfs::SparseFiles;
+use crate::rootfs::{RootfsError, SparseFiles};
 use crate::store::{Store, Workspace, verify_layers};
 use crate::tar_diff;
 
@@ -67,11 +67,15 @@ pub fn create(
     let scratch = store.scratch()?;
     check(progress)?;
     let old_layers: Vec<&[u8]> = pair.base_layers.iter().map(|layer| &layer[..]).collect();
+    // Not the image is to blame if its bytes are not what they were.
+    let no_tree = |error: RootfsError| {
+        verify_layers(&pair.base_layers).map_or_else(ArtifactError::from, |()| error.into())
+    };
     let sparse;
     let tree = match dialect {
         Dialect::OciDelta => {
-            sparse = SparseFiles::of_layers(&old_layers)?;
-            Some(OldTree::new(&old_layers, &sparse)?)
+            sparse = SparseFiles::of_layers(&old_layers).map_err(no_tree)?;
+            Some(OldTree::new(&old_layers, &sparse).map_err(no_tree)?)
         }
         _ => None,
     };

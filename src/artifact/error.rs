@@ -25,7 +25,7 @@ pub enum ArtifactError {
     #[error(transparent)]
     OutOfMemory(#[from] MemoryError),
     /// The base's layers are no file tree, which oci-delta takes its bytes from.
-    #[error(transparent)]
+    #[error("the base image: {0}")]
     Tree(#[from] RootfsError),
     /// It is an image, or another artifact.
     #[error("{reference} is not a delta")]
@@ -160,7 +160,7 @@ impl ArtifactError {
             ArtifactError::Image(error) => error.remedy(),
             ArtifactError::Store(error) => error.remedy(),
             ArtifactError::OutOfMemory(error) => error.remedy(),
-            ArtifactError::Tree(error) => error.remedy(),
+            ArtifactError::Tree(_) => Some(Remedy::FormatWithoutTree),
             ArtifactError::TooLarge(_) => Some(Remedy::LargerLayers),
             ArtifactError::Layer { source, .. } => source.remedy(),
             ArtifactError::NotADelta { .. } => Some(Remedy::GiveDelta),

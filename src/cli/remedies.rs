@@ -118,6 +118,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::ManifestOrOtherFormat, _) => {
             "take the target from a registry or an OCI layout, or choose another --format"
         }
+        (Remedy::FormatWithoutTree, _) => {
+            "build that image anew, or choose --format remora or v3, which take any bytes"
+        }
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
         (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
         (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",

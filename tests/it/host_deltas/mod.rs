@@ -202,3 +202,35 @@ fn a_target_without_a_manifest_has_a_delta_of_the_own_dialect_alone() {
     let error = make(Dialect::OciDelta).expect_err("no digests to name");
     assert!(matches!(error, artifact::ArtifactError::NoManifest { .. }), "{error}");
 }
+
+#[test]
+fn a_base_without_layers_is_a_base() {
+    for dialect in DIALECTS {
+        let (_, target) = small_pair();
+        let bench = Bench::new();
+        let (base, target) =
+            (bench.put("base", &image().build()), bench.put("target", &target.build()));
+        let options = CreateOptions::of(dialect);
+        let delta =
+            artifact::create(&base, &target, &bench.store, &options, &Silent).expect("made");
+        let delta = Artifact::of(delta.contents());
+        let scene = Scene { bench, base, target, delta };
+        assert_eq!(scene.apply(&scene.delta).expect("applies"), scene.target.config().bytes());
+    }
+}
+
+#[test]
+fn a_base_that_is_no_file_tree_is_said_to_be_none_unless_tars_do() {
+    let bench = Bench::new();
+    let broken = &tar(&[("file", &noise(1, 20_000))])[..10_000];
+    let base = bench.put("base", &image().layer(broken).build());
+    let target = bench.put("target", &image().layer(&tar(&[("file", b"x")])).build());
+    let create = |dialect| {
+        let options = CreateOptions::of(dialect);
+        artifact::create(&base, &target, &bench.store, &options, &Silent)
+    };
+    let error = create(Dialect::OciDelta).expect_err("no tree");
+    assert!(error.to_string().starts_with("the base image: "), "{error}");
+    assert_eq!(error.remedy(), Some(remora::Remedy::FormatWithoutTree));
+    create(Dialect::Remora).expect("any bytes do");
+}
