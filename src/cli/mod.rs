@@ -3,6 +3,7 @@
 //! Nothing here knows a format or moves image data itself; stdout carries answers and nothing else.
 
 mod access;
+mod allocator;
 mod apply;
 mod arguments;
 mod builder;
@@ -78,6 +79,9 @@ use self::failure::Failure;
 use self::output_arguments::OutputArguments;
 use self::progress::Screen;
 use self::session::Session;
+
+#[global_allocator]
+static ALLOCATOR: allocator::LargePages = allocator::LargePages;
 
 /// Runs the command line of this process and gives its exit code.
 pub(crate) fn main() -> ExitCode {
