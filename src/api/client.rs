@@ -94,14 +94,19 @@ impl Client {
         }
     }
 
-    /// Asks once, as a host does, for the deltas from `source` to `target` that are ready; the server has the smallest made, if
-    /// it is not there, and holds the request for a while. Returns them, the smallest first; `None` if the server knows
+    /// Asks once, as a host does, for the deltas from `source` to `target` that are ready; if `wait`, the server has one of
+    /// Remora's own made, unless it is there, and holds the request for a while. Returns them, the smallest first; `None` if the server knows
     /// nothing of such requests.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare).
-    pub fn deltas(&self, source: &str, target: &str) -> Result<Option<Deltas>, ApiError> {
-        let path = format!("api/deltas?src={source}&dest={target}&wait=true");
+    pub fn deltas(
+        &self,
+        source: &str,
+        target: &str,
+        wait: bool,
+    ) -> Result<Option<Deltas>, ApiError> {
+        let path = format!("api/deltas?src={source}&dest={target}&wait={wait}");
         let request = self.credential.shown_by(self.connection.get(&path)).timeout(DELTA_TIME);
         let reply = self.connection.ask(request, MAX_NAME_BYTES)?;
         match reply.status {

@@ -8,7 +8,7 @@ use super::blob::LayerBlob;
 use crate::artifact::{ArtifactDelta, ArtifactError, LayerDeltaError};
 use crate::delta::CommandStats;
 use crate::dialect::Dialect;
-use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId, Manifest};
+use crate::image::{DiffId, Digest, Image, ImageConfig, ImageId, Manifest, WholeArtifact};
 use crate::pack::Hashed;
 use crate::progress::Progress;
 use crate::rootfs::SparseFiles;
@@ -112,6 +112,17 @@ impl LayerDeltas {
         match self {
             LayerDeltas::V3(_) => Ok(v3::refuse_without_layers(base)?),
             LayerDeltas::Artifact(_) => Ok(()),
+        }
+    }
+
+    /// Reads the signatures of the target's manifest that the delta brings.
+    ///
+    /// # Errors
+    /// If what it brings as a signature is none, or cannot be read.
+    pub fn signatures(&self, progress: &dyn Progress) -> Result<Vec<WholeArtifact>, ApplyError> {
+        match self {
+            LayerDeltas::V3(_) => Ok(Vec::new()),
+            LayerDeltas::Artifact(delta) => Ok(delta.signatures(progress)?),
         }
     }
 

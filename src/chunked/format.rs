@@ -2,8 +2,9 @@
 
 /// The first bytes of a layer delta: the last one is the format's version.
 pub(super) const MAGIC: [u8; 8] = *b"rmrdelt\x01";
-/// The most bytes that an index may have.
-pub(super) const INDEX_BYTES: u64 = 64 << 20;
+/// The most bytes that an index may have: those of the largest layers take some ten kilobytes, and readers take seven times as
+/// much memory.
+pub(super) const INDEX_BYTES: u64 = 2 << 20;
 /// The most bytes that the streams of a chunk may have together before they are coded.
 pub(super) const CHUNK_RAW_BYTES: u64 = 20 << 20;
 /// The most bytes of the layer that a chunk may make.

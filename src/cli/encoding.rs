@@ -6,6 +6,9 @@ use remora::delta::{Algorithm, Effort, Goal, Options};
 
 use super::units;
 
+/// The link that is usual, in bits a second.
+const LINK_RATE: &str = "1M";
+
 /// How the delta is made.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Encoder options")]
@@ -18,7 +21,7 @@ pub(super) struct EncodingArguments {
     #[arg(long, value_enum, default_value_t, value_name = "GOAL")]
     prefer: Prefer,
     /// The device's link, in bits a second
-    #[arg(long, value_parser = units::parse_rate, default_value = "1M", value_name = "RATE")]
+    #[arg(long, value_parser = units::parse_rate, default_value = LINK_RATE, value_name = "RATE")]
     link_rate: u64,
     /// What a command costs the device, beside moving its bytes
     #[arg(long, value_parser = parse_device_speed, default_value_t, value_name = "COSTS")]
@@ -36,7 +39,7 @@ pub(super) struct EncodingArguments {
     threads: Option<u16>,
 }
 
-#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum AlgorithmName {
     /// Byte-granular matches, chosen by cost
     #[default]
@@ -106,6 +109,17 @@ impl EncodingArguments {
         options.effort = Effort::new(self.effort).unwrap_or_default();
         options.memory = self.memory;
         options
+    }
+
+    /// One of the options that only deltas of commands have a use for, if its value is not the usual one.
+    pub(super) fn about_commands(&self) -> Option<&'static str> {
+        let unusual = [
+            (self.algorithm != AlgorithmName::default(), "--algorithm"),
+            (self.prefer != Prefer::default(), "--prefer"),
+            (units::parse_rate(LINK_RATE) != Ok(self.link_rate), "--link-rate"),
+            (self.device_speed != DeviceSpeed::default(), "--device-speed"),
+        ];
+        unusual.into_iter().find_map(|(is_unusual, option)| is_unusual.then_some(option))
     }
 
     /// The device that is to be served, whatever the goal.

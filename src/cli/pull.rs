@@ -64,7 +64,8 @@ impl Pull {
         let begun = Instant::now();
         let transports = self.access.transports(&self.named())?;
         let store = self.access.store()?;
-        let (options, progress) = (self.options()?, session.progress());
+        let (mut options, progress) = (self.options()?, session.progress());
+        options.make_delta = !self.dry_run;
         if self.dry_run {
             let report = fetch::plan(&self.target, &options, &transports, &store, progress)?;
             return session.answer(&Answer { report, dry_run: true, places: Vec::new() });

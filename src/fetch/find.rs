@@ -1,5 +1,5 @@
-//! Finding the deltas that lead from a base at hand to the target: among what refers to the target, and behind the
-//! tags that deltas of these bases have.
+//! Finding the deltas that lead from a base at hand to the target: among what refers to the target, behind the
+//! tags that deltas of these bases have, and at a delta server.
 
 use super::FetchError;
 use super::bases::BaseImage;
@@ -40,12 +40,14 @@ pub(super) fn find(
     if bases.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = search.open_all(named_by_server(target, image, bases, options, progress))?;
-    if found.is_empty() {
-        found = search.open_all(search.or_none(search.referrers(image))?)?;
-    }
+    let mut found = search.open_all(search.or_none(search.referrers(image))?)?;
     if found.is_empty() {
         found = search.open_all(search.or_none(search.tags())?)?;
+    }
+    // No server has smaller ones than Remora's own, and it may hold the question until it has made one.
+    if found.iter().all(|found| found.delta.dialect() != Dialect::Remora) {
+        let named = named_by_server(target, image, bases, options, progress);
+        found.extend(search.open_all(named)?);
     }
     Ok(found)
 }
@@ -59,7 +61,8 @@ fn named_by_server(
     progress: &dyn Progress,
 ) -> Vec<RegistryReference> {
     let asked = options.delta_server.as_ref();
-    asked.map(|it| server::ask(it, target, image, bases, progress)).unwrap_or_default()
+    let ask = |server| server::ask(server, options.make_delta, target, image, bases, progress);
+    asked.map(ask).unwrap_or_default()
 }
 
 #[cfg(not(feature = "api"))]

@@ -2,9 +2,11 @@
 
 use super::FetchError;
 use crate::apply::LayerDeltas;
-use crate::image::{Image, ImageConfig, ImageId, ImageReference, Platform, Transports};
+use crate::image::{
+    Image, ImageConfig, ImageId, ImageReference, Platform, Transports, WholeArtifact,
+};
 use crate::progress::Progress;
-use crate::trust::Subject;
+use crate::trust::{Brought, Subject};
 
 /// The target as it was named.
 #[derive(Debug)]
@@ -55,6 +57,28 @@ impl Opened {
         };
         let manifest = opened.manifest().map_or(opened.id().0, |manifest| manifest.digest());
         Subject { named: opened.named_digest().unwrap_or(manifest), manifest }
+    }
+
+    /// The signatures that a delta which was named brings along.
+    pub(super) fn signatures(
+        &self,
+        progress: &dyn Progress,
+    ) -> Result<Vec<WholeArtifact>, FetchError> {
+        match self {
+            Opened::Image(_) => Ok(Vec::new()),
+            Opened::Delta(delta) => Ok(delta.signatures(progress)?),
+        }
+    }
+
+    /// These `signatures` of the manifest that the delta brings, for an image called `name`.
+    pub(super) fn brought<'a>(
+        &self,
+        signatures: &'a [WholeArtifact],
+        name: Option<&'a ImageReference>,
+    ) -> Option<Brought<'a>> {
+        let Opened::Delta(delta) = self else { return None };
+        let manifest = delta.target_manifest()?.digest();
+        (!signatures.is_empty()).then_some(Brought { manifest, signatures, name })
     }
 
     /// The image, if it was named itself.

@@ -35,9 +35,12 @@ pub struct PullOptions {
     pub policy: Option<Policy>,
     /// Take no delta.
     pub plain: bool,
-    /// A server that is asked for deltas first.
+    /// A server that is asked for deltas, unless one of Remora's own is beside the image.
     #[cfg(feature = "api")]
     pub delta_server: Option<DeltaServer>,
+    /// Have that server make a delta which is not there, and wait for it.
+    #[cfg(feature = "api")]
+    pub make_delta: bool,
     /// The link that time is modelled for.
     pub link: Link,
     /// The name that the image gets in the store, if not the one that it was asked for by.
@@ -53,6 +56,8 @@ impl Default for PullOptions {
             plain: false,
             #[cfg(feature = "api")]
             delta_server: None,
+            #[cfg(feature = "api")]
+            make_delta: true,
             link: Link::default(),
             name: None,
         }

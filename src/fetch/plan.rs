@@ -78,7 +78,14 @@ impl Plan {
         let opened = Opened::open(reference, transports, platform, progress)?;
         let verdict = match &options.policy {
             Some(policy) => {
-                Some(policy.verify(transports, reference, opened.subject(), progress)?)
+                let (subject, signatures) = (opened.subject(), opened.signatures(progress)?);
+                let name = options.name.as_ref();
+                Some(match opened.brought(&signatures, name) {
+                    None => policy.verify(transports, reference, subject, progress)?,
+                    Some(brought) => {
+                        policy.verify_brought(transports, reference, subject, &brought, progress)?
+                    }
+                })
             }
             None => None,
         };

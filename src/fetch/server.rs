@@ -10,9 +10,10 @@ use crate::progress::Progress;
 const MAX_ASKED: usize = 2;
 
 /// The images that `server` names for `target`, from the first bases that are of the same registry. A server that does
-/// not answer is told of, and keeps nothing from going on without it.
+/// not answer is told of, and keeps nothing from going on without it. If `make`, the server makes a delta that is not there.
 pub(super) fn ask(
     server: &DeltaServer,
+    make: bool,
     target: &RegistryReference,
     image: &Image,
     bases: &[BaseImage],
@@ -23,7 +24,7 @@ pub(super) fn ask(
     };
     let mut named = Vec::new();
     for base in bases.iter().filter_map(|base| in_registry(base, target)).take(MAX_ASKED) {
-        match names(server, &base, &wanted) {
+        match names(server, make, &base, &wanted) {
             Ok(names) => named.extend(names.iter().filter_map(|it| of_same_registry(it, target))),
             Err(error) => {
                 progress.note(&format!("going on without the delta server: {error}"));
@@ -34,12 +35,19 @@ pub(super) fn ask(
     named
 }
 
-/// The deltas that `server` has from `base` to `wanted`, the smallest first; of a server that knows v3 alone, that one.
-fn names(server: &DeltaServer, base: &str, wanted: &str) -> Result<Vec<String>, ApiError> {
-    match server.0.deltas(base, wanted)? {
+/// The deltas that `server` has from `base` to `wanted`, the smallest first; of a server that knows v3 alone, that one,
+/// which such a server makes if it is not there.
+fn names(
+    server: &DeltaServer,
+    make: bool,
+    base: &str,
+    wanted: &str,
+) -> Result<Vec<String>, ApiError> {
+    match server.0.deltas(base, wanted, make)? {
         Some(found) if !found.deltas.is_empty() => {
             Ok(found.deltas.into_iter().map(|delta| delta.name).collect())
         }
+        _ if !make => Ok(Vec::new()),
         _ => Ok(server.0.delta(base, wanted)?.into_iter().collect()),
     }
 }

@@ -29,5 +29,5 @@ mod verdict;
 pub use attached::{Statement, attached_signatures, statements};
 pub use error::TrustError;
 pub use key_problem::KeyProblem;
-pub use policy::{Policy, Subject};
+pub use policy::{Brought, Policy, Subject};
 pub use verdict::{Accepted, Verdict};

@@ -12,9 +12,9 @@ use super::limits::{MAX_POLICY_BYTES, MAX_REASONS};
 use super::named::Named;
 use super::requirement::{Requirement, Signed};
 use super::scope;
-use super::signatures::{Found, Place, fetch};
+use super::signatures::{self, Found, Place, fetch};
 use super::verdict::{Accepted, Verdict};
-use crate::image::{Digest, ImageReference, RegistryReference, Transports};
+use crate::image::{Digest, ImageReference, RegistryReference, Transports, WholeArtifact};
 use crate::progress::Progress;
 use crate::small_file::read_small_file;
 
@@ -35,6 +35,17 @@ pub struct Subject {
     pub named: Digest,
     /// The digest of the manifest that is used: the same, or one that the index leads to.
     pub manifest: Digest,
+}
+
+/// Signatures that came along with an image, such as in a delta.
+#[derive(Debug, Clone, Copy)]
+pub struct Brought<'a> {
+    /// The digest of the image's manifest, which came along too.
+    pub manifest: Digest,
+    /// The signatures.
+    pub signatures: &'a [WholeArtifact],
+    /// The name that the image is asked for by, and that signatures have to be for; `None` if nobody named it.
+    pub name: Option<&'a ImageReference>,
 }
 
 impl Policy {
@@ -97,6 +108,23 @@ impl Policy {
         self
     }
 
+    /// The same of an image that something brings along with signatures of its manifest: those are looked at first.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    pub fn verify_brought(
+        &self,
+        transports: &Transports,
+        reference: &ImageReference,
+        subject: Subject,
+        brought: &Brought<'_>,
+        progress: &dyn Progress,
+    ) -> Result<Verdict, TrustError> {
+        let mut signatures = Signatures::new(transports, reference, subject, progress);
+        signatures.add(brought);
+        self.verify_by(signatures, reference)
+    }
+
     /// Looks whether the image may be used. Signatures are fetched only if a rule asks for one; that of an index
     /// vouches for the manifests it leads to.
     ///
@@ -111,7 +139,14 @@ impl Policy {
         subject: Subject,
         progress: &dyn Progress,
     ) -> Result<Verdict, TrustError> {
-        let mut signatures = Signatures::new(transports, reference, subject, progress);
+        self.verify_by(Signatures::new(transports, reference, subject, progress), reference)
+    }
+
+    fn verify_by(
+        &self,
+        mut signatures: Signatures<'_>,
+        reference: &ImageReference,
+    ) -> Result<Verdict, TrustError> {
         let mut accepted = Vec::new();
         for document in &self.documents {
             let rule = document.rule(reference);
@@ -148,9 +183,18 @@ struct Signatures<'a> {
     progress: &'a dyn Progress,
     /// The image in its registry; nothing else has signatures.
     image: Option<&'a RegistryReference>,
-    asked: Option<Named>,
     /// Where to look, and what was there.
-    places: Vec<(Digest, Place, Option<Vec<Found>>)>,
+    places: Vec<Looked>,
+}
+
+/// A place where signatures of a manifest may be.
+struct Looked {
+    digest: Digest,
+    place: Place,
+    /// The name of the image that a signature there has to be for.
+    asked: Option<Named>,
+    /// What was there, once somebody has looked.
+    found: Option<Vec<Found>>,
 }
 
 impl<'a> Signatures<'a> {
@@ -166,9 +210,23 @@ impl<'a> Signatures<'a> {
         };
         let mut digests = vec![subject.manifest, subject.named];
         digests.dedup();
-        let at = |digest| [(digest, Place::Tag, None), (digest, Place::Referrers, None)];
+        let at = |digest| {
+            [Place::Tag, Place::Referrers].map(|place| Looked {
+                digest,
+                place,
+                asked: scope::named(reference),
+                found: None,
+            })
+        };
         let places = digests.into_iter().flat_map(at).collect();
-        Signatures { transports, progress, image, asked: scope::named(reference), places }
+        Signatures { transports, progress, image, places }
+    }
+
+    /// Adds what is here already, to be looked at first.
+    fn add(&mut self, brought: &Brought<'_>) {
+        let found = brought.signatures.iter().flat_map(signatures::in_whole).collect();
+        let (digest, asked) = (brought.manifest, brought.name.and_then(scope::named));
+        self.places.insert(0, Looked { digest, place: Place::Tag, asked, found: Some(found) });
     }
 
     fn meet(
@@ -178,10 +236,10 @@ impl<'a> Signatures<'a> {
         reference: &ImageReference,
     ) -> Result<Accepted, TrustError> {
         let keys: Vec<Key> = signed.keys.iter().map(KeySource::load).collect::<Result<_, _>>()?;
-        let asked = self.asked.clone();
         let mut reasons: Vec<String> = Vec::new();
         for place in 0..self.places.len() {
-            let digest = self.places[place].0;
+            let Looked { digest, asked, .. } = &self.places[place];
+            let (digest, asked) = (*digest, asked.clone());
             let Signed { identity, without_name, .. } = signed;
             let (without_name, asked) = (*without_name, asked.as_ref());
             let wanted = Wanted { keys: &keys, identity, without_name, asked, digest };
@@ -198,7 +256,7 @@ impl<'a> Signatures<'a> {
                 }
             }
         }
-        if self.image.is_none() {
+        if self.image.is_none() && self.places.iter().all(|place| place.found.is_none()) {
             reasons.push("signatures are looked for in registries alone".to_owned());
         }
         Err(TrustError::NotSigned { reference: reference.to_string(), rule, reasons })
@@ -206,10 +264,9 @@ impl<'a> Signatures<'a> {
 
     /// The signatures at a place.
     fn at(&mut self, place: usize) -> Result<&[Found], TrustError> {
-        let (digest, kind, found) = &mut self.places[place];
-        let Some(image) = self.image else { return Ok(&[]) };
-        if found.is_none() {
-            *found = Some(fetch(self.transports, image, *digest, *kind, self.progress)?);
+        let Looked { digest, place, found, .. } = &mut self.places[place];
+        if let (None, Some(image)) = (&found, self.image) {
+            *found = Some(fetch(self.transports, image, *digest, *place, self.progress)?);
         }
         Ok(found.as_deref().unwrap_or_default())
     }

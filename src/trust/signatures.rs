@@ -3,7 +3,9 @@
 
 use super::bundle::SIGNATURE;
 use super::limits::{MAX_BUNDLE_BYTES, MAX_PAYLOAD_BYTES, MAX_REFERRERS, MAX_SIGNATURES};
-use crate::image::{Artifact, Descriptor, Digest, ImageError, RegistryReference, Transports};
+use crate::image::{
+    Artifact, Descriptor, Digest, ImageError, RegistryReference, Transports, WholeArtifact,
+};
 use crate::progress::Progress;
 
 /// The media type of what a signature signs.
@@ -110,6 +112,13 @@ fn signatures_in(artifact: &Artifact, progress: &dyn Progress) -> Result<Vec<Fou
         }
     }
     Ok(found)
+}
+
+/// The signatures in `whole`, as many as are looked at.
+pub(super) fn in_whole(whole: &WholeArtifact) -> Vec<Found> {
+    let layers = whole.manifest().layers().iter();
+    let found = layers.filter_map(|layer| signature(layer, whole.blob(layer)?));
+    found.take(MAX_SIGNATURES).collect()
 }
 
 /// Bytes that a layer may have if it holds a signature; `None` for anything else.

@@ -112,6 +112,7 @@ impl Create {
         let foreign = [
             self.v3.given().filter(|_| format != Dialect::V3),
             self.v2.given().filter(|_| format != Dialect::V2),
+            self.request.encoding.about_commands().filter(|_| format != Dialect::V3),
             self.artifact.given().filter(|_| !is_artifact),
             self.oci_delta.given().filter(|_| format != Dialect::OciDelta),
             digest.filter(|_| format == Dialect::V2),

@@ -120,7 +120,7 @@ impl Bench {
     fn create_delta(&self, from: &str, to: &str, tag: &str, options: &str) {
         let app = format!("{}/app", self.registry.address());
         let line = format!(
-            "create {app}:{from} {app}:{to} --output {app}:{tag} --prefer size {options} --quiet --store making"
+            "create {app}:{from} {app}:{to} --output {app}:{tag} {options} --quiet --store making"
         );
         self.succeed(&line);
     }
