@@ -75,6 +75,8 @@ pub enum Remedy {
     ChoosePlatform,
     /// Take the image from where it has a manifest, or choose another format.
     ManifestOrOtherFormat,
+    /// Make the delta without the target's signatures.
+    LeaveOutSignatures,
     /// Choose a format that takes its bytes from tars, or build the image with a tool that writes whole ones.
     FormatWithoutTree,
     /// Give what Remora or balena-engine made as a delta.

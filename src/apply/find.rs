@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 use super::{ApplyError, LayerDeltas};
 use crate::dialect::TAG_PREFIX;
 use crate::image::{
-    Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
+    Descriptor, Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference,
+    Transports,
 };
 use crate::progress::Silent;
 use crate::{Dialect, ErrorKind};
@@ -72,7 +73,8 @@ fn candidates(
     names
         .extend(tags.iter().filter(|tag| tag.starts_with(TAG_PREFIX)).map(|tag| format!(":{tag}")));
     if let Some(manifest) = opened.manifest() {
-        let referrers = transports.referrers(image, manifest.digest())?;
+        let mut referrers = transports.referrers(image, manifest.digest())?;
+        referrers.retain(may_be_delta);
         names.extend(referrers.iter().map(|referrer| format!("@{}", referrer.digest)));
     }
     let named = |name: &String| {
@@ -80,6 +82,12 @@ fn candidates(
     };
     // A tag that breaks the rules for tags can't be asked for.
     Ok(names.iter().filter_map(|name| named(name).ok()).collect())
+}
+
+/// Whether a referrer is worth a look: it says of no type, as images do, or of a delta's.
+fn may_be_delta(referrer: &Descriptor) -> bool {
+    let known = referrer.artifact_type.as_deref();
+    known.is_none_or(|known| Dialect::ALL.into_iter().any(|dialect| dialect.media_type() == known))
 }
 
 fn look(

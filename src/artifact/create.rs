@@ -7,6 +7,7 @@ use super::assemble::{MadeLayer, Parts};
 use super::delta::Part;
 use super::form::Form;
 use super::rebuild::{layer_delta, tar_diff};
+use super::signatures;
 use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
 use super::{ArtifactError, CreateOptions, LayerDeltaError, OldTree};
 use crate::chunked::{self, program_cost};
@@ -61,6 +62,7 @@ pub fn create(
     let form = Form::of(dialect).ok_or(ArtifactError::OtherDialect(dialect))?;
     let no_manifest = || ArtifactError::NoManifest { reference: target.reference().to_string() };
     let names = form.layer_names(target).ok_or_else(no_manifest)?;
+    signatures::refuse_too_many(form, &options.signatures)?;
     let measure = Measure::start(progress);
     let pair = Pair::load(base, target, store, progress)?;
     pair.check_memory(options.encoding.memory.max(CODER_BYTES), 0)?;

@@ -2,6 +2,8 @@
 
 use std::io::Read as _;
 
+use serde::Deserialize;
+
 use super::ArtifactError;
 use super::form::{CONFIG, Form, LAYER, MANIFEST};
 use crate::dialect::Dialect;
@@ -15,6 +17,17 @@ use crate::progress::{Progress, Stoppable};
 const MAX_PART_BYTES: u64 = 8 << 20;
 /// So many characters of what an artifact says are shown.
 const SHOWN: usize = 100;
+
+/// What a manifest refers to.
+#[derive(Deserialize)]
+struct Referring {
+    subject: Option<Subject>,
+}
+
+#[derive(Deserialize)]
+struct Subject {
+    digest: Digest,
+}
 
 /// How a layer of the target is had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,6 +208,15 @@ impl Reader<'_> {
         Ok(parse_config(&bytes).map_err(|source| ImageError::Config { reference, source })?)
     }
 
+    /// The digest of the manifest that the artifact refers to, if it does.
+    fn subject(&self) -> Result<Option<Digest>, ArtifactError> {
+        let bytes = self.artifact.manifest().map_or(&b"{}"[..], Manifest::bytes);
+        match serde_json::from_slice(bytes) {
+            Ok(Referring { subject }) => Ok(subject.map(|subject| subject.digest)),
+            Err(_) => Err(self.malformed("its subject is no descriptor")),
+        }
+    }
+
     /// The target's manifest, which has to be of the image of `config`.
     fn manifest(&self, config: &ImageConfig) -> Result<Option<Manifest>, ArtifactError> {
         let Some(bytes) = self.part(MANIFEST)? else { return Ok(None) };
@@ -209,6 +231,11 @@ impl Reader<'_> {
         }
         if manifest.layers().len() != config.diff_ids().len() {
             return Err(self.malformed("the target's manifest and config differ in their layers"));
+        }
+        if self.subject()?.is_some_and(|subject| subject != manifest.digest()) {
+            return Err(
+                self.malformed("the target's manifest in it is not the one that it refers to")
+            );
         }
         Ok(Some(*manifest))
     }

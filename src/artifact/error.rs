@@ -50,6 +50,9 @@ pub enum ArtifactError {
         /// The target.
         reference: String,
     },
+    /// The target's signatures are more, or larger, than readers take.
+    #[error("the target's signatures cannot be brought along: {0}")]
+    Signatures(String),
     /// Neither delta nor base have a layer.
     #[error("{reference} leaves out layer {layer}, which the base does not have")]
     MissingLayer {
@@ -141,7 +144,7 @@ impl ArtifactError {
             ArtifactError::Layer { source, .. } => source.cause(),
             ArtifactError::Write(error) => Cause::of_io(error),
             ArtifactError::Unverified(_) => Cause::Defect,
-            ArtifactError::TooLarge(_) => Cause::TooLarge,
+            ArtifactError::TooLarge(_) | ArtifactError::Signatures(_) => Cause::TooLarge,
             ArtifactError::OtherDialect(_) | ArtifactError::NoManifest { .. } => Cause::Usage,
             ArtifactError::NotADelta { .. }
             | ArtifactError::Malformed { .. }
@@ -162,6 +165,7 @@ impl ArtifactError {
             ArtifactError::OutOfMemory(error) => error.remedy(),
             ArtifactError::Tree(_) => Some(Remedy::FormatWithoutTree),
             ArtifactError::TooLarge(_) => Some(Remedy::LargerLayers),
+            ArtifactError::Signatures(_) => Some(Remedy::LeaveOutSignatures),
             ArtifactError::Layer { source, .. } => source.remedy(),
             ArtifactError::NotADelta { .. } => Some(Remedy::GiveDelta),
             ArtifactError::Write(_) => Some(Remedy::FreeStoreSpace),

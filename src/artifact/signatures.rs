@@ -40,6 +40,25 @@ pub(super) fn blobs<'a>(
     blobs
 }
 
+/// Refuses `signatures` that no reader takes.
+pub(super) fn refuse_too_many(
+    form: &Form,
+    signatures: &[WholeArtifact],
+) -> Result<(), ArtifactError> {
+    let blobs = blobs(form, signatures);
+    if let Some((large, _)) = blobs.iter().find(|(blob, _)| blob.size > MAX_BLOB_BYTES) {
+        let problem = format!("a blob of them has {} bytes, over {MAX_BLOB_BYTES}", large.size);
+        return Err(ArtifactError::Signatures(problem));
+    }
+    match blobs.len() > MAX_BLOBS {
+        true => Err(ArtifactError::Signatures(format!(
+            "they are {} blobs, over {MAX_BLOBS}",
+            blobs.len()
+        ))),
+        false => Ok(()),
+    }
+}
+
 impl ArtifactDelta {
     /// Reads the signatures that the artifact brings: manifests with those of their blobs that are in there. Nothing is
     /// known of them but that digests are right.

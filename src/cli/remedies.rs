@@ -118,6 +118,7 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::ManifestOrOtherFormat, _) => {
             "take the target from a registry or an OCI layout, or choose another --format"
         }
+        (Remedy::LeaveOutSignatures, _) => "leave out --signatures",
         (Remedy::FormatWithoutTree, _) => {
             "build that image anew, or choose --format remora or v3, which take any bytes"
         }
