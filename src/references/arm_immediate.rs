@@ -48,17 +48,31 @@ impl ArmImmediate {
 
     /// Returns that of the Thumb instruction `word`, if it has one; the first halfword of two is the high one.
     pub(super) fn of_thumb(word: u32) -> Option<Self> {
+        match word >> 27 {
+            0 => Self::of_short(word),
+            0x1e => Self::of_long(word),
+            _ => None,
+        }
+    }
+
+    /// Returns that of an instruction of two bytes.
+    fn of_short(word: u32) -> Option<Self> {
+        match word >> 11 {
+            0x1c => Some(ArmImmediate::ThumbShort),
+            // Condition 14 is no jump, 15 is a call of the system.
+            0x1a | 0x1b if word & 0xe00 != 0xe00 => Some(ArmImmediate::ThumbShorter),
+            _ => None,
+        }
+    }
+
+    /// Returns that of an instruction of four bytes that begins as jumps and halves do.
+    fn of_long(word: u32) -> Option<Self> {
         let register = (word >> 8) as u8 & 15;
         let is_never = word & 0x0380_0000 == 0x0380_0000;
-        Some(match word {
-            _ if word & 0xffff_f800 == 0xe000 => ArmImmediate::ThumbShort,
-            _ if word & 0xffff_f000 == 0xd000 && word & 0xe00 != 0xe00 => {
-                ArmImmediate::ThumbShorter
-            }
-            _ if word & 0xf800_d000 == 0xf000_d000 => ArmImmediate::ThumbJump,
-            _ if word & 0xf800_d001 == 0xf000_c000 => ArmImmediate::ThumbExchange,
-            _ if word & 0xf800_d000 == 0xf000_9000 => ArmImmediate::ThumbJump,
-            _ if word & 0xf800_d000 == 0xf000_8000 && !is_never => ArmImmediate::ThumbNear,
+        Some(match word & 0xd000 {
+            0xd000 | 0x9000 => ArmImmediate::ThumbJump,
+            0xc000 if word & 1 == 0 => ArmImmediate::ThumbExchange,
+            0x8000 if !is_never => ArmImmediate::ThumbNear,
             _ if word & 0xfbf0_8000 == 0xf240_0000 => ArmImmediate::ThumbLow(register),
             _ if word & 0xfbf0_8000 == 0xf2c0_0000 => ArmImmediate::ThumbHigh(register),
             _ => return None,

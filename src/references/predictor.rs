@@ -24,6 +24,8 @@ pub struct Predictor {
     pages: Vec<u64>,
     /// The pages that registers have now.
     registers: [u64; REGISTERS],
+    /// The new address that was predicted last.
+    expected: u64,
     /// The number of the program.
     program: u32,
 }
@@ -37,6 +39,7 @@ impl Predictor {
             named,
             pages,
             registers: [0; REGISTERS],
+            expected: 0,
             program: 0,
         }
     }
@@ -50,19 +53,21 @@ impl Predictor {
     }
 
     /// Returns what `reference` in `stretch` should be.
-    pub fn predict(&self, stretch: &Stretch, reference: &Reference) -> u64 {
-        reference.naming(self.new_address(stretch, reference.old))
+    pub fn predict(&mut self, stretch: &Stretch, reference: &Reference) -> u64 {
+        self.expected = self.new_address(stretch, reference.old);
+        reference.naming(self.expected)
     }
 
-    /// Learns that `reference` in `stretch` is `actual`.
+    /// Learns that `reference` in `stretch`, the one that was predicted last, is `actual`.
     pub fn learn(&mut self, stretch: &Stretch, reference: &Reference, actual: u64) {
         let old = reference.old;
         let new = reference.named(actual, &self.registers);
         if let Some(register) = reference.register_of_part() {
             self.registers[register] = new;
         } else if !stretch.kind.is_code() {
-            self.pages[page(old)] = new.wrapping_sub(self.map.new_address(old));
-        } else if new != self.new_address(stretch, old) {
+            let correction = &mut self.pages[page(old)];
+            *correction = correction.wrapping_add(new.wrapping_sub(self.expected));
+        } else if new != self.expected {
             self.named[slot(old)] = (self.program, old, new);
         }
     }
