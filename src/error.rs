@@ -15,8 +15,8 @@ use crate::release::{self, ReleaseError};
 #[cfg(feature = "server")]
 use crate::server::ServerError;
 use crate::{
-    Cause, ErrorKind, MemoryError, Remedy, apply, artifact, deploy, image, librsync, output,
-    rootfs, store, unpack, v2, v3,
+    Cause, Dialect, ErrorKind, MemoryError, Remedy, apply, artifact, deploy, image, librsync,
+    output, rootfs, store, unpack, v2, v3,
 };
 
 /// Any failure of the library.
@@ -131,7 +131,7 @@ impl Error {
             #[cfg(feature = "registry")]
             Error::Fetch(error) => error.remedy(),
             Error::Patch(_) | Error::Output(_) => None,
-            Error::Image(error) => error.remedy(),
+            Error::Image(error) => delta_instead(error).or_else(|| error.remedy()),
             Error::Memory(error) => error.remedy(),
             #[cfg(feature = "release")]
             Error::Release(error) => error.remedy(),
@@ -178,6 +178,18 @@ impl Error {
             Error::V3(error) => error.hint(),
         }
     }
+}
+
+/// Returns the remedy where a delta was given in an image's place: the room of images does not know deltas.
+fn delta_instead(error: &image::ImageError) -> Option<Remedy> {
+    let image::ImageError::Manifest { source: image::ManifestError::MediaType(named), .. } = error
+    else {
+        return None;
+    };
+    let is_named = |dialect: Dialect| {
+        dialect.files_folder().is_none() && dialect.media_type() == named.as_str()
+    };
+    Dialect::ALL.into_iter().any(is_named).then_some(Remedy::ApplyDelta)
 }
 
 impl From<image::ReferenceError> for Error {

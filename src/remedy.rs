@@ -81,6 +81,8 @@ pub enum Remedy {
     FormatWithoutTree,
     /// Give what Remora or balena-engine made as a delta.
     GiveDelta,
+    /// Apply what was given, or have it pulled: it is a delta and no image.
+    ApplyDelta,
     /// Trust the authority that vouches for the registry.
     TrustAuthority,
     /// Speak TLS, or allow plain HTTP to that registry.

@@ -123,6 +123,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "build that image anew, or choose --format remora or v3, which take any bytes"
         }
         (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
+        (Remedy::ApplyDelta, _) => {
+            "it is a delta: remora apply BASE DELTA and remora pull DELTA make its image, remora inspect says of what"
+        }
         (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
         (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",
         (Remedy::CheckHostName, _) => "check the registry's name; trying again does not help",

@@ -155,3 +155,30 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     assert!(child.wait().expect("ends").success());
 }
+
+#[test]
+fn a_delta_for_hosts_in_an_images_place_is_named_and_what_takes_it_too() {
+    let sandbox = Sandbox::new();
+    for format in ["remora", "oci-delta"] {
+        let images = "oci:thermostat:1.0 oci:thermostat:1.1";
+        sandbox.succeed(&format!("create {images} --format {format} -o oci:{format} --quiet"));
+        for line in [
+            "unpack DELTA out",
+            "bundle DELTA out",
+            "deploy app DELTA --deployments out",
+            "create DELTA oci:thermostat:1.1 -o oci:x",
+            "create oci:thermostat:1.0 DELTA -o oci:x --format oci-delta",
+            "diff oci:thermostat:1.0 DELTA",
+            "apply DELTA DELTA -o oci:x",
+        ] {
+            let ran = sandbox.run(&line.replace("DELTA", &format!("oci:{format}")));
+            assert_eq!(ran.code, Some(4), "{line}: {}", ran.stderr);
+            assert!(ran.stderr.contains("which is no container image"), "{line}: {}", ran.stderr);
+            assert!(
+                ran.stderr.contains("hint: it is a delta: remora apply"),
+                "{line}: {}",
+                ran.stderr
+            );
+        }
+    }
+}
