@@ -2,13 +2,14 @@
 
 mod damaged;
 mod hostile;
+mod other_readers;
 
 use std::fs;
 
 use remora::Dialect;
 use remora::apply::{ApplyError, ApplyOptions, apply};
 use remora::artifact::{self, CreateOptions};
-use remora::image::{Blob, BlobData, Image, ImageContents};
+use remora::image::{Blob, BlobData, Image, ImageContents, ImageReference};
 use remora::progress::Silent;
 use serde_json::{Value, json};
 
@@ -65,7 +66,12 @@ impl Scene {
     fn apply(&self, delta: &Artifact) -> Result<Vec<u8>, ApplyError> {
         let place = self.bench.reference("delta");
         self.bench.transports.write(&place, &delta.contents(), &Silent).expect("written");
-        let opened = self.bench.transports.open_any(&place, &linux(), &Silent)?;
+        self.apply_from(&place)
+    }
+
+    /// The same with a delta that is at `place`.
+    fn apply_from(&self, place: &ImageReference) -> Result<Vec<u8>, ApplyError> {
+        let opened = self.bench.transports.open_any(place, &linux(), &Silent)?;
         let mut options = ApplyOptions::default();
         options.plain_layers = true;
         let rebuilt = apply(&self.base, &opened, &self.bench.store, options, &Silent)?;

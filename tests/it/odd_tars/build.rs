@@ -3,16 +3,16 @@
 /// The unit of a tar, in bytes.
 const BLOCK: usize = 512;
 /// Where the prefix of a ustar header begins.
-pub(super) const PREFIX: usize = 345;
+pub(crate) const PREFIX: usize = 345;
 /// Where the size is, and the numbers of owner and group.
-pub(super) const SIZE: usize = 124;
-pub(super) const UID: usize = 108;
-pub(super) const GID: usize = 116;
+pub(crate) const SIZE: usize = 124;
+pub(crate) const UID: usize = 108;
+pub(crate) const GID: usize = 116;
 const CHECKSUM: usize = 148;
 
 /// Which format a header says it has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Magic {
+pub(crate) enum Magic {
     V7,
     Ustar,
     Gnu,
@@ -21,10 +21,10 @@ pub(super) enum Magic {
 
 /// A header that is not sealed yet.
 #[derive(Debug, Clone)]
-pub(super) struct Header([u8; BLOCK]);
+pub(crate) struct Header([u8; BLOCK]);
 
 impl Header {
-    pub(super) fn new(magic: Magic, name: &str, flag: u8, size: usize) -> Self {
+    pub(crate) fn new(magic: Magic, name: &str, flag: u8, size: usize) -> Self {
         let header = Header([0; BLOCK]).with(0, name.as_bytes()).with(156, &[flag]);
         let header = header.with(100, b"0000644").with(UID, b"0000000").with(GID, b"0000000");
         let header = header.with(136, b"13727435000");
@@ -40,13 +40,13 @@ impl Header {
         }
     }
 
-    pub(super) fn with(mut self, at: usize, bytes: &[u8]) -> Self {
+    pub(crate) fn with(mut self, at: usize, bytes: &[u8]) -> Self {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
         self
     }
 
     /// A number in base 256.
-    pub(super) fn with_base_256(self, at: usize, len: usize, number: u64) -> Self {
+    pub(crate) fn with_base_256(self, at: usize, len: usize, number: u64) -> Self {
         let mut field = vec![0; len - 8];
         field.extend_from_slice(&number.to_be_bytes());
         if len == 8 {
@@ -57,7 +57,7 @@ impl Header {
     }
 
     /// The header with its checksum, over bytes taken as unsigned or as signed.
-    pub(super) fn sealed(mut self, signed: bool) -> Vec<u8> {
+    pub(crate) fn sealed(mut self, signed: bool) -> Vec<u8> {
         self.0[CHECKSUM..CHECKSUM + 8].fill(b' ');
         let sum: i64 = match signed {
             true => self.0.iter().map(|&byte| i64::from(byte as i8)).sum(),
@@ -68,29 +68,29 @@ impl Header {
 }
 
 /// Bytes padded to whole blocks.
-pub(super) fn padded(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn padded(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     bytes.resize(bytes.len().next_multiple_of(BLOCK), 0);
     bytes
 }
 
 /// A header and what is stored after it.
-pub(super) fn entry(header: Header, content: &[u8]) -> Vec<u8> {
+pub(crate) fn entry(header: Header, content: &[u8]) -> Vec<u8> {
     [header.sealed(false), padded(content)].concat()
 }
 
 /// A plain file.
-pub(super) fn file(name: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn file(name: &str, content: &[u8]) -> Vec<u8> {
     entry(Header::new(Magic::Ustar, name, b'0', content.len()), content)
 }
 
 /// GNU's long name (`L`) or long link name (`K`) for the next entry.
-pub(super) fn long(flag: u8, text: &[u8]) -> Vec<u8> {
+pub(crate) fn long(flag: u8, text: &[u8]) -> Vec<u8> {
     entry(Header::new(Magic::Gnu, "././@LongLink", flag, text.len()), text)
 }
 
 /// An extended header with these records, for the next entry (`x`) or for all (`g`).
-pub(super) fn pax(flag: u8, records: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn pax(flag: u8, records: &[(&str, &str)]) -> Vec<u8> {
     let records: Vec<u8> = records.iter().flat_map(|(key, value)| record(key, value)).collect();
     entry(Header::new(Magic::Ustar, "PaxHeaders/x", flag, records.len()), &records)
 }
@@ -103,6 +103,6 @@ fn record(key: &str, value: &str) -> Vec<u8> {
 }
 
 /// Joins the parts and adds the end mark.
-pub(super) fn archive(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn archive(parts: &[Vec<u8>]) -> Vec<u8> {
     [parts.concat(), vec![0; 2 * BLOCK]].concat()
 }
