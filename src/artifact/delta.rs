@@ -15,6 +15,12 @@ use crate::progress::{Progress, Stoppable};
 
 /// A manifest or config in an artifact has at most so many bytes: no image has one that is larger and can be opened.
 const MAX_PART_BYTES: u64 = 8 << 20;
+/// Layers that registries were not to hand on (OCI image spec 1.0): generators of oci-delta may say so of a layer's own blob.
+const NONDISTRIBUTABLE: [&str; 3] = [
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+];
 /// So many characters of what an artifact says are shown.
 const SHOWN: usize = 100;
 
@@ -268,6 +274,7 @@ impl Reader<'_> {
             | media_type::OCI_LAYER_ZSTD
             | media_type::DOCKER_LAYER
             | media_type::DOCKER_LAYER_GZIP => Ok(Part::Whole),
+            other if NONDISTRIBUTABLE.contains(&other) => Ok(Part::Whole),
             other => {
                 let shown: String = other.chars().take(SHOWN).collect();
                 Err(self.malformed(format!("it has a layer of the unknown type {shown:?}")))

@@ -9,7 +9,7 @@ use crate::Cause;
 #[non_exhaustive]
 pub enum TarDiffError {
     /// The bytes are something else.
-    #[error("no tar-diff of version 1: its first bytes are {found:02x?}")]
+    #[error("no tar-diff of version 1 or 2: its first bytes are {found:02x?}")]
     Magic {
         /// The first bytes.
         found: Vec<u8>,

@@ -3,7 +3,7 @@
 //! Here live its operations, written from covers, and the way back. Everything is pure. Not here: how covers are found
 //! (`delta`), what the old tree is (`rootfs`), and what carries a stream.
 //!
-//! Source of the format: containers/tar-diff, "file-format.md", version 1; `docs/formats/oci-delta.md` says what its
+//! Source of the format: containers/tar-diff, "file-format.md", versions 1 and 2, of which 1 is written; `docs/formats/oci-delta.md` says what its
 //! readers check.
 
 mod error;

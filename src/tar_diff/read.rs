@@ -3,7 +3,10 @@
 use std::io::{self, BufReader, Read, Write};
 
 use super::TarDiffError;
-use super::format::{ADD, ADD_BYTES, COPY, DATA, MAGIC, OPEN, PATH_BYTES, SEEK, WINDOW_LOG};
+use super::format::{
+    ADD, ADD_BYTES, COPY, DATA, FRAME, FRAME_WINDOW_LOG, MAGIC, MAGIC_2, OPEN, PATH_BYTES, SEEK,
+    WINDOW_LOG,
+};
 use crate::leb128;
 
 /// The files of the old tree.
@@ -26,7 +29,7 @@ pub struct TarDiffStats {
     pub data_bytes: u64,
     /// Bytes that come unchanged from files.
     pub copy_bytes: u64,
-    /// Bytes that come from files with something added.
+    /// Bytes that come from files with something added, or from frames that files are the prefix of.
     pub add_bytes: u64,
 }
 
@@ -37,7 +40,7 @@ const IDLE_OPERATIONS: u64 = 1 << 16;
 const PIECE_BYTES: usize = 64 << 10;
 
 /// Applies `delta` to `files` and writes the layer to `out`, at most `limit` bytes of it. Takes memory for the
-/// compression's window, at most 128 MiB.
+/// compression's window, at most 128 MiB, and for that of a frame in a stream of version 2, at most 512 MiB.
 ///
 /// # Errors
 /// If `delta` is damaged, does not fit to `files`, or makes too much; what was written by then is of no use.
@@ -50,24 +53,41 @@ pub fn apply_tar_diff(
     let damaged = |source| TarDiffError::Damaged { operation: 0, source };
     let mut magic = Vec::new();
     delta.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(damaged)?;
-    if magic != MAGIC {
+    if magic != MAGIC && magic != MAGIC_2 {
         return Err(TarDiffError::Magic { found: magic });
     }
+    let has_frames = magic == MAGIC_2;
     let mut decoder = zstd::Decoder::new(delta).map_err(damaged)?;
     decoder.window_log_max(WINDOW_LOG).map_err(damaged)?;
     let stream = BufReader::with_capacity(PIECE_BYTES, decoder);
-    let stats = TarDiffStats::default();
-    let mut apply = Apply { stream, files, out, limit, made: 0, idle: 0, file: None, stats };
+    let (stats, made) = (TarDiffStats::default(), Made { bytes: 0, limit });
+    let mut apply = Apply { stream, files, out, has_frames, made, idle: 0, file: None, stats };
     while apply.next()? {}
     Ok(apply.stats)
+}
+
+/// How much has been made.
+struct Made {
+    bytes: u64,
+    limit: u64,
+}
+
+impl Made {
+    /// Counts `size` bytes more by operation number `operation`, if they are allowed.
+    fn add(&mut self, size: u64, operation: u64) -> Result<(), TarDiffError> {
+        let bytes = self.bytes.checked_add(size).filter(|bytes| *bytes <= self.limit);
+        self.bytes = bytes.ok_or(TarDiffError::TooLarge { operation, limit: self.limit })?;
+        Ok(())
+    }
 }
 
 struct Apply<'a, R> {
     stream: R,
     files: &'a dyn OldFiles,
     out: &'a mut dyn Write,
-    limit: u64,
-    made: u64,
+    /// Whether the stream is of version 2.
+    has_frames: bool,
+    made: Made,
     /// Operations that made nothing.
     idle: u64,
     /// What is left of the current file, and all of it.
@@ -96,17 +116,18 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
         self.stream.read_exact(&mut operation).map_err(|error| self.damaged(error))?;
         let size = leb128::read(&mut self.stream).map_err(|error| self.damaged(error))?;
         let (size, _) = size.ok_or_else(|| self.senseless("a size has more than 64 bits"))?;
-        let before = self.made;
+        let before = self.made.bytes;
         match operation[0] {
             DATA => self.data(size)?,
             OPEN => self.open(size)?,
             COPY => self.copy(size)?,
             ADD => self.add(size)?,
             SEEK => self.seek(size)?,
-            _ => return Err(self.senseless("version 1 has no such operation")),
+            FRAME if self.has_frames => self.frame(size)?,
+            _ => return Err(self.senseless("its version has no such operation")),
         }
-        self.idle += u64::from(self.made == before);
-        if self.idle > self.made + IDLE_OPERATIONS {
+        self.idle += u64::from(self.made.bytes == before);
+        if self.idle > self.made.bytes + IDLE_OPERATIONS {
             return Err(self.senseless("too many operations make nothing"));
         }
         Ok(true)
@@ -114,12 +135,7 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
 
     /// Counts `size` bytes more of the result, if they are allowed.
     fn make(&mut self, size: u64) -> Result<(), TarDiffError> {
-        let made = self.made.checked_add(size).filter(|made| *made <= self.limit);
-        self.made = made.ok_or(TarDiffError::TooLarge {
-            operation: self.stats.operations,
-            limit: self.limit,
-        })?;
-        Ok(())
+        self.made.add(size, self.stats.operations)
     }
 
     fn data(&mut self, size: u64) -> Result<(), TarDiffError> {
@@ -196,6 +212,37 @@ impl<'a, R: io::BufRead> Apply<'a, R> {
             Some((at, _)) => *at = place,
             None => return Err(self.senseless("a place in a file, and none is open")),
         }
+        Ok(())
+    }
+    /// Unpacks the frame of the next `size` bytes, whose prefix is the current file. What follows it in them is passed over.
+    fn frame(&mut self, size: u64) -> Result<(), TarDiffError> {
+        let Some((_, content)) = self.file else { return Err(self.senseless("no file is open")) };
+        if content.len() as u64 > 1 << FRAME_WINDOW_LOG {
+            return Err(self.senseless("the current file is larger than readers take for a prefix"));
+        }
+        self.stats.copies += 1;
+        let operation = self.stats.operations;
+        let damaged = |source| TarDiffError::Damaged { operation, source };
+        let mut coded = self.stream.by_ref().take(size);
+        let frame = zstd::Decoder::with_ref_prefix(&mut coded, content).map_err(damaged)?;
+        let mut frame = frame.single_frame();
+        frame.window_log_max(FRAME_WINDOW_LOG).map_err(damaged)?;
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            let len = frame.read(&mut piece).map_err(damaged)?;
+            if len == 0 {
+                break;
+            }
+            self.made.add(len as u64, operation)?;
+            self.stats.add_bytes += len as u64;
+            self.out.write_all(&piece[..len]).map_err(TarDiffError::Output)?;
+        }
+        drop(frame);
+        io::copy(&mut coded, &mut io::sink()).map_err(damaged)?;
+        if coded.limit() > 0 {
+            return Err(damaged(io::ErrorKind::UnexpectedEof.into()));
+        }
+        self.file = Some((content.len() as u64, content));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use proptest::prelude::*;
 
-use super::format::MAGIC;
+use super::format::{MAGIC, MAGIC_2};
 use super::*;
 use crate::delta::test_files::{noise, tar};
 use crate::delta::{Base, Covers, Effort, Options};
@@ -53,6 +53,19 @@ fn stream(operations: &[(u8, u64, &[u8])]) -> Vec<u8> {
     framed(&raw, 20)
 }
 
+/// The same of version 2.
+fn stream_2(operations: &[(u8, u64, &[u8])]) -> Vec<u8> {
+    let stream = stream(operations);
+    [&MAGIC_2[..], &stream[MAGIC.len()..]].concat()
+}
+
+/// The frame that makes `content` with `prefix` before it.
+fn frame(prefix: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut encoder = zstd::Encoder::with_ref_prefix(Vec::new(), 3, prefix).expect("memory");
+    encoder.write_all(content).expect("memory");
+    encoder.finish().expect("memory")
+}
+
 fn framed(raw: &[u8], window_log: u32) -> Vec<u8> {
     let mut encoder = zstd::Encoder::new(MAGIC.to_vec(), 1).expect("memory");
     encoder.window_log(window_log).expect("a window");
@@ -90,11 +103,11 @@ fn what_no_reader_takes_is_refused_and_the_operation_named() {
         ("operation 1: a path is empty", stream(&[(1, 0, b"")])),
         ("operation 1: a path is empty or", stream(&[(1, 5_000, &[b'a'; 5_000])])),
         ("operation 1: a place in a file", stream(&[(4, 0, b"")])),
-        ("operation 1: version 1 has no such", stream(&[(5, 1, b"a")])),
+        ("operation 1: its version has no such", stream(&[(5, 1, b"a")])),
         ("operation 1: the result would exceed", stream(&[(0, u64::MAX, b"a")])),
         ("operation 2: an addition has more", stream(&[(1, 1, b"a"), (3, 200 << 20, b"a")])),
         ("operation 1: the tar-diff is cut", stream(&[(0, 5, b"a")])),
-        ("no tar-diff of version 1", b"tardf2\n\0".to_vec()),
+        ("no tar-diff of version 1", b"tardf3\n\0".to_vec()),
     ];
     for (expected, delta) in cases {
         let is = refused(delta);
@@ -102,6 +115,64 @@ fn what_no_reader_takes_is_refused_and_the_operation_named() {
     }
     let window = refused(framed(&vec![0; 1 << 20], 28));
     assert!(window.contains("operation 1: the tar-diff is cut or damaged"), "{window}");
+}
+
+#[test]
+fn frames_of_version_2_are_unpacked_with_the_current_file_as_their_prefix() {
+    let old = noise(50_000, 3);
+    let mut new = old.clone();
+    new.splice(20_000..20_000, *b"something new");
+    let frame = frame(&old, &new);
+    assert!(frame.len() < 1_000, "{} bytes", frame.len());
+    let behind = [&frame[..], b"and more, which is passed over"].concat();
+    let files = tree(&[("a", &old)]);
+    let delta = stream_2(&[
+        (1, 1, b"a"),
+        (4, 10, b""),
+        (5, behind.len() as u64, &behind),
+        (0, 1, b"."),
+        (4, 0, b""),
+        (2, 2, b""),
+    ]);
+    let expected = [&new[..], b".", &old[..2]].concat();
+    assert_eq!(decode(&files, &delta).expect("whole"), expected);
+    // The place is the end of the file.
+    let delta = stream_2(&[(1, 1, b"a"), (5, frame.len() as u64, &frame), (2, 1, b"")]);
+    let error = decode(&files, &delta).expect_err("nothing is left").to_string();
+    assert!(error.starts_with("operation 3: the current file has fewer"), "{error}");
+}
+
+#[test]
+fn frames_that_no_reader_takes_are_refused() {
+    let files = tree(&[("a", b"hello")]);
+    let whole = frame(b"hello", b"hello, hello");
+    let len = whole.len() as u64;
+    let bomb = frame(b"hello", &vec![0; 2 << 20]);
+    let cases: [(&str, Vec<u8>); 6] = [
+        ("operation 2: its version has no such", stream(&[(1, 1, b"a"), (5, len, &whole)])),
+        ("operation 1: no file is open", stream_2(&[(5, len, &whole)])),
+        ("operation 2: the tar-diff is cut", stream_2(&[(1, 1, b"a"), (5, len + 1, &whole)])),
+        ("operation 2: the tar-diff is cut", stream_2(&[(1, 1, b"a"), (5, len - 1, &whole)])),
+        ("operation 2: the tar-diff is cut", stream_2(&[(1, 1, b"a"), (5, 4, b"none")])),
+        (
+            "operation 2: the result would exceed",
+            stream_2(&[(1, 1, b"a"), (5, bomb.len() as u64, &bomb)]),
+        ),
+    ];
+    for (expected, delta) in cases {
+        let is = decode(&files, &delta).expect_err("refused").to_string();
+        assert!(is.starts_with(expected), "{expected}: {is}");
+    }
+}
+
+#[test]
+fn a_stream_may_have_several_frames_and_some_that_say_nothing() {
+    let files = tree(&[("a", b"hello")]);
+    let [one, other] = [stream(&[(1, 1, b"a"), (2, 2, b"")]), stream(&[(2, 3, b""), (0, 1, b"!")])];
+    let skipped = [0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3];
+    let parts = [&MAGIC[..], &skipped, &one[8..], &skipped, &other[8..], &skipped];
+    let delta = parts.concat();
+    assert_eq!(decode(&files, &delta).expect("whole"), b"hello!");
 }
 
 #[test]

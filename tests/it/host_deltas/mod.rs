@@ -3,6 +3,7 @@
 mod damaged;
 mod hostile;
 mod other_readers;
+mod other_writers;
 
 use std::fs;
 
