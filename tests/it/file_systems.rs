@@ -141,3 +141,46 @@ fn what_was_published_is_whole_after_a_power_cut_at_any_moment() {
         }
     }
 }
+
+#[test]
+fn a_disk_that_is_full_while_a_delta_for_hosts_is_made_or_applied_is_named_and_nothing_half_stays()
+{
+    let faulty = Faulty::new("benches/faults/shim.c");
+    let counted = faulty.path("count").display().to_string();
+    let folder = faulty.folder.path().display().to_string();
+    let full = Errno::NOSPC.raw_os_error().to_string();
+    let base = images().split_whitespace().next().expect("two images").to_owned();
+    for format in ["remora", "oci-delta"] {
+        let create = format!("create {} --format {format} -o oci:{format} --quiet", images());
+        let apply = format!("apply {base} oci:{format} -o oci:applied --quiet");
+        for (line, output) in [(create, format), (apply, "applied")] {
+            let with = |at: &str| {
+                for name in [output, "store"] {
+                    let _ = std::fs::remove_dir_all(faulty.path(name));
+                }
+                let variables = [
+                    ("FAULT_PATH", &*folder),
+                    ("FAULT_MODE", "all"),
+                    ("FAULT_AT", at),
+                    ("FAULT_ERRNO", &*full),
+                    ("FAULT_COUNT", &*counted),
+                ];
+                faulty.remora(&line, &variables)
+            };
+            assert!(with("-1").status.success(), "{line}");
+            let calls = std::fs::read_to_string(&counted).expect("counted");
+            let calls: usize = calls.parse().expect("a number");
+            assert!(calls > 20, "{line}: {calls} calls");
+            for at in (1..=calls).step_by(9) {
+                let ran = with(&at.to_string());
+                let (said, when) = (said(&ran), format!("{line}, from call {at} on"));
+                // What comes last only tidies up.
+                assert!(matches!(ran.status.code(), Some(0 | 3)), "{when}: {said}");
+                let is_named = said.contains("No space left on device");
+                assert_eq!(is_named, ran.status.code() == Some(3), "{when}: {said}");
+                let again = faulty.remora(&line, &[]);
+                assert!(again.status.success(), "{when}, again: {}", self::said(&again));
+            }
+        }
+    }
+}

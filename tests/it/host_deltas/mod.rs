@@ -4,6 +4,7 @@ mod damaged;
 mod hostile;
 mod other_readers;
 mod other_writers;
+mod registries;
 
 use std::fs;
 
