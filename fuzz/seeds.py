@@ -217,6 +217,48 @@ def program_delta():
     return bytes([96]) + base + b"rmrdelt\x01" + numbers(len(index)) + index + b"".join(streams)
 
 
+def tar_diff_seeds():
+    """Operations of all kinds, after the choices (version 1 or 2, compressed by the target) and the file."""
+    opened = b"\x01\x01a"
+    raw = bytes.fromhex("28b52ffd200b590000") + BASE[:11]  # a frame of one block, as it is
+    operations = {
+        "data": (2, b"\0\x05hello"),
+        "copy": (2, opened + b"\x02\x05\x04\x01\x02\x03"),
+        "add": (2, opened + b"\x03\x04\0\x01\0\x02\x01\x03d/b\x02\x02"),
+        "frame": (3, opened + b"\x05" + numbers(len(raw)) + raw),
+        "packed": (0, bytes.fromhex("28b52ffd2007390000") + b"\0\x05hello"),
+    }
+    return {name: bytes([choices, len(BASE)]) + BASE + rest for name, (choices, rest) in operations.items()}
+
+
+def artifact_seeds():
+    """Artifacts of both dialects, each with a target of two layers, of which the first is left to the base."""
+    diff_ids = [f"sha256:{number:064}" for number in (1, 2)]
+    config = {"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": diff_ids}}
+    layers = [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": digest, "size": 1}
+              for digest in diff_ids]
+    target = {"schemaVersion": 2, "config": {"mediaType": "application/vnd.oci.image.config.v1+json"}, "layers": layers}
+    with open(f"{HERE}/../fixtures/remora-delta/zstd.delta", "rb") as file:
+        own = file.read()
+    dialects = {
+        "remora": ("application/vnd.remora.image-delta.v1", "vnd.remora.delta.base", "vnd.remora.delta",
+                   "application/vnd.remora.layer-delta.v1", own),
+        "oci-delta": ("application/vnd.io.github.containers.oci-delta.v1", "io.github.containers.delta.source-config",
+                      "io.github.containers.delta", "application/vnd.tar-diff", b"tardf1\n\0"),
+    }
+    for name, (artifact_type, base, notes, media_type, blob) in dialects.items():
+        def part(kind, content, **more):
+            said = {f"{notes}.content": content} | {f"{notes}.{key}": value for key, value in more.items()}
+            return {"mediaType": kind, "annotations": said}
+        empty = {"mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+                 "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"}
+        manifest = {"schemaVersion": 2, "artifactType": artifact_type, "config": empty, "annotations": {base: DIGEST},
+                    "layers": [part("application/vnd.oci.image.manifest.v1+json", "image-manifest"),
+                               part("application/vnd.oci.image.config.v1+json", "image-config"),
+                               part(media_type, "image-layer", to=diff_ids[1])]}
+        yield name, b"\0".join([json.dumps(it).encode() for it in (manifest, config, target)] + [blob])
+
+
 def main():
     shutil.rmtree(f"{HERE}/seeds", ignore_errors=True)
     for name, delta in DELTAS.items():
@@ -226,6 +268,10 @@ def main():
         with open(f"{HERE}/../fixtures/remora-delta/{name}.delta", "rb") as file:
             write("layer_delta", name, bytes([len(BASE)]) + BASE + file.read())
     write("layer_delta", "program", program_delta())
+    for name, seed in tar_diff_seeds().items():
+        write("tar_diff", name, seed)
+    for name, seed in artifact_seeds():
+        write("artifact", name, seed)
     with open(f"{LAYOUT}/index.json", "rb") as file:
         index = file.read()
     write("manifest", "index", index)
