@@ -4,7 +4,7 @@ use remora::apply::find_deltas;
 use remora::artifact::{ArtifactDelta, LayerForm, inspect};
 use remora::image::{Digest, ImageReference, UnpackLimits, media_type};
 use remora::progress::Silent;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Artifact, Scene};
 use crate::images::{Bench, layer_tar, linux, parse};
@@ -74,6 +74,20 @@ fn stream(target: &SampleImage) -> Vec<u8> {
     [&b"tardf1\n\0"[..], &packed(&one), &skipped, &packed(&other)].concat()
 }
 
+/// What a signature signs.
+const PAYLOAD: &[u8] = br#"{"critical":{}}"#;
+
+/// A signature, as cosign puts it into a manifest.
+fn signature() -> Value {
+    let described = |kind: &str, blob: &[u8]| json!({ "mediaType": kind, "digest": Digest::of(blob), "size": blob.len() });
+    json!({
+        "schemaVersion": 2,
+        "mediaType": media_type::OCI_MANIFEST,
+        "config": described(media_type::OCI_CONFIG, b"{}"),
+        "layers": [described("application/vnd.dev.cosign.simplesigning.v1+json", PAYLOAD)],
+    })
+}
+
 /// What the Go generator writes of the pair: no media type in the manifest, annotations that nobody reads, layers before
 /// what names them, and a signature.
 fn artifact([base, target]: &[SampleImage; 2], changed: Vec<u8>) -> Artifact {
@@ -113,8 +127,8 @@ fn artifact([base, target]: &[SampleImage; 2], changed: Vec<u8>) -> Artifact {
     let blobs = vec![
         changed,
         target.blob(2).to_vec(),
-        b"{\"schemaVersion\":2}".to_vec(),
-        b"{\"critical\":{}}".to_vec(),
+        signature().to_string().into_bytes(),
+        PAYLOAD.to_vec(),
         target.contents.config.clone(),
         target.contents.manifest.clone(),
     ];
@@ -143,6 +157,7 @@ fn an_artifact_of_the_go_generator_is_read_and_applied() {
         assert_eq!(inspection.target_digest, Some(pair[1].manifest_digest()));
         let forms: Vec<LayerForm> = inspection.layers.iter().map(|layer| layer.form).collect();
         assert_eq!(forms, [LayerForm::Kept, LayerForm::Delta, LayerForm::Whole]);
+        assert_eq!(delta.signatures(&Silent).expect("whole").len(), 1);
     }
 }
 
