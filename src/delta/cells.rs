@@ -43,3 +43,28 @@ pub(super) fn cells(len: usize, spans: &[Span]) -> Vec<Cell> {
     }
     cells
 }
+
+/// The cells in groups of at most `most` that are likely alike: one right after the other, with nothing unchanged between
+/// or inside them, as in one large file.
+pub(super) fn alike(cells: &[Cell], most: usize) -> Vec<&[Cell]> {
+    let continues = |before: &Cell, after: &Cell| match (&before[..], &after[..]) {
+        ([before], [after]) => before.end == after.start,
+        _ => false,
+    };
+    cells.chunk_by(continues).flat_map(|run| run.chunks(most)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_cells_of_one_piece_that_follow_each_other_are_alike() {
+        let cut: [Cell; 6] =
+            [vec![0..5], vec![5..9], vec![9..12], vec![20..30], vec![30..32, 40..41], vec![41..50]];
+        let groups = |most| alike(&cut, most).iter().map(|group| group.len()).collect::<Vec<_>>();
+        assert_eq!(groups(8), [3, 1, 1, 1]);
+        assert_eq!(groups(2), [2, 1, 1, 1, 1]);
+        assert_eq!(groups(1), [1; 6]);
+    }
+}

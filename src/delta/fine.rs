@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::base_entries::BaseEntries;
-use super::cells::{Cell, cells, is_certain};
+use super::cells::{Cell, alike, cells, is_certain};
 use super::join::{PlacedCopy, join};
 use super::matches::{Cover, Match, Matcher};
 use super::pairing::{Pairing, Span, pair};
@@ -14,7 +14,7 @@ use super::parse::{Piece, Ways, parse, parse_greedily};
 use super::prices::LiteralPrices;
 use super::sampling::stretches;
 use super::seed_index::SeedIndex;
-use super::trial::{Teacher, TrialStream, price_literals};
+use super::trial::{Lesson, Teacher, TrialStream, price_literals};
 use super::tuning::Tuning;
 use super::{Base, Command, Pricing, Search};
 
@@ -60,11 +60,15 @@ impl<'a> Fine<'a> {
     pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
         let (target, pairing) = (self.targets[number], &self.pairings[number]);
         let cells = cells(target.len(), &pairing.spans);
-        let chosen: Vec<Vec<PlacedCopy>> = cells
+        let chosen: Vec<Vec<PlacedCopy>> = alike(&cells, self.tuning.cells_per_lesson)
             .par_iter()
-            .map_init(Memory::default, |memory, cell| {
-                let copies = self.encode_cell(target, pairing, cell, memory);
-                advance(cell.iter().map(|segment| segment.len() as u64).sum());
+            .map_init(Memory::default, |memory, cells| {
+                let mut lesson = None;
+                let mut copies = Vec::new();
+                for cell in *cells {
+                    copies.extend(self.encode_cell(target, pairing, cell, &mut lesson, memory));
+                    advance(cell.iter().map(|segment| segment.len() as u64).sum());
+                }
                 copies
             })
             .collect();
@@ -80,11 +84,14 @@ impl<'a> Fine<'a> {
         join(self.base, target, copies, &seams)
     }
 
+    /// Returns the copies of a cell. The first choice after the greedy one has the prices of `lesson`, which is that of a
+    /// cell before; if there is none yet, this cell's stream gives it.
     fn encode_cell(
         &self,
         target: &[u8],
         pairing: &Pairing,
         cell: &Cell,
+        lesson: &mut Option<Lesson>,
         memory: &mut Memory,
     ) -> Vec<PlacedCopy> {
         let matcher = Matcher { base: self.base, index: &self.index, target, tuning: &self.tuning };
@@ -92,8 +99,13 @@ impl<'a> Fine<'a> {
             self.part(&matcher, pairing, segment.clone(), &mut memory.cover)
         };
         let mut parts: Vec<Part<'_>> = cell.iter().map(&mut part).collect();
-        for _ in 0..self.tuning.rounds {
-            self.choose_again(&mut parts, memory);
+        for round in 0..self.tuning.rounds {
+            if round > 0 {
+                *lesson = None;
+            }
+            if !self.choose_again(&mut parts, lesson, memory) {
+                break;
+            }
         }
         parts.iter().flat_map(Part::copies).collect()
     }
@@ -113,8 +125,14 @@ impl<'a> Fine<'a> {
         Part { origin: segment.start, bytes: &matcher.target[segment], matches, pieces, before }
     }
 
-    /// Makes the choice again, with prices learnt from the stream that the last one makes.
-    fn choose_again(&self, parts: &mut [Part<'_>], memory: &mut Memory) {
+    /// Makes the choice again, with the prices of `lesson`: if there is none, learnt from the stream that the last choice
+    /// makes. Returns whether the choice is another one; the same would be made again and again.
+    fn choose_again(
+        &self,
+        parts: &mut [Part<'_>],
+        lesson: &mut Option<Lesson>,
+        memory: &mut Memory,
+    ) -> bool {
         let Memory { stream, literals, ways, .. } = memory;
         stream.clear();
         let mut places = Vec::with_capacity(parts.len());
@@ -124,16 +142,20 @@ impl<'a> Fine<'a> {
             }
             places.push(stream.push_segment(&self.teacher, part.origin, part.bytes, &part.pieces));
         }
-        let (value, commands) = stream.learn(&self.teacher);
+        let Lesson { value, commands } =
+            &*lesson.get_or_insert_with(|| stream.learn(&self.teacher));
         let mut history = stream.history(self.teacher.repeats());
-        let mut displacement = 0;
+        let (mut displacement, mut changed) = (0, false);
         for (part, places) in parts.iter_mut().zip(&places) {
             displacement = part.before.map_or(displacement, |span| span.displacement());
             let matches = &part.matches;
-            price_literals(&mut history, &value, places, part.bytes, matches, literals);
-            part.pieces = parse(part.origin, displacement, matches, &commands, literals, ways);
+            price_literals(&mut history, value, places, part.bytes, matches, literals);
+            let pieces = parse(part.origin, displacement, matches, commands, literals, ways);
+            changed |= pieces != part.pieces;
+            part.pieces = pieces;
             displacement = part.pieces.last().map_or(displacement, |piece| piece.displacement);
         }
+        changed
     }
 }
 

@@ -49,6 +49,13 @@ enum Field {
     OffsetLow,
 }
 
+/// The prices that a trial stream teaches.
+pub(super) struct Lesson {
+    /// Of literal bytes, by value.
+    pub(super) value: [u32; 256],
+    pub(super) commands: CommandPrices,
+}
+
 /// Where in a trial stream a stretch of a segment is.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct StreamPlace {
@@ -133,8 +140,8 @@ impl TrialStream {
         places
     }
 
-    /// The prices that this stream teaches: of literal bytes by value, and of commands.
-    pub(super) fn learn(&mut self, teacher: &Teacher<'_>) -> ([u32; 256], CommandPrices) {
+    /// Returns the prices that this stream teaches.
+    pub(super) fn learn(&mut self, teacher: &Teacher<'_>) -> Lesson {
         let Teacher { figures, extra, .. } = teacher;
         let share = std::mem::take(&mut self.share);
         let stream = price_stream(&self.bytes, figures.repeats, &mut self.table, share);
@@ -166,7 +173,7 @@ impl TrialStream {
             long: figures.long_copy * BIT,
         };
         self.share = stream.share;
-        (stream.value, commands)
+        Lesson { value: stream.value, commands }
     }
 
     /// What has been seen of this stream: nothing yet.

@@ -14,6 +14,8 @@ pub(super) struct Tuning {
     /// How often the choice of commands is made again with prices learnt from the last one. 0
     /// leaves the first, greedy choice.
     pub(super) rounds: usize,
+    /// So many cells that are alike have their first prices from the first of them.
+    pub(super) cells_per_lesson: usize,
     /// The shortest run worth noting on a displacement that is followed anyway.
     pub(super) shortest_run: usize,
     /// The first, greedy choice takes no shorter match.
@@ -27,6 +29,9 @@ pub(super) struct Tuning {
 /// A greedy choice that begins with few COPYs ends better than one that begins with many: what it
 /// leaves literal teaches what literals cost.
 const GREEDY_RUNS: usize = 3;
+
+/// More would leave threads idle where little changed.
+const CELLS_PER_LESSON: usize = 8;
 
 impl Tuning {
     pub(super) fn new(search: &Search, figures: &Figures) -> Self {
@@ -46,6 +51,9 @@ impl Tuning {
         Tuning {
             fine_step,
             rounds,
+            // Where prices are learnt but once, those of cells alike do as well. Where they are learnt again and again, each
+            // cell ends with its own, and begins with its own.
+            cells_per_lesson: if rounds == 1 { CELLS_PER_LESSON } else { 1 },
             shortest_run,
             shortest_greedy: (GREEDY_RUNS * shortest_run) as u32,
             settled: if thorough { 40 } else { 28 },
