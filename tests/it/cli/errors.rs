@@ -165,7 +165,6 @@ fn a_delta_for_hosts_in_an_images_place_is_named_and_what_takes_it_too() {
         for line in [
             "unpack DELTA out",
             "bundle DELTA out",
-            "deploy app DELTA --deployments out",
             "create DELTA oci:thermostat:1.1 -o oci:x",
             "create oci:thermostat:1.0 DELTA -o oci:x --format oci-delta",
             "diff oci:thermostat:1.0 DELTA",

@@ -221,9 +221,11 @@ fn a_base_without_layers_is_a_base() {
         let options = CreateOptions::of(dialect);
         let delta =
             artifact::create(&base, &target, &bench.store, &options, &Silent).expect("made");
-        let delta = Artifact::of(delta.contents());
-        let scene = Scene { bench, base, target, delta };
-        assert_eq!(scene.apply(&scene.delta).expect("applies"), scene.target.config().bytes());
+        let place = bench.reference("delta");
+        bench.transports.write(&place, delta.contents(), &Silent).expect("written");
+        let opened = bench.transports.open_any(&place, &linux(), &Silent).expect("opens");
+        let rebuilt = apply(&base, &opened, &bench.store, ApplyOptions::default(), &Silent);
+        assert_eq!(rebuilt.expect("applies").contents().config, target.config().bytes());
     }
 }
 
