@@ -17,6 +17,7 @@ pub(crate) fn missing(program: &str, error: &std::io::Error) -> ! {
         "newuidmap" => "uidmap",
         "node" => "nodejs",
         "podman" => "podman runc",
+        "setfattr" => "attr",
         other => other,
     };
     match error.kind() {
