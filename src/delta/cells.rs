@@ -60,8 +60,16 @@ mod tests {
 
     #[test]
     fn only_cells_of_one_piece_that_follow_each_other_are_alike() {
-        let cut: [Cell; 6] =
-            [vec![0..5], vec![5..9], vec![9..12], vec![20..30], vec![30..32, 40..41], vec![41..50]];
+        let cell =
+            |pieces: &[(usize, usize)]| pieces.iter().map(|&(start, end)| start..end).collect();
+        let cut: [Cell; 6] = [
+            cell(&[(0, 5)]),
+            cell(&[(5, 9)]),
+            cell(&[(9, 12)]),
+            cell(&[(20, 30)]),
+            cell(&[(30, 32), (40, 41)]),
+            cell(&[(41, 50)]),
+        ];
         let groups = |most| alike(&cut, most).iter().map(|group| group.len()).collect::<Vec<_>>();
         assert_eq!(groups(8), [3, 1, 1, 1]);
         assert_eq!(groups(2), [2, 1, 1, 1, 1]);
