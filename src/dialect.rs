@@ -57,6 +57,12 @@ impl Dialect {
         }
     }
 
+    /// Returns the dialect whose deltas are said to be `media_type`, if there is one.
+    #[cfg(feature = "registry")]
+    pub(crate) fn of_media_type(media_type: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|dialect| dialect.media_type() == media_type)
+    }
+
     /// Returns the annotation of a manifest of this kind that holds the image ID of the base, so that whoever lists what
     /// refers to an image need not open each (OCI distribution spec, "Listing Referrers").
     pub(crate) const fn base_annotation(self) -> &'static str {

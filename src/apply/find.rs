@@ -87,7 +87,7 @@ fn candidates(
 /// Whether a referrer is worth a look: it says of no type, as images do, or of a delta's.
 fn may_be_delta(referrer: &Descriptor) -> bool {
     let known = referrer.artifact_type.as_deref();
-    known.is_none_or(|known| Dialect::ALL.into_iter().any(|dialect| dialect.media_type() == known))
+    known.is_none_or(|known| Dialect::of_media_type(known).is_some())
 }
 
 fn look(

@@ -10,7 +10,7 @@ use super::format::{CHUNK_RAW_BYTES, PROGRAMS_BYTES};
 use super::programs::write_programs;
 use super::streams::{StreamKind, Streams};
 use super::walk::{Plan, Visitor, walk};
-use crate::delta::{Base, Cover};
+use crate::delta::{Base, Cover, covers_within};
 use crate::leb128::{folded, push};
 use crate::references::{Program, Reference, Side, to_absolute};
 
@@ -140,7 +140,7 @@ pub(super) fn paying(
 
 fn pays(base: &Base<'_>, target: &[u8], covers: &[Cover], program: Program) -> Option<Program> {
     let range = program.target.range();
-    let covers = within(covers, &range);
+    let covers = covers_within(covers, &range);
     let plan = |programs| Plan { range: range.clone(), covers: covers.clone(), programs };
     let mut none = plan(Vec::new());
     let without = filled(base, target, &none).ok()?.len() as u64;
@@ -153,18 +153,6 @@ fn pays(base: &Base<'_>, target: &[u8], covers: &[Cover], program: Program) -> O
     program.base = Side { regions: Vec::new(), limit: 0 };
     let told = write_programs(std::slice::from_ref(&program), range.start).len() as u64;
     (told <= saved).then_some(program)
-}
-
-/// The parts of `covers` that are in `range`.
-fn within(covers: &[Cover], range: &Range<u64>) -> Vec<Cover> {
-    let first = covers.partition_point(|cover| cover.end() <= range.start);
-    let end = covers.partition_point(|cover| cover.start < range.end);
-    let part = |cover: &Cover| {
-        let start = cover.start.max(range.start);
-        let len = cover.end().min(range.end) - start;
-        Cover { start, len, offset: cover.offset + (start - cover.start) }
-    };
-    covers[first..end.max(first)].iter().map(part).collect()
 }
 
 /// How many literals of `plan` are code of `target`.

@@ -1,5 +1,7 @@
 //! What a delta with additions tells its reader: where the base has nearly what the target has.
 
+use std::ops::Range;
+
 /// A stretch of the target that the base has too, but for some of its bytes. Whoever rebuilds it adds
 /// differences to the base's bytes. What no cover has is literal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,4 +29,16 @@ impl Cover {
     pub(super) fn displacement(&self) -> i64 {
         self.offset as i64 - self.start as i64
     }
+}
+
+/// Returns the parts of `covers`, which are in order, that are in `range`.
+pub(crate) fn covers_within(covers: &[Cover], range: &Range<u64>) -> Vec<Cover> {
+    let first = covers.partition_point(|cover| cover.end() <= range.start);
+    let end = covers.partition_point(|cover| cover.start < range.end);
+    let part = |cover: &Cover| {
+        let start = cover.start.max(range.start);
+        let len = cover.end().min(range.end) - start;
+        Cover { start, len, offset: cover.offset + (start - cover.start) }
+    };
+    covers[first..end.max(first)].iter().map(part).collect()
 }

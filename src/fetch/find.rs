@@ -174,8 +174,7 @@ impl Search<'_> {
 
 /// The dialect that a referrer says it is of.
 fn dialect_of(referrer: &Descriptor) -> Option<Dialect> {
-    let known = referrer.artifact_type.as_deref()?;
-    Dialect::ALL.into_iter().find(|dialect| dialect.media_type() == known)
+    Dialect::of_media_type(referrer.artifact_type.as_deref()?)
 }
 
 /// The image ID of the base, as a referrer says it.

@@ -2,9 +2,8 @@
 
 use std::collections::TryReserveError;
 use std::io::{self, Write as _};
-use std::ops::Range;
 
-use super::super::cover::Cover;
+use super::super::cover::{Cover, covers_within};
 use super::super::tar_entries::tar_entries;
 use super::super::{Base, Search};
 use super::encoder::Covers;
@@ -37,7 +36,7 @@ pub fn covers_by_names(
     let (mut chosen, mut at) = (Vec::with_capacity(covers.len()), 0);
     for program in programs(base, target, &covers) {
         let range = program.target.range();
-        let own = within(&covers, &range);
+        let own = covers_within(&covers, &range);
         let before = cost(&own, &program);
         let copied = program.base.len() + 2 * program.target.len();
         if program.base.is_empty() || before < WORTH || copied > search.memory {
@@ -45,12 +44,12 @@ pub fn covers_by_names(
         }
         let again = chosen_again(base, target, &own, &program, prices, &search)?;
         if cost(&again, &program) < before {
-            extend(&mut chosen, within(&covers, &(at..range.start)));
+            extend(&mut chosen, covers_within(&covers, &(at..range.start)));
             extend(&mut chosen, again);
             at = range.end;
         }
     }
-    extend(&mut chosen, within(&covers, &(at..target.len() as u64)));
+    extend(&mut chosen, covers_within(&covers, &(at..target.len() as u64)));
     Ok(chosen)
 }
 
@@ -84,7 +83,7 @@ fn chosen_again(
         len: cover.len,
         offset: cover.offset + old_range.start,
     };
-    Ok(within(&found, &content).into_iter().map(placed).collect())
+    Ok(covers_within(&found, &content).into_iter().map(placed).collect())
 }
 
 /// A tar with the program `bytes` alone.
@@ -94,18 +93,6 @@ fn tar_of(bytes: &[u8]) -> io::Result<Vec<u8>> {
     writer.start(&NewFile { name: NAME, size, style: HeaderStyle::Ustar })?;
     writer.write_all(bytes)?;
     writer.finish()
-}
-
-/// The parts of `covers`, which are in order, that are in `range`.
-fn within(covers: &[Cover], range: &Range<u64>) -> Vec<Cover> {
-    let first = covers.partition_point(|cover| cover.end() <= range.start);
-    let end = covers.partition_point(|cover| cover.start < range.end);
-    let part = |cover: &Cover| {
-        let start = cover.start.max(range.start);
-        let len = cover.end().min(range.end) - start;
-        Cover { start, len, offset: cover.offset + (start - cover.start) }
-    };
-    covers[first..end.max(first)].iter().map(part).collect()
 }
 
 /// Puts `more` behind `covers`; two that could be one are one.
