@@ -1,6 +1,7 @@
 //! Memory in large pages for large tables. Who looks things up all over a table waits for the table of pages about as long as
 //! for the table itself; with large pages that is 512 times smaller. Where the system does not leave the choice to programs
-//! (`/sys/kernel/mm/transparent_hugepage/enabled`), nothing changes.
+//! (`/sys/kernel/mm/transparent_hugepage/enabled`), nothing changes. And what large pieces took goes back to the system when
+//! they are free.
 
 // What asks for memory, and how advice is given, is unsafe by its nature; nothing else is here.
 #![allow(unsafe_code)]
@@ -9,6 +10,24 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 /// Smaller pieces of memory are left as they are: a large page has 2 MiB, and a piece begins and ends anywhere in one.
 const LARGE_BYTES: usize = 8 << 20;
+
+/// Pieces of so many bytes are mapped by themselves, and given back as soon as they are free. Left to itself the GNU C library
+/// keeps ever larger ones between others: the peak of one delta was 282 MiB instead of 163.
+#[cfg(target_env = "gnu")]
+const MAPPED_BYTES: libc::c_int = 4 << 20;
+/// So much may be free at the end of what threads have for small pieces: less is asked for and given back all the time.
+#[cfg(target_env = "gnu")]
+const KEPT_BYTES: libc::c_int = 8 << 20;
+
+/// Makes the C library give large pieces of memory back when they are free. Other libraries do that by themselves.
+pub(crate) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: these change how later pieces are taken; a refusal leaves things as they are.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+    }
+}
 
 /// The system's allocator, which is asked for large pages where a piece of memory is large.
 pub(crate) struct LargePages;

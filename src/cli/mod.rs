@@ -95,6 +95,7 @@ pub(crate) fn main() -> ExitCode {
     // A process with threads can't enter a user namespace.
     command.enter_namespace();
     let screen = Arc::new(Screen::new(output.progress, output.quiet));
+    allocator::give_back();
     resources::prepare();
     let session = Session::new(command.name(), Arc::clone(&screen), output.json, output.quiet);
     // A server has a log and a way to stop of its own.
