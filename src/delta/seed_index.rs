@@ -6,16 +6,14 @@
 use std::collections::TryReserveError;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::Base;
-use super::buckets::{Buckets, NUMBER_BITS_MAX};
+use super::buckets::{Buckets, Collected, NUMBER_BITS_MAX, Piece};
 use super::extent::word;
 
-/// The stretch of base that one job inserts.
+/// The stretch of base that one job collects from.
 const PIECE: usize = 1 << 20;
-/// How many seeds are looked at before the first sample among them is inserted or looked up: their
-/// cache misses overlap.
+/// How many seeds are looked at before the first sample among them is looked up: their cache misses
+/// overlap.
 pub(super) const WINDOW: usize = 256;
 /// The bytes of so many seeds.
 const SEEDS: usize = WINDOW + SEED - 1;
@@ -62,12 +60,9 @@ impl SeedIndex {
         }
         let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
         let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
-        let buckets = Buckets::new(Buckets::needed(samples(step)), position_bits - position_shift)?;
-        let index = SeedIndex { buckets, step, position_shift };
-        cut(base, stretches).par_iter().for_each(|&(offset, bytes, step)| {
-            index.insert_all(offset, bytes, step);
-        });
-        Ok(index)
+        let (count, bits) = (Buckets::needed(samples(step)), position_bits - position_shift);
+        let buckets = Buckets::filled(count, bits, &cut(base, stretches, step, position_shift))?;
+        Ok(SeedIndex { buckets, step, position_shift })
     }
 
     /// Collects the hashes of those seeds in `bytes` that may be samples, each with where it starts,
@@ -84,15 +79,30 @@ impl SeedIndex {
             first..first + (1 << self.position_shift)
         })
     }
+}
 
-    fn insert_all(&self, offset: u64, bytes: &[u8], step: usize) {
+/// A stretch of the base, short enough for one job.
+struct Stretch<'a> {
+    /// Where it starts in the base stream.
+    offset: u64,
+    bytes: &'a [u8],
+    /// One in how many seeds is a sample.
+    step: usize,
+    position_shift: u32,
+}
+
+impl Piece for Stretch<'_> {
+    fn seeds(&self) -> usize {
+        self.bytes.len() / self.step
+    }
+
+    fn collect(&self, into: &mut Collected) {
         let mut samples = Samples::default();
-        for start in (0..bytes.len()).step_by(WINDOW) {
-            samples.collect(&bytes[start..bytes.len().min(start + SEEDS)], step.max(self.step));
-            samples.found().iter().for_each(|&(hash, _)| self.buckets.touch(hash));
+        for start in (0..self.bytes.len()).step_by(WINDOW) {
+            samples.collect(&self.bytes[start..self.bytes.len().min(start + SEEDS)], self.step);
             for &(hash, at) in samples.found() {
-                let position = offset + start as u64 + u64::from(at);
-                self.buckets.insert(hash, (position >> self.position_shift) as u32);
+                let position = self.offset + start as u64 + u64::from(at);
+                into.add(hash, (position >> self.position_shift) as u32);
             }
         }
     }
@@ -183,14 +193,20 @@ fn hash(bytes: &[u8]) -> Option<u64> {
     Some(hash ^ (hash >> 29))
 }
 
-/// The stretches cut to at most [`PIECE`] bytes, each with its position in the base stream and its
-/// step. No seed crosses two pieces: a handful in a million are lost.
-fn cut<'a>(base: &Base<'a>, stretches: &[Sampled]) -> Vec<(u64, &'a [u8], usize)> {
+/// The stretches cut to at most [`PIECE`] bytes, with no more samples than one seed in `least`. No seed crosses two
+/// pieces: a handful in a million are lost.
+fn cut<'a>(
+    base: &Base<'a>,
+    stretches: &[Sampled],
+    least: usize,
+    position_shift: u32,
+) -> Vec<Stretch<'a>> {
     let mut pieces = Vec::new();
     for Sampled { slice, range, step } in stretches {
         for start in range.clone().step_by(PIECE) {
             let bytes = &base.slices()[*slice][start..range.end.min(start + PIECE)];
-            pieces.push((base.start_of(*slice) + start as u64, bytes, *step));
+            let offset = base.start_of(*slice) + start as u64;
+            pieces.push(Stretch { offset, bytes, step: (*step).max(least), position_shift });
         }
     }
     pieces

@@ -7,20 +7,15 @@
 use std::collections::{HashMap, TryReserveError};
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::super::Base;
 use super::super::base_entries::Content;
-use super::super::buckets::{Buckets, NUMBER_BITS_MAX};
+use super::super::buckets::{self, Buckets, Collected, NUMBER_BITS_MAX};
 use super::super::extent::word;
 
 /// Bytes a seed has.
 pub(super) const SEED: usize = 8;
-/// The stretch of a partner that one job inserts.
+/// The stretch of a partner that one job collects from.
 const PIECE: usize = 256 << 10;
-
-/// So many seeds are hashed before the first of them is inserted: their cache misses overlap.
-const AT_A_TIME: usize = 64;
 
 /// Where the seeds of partners are.
 pub(super) struct DenseIndex<'a> {
@@ -41,6 +36,40 @@ struct Partner<'a> {
     /// The number of its first position in the table.
     first: u32,
     salt: u64,
+}
+
+impl<'a> Partner<'a> {
+    /// All of its seeds, short enough for one job each.
+    fn pieces(&self, shift: u32) -> impl Iterator<Item = Piece<'a>> {
+        let end = (self.range.len() + 1).saturating_sub(SEED);
+        let each = PIECE.next_multiple_of(1 << shift);
+        let range = move |start: usize| start..end.min(start + each);
+        let piece = move |start| Piece { partner: self.clone(), range: range(start), shift };
+        (0..end).step_by(each).map(piece)
+    }
+}
+
+/// A part of a partner's seeds: those that begin in `range` of its content, one in so many as the index has.
+struct Piece<'a> {
+    partner: Partner<'a>,
+    range: Range<usize>,
+    shift: u32,
+}
+
+impl buckets::Piece for Piece<'_> {
+    fn seeds(&self) -> usize {
+        self.range.len() >> self.shift
+    }
+
+    fn collect(&self, into: &mut Collected) {
+        let Partner { slice, range, first, salt, .. } = &self.partner;
+        let bytes = &slice[range.clone()];
+        for at in self.range.clone().step_by(1 << self.shift) {
+            if let Some(hash) = hash(&bytes[at..], *salt) {
+                into.add(hash, first + (at >> self.shift) as u32);
+            }
+        }
+    }
 }
 
 impl<'a> DenseIndex<'a> {
@@ -69,38 +98,20 @@ impl<'a> DenseIndex<'a> {
             shift += 1;
         }
         let number_bits = usize::BITS - (count(shift) + 1).leading_zeros();
-        let buckets = Buckets::new(Buckets::needed(count(shift)), number_bits)?;
-        let mut index = DenseIndex { buckets, shift, partners: HashMap::new() };
+        let mut known = HashMap::new();
         let mut first = 0;
+        let mut pieces = Vec::new();
         for &(number, content) in partners {
             let slice = base.slices()[content.slice];
             let salt = u64::from(number).wrapping_mul(0xd6e8_feb8_6659_fd93);
             let (range, offset) = (content.range.clone(), content.offset(base));
-            index.partners.insert(number, Partner { slice, range, offset, first, salt });
+            let partner = Partner { slice, range, offset, first, salt };
+            pieces.extend(partner.pieces(shift));
+            known.insert(number, partner);
             first += positions(content, shift) as u32;
         }
-        index.partners.par_iter().for_each(|(_, partner)| index.insert(partner));
-        Ok(index)
-    }
-
-    fn insert(&self, partner: &Partner<'_>) {
-        let bytes = &partner.slice[partner.range.clone()];
-        let step = 1 << self.shift;
-        let end = (bytes.len() + 1).saturating_sub(SEED);
-        let pieces: Vec<usize> = (0..end).step_by(PIECE.next_multiple_of(step)).collect();
-        pieces.into_par_iter().for_each(|start| {
-            let mut places = (start..end.min(start + PIECE)).step_by(step).peekable();
-            let mut some = Vec::with_capacity(AT_A_TIME);
-            while places.peek().is_some() {
-                let hashed = |at| hash(&bytes[at..], partner.salt).map(|hash| (hash, at));
-                some.clear();
-                some.extend(places.by_ref().take(AT_A_TIME).filter_map(hashed));
-                some.iter().for_each(|&(hash, _)| self.buckets.touch(hash));
-                for &(hash, at) in &some {
-                    self.buckets.insert(hash, partner.first + (at >> self.shift) as u32);
-                }
-            }
-        });
+        let buckets = Buckets::filled(Buckets::needed(count(shift)), number_bits, &pieces)?;
+        Ok(DenseIndex { buckets, shift, partners: known })
     }
 
     /// Returns the seeds of content number `partner`, if that is indexed.
