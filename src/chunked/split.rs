@@ -2,7 +2,7 @@
 
 use super::format::CHUNK_COVERS;
 use super::walk::Plan;
-use crate::delta::{Base, Cover};
+use crate::delta::{Base, Cover, append_cover};
 use crate::references::Program;
 
 /// A chunk ends if its streams have so many bytes: their coded form is what a broken transfer repeats, and what
@@ -114,14 +114,8 @@ impl Filling {
 
     /// Adds `cover`, which may go on with the one before.
     fn cover(&mut self, cover: Cover) {
-        match self.covers.last_mut() {
-            Some(last) if last.end() == cover.start && last.goes_on_with(&cover) => {
-                last.len += cover.len;
-            }
-            _ => {
-                self.covers.push(cover);
-                self.bytes += COVER_BYTES;
-            }
-        }
+        let before = self.covers.len();
+        append_cover(&mut self.covers, cover);
+        self.bytes += COVER_BYTES * (self.covers.len() - before) as u64;
     }
 }

@@ -20,14 +20,19 @@ impl Cover {
         self.start + self.len
     }
 
-    /// Whether `next`, which starts where this one ends, is from where this one would go on.
-    pub(crate) fn goes_on_with(&self, next: &Cover) -> bool {
-        self.displacement() == next.displacement()
-    }
-
     /// Base position minus target position.
     pub(super) fn displacement(&self) -> i64 {
         self.offset as i64 - self.start as i64
+    }
+}
+
+/// Puts `cover` behind `covers`, or makes the last of them longer if `cover` goes on with it.
+pub(crate) fn append_cover(covers: &mut Vec<Cover>, cover: Cover) {
+    match covers.last_mut() {
+        Some(last) if last.end() == cover.start && last.displacement() == cover.displacement() => {
+            last.len += cover.len;
+        }
+        _ => covers.push(cover),
     }
 }
 

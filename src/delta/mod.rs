@@ -40,7 +40,7 @@ pub use base::Base;
 pub use base_bytes::{BaseBytes, BaseError};
 pub use command::Command;
 pub use cover::Cover;
-pub(crate) use cover::covers_within;
+pub(crate) use cover::{append_cover, covers_within};
 pub use encode::Encoder;
 pub(crate) use extent::common_prefix;
 pub use options::{Algorithm, Effort, Goal, Options, Search};

@@ -1,23 +1,25 @@
 //! Covers for all targets: pair, index, find lanes, choose, put together.
 
-use std::collections::{HashSet, TryReserveError};
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::super::base_entries::BaseEntries;
 use super::super::cells::is_certain;
-use super::super::cover::Cover;
+use super::super::cover::{Cover, append_cover};
 use super::super::extent::{common_prefix, common_suffix};
 use super::super::pairing::{Pairing, Span, pair};
 use super::super::sampling::stretches;
 use super::super::seed_index::SeedIndex;
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Base, Search};
+use super::by_names::is_chosen_again;
 use super::choice::{Piece, Segment, Ways, choose};
-use super::dense_index::DenseIndex;
+use super::cut::{batches, partners_in, segments};
+use super::dense_index::{DenseIndex, Wanted};
 use super::lanes::{Hints, LaneFinder};
-use super::partners::{Partner, partners};
+use super::partners::{OldFiles, Partner};
 use super::prices::{CoverPrices, Prices};
 
 /// One in how many bytes of memory the entries of the base, the pairings, the common index and the dense one may take.
@@ -28,8 +30,6 @@ const SEEDS_SHARE: u64 = 4;
 const DENSE_SHARE: u64 = 4;
 /// One in how many seeds of the base is a sample where the base changed.
 const SAMPLE_STEP: usize = 4;
-/// The longest segment.
-const SEGMENT: usize = 256 << 10;
 
 /// The covers of some targets: found once for all dialects that write them.
 pub struct Covers<'a> {
@@ -63,10 +63,13 @@ impl<'a> Covers<'a> {
             targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
         let stretches = stretches(base, &known, targets, &pairings, SAMPLE_STEP);
         let seeds = SeedIndex::new(base, &stretches, search.memory / SEEDS_SHARE)?;
-        let partner =
-            |(target, pairing): (&&[u8], &Pairing)| partners(base, &known, &seeds, target, pairing);
+        let is_searched_again = |old: &[u8], new: &[u8]| {
+            prices.programs_again && is_chosen_again(old, new, search.memory)
+        };
+        let old =
+            OldFiles { base, known: &known, seeds: &seeds, is_searched_again: &is_searched_again };
         let partners: Vec<Vec<Partner>> =
-            targets.par_iter().zip(&pairings).map(|(t, p)| partner((t, p))).collect();
+            targets.par_iter().zip(&pairings).map(|(t, p)| old.partners(t, p)).collect();
         advance(targets.iter().map(|target| target.len() as u64).sum());
         let dense_memory = search.memory / DENSE_SHARE;
         Ok(Covers { base, targets, known, pairings, partners, seeds, prices, dense_memory })
@@ -132,11 +135,14 @@ impl<'a> Covers<'a> {
 
     /// Indexes the contents that `partners` name.
     fn dense(&self, partners: &[Partner]) -> Result<DenseIndex<'a>, TryReserveError> {
-        let mut numbers: Vec<u32> = partners.iter().map(|partner| partner.content).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let content = |number: u32| (number, &self.known.contents()[number as usize]);
-        let contents: Vec<_> = numbers.into_iter().map(content).collect();
+        let wanted = |partner: &Partner| Wanted {
+            number: partner.content,
+            content: &self.known.contents()[partner.content as usize],
+            shift: partner.shift,
+        };
+        let mut contents: Vec<Wanted<'_>> = partners.iter().map(wanted).collect();
+        contents.sort_unstable_by_key(|wanted| (wanted.number, wanted.shift));
+        contents.dedup_by_key(|wanted| wanted.number);
         DenseIndex::new(self.base, &contents, self.dense_memory)
     }
 
@@ -198,58 +204,6 @@ struct Memory {
     literals: Vec<u8>,
 }
 
-/// A part of a target whose partners are indexed together.
-struct Batch {
-    /// Where in the target it ends.
-    end: usize,
-    /// Which partners it has.
-    partners: Range<usize>,
-}
-
-/// Cuts a target of `len` bytes so that the dense index of each part's partners fits into `memory`, unless one alone
-/// does not.
-fn batches(known: &BaseEntries, partners: &[Partner], memory: u64, len: usize) -> Vec<Batch> {
-    let most = DenseIndex::most(memory);
-    let (mut batches, mut first, mut bytes) = (Vec::new(), 0, 0);
-    let mut seen = HashSet::new();
-    for (number, partner) in partners.iter().enumerate() {
-        let more = known.contents()[partner.content as usize].range.len();
-        if number > first && !seen.contains(&partner.content) && bytes + more > most {
-            batches.push(Batch { end: partner.range.start, partners: first..number });
-            (first, bytes) = (number, 0);
-            seen.clear();
-        }
-        bytes += if seen.insert(partner.content) { more } else { 0 };
-    }
-    batches.push(Batch { end: len, partners: first..partners.len() });
-    batches
-}
-
-/// The parts of `range` that are not `passed` over.
-fn segments(range: Range<usize>, passed: &[Range<usize>]) -> Vec<Range<usize>> {
-    let mut segments = Vec::new();
-    let mut at = range.start;
-    let first = passed.partition_point(|passed| passed.end <= range.start);
-    let last = std::iter::once(range.end..range.end);
-    for Range { start, end } in passed[first..].iter().cloned().chain(last) {
-        let start = start.min(range.end);
-        while at < start {
-            let segment = at..start.min(at + SEGMENT);
-            at = segment.end;
-            segments.push(segment);
-        }
-        at = at.max(end);
-    }
-    segments
-}
-
-/// Those of `partners` that are about a part of `segment`.
-fn partners_in<'p>(partners: &'p [Partner], segment: &Range<usize>) -> &'p [Partner] {
-    let first = partners.partition_point(|partner| partner.range.end <= segment.start);
-    let last = partners.partition_point(|partner| partner.range.start < segment.end);
-    &partners[first..last]
-}
-
 fn collect_literals(bytes: &[u8], pieces: &[Piece], literals: &mut Vec<u8>) {
     let mut at = 0;
     for piece in pieces {
@@ -277,15 +231,6 @@ fn join(base: &Base<'_>, target: &[u8], mut covers: Vec<Cover>, seams: &[usize])
         }
     }
     let mut joined: Vec<Cover> = Vec::with_capacity(covers.len());
-    for cover in covers {
-        match joined.last_mut() {
-            Some(last)
-                if last.end() == cover.start && last.displacement() == cover.displacement() =>
-            {
-                last.len += cover.len;
-            }
-            _ => joined.push(cover),
-        }
-    }
+    covers.into_iter().for_each(|cover| append_cover(&mut joined, cover));
     joined
 }

@@ -7,6 +7,7 @@
 mod balance;
 mod by_names;
 mod choice;
+mod cut;
 mod dense_index;
 mod encoder;
 mod lanes;
