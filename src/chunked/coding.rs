@@ -1,4 +1,4 @@
-//! Coding of one stream: as it is, in LZMA or in Zstandard, whichever is asked for and smaller.
+//! Coding of one stream: as it is, in LZMA or in Zstandard, whichever is asked for or smaller.
 
 use std::io::{self, Read, Write};
 
@@ -32,6 +32,17 @@ const GAPS_DEPTH: i32 = 24;
 const LONGEST_MATCH: u32 = 273;
 /// Zstandard's levels by effort below that.
 const ZSTD_LEVELS: [i32; LZMA_EFFORT as usize] = [3, 3, 9, 19];
+/// Its level where it is tried beside LZMA, and the longest stream for that: longer ones LZMA makes smaller.
+const ZSTD_BESIDE: i32 = 19;
+const BESIDE_MAX: usize = 64 << 10;
+/// Other parameters of LZMA that are tried at high effort, and the longest stream for that.
+const OTHERS: [Properties; 4] = [
+    Properties { lc: 0, lp: 0, pb: 0 },
+    Properties { lc: 4, lp: 0, pb: 0 },
+    Properties { lc: 3, lp: 0, pb: 2 },
+    Properties { lc: 0, lp: 2, pb: 2 },
+];
+const OTHERS_MAX: usize = 4 << 20;
 /// If one byte in so many or more is no text, literals are taken for a program's.
 const BINARY_SHARE: usize = 10;
 
@@ -102,22 +113,58 @@ pub(super) fn encode(
     bytes: &[u8],
     effort: Effort,
 ) -> io::Result<(Coding, Vec<u8>)> {
-    if bytes.is_empty() {
-        return Ok((Coding::Stored, Vec::new()));
+    let mut best = (Coding::Stored, bytes.to_vec());
+    for way in ways(kind, bytes, effort.level()) {
+        let coded = way.code(bytes)?;
+        if coded.len() < best.1.len() {
+            best = (way.coding(), coded);
+        }
     }
-    let level = effort.level();
-    let (coding, coded) = if level >= LZMA_EFFORT {
-        let properties = Properties::usual(kind, bytes);
-        let options = match level >= HIGH_EFFORT {
-            true => thorough(),
-            false => usual(kind, bytes.len()),
-        };
-        (Coding::Lzma(properties.byte()), lzma(bytes, properties, options)?)
-    } else {
-        (Coding::Zstd, zstd::bulk::compress(bytes, ZSTD_LEVELS[usize::from(level)])?)
-    };
-    let smaller = coded.len() < bytes.len();
-    Ok(if smaller { (coding, coded) } else { (Coding::Stored, bytes.to_vec()) })
+    Ok(best)
+}
+
+/// A way to code a stream.
+enum Way {
+    Zstd(i32),
+    Lzma(Properties, LzmaOptions),
+}
+
+impl Way {
+    fn coding(&self) -> Coding {
+        match self {
+            Way::Zstd(_) => Coding::Zstd,
+            Way::Lzma(properties, _) => Coding::Lzma(properties.byte()),
+        }
+    }
+
+    fn code(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        match self {
+            Way::Zstd(level) => zstd::bulk::compress(bytes, *level),
+            Way::Lzma(properties, options) => lzma(bytes, *properties, options.clone()),
+        }
+    }
+}
+
+/// The ways in which `bytes`, a stream of `kind`, is coded to see which is the smallest.
+fn ways(kind: StreamKind, bytes: &[u8], effort: u8) -> Vec<Way> {
+    if bytes.is_empty() {
+        return Vec::new();
+    }
+    if effort < LZMA_EFFORT {
+        return vec![Way::Zstd(ZSTD_LEVELS[usize::from(effort)])];
+    }
+    let (properties, len) = (Properties::usual(kind, bytes), bytes.len());
+    let is_high = effort >= HIGH_EFFORT;
+    let options = if is_high { thorough() } else { usual(kind, len) };
+    let mut ways = vec![Way::Lzma(properties, options)];
+    if len <= BESIDE_MAX {
+        ways.push(Way::Zstd(ZSTD_BESIDE));
+    }
+    if is_high && len <= OTHERS_MAX {
+        let others = OTHERS.iter().filter(|other| **other != properties);
+        ways.extend(others.map(|other| Way::Lzma(*other, thorough())));
+    }
+    ways
 }
 
 /// How hard LZMA tries at the usual effort for a stream of `len` bytes.
