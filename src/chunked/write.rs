@@ -22,7 +22,6 @@ pub const PRICES: CoverPrices = CoverPrices {
     next_change: 6.0,
     end_of_change: 0.8,
     literal_byte: 4.0,
-    programs_again: true,
     packed_len,
 };
 

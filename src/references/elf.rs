@@ -50,11 +50,6 @@ struct Elf<'a> {
     names: u64,
 }
 
-/// Returns whether `file` is an ELF file of a kind that is understood.
-pub fn is_elf(file: &[u8]) -> bool {
-    Elf::of(file).is_some()
-}
-
 /// Returns the regions of `file`, an ELF file that starts at `start`, if it is one and says what they are. Nothing of what it says
 /// is taken for true beyond that: who uses the regions has to check what is made with them.
 pub fn elf_regions(file: &[u8], start: u64) -> Option<Side> {

@@ -26,7 +26,7 @@ pub(crate) mod test_programs;
 #[cfg(test)]
 mod tests;
 
-pub use elf::{elf_regions, is_elf};
+pub use elf::elf_regions;
 pub use labels::{label_base, label_target};
 pub use literals::{to_absolute, to_relative};
 pub use predictor::Predictor;

@@ -19,7 +19,6 @@ pub const PRICES: CoverPrices = CoverPrices {
     next_change: 7.0,
     end_of_change: 1.0,
     literal_byte: 4.5,
-    programs_again: false,
     packed_len,
 };
 

@@ -10,30 +10,17 @@ use super::super::{Base, Search};
 use super::encoder::Covers;
 use super::prices::CoverPrices;
 use super::programs::programs;
-use crate::references::{Parts, Program, is_elf, label_base, label_target};
+use crate::references::{Parts, Program, label_base, label_target};
 use crate::tar::{HeaderStyle, NewFile, Writer};
 
 /// The name of a program while it is searched for. One suffices, since there is one old program alone.
 const NAME: &str = "program";
 /// Of a program whose covers cost less there is too little to gain.
 const WORTH: u64 = 2 << 10;
-/// Nor of a smaller file.
-const FILE_WORTH: usize = 64 << 10;
+/// Covers of other files of the base, if they have fewer bytes, cost more than they save.
+const FILLS: u64 = 32;
 /// One in how much of the memory the copies of a program take at most. Its tables take half of the memory at most.
 const COPIES_SHARE: u64 = 3;
-
-/// Whether the copies of two programs of so many bytes are few enough for `memory`.
-fn are_few(old: u64, new: u64, memory: u64) -> bool {
-    old + new <= memory / COPIES_SHARE
-}
-
-/// Whether covers of the file `new`, if it comes from `old`, are chosen again in `memory` bytes.
-pub(super) fn is_chosen_again(old: &[u8], new: &[u8], memory: u64) -> bool {
-    new.len() >= FILE_WORTH
-        && are_few(old.len() as u64, new.len() as u64, memory)
-        && is_elf(old)
-        && is_elf(new)
-}
 
 /// Returns `covers` of `target`, but those of each program chosen again with references replaced by what these name, if they
 /// `cost` less then. What moved where is known by `covers`.
@@ -48,64 +35,82 @@ pub fn covers_by_names(
     search: &Search,
     cost: &dyn Fn(&[Cover], &Program) -> u64,
 ) -> Result<Vec<Cover>, TryReserveError> {
-    let prices = CoverPrices { programs_again: false, ..prices };
+    let again = Again { base, target, prices, search, cost };
     let (mut chosen, mut at) = (Vec::with_capacity(covers.len()), 0);
     for program in programs(base, target, &covers) {
         let range = program.target.range();
         let own = covers_within(&covers, &range);
-        let before = cost(&own, &program);
-        let few = are_few(program.base.len(), program.target.len(), search.memory);
-        if program.base.is_empty() || before < WORTH || !few {
-            continue;
-        }
-        // The first covers were not looked for as thoroughly.
-        for known in [Some(&own[..]), None] {
-            let again = chosen_again(base, target, known, &program, prices, search)?;
-            if cost(&again, &program) < before {
-                take_over(&mut chosen, &covers, at..range.start);
-                take_over(&mut chosen, &again, range.clone());
-                at = range.end;
-                break;
-            }
+        if let Some(cheaper) = again.cheaper(&program, &own)? {
+            take_over(&mut chosen, &covers, at..range.start);
+            take_over(&mut chosen, &cheaper, range.clone());
+            at = range.end;
         }
     }
     take_over(&mut chosen, &covers, at..target.len() as u64);
     Ok(chosen)
 }
 
-/// The covers of `program`, all from the program that it comes from, chosen by names if `known` says what moved where.
-fn chosen_again(
-    base: &Base<'_>,
-    target: &[u8],
-    known: Option<&[Cover]>,
-    program: &Program,
+/// Everything that choosing covers again takes.
+struct Again<'a> {
+    base: &'a Base<'a>,
+    target: &'a [u8],
     prices: CoverPrices,
-    search: &Search,
-) -> Result<Vec<Cover>, TryReserveError> {
-    let (old_range, new_range) = (program.base.range(), program.target.range());
-    let pieces = base.pieces(old_range.start, program.base.len()).into_iter().flatten();
-    let mut old: Vec<u8> = pieces.flatten().copied().collect();
-    let new = &target[new_range.start as usize..new_range.end as usize];
-    let mut tar = tar_of(new).unwrap_or_default();
-    let content = tar_entries(&tar).next().map_or(0..0, |entry| entry.content);
-    if let Some(covers) = known {
+    search: &'a Search,
+    cost: &'a dyn Fn(&[Cover], &Program) -> u64,
+}
+
+impl Again<'_> {
+    /// The cheapest covers of `program`, unless that are `own`.
+    fn cheaper(
+        &self,
+        program: &Program,
+        own: &[Cover],
+    ) -> Result<Option<Vec<Cover>>, TryReserveError> {
+        let copied = program.base.len() + program.target.len();
+        let before = (self.cost)(own, program);
+        if program.base.is_empty() || before < WORTH || copied > self.search.memory / COPIES_SHARE {
+            return Ok(None);
+        }
+        let old = program.base.range();
+        let others: Vec<Cover> =
+            own.iter().copied().filter(|cover| !old.contains(&cover.offset)).collect();
+        let by_names = self.by_names(program, own)?;
+        let filled = filled(&by_names, &others, &program.target.range());
+        let priced = [by_names, filled].map(|covers| ((self.cost)(&covers, program), covers));
+        let least = priced.into_iter().min_by_key(|(cost, _)| *cost);
+        Ok(least.filter(|(cost, _)| *cost < before).map(|(_, covers)| covers))
+    }
+
+    /// Covers of `program` with its references replaced, all from the program that it comes from. `known` says what moved where.
+    fn by_names(&self, program: &Program, known: &[Cover]) -> Result<Vec<Cover>, TryReserveError> {
+        let (old_range, new_range) = (program.base.range(), program.target.range());
+        let pieces = self.base.pieces(old_range.start, program.base.len()).into_iter().flatten();
+        let mut old: Vec<u8> = pieces.flatten().copied().collect();
+        let new = &self.target[new_range.start as usize..new_range.end as usize];
+        let mut tar = tar_of(new).unwrap_or_default();
+        let content = tar_entries(&tar).next().map(|entry| entry.content);
+        // A file may be too large for a header.
+        let Some(content) = content.filter(|content| content.len() == new.len()) else {
+            return Ok(known.to_vec());
+        };
         label_base(&mut old, &program.base);
-        let parts = covers
+        let parts = known
             .iter()
             .flat_map(|cover| Parts::new(Some(program), cover.offset, cover.start, cover.len));
         let stretches = parts.filter_map(|part| part.stretch);
         label_target(&mut tar[content.clone()], &program.target, stretches);
+        let (files, targets) = ([(NAME.as_bytes(), &old[..])], [&tar[..]]);
+        let old_base = Base::of_files(&files);
+        let found = Covers::new(&old_base, &targets, self.prices, self.search, &|_| ())?;
+        let found = found.of_target(0, &|_| ())?;
+        let content = content.start as u64..content.end as u64;
+        let placed = |cover: Cover| Cover {
+            start: cover.start - content.start + new_range.start,
+            len: cover.len,
+            offset: cover.offset + old_range.start,
+        };
+        Ok(covers_within(&found, &content).into_iter().map(placed).collect())
     }
-    let (files, targets) = ([(NAME.as_bytes(), &old[..])], [&tar[..]]);
-    let old_base = Base::of_files(&files);
-    let found = Covers::new(&old_base, &targets, prices, search, &|_| ())?.of_target(0, &|_| ())?;
-    let content = content.start as u64..content.end as u64;
-    let placed = |cover: Cover| Cover {
-        start: cover.start - content.start + new_range.start,
-        len: cover.len,
-        offset: cover.offset + old_range.start,
-    };
-    Ok(covers_within(&found, &content).into_iter().map(placed).collect())
 }
 
 /// A tar with the program `bytes` alone.
@@ -115,6 +120,24 @@ fn tar_of(bytes: &[u8]) -> io::Result<Vec<u8>> {
     writer.start(&NewFile { name: NAME, size, style: HeaderStyle::Ustar })?;
     writer.write_all(bytes)?;
     writer.finish()
+}
+
+/// Returns `covers` of `range`, and those of `others` that fill what they leave: other files of the base have some of that.
+fn filled(covers: &[Cover], others: &[Cover], range: &Range<u64>) -> Vec<Cover> {
+    let (mut filled, mut at) = (Vec::with_capacity(covers.len()), range.start);
+    let fill = |filled: &mut Vec<Cover>, gap: Range<u64>| {
+        let parts =
+            if gap.end - gap.start < FILLS { Vec::new() } else { covers_within(others, &gap) };
+        let long = parts.into_iter().filter(|part| part.len >= FILLS);
+        long.for_each(|part| append_cover(filled, part));
+    };
+    for cover in covers {
+        fill(&mut filled, at..cover.start);
+        append_cover(&mut filled, *cover);
+        at = cover.end();
+    }
+    fill(&mut filled, at..range.end);
+    filled
 }
 
 /// Puts those of `covers` that are in `range` behind `chosen`.

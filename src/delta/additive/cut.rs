@@ -27,16 +27,16 @@ pub(super) fn batches(
     len: usize,
 ) -> Vec<Batch> {
     let most = DenseIndex::most(memory);
-    let (mut batches, mut first, mut positions) = (Vec::new(), 0, 0);
+    let (mut batches, mut first, mut bytes) = (Vec::new(), 0, 0);
     let mut seen = HashSet::new();
     for (number, partner) in partners.iter().enumerate() {
-        let more = known.contents()[partner.content as usize].range.len() >> partner.shift;
-        if number > first && !seen.contains(&partner.content) && positions + more > most {
+        let more = known.contents()[partner.content as usize].range.len();
+        if number > first && !seen.contains(&partner.content) && bytes + more > most {
             batches.push(Batch { end: partner.range.start, partners: first..number });
-            (first, positions) = (number, 0);
+            (first, bytes) = (number, 0);
             seen.clear();
         }
-        positions += if seen.insert(partner.content) { more } else { 0 };
+        bytes += if seen.insert(partner.content) { more } else { 0 };
     }
     batches.push(Batch { end: len, partners: first..partners.len() });
     batches

@@ -17,25 +17,11 @@ pub(super) const SEED: usize = 8;
 /// The stretch of a partner that one job collects from.
 const PIECE: usize = 256 << 10;
 
-/// A content that is to be indexed.
-pub(super) struct Wanted<'c> {
-    /// Its number.
-    pub(super) number: u32,
-    pub(super) content: &'c Content,
-    /// One in how many of its positions suffices, as a power of two.
-    pub(super) shift: u32,
-}
-
-impl Wanted<'_> {
-    /// How many positions there are if one in `1 << more` is left of those that suffice.
-    fn positions(&self, more: u32) -> usize {
-        self.content.range.len().div_ceil(1 << (self.shift + more))
-    }
-}
-
 /// Where the seeds of partners are.
 pub(super) struct DenseIndex<'a> {
     buckets: Buckets,
+    /// One in how many positions is there, as a power of two.
+    shift: u32,
     partners: HashMap<u32, Partner<'a>>,
 }
 
@@ -49,18 +35,16 @@ struct Partner<'a> {
     offset: u64,
     /// The number of its first position in the table.
     first: u32,
-    /// One in how many positions is there, as a power of two.
-    shift: u32,
     salt: u64,
 }
 
 impl<'a> Partner<'a> {
     /// All of its seeds, short enough for one job each.
-    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> {
+    fn pieces(&self, shift: u32) -> impl Iterator<Item = Piece<'a>> {
         let end = (self.range.len() + 1).saturating_sub(SEED);
-        let each = PIECE.next_multiple_of(1 << self.shift);
+        let each = PIECE.next_multiple_of(1 << shift);
         let range = move |start: usize| start..end.min(start + each);
-        let piece = move |start| Piece { partner: self.clone(), range: range(start) };
+        let piece = move |start| Piece { partner: self.clone(), range: range(start), shift };
         (0..end).step_by(each).map(piece)
     }
 }
@@ -69,19 +53,20 @@ impl<'a> Partner<'a> {
 struct Piece<'a> {
     partner: Partner<'a>,
     range: Range<usize>,
+    shift: u32,
 }
 
 impl buckets::Piece for Piece<'_> {
     fn seeds(&self) -> usize {
-        self.range.len() >> self.partner.shift
+        self.range.len() >> self.shift
     }
 
     fn collect(&self, into: &mut Collected) {
-        let Partner { slice, range, first, shift, salt, .. } = &self.partner;
+        let Partner { slice, range, first, salt, .. } = &self.partner;
         let bytes = &slice[range.clone()];
-        for at in self.range.clone().step_by(1 << shift) {
+        for at in self.range.clone().step_by(1 << self.shift) {
             if let Some(hash) = hash(&bytes[at..], *salt) {
-                into.add(hash, first + (at >> shift) as u32);
+                into.add(hash, first + (at >> self.shift) as u32);
             }
         }
     }
@@ -93,39 +78,40 @@ impl<'a> DenseIndex<'a> {
         Buckets::room(Buckets::most(memory))
     }
 
-    /// Indexes `partners` of the base in at most `memory` bytes: if they are more than there is room for, every second
-    /// position is left out until they are not.
+    /// Indexes `partners`, numbered contents of the base, in at most `memory` bytes: if they are more than there is
+    /// room for, every second position is left out until they are not.
     ///
     /// # Errors
     /// If the system does not give the memory.
     pub(super) fn new(
         base: &Base<'a>,
-        partners: &[Wanted<'_>],
+        partners: &[(u32, &Content)],
         memory: u64,
     ) -> Result<Self, TryReserveError> {
-        let count = |more| partners.iter().map(|wanted| wanted.positions(more)).sum::<usize>();
-        let mut more = 0;
-        while Buckets::needed(count(more)) > Buckets::most(memory)
-            || count(more) >> NUMBER_BITS_MAX != 0
+        let count = |shift: u32| -> usize {
+            partners.iter().map(|(_, content)| positions(content, shift)).sum()
+        };
+        let mut shift = 0;
+        while Buckets::needed(count(shift)) > Buckets::most(memory)
+            || count(shift) >> NUMBER_BITS_MAX != 0
         {
-            more += 1;
+            shift += 1;
         }
-        let number_bits = usize::BITS - (count(more) + 1).leading_zeros();
+        let number_bits = usize::BITS - (count(shift) + 1).leading_zeros();
         let mut known = HashMap::new();
         let mut first = 0;
         let mut pieces = Vec::new();
-        for wanted in partners {
-            let &Wanted { number, content, shift } = wanted;
+        for &(number, content) in partners {
             let slice = base.slices()[content.slice];
             let salt = u64::from(number).wrapping_mul(0xd6e8_feb8_6659_fd93);
             let (range, offset) = (content.range.clone(), content.offset(base));
-            let partner = Partner { slice, range, offset, first, shift: shift + more, salt };
-            pieces.extend(partner.pieces());
+            let partner = Partner { slice, range, offset, first, salt };
+            pieces.extend(partner.pieces(shift));
             known.insert(number, partner);
-            first += wanted.positions(more) as u32;
+            first += positions(content, shift) as u32;
         }
-        let buckets = Buckets::filled(Buckets::needed(count(more)), number_bits, &pieces)?;
-        Ok(DenseIndex { buckets, partners: known })
+        let buckets = Buckets::filled(Buckets::needed(count(shift)), number_bits, &pieces)?;
+        Ok(DenseIndex { buckets, shift, partners: known })
     }
 
     /// Returns the seeds of content number `partner`, if that is indexed.
@@ -152,12 +138,18 @@ impl<'a> PartnerSeeds<'a, '_> {
 
     /// Returns where in the base stream a seed of `hash` may be, each with what the base has from there on, lowest first.
     pub(super) fn found(&self, hash: u64) -> impl Iterator<Item = (u64, &'a [u8])> + '_ {
-        let Partner { slice, range, offset, first, shift, .. } = self.partner;
+        let Partner { slice, range, offset, first, .. } = self.partner;
+        let shift = self.index.shift;
         self.index.buckets.numbers(hash).filter_map(move |number| {
             let at = (number.checked_sub(*first)? as usize) << shift;
             (at < range.len()).then(|| (offset + at as u64, &slice[range.start + at..]))
         })
     }
+}
+
+/// How many positions of `content` are indexed.
+fn positions(content: &Content, shift: u32) -> usize {
+    content.range.len().div_ceil(1 << shift)
 }
 
 /// The hash of the seed that `bytes` begins with, told apart by `salt`, or `None` if the seed is one byte repeated.

@@ -14,12 +14,11 @@ use super::super::sampling::stretches;
 use super::super::seed_index::SeedIndex;
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Base, Search};
-use super::by_names::is_chosen_again;
 use super::choice::{Piece, Segment, Ways, choose};
 use super::cut::{batches, partners_in, segments};
-use super::dense_index::{DenseIndex, Wanted};
+use super::dense_index::DenseIndex;
 use super::lanes::{Hints, LaneFinder};
-use super::partners::{OldFiles, Partner};
+use super::partners::{Partner, partners};
 use super::prices::{CoverPrices, Prices};
 
 /// One in how many bytes of memory the entries of the base, the pairings, the common index and the dense one may take.
@@ -63,13 +62,10 @@ impl<'a> Covers<'a> {
             targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
         let stretches = stretches(base, &known, targets, &pairings, SAMPLE_STEP);
         let seeds = SeedIndex::new(base, &stretches, search.memory / SEEDS_SHARE)?;
-        let is_searched_again = |old: &[u8], new: &[u8]| {
-            prices.programs_again && is_chosen_again(old, new, search.memory)
-        };
-        let old =
-            OldFiles { base, known: &known, seeds: &seeds, is_searched_again: &is_searched_again };
+        let partner =
+            |(target, pairing): (&&[u8], &Pairing)| partners(base, &known, &seeds, target, pairing);
         let partners: Vec<Vec<Partner>> =
-            targets.par_iter().zip(&pairings).map(|(t, p)| old.partners(t, p)).collect();
+            targets.par_iter().zip(&pairings).map(|(t, p)| partner((t, p))).collect();
         advance(targets.iter().map(|target| target.len() as u64).sum());
         let dense_memory = search.memory / DENSE_SHARE;
         Ok(Covers { base, targets, known, pairings, partners, seeds, prices, dense_memory })
@@ -135,14 +131,11 @@ impl<'a> Covers<'a> {
 
     /// Indexes the contents that `partners` name.
     fn dense(&self, partners: &[Partner]) -> Result<DenseIndex<'a>, TryReserveError> {
-        let wanted = |partner: &Partner| Wanted {
-            number: partner.content,
-            content: &self.known.contents()[partner.content as usize],
-            shift: partner.shift,
-        };
-        let mut contents: Vec<Wanted<'_>> = partners.iter().map(wanted).collect();
-        contents.sort_unstable_by_key(|wanted| (wanted.number, wanted.shift));
-        contents.dedup_by_key(|wanted| wanted.number);
+        let mut numbers: Vec<u32> = partners.iter().map(|partner| partner.content).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let content = |number: u32| (number, &self.known.contents()[number as usize]);
+        let contents: Vec<_> = numbers.into_iter().map(content).collect();
         DenseIndex::new(self.base, &contents, self.dense_memory)
     }
 

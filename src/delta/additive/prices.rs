@@ -22,9 +22,6 @@ pub struct CoverPrices {
     pub end_of_change: f64,
     /// A byte of a literal, before any is seen.
     pub literal_byte: f64,
-    /// Whether covers of programs are chosen again by what references name: the first ones have only to tell what moved
-    /// where then.
-    pub programs_again: bool,
     /// Returns how many bytes are left of literals once they are compressed, cheaply estimated.
     pub packed_len: fn(&[u8]) -> usize,
 }
