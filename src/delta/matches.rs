@@ -152,6 +152,12 @@ impl<'a> Search<'a> {
         let len = bytes.len().min(tail.len());
         let (mut at, mut last) = (0, 0);
         while at < len && at - last <= give_up {
+            let probe = at + self.tuning.shortest_run - 1;
+            if probe < len && bytes[probe] != tail[probe] {
+                // No run that is long enough begins before what comes after this byte.
+                at = (probe + 1).min(last + give_up + 1);
+                continue;
+            }
             let run = common_prefix(&bytes[at..len], &tail[at..len]);
             if run >= self.tuning.shortest_run && self.adds(range.start + at, run) {
                 if last > 0 && at - last < self.tuning.narrow {
@@ -177,6 +183,11 @@ impl<'a> Search<'a> {
         let (bytes, head) = (&bytes[bytes.len() - len..], &head[head.len() - len..]);
         let (mut left, mut last) = (len, len);
         while left > 0 && last - left <= GIVE_UP {
+            let probe = left.checked_sub(self.tuning.shortest_run);
+            if let Some(probe) = probe.filter(|&probe| bytes[probe] != head[probe]) {
+                left = probe;
+                continue;
+            }
             let run = common_suffix(&bytes[..left], &head[..left]);
             if run >= self.tuning.shortest_run && self.adds(end - len + left - run, run) {
                 self.add(end - len + left - run, end - len + left, displacement);
@@ -226,10 +237,12 @@ impl<'a> Search<'a> {
             if self.followed.iter().any(|&(known, until)| known == displacement && at < until) {
                 continue;
             }
-            let ahead = common_prefix(&self.bytes[at..], self.base.tail(offset));
-            if ahead < 8 {
+            let (bytes, tail) = (&self.bytes[at..], self.base.tail(offset));
+            // Most candidates that are none are told here, without a call.
+            if tail.len() < 8 || word(bytes, 0) != word(tail, 0) {
                 continue;
             }
+            let ahead = common_prefix(bytes, tail);
             let floor = at.saturating_sub(BACKWARD);
             let behind = common_suffix(&self.bytes[floor..at], self.base.head(offset));
             let found =

@@ -1,8 +1,9 @@
 //! The choice of commands for one segment: the cheapest way through it.
 //!
 //! Dynamic programming over the bytes: the cheapest way to have made those before each, ending in a
-//! literal or ending with a COPY. A COPY may use any part of any match, but commands change only near
-//! where some match begins or ends; the bytes between are passed in one leap.
+//! literal or ending with a COPY. A COPY may use any part of any match, but commands change only where
+//! some match begins or ends, or between such places that are close; other bytes are passed in one leap.
+//! COPYs that may begin and end anywhere follow small errors of the prices: deltas get larger by them.
 
 use super::matches::Match;
 use super::prices::{CommandPrices, LiteralPrices};
@@ -34,8 +35,6 @@ pub(super) fn parse_greedily(matches: &[Match], shortest: u32) -> Vec<Piece> {
 
 /// Matches weighed against each other at one byte.
 const OPEN: usize = 8;
-/// So many bytes after a match begins or ends, every byte is weighed.
-const NEAR: usize = 16;
 /// Leaps over fewer bytes do not pay.
 const SHORTEST_LEAP: usize = 8;
 /// The price of what can't be: above any real one, and far enough below the largest number.
@@ -118,7 +117,7 @@ pub(super) fn parse(
         cheapest_copy: commands.cheapest_copy(),
         steps: &mut ways.0,
         at: 0,
-        near_until: NEAR,
+        turns: true,
         next_match: 0,
         open: Vec::with_capacity(OPEN),
         soonest_end: u32::MAX,
@@ -147,8 +146,8 @@ struct Walk<'a> {
     cheapest_copy: u32,
     steps: &'a mut [Step],
     at: usize,
-    /// Up to here every byte is weighed.
-    near_until: usize,
+    /// Whether a match begins or ends here, or the segment begins: the next byte is weighed.
+    turns: bool,
     /// The first of the matches that begin at `at` or later.
     next_match: usize,
     open: Vec<OpenMatch>,
@@ -165,6 +164,7 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// Takes in matches that begin here and lets those go that end here.
     fn open_and_close(&mut self) {
+        self.turns = self.at == 0;
         while let Some(found) = self.matches.get(self.next_match)
             && found.start as usize == self.at
         {
@@ -172,19 +172,19 @@ impl Walk<'_> {
             admit(&mut self.open, OpenMatch { price: UNREACHED, from: 0, end: found.end, number });
             self.soonest_end = self.soonest_end.min(found.end);
             self.next_match += 1;
-            self.near_until = self.at + NEAR;
+            self.turns = true;
         }
         if self.soonest_end as usize <= self.at {
             self.open.retain(|candidate| candidate.end as usize > self.at);
             self.soonest_end =
                 self.open.iter().map(|candidate| candidate.end).min().unwrap_or(u32::MAX);
-            self.near_until = self.at + NEAR;
+            self.turns = true;
         }
     }
 
     /// Up to where no match begins or ends, if that is far.
     fn leap_end(&self) -> Option<usize> {
-        if self.at < self.near_until {
+        if self.turns {
             return None;
         }
         let begin = self.matches.get(self.next_match).map_or(u32::MAX, |found| found.start);

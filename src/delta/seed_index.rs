@@ -25,7 +25,7 @@ pub(super) const SEED: usize = 16;
 pub(super) struct Sampled {
     pub(super) slice: usize,
     pub(super) range: Range<usize>,
-    /// One in how many seeds is a sample; a power of two.
+    /// One in how many seeds is a sample.
     pub(super) step: usize,
 }
 

@@ -50,32 +50,33 @@ impl<'a> History<'a> {
     /// Takes in the stream up to `position`.
     pub(super) fn advance(&mut self, position: usize) {
         let end = position.min(self.stream.len().saturating_sub(SHORTEST - 1));
-        while self.seen < end {
-            self.table[slot(&self.stream[self.seen..])] = self.seen as u32 + 1;
-            self.seen += 1;
+        if self.seen < end {
+            for word in self.stream[self.seen..end + SHORTEST - 1].array_windows() {
+                self.seen += 1;
+                self.table[slot(word)] = self.seen as u32;
+            }
         }
     }
 
     /// The repeat that `bytes` would begin with, were they at `position` of the stream.
     pub(super) fn find(&self, bytes: &[u8], position: usize) -> Option<Repeat> {
-        if bytes.len() < SHORTEST {
-            return None;
-        }
-        let at = (self.table[slot(bytes)] as usize).checked_sub(1)?;
+        let (first, rest) = bytes.split_first_chunk::<SHORTEST>()?;
+        let at = (self.table[slot(first)] as usize).checked_sub(1)?;
+        let (seen, after) = self.stream[at..].split_first_chunk::<SHORTEST>()?;
         let distance = position.saturating_sub(at).max(1);
-        if distance > self.repeats.window {
+        // Most words were not seen; that is told without a call.
+        if first != seen || distance > self.repeats.window {
             return None;
         }
-        let len =
-            common_prefix(&bytes[..bytes.len().min(self.repeats.longest)], &self.stream[at..]);
+        let most = rest.len().min(self.repeats.longest - SHORTEST);
         let distance_bits = usize::BITS - distance.leading_zeros();
         let price = (self.repeats.token_bits + distance_bits) * BIT;
-        (len >= SHORTEST).then_some(Repeat { len, price })
+        Some(Repeat { len: SHORTEST + common_prefix(&rest[..most], after), price })
     }
 }
 
-fn slot(bytes: &[u8]) -> usize {
-    let word = u32::from_le_bytes(bytes[..SHORTEST].try_into().expect("four bytes"));
+fn slot(bytes: &[u8; SHORTEST]) -> usize {
+    let word = u32::from_le_bytes(*bytes);
     (word.wrapping_mul(0x9e37_79b1) >> (32 - TABLE_BITS)) as usize
 }
 

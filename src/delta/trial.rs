@@ -1,6 +1,8 @@
 //! A cell's delta stream as one choice of commands makes it, and the prices it teaches for the next
 //! choice.
 
+use std::ops::Range;
+
 use super::Command;
 use super::matches::{Match, refill};
 use super::parse::Piece;
@@ -201,8 +203,8 @@ pub(super) fn price_literals(
     let mut matches = matches.iter().peekable();
     let mut covered = 0;
     let mut at = 0;
+    let near = |found: &Match| (found.start as usize).saturating_sub(LEAD);
     while at < bytes.len() {
-        let near = |found: &Match| (found.start as usize).saturating_sub(LEAD);
         while let Some(found) = matches.next_if(|found| near(found) <= at) {
             covered = covered.max(found.end as usize);
         }
@@ -213,11 +215,27 @@ pub(super) fn price_literals(
         while let Some(next) = places.next_if(|next| next.at <= at) {
             place = *next;
         }
-        if let Some(end) = deep_inside(place, places.peek().map_or(bytes.len(), |next| next.at), at)
-        {
-            at = end;
+        let end = places.peek().map_or(bytes.len(), |next| next.at);
+        if let Some(inside) = deep_inside(place, end, at) {
+            at = inside;
             continue;
         }
+        let edge = if at < place.at + COPY_EDGE { place.at + COPY_EDGE } else { end };
+        at = price_repeats(history, place, bytes, at..edge.min(end).min(covered), prices);
+    }
+}
+
+/// Prices repeats that begin in `range` of a segment of `bytes`, in which all goes on from `place`. Returns where the last
+/// of them ends, or else the range.
+fn price_repeats(
+    history: &mut History<'_>,
+    place: StreamPlace,
+    bytes: &[u8],
+    range: Range<usize>,
+    prices: &mut LiteralPrices,
+) -> usize {
+    let mut at = range.start;
+    while at < range.end {
         let position = place.stream + if place.literal { at - place.at } else { 0 };
         history.advance(position);
         let repeat = history
@@ -228,6 +246,7 @@ pub(super) fn price_literals(
             None => 1,
         };
     }
+    at
 }
 
 /// Where the inside of a long COPY ends that `at` is in, or else `None`. It goes from `place` to `end`.

@@ -9,7 +9,7 @@ use super::pricing::Figures;
 /// The figures behind an encoder's options.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tuning {
-    /// One in how many seeds of the base is a sample where it changed; a power of two.
+    /// One in how many seeds of the base is a sample where it changed.
     pub(super) fine_step: usize,
     /// How often the choice of commands is made again with prices learnt from the last one. 0
     /// leaves the first, greedy choice.
@@ -26,9 +26,11 @@ pub(super) struct Tuning {
     pub(super) narrow: usize,
 }
 
-/// A greedy choice that begins with few COPYs ends better than one that begins with many: what it
-/// leaves literal teaches what literals cost.
+/// So many times the shortest run is the shortest match of the first choice. A choice that begins with few COPYs ends
+/// better than one that begins with many: what is literal at first teaches what literals cost.
 const GREEDY_RUNS: usize = 3;
+/// The same if only size counts: several rounds have to reach more COPYs from there.
+const GREEDY_RUNS_FOR_SIZE: usize = 2;
 
 /// More would leave threads idle where little changed.
 const CELLS_PER_LESSON: usize = 8;
@@ -44,10 +46,11 @@ impl Tuning {
             (false, 4..=6) => (16, 1),
             (false, 7..=8) => (4, 2),
             (true, 2..=3) => (16, 1),
-            (true, 4..=6) => (2, 5),
+            (true, 4..=6) => (6, 3),
             (true, 7..=8) => (4, 7),
             (_, _) => (2, if thorough { 10 } else { 4 }),
         };
+        let greedy_runs = if thorough { GREEDY_RUNS_FOR_SIZE } else { GREEDY_RUNS };
         Tuning {
             fine_step,
             rounds,
@@ -55,7 +58,7 @@ impl Tuning {
             // cell ends with its own, and begins with its own.
             cells_per_lesson: if rounds == 1 { CELLS_PER_LESSON } else { 1 },
             shortest_run,
-            shortest_greedy: (GREEDY_RUNS * shortest_run) as u32,
+            shortest_greedy: (greedy_runs * shortest_run) as u32,
             settled: if thorough { 40 } else { 28 },
             narrow: shortest_run + 3,
         }
