@@ -159,6 +159,25 @@ impl Cause {
         )
     }
 
+    /// Whether content, or the place that it came from, is to blame and not this machine or its caller: other content, or
+    /// the same from another place, may do.
+    pub fn is_of_content_or_place(self) -> bool {
+        self.kind() == ErrorKind::Content
+            || matches!(
+                self,
+                Cause::Missing
+                    | Cause::MissingBlob
+                    | Cause::Unauthorized
+                    | Cause::Denied
+                    | Cause::Refused
+                    | Cause::Protocol
+                    | Cause::Passing
+                    | Cause::RateLimited
+                    | Cause::Unreachable
+                    | Cause::Tls
+            )
+    }
+
     /// Returns the cause of an error of the system.
     pub fn of_io(error: &io::Error) -> Self {
         use io::ErrorKind as Io;
@@ -201,6 +220,14 @@ mod tests {
         for cause in Cause::ALL {
             assert!(!cause.may_pass() || cause.kind() == ErrorKind::Environment, "{cause:?}");
         }
+    }
+
+    #[test]
+    fn neither_this_machine_nor_its_caller_is_a_place_that_content_comes_from() {
+        for cause in [Cause::DiskFull, Cause::Disk, Cause::Cancelled, Cause::Usage, Cause::Defect] {
+            assert!(!cause.is_of_content_or_place(), "{cause:?}");
+        }
+        assert!(Cause::DamagedBlob.is_of_content_or_place());
     }
 
     #[test]

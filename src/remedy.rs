@@ -31,6 +31,8 @@ pub enum Remedy {
     VerifyStore,
     /// Pull the image that the delta applies to first, or name where it is.
     PullBase,
+    /// Pull the image that the delta makes by its own name, or make the delta again.
+    PullImageItself,
     /// Name a folder for deployments: there is no usual one.
     NameDeployments,
     /// Deploy as the user whose folder it is, or into a folder that is root's alone.

@@ -10,7 +10,8 @@ use crate::image::{
     Descriptor, Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference,
     Transports,
 };
-use crate::progress::Silent;
+use crate::progress::Progress;
+use crate::store::in_threads;
 use crate::{Dialect, ErrorKind};
 
 /// A delta that a repository has.
@@ -41,23 +42,19 @@ fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok,
 /// `delta-`, others not: a repository may have thousands; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
 ///
 /// # Errors
-/// If the registry does not answer. A manifest that is no delta, or is gone, is passed over.
+/// If the registry does not answer, or `progress` stops the work. A manifest that is no delta, or is gone, is passed over.
 pub fn find_deltas(
     transports: &Transports,
     image: &RegistryReference,
     opened: &Image,
+    progress: &dyn Progress,
 ) -> Result<Vec<FoundDelta>, ApplyError> {
     let platform = opened.platform().unwrap_or_else(Platform::host);
-    let mut seen = BTreeSet::new();
-    let mut found = Vec::new();
-    for candidate in candidates(transports, image, opened)? {
-        let Some(delta) = look(transports, candidate, &platform)? else { continue };
-        let is_about = [delta.base_id, delta.target_id].contains(&opened.id());
-        if is_about && seen.insert(delta.digest) {
-            found.push(delta);
-        }
-    }
-    let id = opened.id();
+    let candidates = candidates(transports, image, opened, progress)?;
+    let looked = in_threads(&candidates, |it| look(transports, it, &platform, progress))?;
+    let (id, mut seen) = (opened.id(), BTreeSet::new());
+    let mut found: Vec<FoundDelta> = looked.into_iter().flatten().collect();
+    found.retain(|it| [it.base_id, it.target_id].contains(&id) && seen.insert(it.digest));
     found.sort_by_key(|delta| (delta.target_id != id, delta.delta_bytes, delta.digest));
     Ok(found)
 }
@@ -67,13 +64,14 @@ fn candidates(
     transports: &Transports,
     image: &RegistryReference,
     opened: &Image,
+    progress: &dyn Progress,
 ) -> Result<Vec<RegistryReference>, ApplyError> {
     let mut names: Vec<String> = Vec::new();
-    let tags = transports.tags(image)?;
+    let tags = transports.tags(image, progress)?;
     names
         .extend(tags.iter().filter(|tag| tag.starts_with(TAG_PREFIX)).map(|tag| format!(":{tag}")));
     if let Some(manifest) = opened.manifest() {
-        let mut referrers = transports.referrers(image, manifest.digest())?;
+        let mut referrers = transports.referrers(image, manifest.digest(), progress)?;
         referrers.retain(may_be_delta);
         names.extend(referrers.iter().map(|referrer| format!("@{}", referrer.digest)));
     }
@@ -92,13 +90,14 @@ fn may_be_delta(referrer: &Descriptor) -> bool {
 
 fn look(
     transports: &Transports,
-    reference: RegistryReference,
+    reference: &RegistryReference,
     platform: &Platform,
+    progress: &dyn Progress,
 ) -> Result<Option<FoundDelta>, ApplyError> {
     let opened = transports
-        .open_any(&ImageReference::Registry(reference.clone()), platform, &Silent)
+        .open_any(&ImageReference::Registry(reference.clone()), platform, progress)
         .map_err(ApplyError::from)
-        .and_then(|opened| LayerDeltas::of(opened, &Silent));
+        .and_then(|opened| LayerDeltas::of(opened, progress));
     let delta = match opened {
         Ok(opened) => opened,
         Err(ApplyError::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
@@ -109,7 +108,7 @@ fn look(
     };
     let Some(manifest) = delta.image().manifest() else { return Ok(None) };
     Ok(Some(FoundDelta {
-        reference,
+        reference: reference.clone(),
         format: delta.dialect(),
         digest: manifest.digest(),
         base_id: delta.base(),

@@ -4,8 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 use clap::Args;
 use remora::Cause;
-use remora::apply::{ApplyOptions, FoundDelta, LayerDeltas, apply_opened, find_deltas};
-use remora::image::{Image, ImageReference, RegistryReference, Transports};
+use remora::apply::{
+    ApplyError, ApplyOptions, FoundDelta, LayerDeltas, Rebuilt, apply_opened, find_deltas,
+};
+use remora::image::{Image, ImageError, ImageReference, Platform, RegistryReference, Transports};
+use remora::store::Store;
 use remora::v3::DeltaReport;
 use serde::Serialize;
 
@@ -77,10 +80,9 @@ impl Apply {
         let base = self.access.open(&transports, &self.base)?;
         access::refuse_delta_as_base(&base)?;
         let named = self.access.open_any(&transports, delta)?;
-        let delta = self.delta(named, &base, &transports, session)?;
         let store = self.access.store()?;
-        let options = ApplyOptions::for_destination(&self.output);
-        let rebuilt = apply_opened(&base, &delta, &store, options, session.progress())?;
+        let with = With { base: &base, transports: &transports, store: &store, session };
+        let (delta, rebuilt) = self.rebuild(named, &with)?;
         if let Some(destination) = destination {
             let contents = rebuilt.contents();
             let digest = transports.write_to(destination, contents, session.progress())?;
@@ -92,36 +94,77 @@ impl Apply {
         session.summary(&Summary { output, delta, report }, to_stdout)
     }
 
-    /// The delta: `named` itself, or if that is an image in a registry, the smallest that the registry has from
-    /// `base` to it.
-    fn delta(
-        &self,
-        named: Image,
-        base: &Image,
-        transports: &Transports,
-        session: &Session,
-    ) -> Result<LayerDeltas, Failure> {
-        let target = match (LayerDeltas::of(named.clone(), session.progress()), named.reference()) {
+    /// Rebuilds the image by the delta `named`, or if that is an image in a registry, by the smallest delta that the
+    /// registry has from the base to it, and that turns out to be of use.
+    fn rebuild(&self, named: Image, with: &With<'_>) -> Result<(LayerDeltas, Rebuilt), Failure> {
+        let progress = with.session.progress();
+        let target = match (LayerDeltas::of(named.clone(), progress), named.reference()) {
             (Err(error), ImageReference::Registry(target)) if error.is_no_delta() => target,
-            (delta, _) => return Ok(delta?),
+            (delta, _) => return Ok(self.rebuild_by(delta?, with)?),
         };
-        let found = find_deltas(transports, target, &named)?;
-        let fits =
-            |delta: &&FoundDelta| (delta.base_id, delta.target_id) == (base.id(), named.id());
-        let Some(delta) = found.iter().find(fits) else {
-            return Err(self.no_delta(target, found.iter().any(|it| it.target_id == named.id())));
-        };
-        access::refuse_input_as_output(
-            &self.output,
-            [&self.base, &ImageReference::Registry(delta.reference.clone())],
-        )?;
-        let bytes = units::bytes(delta.delta_bytes);
-        session.progress().note(&format!("using the delta {}, {bytes}", delta.reference));
+        let mut found = self.found(target, &named, with)?.into_iter().peekable();
+        while let Some(delta) = found.next() {
+            let rebuilt = self.open(&delta, target, with).and_then(|it| self.rebuild_by(it, with));
+            match rebuilt {
+                Err(error) if error.cause().is_of_content_or_place() && found.peek().is_some() => {
+                    let name = &delta.reference;
+                    progress.note(&format!("going on without the delta {name}: {error}"));
+                }
+                done => return Ok(done?),
+            }
+        }
+        Err(self.no_delta(target, false))
+    }
+
+    /// The deltas from the base to the image `named` that are tried, the smallest first; at least one.
+    fn found(
+        &self,
+        target: &RegistryReference,
+        named: &Image,
+        with: &With<'_>,
+    ) -> Result<Vec<FoundDelta>, Failure> {
+        let mut found = find_deltas(with.transports, target, named, with.session.progress())?;
+        let has_others = found.iter().any(|it| it.target_id == named.id());
+        found.retain(|it| (it.base_id, it.target_id) == (with.base.id(), named.id()));
+        found.truncate(MAX_TRIED);
+        found.iter().try_for_each(|it| self.refuse_as_output(&it.reference))?;
+        match found.is_empty() {
+            true => Err(self.no_delta(target, has_others)),
+            false => Ok(found),
+        }
+    }
+
+    fn refuse_as_output(&self, delta: &RegistryReference) -> Result<(), Failure> {
+        let delta = ImageReference::Registry(delta.clone());
+        access::refuse_input_as_output(&self.output, [&self.base, &delta])
+    }
+
+    /// Opens a delta that was found beside `target`.
+    fn open(
+        &self,
+        delta: &FoundDelta,
+        target: &RegistryReference,
+        with: &With<'_>,
+    ) -> Result<LayerDeltas, ApplyError> {
+        let (bytes, progress) = (units::bytes(delta.delta_bytes), with.session.progress());
+        progress.note(&format!("using the delta {}, {bytes}", delta.reference));
         // By its digest: the tag may be of an index, and change meanwhile.
         let name = format!("{}@{}", target.repository(), delta.digest);
-        let reference = RegistryReference::in_registry(target.host(), &name)?;
-        let delta = self.access.open_any(transports, &ImageReference::Registry(reference))?;
-        Ok(LayerDeltas::of(delta, session.progress())?)
+        let reference = RegistryReference::in_registry(target.host(), &name);
+        let reference = ImageReference::Registry(reference.map_err(ImageError::from)?);
+        let platform = with.base.platform().unwrap_or_else(Platform::host);
+        LayerDeltas::of(with.transports.open_any(&reference, &platform, progress)?, progress)
+    }
+
+    fn rebuild_by(
+        &self,
+        delta: LayerDeltas,
+        with: &With<'_>,
+    ) -> Result<(LayerDeltas, Rebuilt), ApplyError> {
+        let (options, progress) =
+            (ApplyOptions::for_destination(&self.output), with.session.progress());
+        let rebuilt = apply_opened(with.base, &delta, with.store, options, progress)?;
+        Ok((delta, rebuilt))
     }
 
     fn no_delta(&self, target: &RegistryReference, has_others: bool) -> Failure {
@@ -135,6 +178,17 @@ impl Apply {
             format!("make one with remora create {} {target}{others}", self.base),
         )
     }
+}
+
+/// Deltas that are tried.
+const MAX_TRIED: usize = 3;
+
+/// What the image is rebuilt from and with.
+struct With<'a> {
+    base: &'a Image,
+    transports: &'a Transports,
+    store: &'a Store,
+    session: &'a Session,
 }
 
 /// What was rebuilt.

@@ -89,6 +89,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
             "install one, for instance with apt-get install runc, or name it with --runtime"
         }
         (Remedy::PullBase, _) => "pull that image first, or say where it is with --from",
+        (Remedy::PullImageItself, _) => {
+            "pull the image that it makes by the image's own name, or make the delta again: remora create"
+        }
         (Remedy::PullAgain, _) => "pull the image again, or take its name away with remora rmi",
         (Remedy::ClearStore, _) => "move it away and try again",
         (Remedy::MoreOpenFiles, _) => "allow more open files, for instance with ulimit -n 4096",

@@ -3,8 +3,11 @@
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::FetchError;
+use super::failed::Failed;
+use super::patience::{PATIENCE, Patient};
 use super::plan::{Plan, Step};
 use crate::apply::{
     BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, Traffic, may_be_the_kept_parts_fault,
@@ -24,7 +27,7 @@ pub(super) fn carry_out(
     store: &Store,
     traffic: &Traffic,
     progress: &dyn Progress,
-) -> Result<Vec<KeptLayer>, FetchError> {
+) -> Result<Vec<KeptLayer>, Failed> {
     let bytes = plan.steps.iter().map(|step| step.bytes()).fold(0, u64::saturating_add);
     let blobs = Blobs::new(store, traffic, progress);
     if check_space(store.path(), least_space(plan)).is_err() {
@@ -36,7 +39,7 @@ pub(super) fn carry_out(
         })?;
     }
     progress.expect(Stage::Fetch, bytes);
-    let base_layers = base_layers(plan, store, progress)?;
+    let base_layers = base_layers(plan, store, progress).map_err(Failed::by_delta)?;
     let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
     check_work(base_bytes, 0, 0)?;
     // Of whole blobs, also where an interrupted run has left most of one.
@@ -44,7 +47,7 @@ pub(super) fn carry_out(
     let stored = blob_sizes.fold(base_bytes, u64::saturating_add);
     let budget = ImageBudget::new(store.limits(), stored);
     let sparse = match plan.deltas() {
-        Some((deltas, _)) => deltas.sparse_files(&base_layers)?,
+        Some((deltas, _)) => deltas.sparse_files(&base_layers).map_err(Failed::by_delta)?,
         None => SparseFiles::default(),
     };
     let base = plan.deltas().map(|(deltas, _)| deltas.base_layers(&base_layers, &sparse));
@@ -52,25 +55,27 @@ pub(super) fn carry_out(
         plan,
         store,
         blobs,
-        base: base.transpose()?,
+        base: base.transpose().map_err(Failed::by_delta)?,
         budget: &budget,
         turn: Mutex::default(),
         progress,
     };
     let numbers: Vec<usize> = (0..plan.steps.len()).collect();
-    let layers = in_threads(&numbers, |&index| Ok((index, work.bring_in(index)?)));
-    let mut layers = layers.map_err(|error: FetchError| {
+    let bring_in = |&index: &usize| {
+        let by_delta = matches!(plan.steps[index], Step::Delta(_));
+        work.bring_in(index).map_err(|error| Failed { error, by_delta })
+    };
+    in_threads(&numbers, bring_in).map_err(|failed: Failed| {
+        let error = &failed.error;
         let may_be_the_bases =
             error.kind() == ErrorKind::Content || error.cause() == Cause::DamagedLayer;
         if !may_be_the_bases {
-            return error;
+            return failed;
         }
         // Not the delta is to blame if the base's bytes are not what they were.
         let verified = base_layers.iter().try_for_each(KeptLayer::verify);
-        verified.map_or_else(FetchError::from, |()| error)
-    })?;
-    layers.sort_unstable_by_key(|(index, _)| *index);
-    Ok(layers.into_iter().map(|(_, layer)| layer).collect())
+        verified.map_or_else(Failed::from, |()| failed)
+    })
 }
 
 /// The blobs that layers come by.
@@ -180,6 +185,8 @@ impl Work<'_> {
         if done.is_ok() {
             self.blobs.traffic.resumed.fetch_add(resumed.into_inner(), Ordering::Relaxed);
             self.blobs.forget(blob);
+            // Also what came of a delta that was given up.
+            self.store.forget_partials_of(blob.makes);
         }
         done
     }
@@ -208,6 +215,14 @@ impl Work<'_> {
         }
     }
 
+    /// How long nothing may come of a delta: whoever named it has no other way.
+    fn patience(&self) -> Duration {
+        match self.plan.found_delta() {
+            Some(_) => PATIENCE,
+            None => Duration::MAX,
+        }
+    }
+
     fn rebuild(
         &self,
         deltas: &LayerDeltas,
@@ -221,7 +236,10 @@ impl Work<'_> {
         let _turn = (!deltas.is_frugal()).then(lock);
         self.store.ensure_made(blob.makes, self.budget, |out: &mut Incoming<'_>| {
             let bytes = match deltas.has_blob(blob.index) {
-                true => Some(self.blobs.open(blob, kept, resumed)?),
+                true => {
+                    let bytes = self.blobs.open(blob, kept, resumed)?;
+                    Some(Patient::new(bytes, blob.image, self.patience()))
+                }
                 false => None,
             };
             Ok::<_, FetchError>(deltas.rebuild(blob.index, bytes, base, out, limit)?.0)

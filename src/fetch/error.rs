@@ -1,6 +1,6 @@
 //! The failures of fetching an image.
 
-use crate::apply::ApplyError;
+use crate::apply::{ApplyError, LayerDeltas};
 use crate::image::{DiffId, ImageError, ImageId};
 use crate::progress::Cancelled;
 use crate::store::{Reason, StoreError};
@@ -26,6 +26,14 @@ pub enum FetchError {
     /// The system does not give the memory that the work takes.
     #[error(transparent)]
     Memory(#[from] MemoryError),
+    /// A delta was named as the target, and is of no use.
+    #[error("the delta {delta} can't be used: {source}")]
+    NamedDelta {
+        /// The delta.
+        delta: String,
+        /// Why not.
+        source: Box<FetchError>,
+    },
     /// A layer is not in the image any more that once had it.
     #[error("the layer {diff_id} is not in {image} any more")]
     LayerGone {
@@ -90,8 +98,15 @@ impl FetchError {
             FetchError::Delta(error) => error.cause(),
             FetchError::Trust(error) => error.cause(),
             FetchError::Memory(error) => error.cause(),
+            FetchError::NamedDelta { source, .. } => source.cause(),
             FetchError::NoBase { .. } | FetchError::LayerGone { .. } => Cause::Missing,
         }
+    }
+
+    /// This failure, of a delta that was named as the target.
+    pub(super) fn of_named_delta(self, delta: &LayerDeltas) -> Self {
+        let delta = delta.image().reference().to_string();
+        FetchError::NamedDelta { delta, source: Box::new(self) }
     }
 
     /// The kind of failure.
@@ -107,6 +122,10 @@ impl FetchError {
             FetchError::Delta(error) => error.remedy(),
             FetchError::Trust(error) => error.remedy(),
             FetchError::Memory(error) => error.remedy(),
+            FetchError::NamedDelta { source, .. } if source.cause().may_pass() => source.remedy(),
+            FetchError::NamedDelta { source, .. } => {
+                source.remedy().or(Some(Remedy::PullImageItself))
+            }
             FetchError::NoBase { .. } => Some(Remedy::PullBase),
             FetchError::LayerGone { .. } => Some(Remedy::PullAgain),
         }
@@ -119,6 +138,7 @@ impl FetchError {
             FetchError::Store(error) => error.hint(),
             FetchError::Delta(error) => error.hint(),
             FetchError::Trust(error) => error.hint(),
+            FetchError::NamedDelta { source, .. } => source.hint(),
             FetchError::Memory(_) | FetchError::NoBase { .. } | FetchError::LayerGone { .. } => {
                 None
             }

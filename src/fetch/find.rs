@@ -3,19 +3,19 @@
 
 use super::FetchError;
 use super::bases::BaseImage;
+use super::candidates::{Candidates, MAX_OPENED, Questions};
 use super::options::PullOptions;
+use super::patience::{Deadline, PATIENCE};
+use super::request::Request;
 #[cfg(feature = "api")]
 use super::server;
+use super::tried::Tried;
 use crate::Cause;
 use crate::apply::{ApplyError, LayerDeltas};
-use crate::dialect::{Dialect, TAG_PREFIX};
-use crate::image::{
-    Descriptor, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference, Transports,
-};
+use crate::dialect::Dialect;
+use crate::image::{Image, ImageId, ImageReference, Platform, RegistryReference, Transports};
 use crate::progress::Progress;
-
-/// Deltas that are opened at most: each takes two questions.
-const MAX_OPENED: usize = 16;
+use crate::store::in_threads;
 
 /// A delta, and the base that it applies to.
 #[derive(Debug)]
@@ -25,29 +25,30 @@ pub(super) struct FoundDelta {
     pub(super) base: usize,
 }
 
-/// The deltas in the repository of `target` that make `image` from one of `bases`. A registry that does not answer these
-/// questions is told of, and keeps nobody from the image: it may come without.
+/// The deltas in the repository of `target` that make `image` from one of `bases`, without those that were `tried`. A
+/// registry that does not answer these questions is told of, and keeps nobody from the image: it may come without.
 pub(super) fn find(
     target: &RegistryReference,
     image: &Image,
     bases: &[BaseImage],
-    options: &PullOptions,
-    transports: &Transports,
-    progress: &dyn Progress,
+    request: &Request<'_>,
+    tried: &mut Tried,
 ) -> Result<Vec<FoundDelta>, FetchError> {
+    let Request { options, transports, progress, .. } = *request;
     let platform = image.platform().unwrap_or_else(Platform::host);
+    let questions = Questions { target, bases, transports, progress };
     let search = Search { target, image: image.id(), platform, bases, transports, progress };
     if bases.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = search.open_all(search.or_none(search.referrers(image))?)?;
+    let mut found = search.open_all(questions.referrers(image)?, tried)?;
     if found.is_empty() {
-        found = search.open_all(search.or_none(search.tags())?)?;
+        found = search.open_all(questions.tags()?, tried)?;
     }
     // No server has smaller ones than Remora's own, and it may hold the question until it has made one.
     if found.iter().all(|found| found.delta.dialect() != Dialect::Remora) {
         let named = named_by_server(target, image, bases, options, progress);
-        found.extend(search.open_all(named)?);
+        found.extend(search.open_all(Candidates::all(named), tried)?);
     }
     Ok(found)
 }
@@ -76,6 +77,16 @@ fn named_by_server(
     Vec::new()
 }
 
+/// What came of a look at a candidate.
+enum Look {
+    /// It is a delta from a base at hand to the target.
+    Fits(Box<FoundDelta>),
+    /// It is anything else.
+    PassedOver,
+    /// Nobody can tell: it did not come.
+    Failed,
+}
+
 struct Search<'a> {
     target: &'a RegistryReference,
     image: ImageId,
@@ -86,108 +97,67 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// What was found; nothing if the question failed, unless because the work is to stop.
-    fn or_none(
+    /// Opens the candidates, a few at a time, and returns the deltas among them that fit and were not `tried`.
+    fn open_all(
         &self,
-        found: Result<Vec<RegistryReference>, FetchError>,
-    ) -> Result<Vec<RegistryReference>, FetchError> {
-        match found {
-            Err(error) if error.cause() != Cause::Cancelled => {
-                self.progress
-                    .note(&format!("looking for deltas elsewhere, or going on without: {error}"));
-                Ok(Vec::new())
-            }
-            found => found,
-        }
-    }
-
-    /// What refers to the target and may be a delta from a base at hand, those first that say so.
-    fn referrers(&self, image: &Image) -> Result<Vec<RegistryReference>, FetchError> {
-        let Some(manifest) = image.manifest() else { return Ok(Vec::new()) };
-        let mut referrers = self.transports.referrers(self.target, manifest.digest())?;
-        referrers.retain(|referrer| self.may_fit(referrer));
-        referrers.sort_by_key(|referrer| (base_of(referrer).is_none(), rank(referrer)));
-        let named = referrers.iter().map(|referrer| self.named(&format!("@{}", referrer.digest)));
-        Ok(named.collect::<Result<_, _>>()?)
-    }
-
-    fn may_fit(&self, referrer: &Descriptor) -> bool {
-        let of_type = referrer.artifact_type.is_none() || dialect_of(referrer).is_some();
-        let is_here = |base| self.bases.iter().any(|known| known.id().to_string() == base);
-        of_type && base_of(referrer).is_none_or(is_here)
-    }
-
-    /// The tags that begin as those of deltas do. Of many, only those that deltas from the bases have.
-    fn tags(&self) -> Result<Vec<RegistryReference>, FetchError> {
-        let mut tags = self.transports.tags(self.target)?;
-        tags.retain(|tag| tag.starts_with(TAG_PREFIX));
-        if tags.len() > MAX_OPENED {
-            let expected = self.expected_tags();
-            tags.retain(|tag| expected.contains(tag));
-        }
-        // A tag that breaks the rules for tags can't be asked for.
-        Ok(tags.iter().filter_map(|tag| self.named(&format!(":{tag}")).ok()).collect())
-    }
-
-    fn expected_tags(&self) -> Vec<String> {
-        let in_registries = self.bases.iter().filter_map(|base| {
-            let ImageReference::Registry(reference) = base.image.reference() else { return None };
-            Some((reference.repository(), base.image.manifest()?.digest()))
-        });
-        let mut tags = Vec::new();
-        for (repository, digest) in in_registries {
-            tags.extend(Dialect::beside_images().flat_map(|it| it.delta_tags(repository, digest)));
-        }
-        tags
-    }
-
-    fn named(&self, name: &str) -> Result<RegistryReference, ImageError> {
-        let name = format!("{}{name}", self.target.repository());
-        Ok(RegistryReference::in_registry(self.target.host(), &name)?)
-    }
-
-    fn open_all(&self, named: Vec<RegistryReference>) -> Result<Vec<FoundDelta>, FetchError> {
+        candidates: Candidates,
+        tried: &mut Tried,
+    ) -> Result<Vec<FoundDelta>, FetchError> {
+        let Candidates { mut names, mut left_out } = candidates;
+        names.retain(|name| !tried.unseen.contains(name));
+        left_out += names.len().saturating_sub(MAX_OPENED);
+        names.truncate(MAX_OPENED);
+        let deadline = Deadline::after(PATIENCE, self.progress);
+        let looks = in_threads(&names, |name| self.open(name, &deadline))?;
         let mut found = Vec::new();
-        for reference in named.into_iter().take(MAX_OPENED) {
-            found.extend(self.open(ImageReference::Registry(reference))?);
+        for (look, name) in looks.into_iter().zip(names) {
+            match look {
+                Look::Fits(delta) if !tried.has(&delta.delta) => found.push(*delta),
+                Look::Fits(_) | Look::PassedOver => {}
+                Look::Failed => {
+                    left_out += 1;
+                    tried.unseen.push(name);
+                }
+            }
+        }
+        if found.is_empty() && left_out > 0 {
+            self.tell_left_out(left_out);
         }
         Ok(found)
     }
 
+    fn tell_left_out(&self, count: usize) {
+        let (target, s) = (self.target, if count == 1 { "" } else { "s" });
+        self.progress.note(&format!(
+            "{count} candidate{s} beside {target} could not be looked at; a delta that is known is pulled by its own name"
+        ));
+    }
+
     /// Opens what may be a delta. What is none, is another's or has gone is passed over.
-    fn open(&self, reference: ImageReference) -> Result<Option<FoundDelta>, FetchError> {
-        let opened = self.transports.open_any(&reference, &self.platform, self.progress);
-        let read = |opened| LayerDeltas::of(opened, self.progress);
+    fn open(
+        &self,
+        reference: &RegistryReference,
+        deadline: &Deadline<'_>,
+    ) -> Result<Look, FetchError> {
+        let place = ImageReference::Registry(reference.clone());
+        let opened = self.transports.open_any(&place, &self.platform, deadline);
+        let read = |opened| LayerDeltas::of(opened, deadline);
         let delta = match opened.map_err(ApplyError::from).and_then(read) {
             Ok(delta) => delta,
+            Err(_) if deadline.is_over() => return Ok(Look::Failed),
             Err(error) if error.cause() == Cause::Cancelled => return Err(error.into()),
             Err(error) => {
                 tracing::info!("{reference} is passed over: {error}");
-                return Ok(None);
+                return Ok(match error.cause() {
+                    Cause::Unreachable => Look::Failed,
+                    _ => Look::PassedOver,
+                });
             }
         };
         let base = self.bases.iter().position(|base| base.id() == delta.base());
-        let makes_target = delta.target().id() == self.image;
-        Ok(base.filter(|_| makes_target).map(|base| FoundDelta { delta, base }))
-    }
-}
-
-/// The dialect that a referrer says it is of.
-fn dialect_of(referrer: &Descriptor) -> Option<Dialect> {
-    Dialect::of_media_type(referrer.artifact_type.as_deref()?)
-}
-
-/// The image ID of the base, as a referrer says it.
-fn base_of(referrer: &Descriptor) -> Option<&str> {
-    let dialect = dialect_of(referrer).unwrap_or_default();
-    referrer.annotation(dialect.base_annotation())
-}
-
-/// Which referrers are opened first: those whose dialect makes the smallest deltas.
-fn rank(referrer: &Descriptor) -> u8 {
-    match dialect_of(referrer) {
-        Some(Dialect::Remora) => 0,
-        Some(Dialect::OciDelta) => 1,
-        _ => 2,
+        Ok(match base.filter(|_| delta.target().id() == self.image) {
+            Some(base) => Look::Fits(Box::new(FoundDelta { delta, base })),
+            None => Look::PassedOver,
+        })
     }
 }

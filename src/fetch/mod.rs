@@ -10,18 +10,24 @@
 //! ```
 
 mod bases;
+mod by_any_way;
+mod candidates;
 mod carry_out;
 mod cost;
 mod error;
+mod failed;
 mod find;
 mod opened;
 mod options;
+mod patience;
 mod plan;
 mod pull;
 mod repair;
 mod report;
+mod request;
 #[cfg(feature = "api")]
 mod server;
+mod tried;
 
 pub use cost::Link;
 pub use error::FetchError;

@@ -5,10 +5,10 @@ use super::bases::{self, BaseImage};
 use super::cost::{Cost, Link};
 use super::find::{self, FoundDelta};
 use super::opened::Opened;
-use super::options::PullOptions;
+use super::request::Request;
+use super::tried::{Tried, TriedDelta};
 use crate::apply::{LayerBlob, LayerDeltas};
-use crate::image::{Digest, Image, ImageId, ImageReference, Transports};
-use crate::progress::Progress;
+use crate::image::{Image, ImageId, ImageReference};
 use crate::store::Store;
 use crate::trust::Verdict;
 
@@ -64,16 +64,10 @@ impl Step {
 }
 
 impl Plan {
-    /// Finds the cheapest way from what the store has, and the bases that `options` name, to `reference`. The deltas
-    /// `useless`, by the digests of their manifests, have been tried.
-    pub(super) fn make(
-        reference: &ImageReference,
-        options: &PullOptions,
-        useless: &[Digest],
-        transports: &Transports,
-        store: &Store,
-        progress: &dyn Progress,
-    ) -> Result<Self, FetchError> {
+    /// Finds the cheapest way from what the store has, and the bases that the options name, to the image that is wanted,
+    /// without what was `tried`.
+    pub(super) fn make(request: &Request<'_>, tried: &mut Tried) -> Result<Self, FetchError> {
+        let Request { reference, options, transports, store, progress } = *request;
         let platform = &options.platform;
         let opened = Opened::open(reference, transports, platform, progress)?;
         let verdict = match &options.policy {
@@ -96,19 +90,17 @@ impl Plan {
             let way = Way { steps, cost: Cost::default(), delta: None };
             return Ok(assemble(reference, opened, verdict, way, options.link));
         }
-        let bases = match (&opened, options.plain) {
+        let plain = options.plain || tried.is_enough();
+        let bases = match (&opened, plain) {
             (Opened::Image(_), true) => Vec::new(),
             _ => bases::bases(&options.bases, transports, store, platform, progress)?,
         };
         let way = match &opened {
             Opened::Image(image) => {
                 image.diff_ids()?;
-                let found = match (reference, options.plain) {
+                let found = match (reference, plain) {
                     (ImageReference::Registry(target), false) => {
-                        let mut found =
-                            find::find(target, image, &bases, options, transports, progress)?;
-                        found.retain(|found| !useless.contains(&found.delta.digest()));
-                        found
+                        find::find(target, image, &bases, request, tried)?
                     }
                     _ => Vec::new(),
                 };
@@ -138,6 +130,15 @@ impl Plan {
     /// The delta that layers come by, if it was found and not named.
     pub(super) fn found_delta(&self) -> Option<&LayerDeltas> {
         self.delta.as_ref()?.found.as_ref()
+    }
+
+    /// The delta that layers come by, and whether it was found or named.
+    pub(super) fn tried_delta(&self) -> Option<TriedDelta<'_>> {
+        let (delta, _) = self.deltas()?;
+        Some(match self.found_delta() {
+            Some(_) => TriedDelta::Found(delta),
+            None => TriedDelta::Named(delta),
+        })
     }
 
     /// The delta that layers come by.

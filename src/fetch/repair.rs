@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::FetchError;
-use super::carry_out::carry_out;
+use super::by_any_way::by_any_way;
 use super::options::PullOptions;
 use super::plan::Plan;
+use super::request::Request;
 use crate::apply::Traffic;
 use crate::image::{DiffId, ImageReference, Transports};
 use crate::progress::Progress;
@@ -105,14 +106,13 @@ fn fetch(
     store: &Store,
     progress: &dyn Progress,
 ) -> Result<(), FetchError> {
-    let plan = Plan::make(&source.image, options, &[], transports, store, progress)?;
-    match plan.opened.config().diff_ids().get(source.index) {
-        Some(found) if *found == source.diff_id => {
-            carry_out(&plan, store, &Traffic::default(), progress).map(drop)
-        }
+    let request = Request { reference: &source.image, options, transports, store, progress };
+    let has_layer = |plan: &Plan| match plan.opened.config().diff_ids().get(source.index) {
+        Some(found) if *found == source.diff_id => Ok(()),
         // Another image has the name by now.
         _ => {
             Err(FetchError::LayerGone { image: source.image.to_string(), diff_id: source.diff_id })
         }
-    }
+    };
+    by_any_way(&request, &Traffic::default(), has_layer).map(drop)
 }

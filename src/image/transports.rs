@@ -182,16 +182,22 @@ impl Transports {
         self.registries.find(image)
     }
 
-    /// The tags of the image's repository, in the registry's order; none if there is no such repository.
+    /// The tags of the image's repository, in the registry's order; none if there is no such repository. Waiting ends when
+    /// `progress` says that the work is to stop.
     ///
     /// # Errors
     /// If the registry does not answer, refuses, or lists more than can be.
-    pub fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
-        self.registries.tags(image)
+    pub fn tags(
+        &self,
+        image: &RegistryReference,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, ImageError> {
+        self.registries.tags(image, progress)
     }
 
     /// The manifests in the image's repository that name the manifest `subject` as their subject (OCI
-    /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients.
+    /// distribution spec, "Listing Referrers"), also at registries that leave the list to clients. Waiting ends when
+    /// `progress` says that the work is to stop.
     ///
     /// # Errors
     /// If the registry does not answer, refuses, or lists more than can be.
@@ -199,8 +205,9 @@ impl Transports {
         &self,
         image: &RegistryReference,
         subject: super::Digest,
+        progress: &dyn Progress,
     ) -> Result<Vec<super::Descriptor>, ImageError> {
-        self.registries.referrers(image, subject)
+        self.registries.referrers(image, subject, progress)
     }
 
     /// Asks the registry `host` for nothing but a sign of life.

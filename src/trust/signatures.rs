@@ -64,7 +64,7 @@ pub(super) fn artifacts(
 ) -> Result<Vec<Artifact>, ImageError> {
     let names = match place {
         Place::Tag => vec![format!(":sha256-{}.sig", digest.hex())],
-        Place::Referrers => referrers(transports, image, digest)?,
+        Place::Referrers => referrers(transports, image, digest, progress)?,
     };
     let mut found = Vec::new();
     for name in names {
@@ -80,8 +80,9 @@ fn referrers(
     transports: &Transports,
     image: &RegistryReference,
     digest: Digest,
+    progress: &dyn Progress,
 ) -> Result<Vec<String>, ImageError> {
-    let all = transports.referrers(image, digest)?;
+    let all = transports.referrers(image, digest, progress)?;
     let signatures = all.iter().filter(|referrer| is_signature(referrer)).take(MAX_REFERRERS);
     Ok(signatures.map(|referrer| format!("@{}", referrer.digest)).collect())
 }

@@ -20,6 +20,7 @@ mod odd_tars;
 mod openbalena;
 mod outputs;
 mod page;
+mod passed_on;
 mod postgres_server;
 mod progress_totals;
 mod pulling;

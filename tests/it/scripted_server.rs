@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::passed_on::passed_on;
 use crate::sample_image::SampleImage;
 
 /// A request that came in.
@@ -68,6 +69,14 @@ impl Reply {
     /// Promises the whole body, sends `len` bytes of it and hangs up.
     pub(crate) fn cut_to(self, len: usize) -> Self {
         Reply { cut_to: Some(len), ..self }
+    }
+
+    /// The last byte of the body is another.
+    pub(crate) fn with_last_byte_changed(mut self) -> Self {
+        if let Some(last) = self.body.last_mut() {
+            *last ^= 1;
+        }
+        self
     }
 
     /// Closes the connection without an answer.
@@ -133,6 +142,17 @@ impl ScriptedServer {
                     None => Reply::status(404),
                 }
             })
+        })
+    }
+
+    /// Before another server, at `address`, whose answers are had by a call: `answer` may spoil them, or give its own.
+    pub(crate) fn before(
+        address: String,
+        answer: impl Fn(&Request, &dyn Fn() -> Reply) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(move |request| {
+            let own = || passed_on(&address, request).unwrap_or_else(|_| Reply::hang_up());
+            answer(request, &own)
         })
     }
 

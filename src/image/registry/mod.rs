@@ -141,9 +141,13 @@ impl Registries {
     }
 
     /// The tags of the image's repository.
-    pub(super) fn tags(&self, image: &RegistryReference) -> Result<Vec<String>, ImageError> {
+    pub(super) fn tags(
+        &self,
+        image: &RegistryReference,
+        progress: &dyn Progress,
+    ) -> Result<Vec<String>, ImageError> {
         let session = self.session(image, Access::Pull);
-        runtime::run(async move { listing::tags(&session).await })
+        runtime::run_watched(progress, async move { listing::tags(&session).await })
     }
 
     /// Returns the manifests that refer to the manifest `subject` of the image's repository.
@@ -151,9 +155,10 @@ impl Registries {
         &self,
         image: &RegistryReference,
         subject: Digest,
+        progress: &dyn Progress,
     ) -> Result<Vec<Descriptor>, ImageError> {
         let session = self.session(image, Access::Pull);
-        runtime::run(async move { listing::referrers(&session, subject).await })
+        runtime::run_watched(progress, async move { listing::referrers(&session, subject).await })
     }
 
     /// Waits for a sign of life of the registry `host`.

@@ -79,8 +79,9 @@ fn an_apply_that_ends_early_keeps_blobs_of_layers_that_it_had_rebuilt() {
 fn a_blob_whose_layer_was_kept_just_before_a_kill_goes_with_the_next_pull() {
     let bench = Bench::with_delta_of("remora");
     bench.pull("1", "");
-    bench.link.break_after(300_000);
+    bench.link.go_away_after(300_000);
     bench.run(&format!("pull {} --retries 0", bench.app("2")));
+    bench.link.come_back();
     let left = names(&bench.path("store/partial"));
     let kept: Vec<_> = left.iter().map(|name| bench.path("store/partial").join(name)).collect();
     let bytes: Vec<_> = kept.iter().map(|path| fs::read(path).expect("there")).collect();

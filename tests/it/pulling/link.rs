@@ -1,9 +1,9 @@
-//! A link to a server: it counts what comes through, can be slow, and can break.
+//! A link to a server: it counts what comes through, can be slow, can break, and can go away.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Bytes passed on at a time.
@@ -23,6 +23,9 @@ struct State {
     rate: AtomicU64,
     /// Bytes after which the connection that carries them breaks, once; 0 is never.
     breaks_after: AtomicU64,
+    /// Whether the link goes away where it breaks.
+    breaks_for_good: AtomicBool,
+    is_away: AtomicBool,
 }
 
 impl Link {
@@ -34,6 +37,9 @@ impl Link {
         let (server, shared) = (server.to_owned(), Arc::clone(&state));
         std::thread::spawn(move || {
             for client in listener.incoming().flatten() {
+                if shared.is_away.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let Ok(upstream) = TcpStream::connect(&server) else { continue };
                 let state = Arc::clone(&shared);
                 std::thread::spawn(move || carry(client, upstream, &state));
@@ -60,6 +66,18 @@ impl Link {
     pub(super) fn break_after(&self, bytes: u64) {
         self.state.breaks_after.store(bytes, Ordering::SeqCst);
     }
+
+    /// Breaks after so many bytes more of a connection, and carries nothing from then on.
+    pub(super) fn go_away_after(&self, bytes: u64) {
+        self.state.breaks_for_good.store(true, Ordering::SeqCst);
+        self.break_after(bytes);
+    }
+
+    /// Carries again.
+    pub(super) fn come_back(&self) {
+        self.state.breaks_for_good.store(false, Ordering::SeqCst);
+        self.state.is_away.store(false, Ordering::SeqCst);
+    }
 }
 
 fn carry(client: TcpStream, upstream: TcpStream, state: &State) {
@@ -76,6 +94,7 @@ fn carry(client: TcpStream, upstream: TcpStream, state: &State) {
         let limit = state.breaks_after.load(Ordering::SeqCst);
         if limit > 0 && carried > limit {
             state.breaks_after.store(0, Ordering::SeqCst);
+            state.is_away.store(state.breaks_for_good.load(Ordering::SeqCst), Ordering::SeqCst);
             break;
         }
         state.received.fetch_add(len as u64, Ordering::SeqCst);

@@ -1,6 +1,8 @@
 //! `remora pull`, `remora images` and `remora rmi`, beside Debian's registry behind a link that counts.
 
 mod answers;
+mod candidates;
+mod failing_deltas;
 mod interrupted;
 mod kept;
 mod link;
@@ -51,6 +53,9 @@ impl From<Output> for Ran {
         Ran { code: output.status.code(), stdout: output.stdout, stderr }
     }
 }
+
+/// Bytes that a delta between the releases has at most: what is new is noise.
+const DELTA_BYTES: u64 = NEW_BYTES as u64 + 20_000;
 
 /// Release 1: a bottom layer and one of the app.
 fn release_1() -> ImageBuilder {

@@ -2,16 +2,13 @@
 
 use serde_json::Value;
 
-use super::{Bench, NEW_BYTES, TALK_BYTES, id, image, noise, release_1, release_2, tar};
+use super::{Bench, DELTA_BYTES, TALK_BYTES, id, image, noise, release_1, release_2, tar};
 use crate::images::{linux, parse};
 use crate::registry_server::RegistryServer;
 use crate::sample_image::{SampleImage, Style};
 use crate::scripted_server::{Reply, ScriptedServer};
 
-/// Bytes that a delta between the releases has at most: what is new is noise.
-const DELTA_BYTES: u64 = NEW_BYTES as u64 + 20_000;
-
-fn assert_by_delta(bench: &Bench, options: &str) {
+pub(super) fn assert_by_delta(bench: &Bench, options: &str) {
     let (answer, received) = bench.pull("2", options);
     assert_eq!(answer["id"], id(&release_2().build()).as_str());
     assert_eq!(answer["way"], "delta", "{answer:#}");
@@ -65,21 +62,6 @@ fn a_delta_for_hosts_may_be_named_itself() {
     let (answer, received) = bench.pull("for-hosts", "--as app:2");
     assert_eq!(answer["id"], id(&release_2().build()).as_str());
     assert!(received < DELTA_BYTES + TALK_BYTES, "{received} bytes over the link");
-}
-
-#[test]
-fn a_delta_is_found_by_its_tag_also_among_many() {
-    let bench = Bench::new();
-    bench.create_delta("1", "2", "delta-app", "--manifest docker");
-    bench.pull("1", "");
-    assert_by_delta(&bench, "");
-
-    let bench = Bench::new();
-    let small = image().layer(&tar(&[("x", b"x")])).build();
-    (0..30).for_each(|number| bench.push(&format!("delta-{number}"), &small));
-    bench.create_delta("1", "2", "delta-app", "--manifest docker");
-    bench.pull("1", "");
-    assert_by_delta(&bench, "");
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! Patience with deltas: who may do without one does not wait for it as long as for the image itself.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use crate::image::{Image, ImageError, ImageReference, NetworkCause, RegistryError};
+use crate::progress::{Progress, Stage};
+
+/// How long nothing may come of a delta that was found, and how long a look at the candidates may take in all.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A blob's bytes, which fail once nothing has come for a time. Readers of registries are interrupted now and then
+/// while nothing comes.
+pub(super) struct Patient<R> {
+    inner: R,
+    /// The host that the bytes come from.
+    host: String,
+    patience: Duration,
+    silent_since: Instant,
+}
+
+impl<R> Patient<R> {
+    /// The bytes of `inner`, a blob of `image`.
+    pub(super) fn new(inner: R, image: &Image, patience: Duration) -> Self {
+        let host = match image.reference() {
+            ImageReference::Registry(image) => image.host().to_owned(),
+            other => other.to_string(),
+        };
+        Patient { inner, host, patience, silent_since: Instant::now() }
+    }
+
+    fn silence(&self) -> io::Error {
+        let reason = format!("nothing came for {} s", self.patience.as_secs());
+        let (host, cause) = (self.host.clone(), NetworkCause::Connection);
+        ImageError::from(RegistryError::Network { host, reason, cause }).into()
+    }
+}
+
+impl<R: Read> Read for Patient<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.inner.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                let is_over = self.silent_since.elapsed() >= self.patience;
+                Err(if is_over { self.silence() } else { error })
+            }
+            done => {
+                self.silent_since = Instant::now();
+                done
+            }
+        }
+    }
+}
+
+/// Progress of work that is stopped at a time, too.
+pub(super) struct Deadline<'a> {
+    progress: &'a dyn Progress,
+    end: Instant,
+}
+
+impl<'a> Deadline<'a> {
+    /// The work ends when `time` is over.
+    pub(super) fn after(time: Duration, progress: &'a dyn Progress) -> Self {
+        Deadline { progress, end: Instant::now() + time }
+    }
+
+    /// Whether the work was stopped by the time alone.
+    pub(super) fn is_over(&self) -> bool {
+        !self.progress.cancelled() && Instant::now() >= self.end
+    }
+}
+
+impl Progress for Deadline<'_> {
+    fn expect(&self, stage: Stage, units: u64) {
+        self.progress.expect(stage, units);
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        self.progress.advance(stage, units);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.progress.cancelled() || Instant::now() >= self.end
+    }
+
+    fn measures_memory(&self) -> bool {
+        self.progress.measures_memory()
+    }
+
+    fn note(&self, line: &str) {
+        self.progress.note(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::Silent;
+
+    /// Bytes that never come.
+    struct Hanging;
+
+    impl Read for Hanging {
+        fn read(&mut self, _buffer: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::Interrupted.into())
+        }
+    }
+
+    fn patient<R>(inner: R, patience: Duration) -> Patient<R> {
+        Patient { inner, host: "r.example".to_owned(), patience, silent_since: Instant::now() }
+    }
+
+    #[test]
+    fn a_blob_of_which_nothing_comes_fails_as_a_network_does() {
+        let read = patient(Hanging, Duration::from_millis(5)).read_to_end(&mut Vec::new());
+        let error = ImageError::from_read(read.expect_err("nothing comes"));
+        assert_eq!(error.cause(), crate::Cause::Unreachable, "{error}");
+    }
+
+    #[test]
+    fn a_read_that_is_interrupted_in_time_is_left_to_its_reader() {
+        let error = patient(Hanging, PATIENCE).read(&mut [0]).expect_err("interrupted");
+        assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+        let mut bytes = Vec::new();
+        patient(&b"some"[..], Duration::ZERO).read_to_end(&mut bytes).expect("all there");
+        assert_eq!(bytes, b"some");
+    }
+
+    #[test]
+    fn work_is_stopped_when_its_time_is_over() {
+        let soon = Deadline::after(Duration::ZERO, &Silent);
+        assert!(soon.cancelled() && soon.is_over());
+        let late = Deadline::after(PATIENCE, &Silent);
+        assert!(!late.cancelled() && !late.is_over());
+    }
+}
