@@ -24,7 +24,7 @@ pub use error::ApiError;
 pub use query::{DeltaQuery, ImageVersion, NamedImage, QueryError};
 pub use secret::Secret;
 pub use watch::Seen;
-pub use wire::{Deltas, PairState, PairStatus, ReadyDelta, WantedPair};
+pub use wire::{ComingDelta, Deltas, PairState, PairStatus, ReadyDelta, RefusedDelta, WantedPair};
 
 #[cfg(feature = "release")]
 pub(crate) use connection::{Connection, ConnectionError};

@@ -145,6 +145,46 @@ pub struct Deltas {
     pub pull_size: Option<u64>,
     /// The deltas, the smallest first.
     pub deltas: Vec<ReadyDelta>,
+    /// The deltas that are being made, or wait for their turn.
+    #[serde(default)]
+    pub coming: Vec<ComingDelta>,
+    /// The deltas that cannot be made, or are not worth it.
+    #[serde(default)]
+    pub refused: Vec<RefusedDelta>,
+}
+
+/// A delta that is being made, or waits for its turn.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct ComingDelta {
+    /// The format, as `--format` takes it.
+    pub format: String,
+    /// `pending` or `preparing`.
+    pub status: PairState,
+    /// How many deltas are before it in the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
+    /// The stage of the work: `fetch`, `index`, `encode`, `verify` or `push`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// How far that is altogether, 0 to 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+    /// Why it was put off the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A delta that cannot be made, or is not worth it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "server", derive(utoipa::ToSchema))]
+#[non_exhaustive]
+pub struct RefusedDelta {
+    /// The format, as `--format` takes it.
+    pub format: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// A delta that is ready.

@@ -2,7 +2,7 @@
 
 use super::bases::BaseImage;
 use super::options::DeltaServer;
-use crate::api::ApiError;
+use crate::api::{ApiError, ComingDelta, RefusedDelta};
 use crate::image::{Image, ImageReference, RegistryReference};
 use crate::progress::Progress;
 
@@ -24,7 +24,7 @@ pub(super) fn ask(
     };
     let mut named = Vec::new();
     for base in bases.iter().filter_map(|base| in_registry(base, target)).take(MAX_ASKED) {
-        match names(server, make, &base, &wanted) {
+        match names(server, make, &base, &wanted, progress) {
             Ok(names) => named.extend(names.iter().filter_map(|it| of_same_registry(it, target))),
             Err(error) => {
                 progress.note(&format!("going on without the delta server: {error}"));
@@ -35,21 +35,46 @@ pub(super) fn ask(
     named
 }
 
-/// The deltas that `server` has from `base` to `wanted`, the smallest first; of a server that knows v3 alone, that one,
-/// which such a server makes if it is not there.
+/// The deltas that `server` has from `base` to `wanted`, the smallest first; if it has none, tells whether one is on its
+/// way. If not, and of a server that knows v3 alone, the v3 delta, which the server makes if it is not there.
 fn names(
     server: &DeltaServer,
     make: bool,
     base: &str,
     wanted: &str,
+    progress: &dyn Progress,
 ) -> Result<Vec<String>, ApiError> {
-    match server.0.deltas(base, wanted, make)? {
-        Some(found) if !found.deltas.is_empty() => {
-            Ok(found.deltas.into_iter().map(|delta| delta.name).collect())
+    let found = server.0.deltas(base, wanted, make)?;
+    if let Some(found) = &found {
+        if !found.deltas.is_empty() {
+            return Ok(found.deltas.iter().map(|delta| delta.name.clone()).collect());
         }
-        _ if !make => Ok(Vec::new()),
-        _ => Ok(server.0.delta(base, wanted)?.into_iter().collect()),
+        found.coming.iter().for_each(|delta| progress.note(&coming(delta)));
+        found.refused.iter().for_each(|delta| progress.note(&refused(delta)));
     }
+    let is_coming = found.is_some_and(|found| !found.coming.is_empty());
+    match make && !is_coming {
+        true => Ok(server.0.delta(base, wanted)?.into_iter().collect()),
+        false => Ok(Vec::new()),
+    }
+}
+
+/// Tells of a delta that is not there yet.
+fn coming(delta: &ComingDelta) -> String {
+    let how_far = match (&delta.stage, delta.percent, delta.position) {
+        (Some(stage), Some(percent), _) => format!("{stage}, {percent} %"),
+        (_, _, Some(before)) => format!("{before} before it"),
+        _ => delta.reason.clone().unwrap_or_else(|| "not begun".to_owned()),
+    };
+    let format = &delta.format;
+    format!(
+        "the delta server is making a delta of the format {format} ({how_far}); it will be there for a later pull"
+    )
+}
+
+fn refused(delta: &RefusedDelta) -> String {
+    let RefusedDelta { format, reason } = delta;
+    format!("the delta server has no delta of the format {format}: {reason}")
 }
 
 /// The exact name of a base in the registry of `target`.

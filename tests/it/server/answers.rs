@@ -164,7 +164,7 @@ fn an_image_that_is_not_there_is_404() {
 }
 
 /// An image whose config promises another layer than it has.
-fn corrupt() -> SampleImage {
+pub(super) fn corrupt() -> SampleImage {
     let mut image = SampleImage::of_tars(Style::Docker, "amd64", vec![tar("a", b"what is there")]);
     let promised = SampleImage::of_tars(Style::Docker, "amd64", vec![tar("a", b"what is not")]);
     let digest =
@@ -244,33 +244,4 @@ fn a_token_that_asks_too_often_is_503_and_never_429() {
     let other = scene.installation.api.token(&claims.with("sub", json!("d_another")));
     let answer = scene.server.delta(3, &scene.base.reference, &scene.target.reference, &other);
     assert_eq!(answer.status, 200);
-}
-
-#[test]
-fn hosts_are_told_of_all_deltas_that_are_ready_the_smallest_first() {
-    let scene = Scene::new(&[]);
-    let (src, dest) = (&scene.base.reference, &scene.target.reference);
-    let ask = |more: &str| {
-        let target = format!("/api/deltas?src={src}&dest={dest}{more}");
-        let token = format!("Bearer {}", scene.token);
-        scene.server.ask("GET", &target, &[("Authorization", &token)])
-    };
-    assert_eq!(ask("").json(), json!({ "deltas": [] }));
-    scene.ask_on(3);
-    let formats = |answer: &serde_json::Value| {
-        let deltas = answer["deltas"].as_array().expect("an array").clone();
-        deltas.iter().map(|it| it["format"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
-    };
-    assert_eq!(formats(&ask("").json()), ["v3"]);
-
-    // Whoever waits has the smallest one made, and it makes the target.
-    let answer = ask("&wait=true").json();
-    assert_eq!(formats(&answer), ["remora", "v3"], "{answer:#}");
-    let name = answer["deltas"][0]["name"].as_str().expect("a name");
-    assert!(name.contains(":delta-remora-"), "{name}");
-    assert_applies(&scene.installation, name, &scene.base, &scene.target);
-    assert_eq!(ask("").json(), answer);
-
-    let strangers = scene.server.ask("GET", &format!("/api/deltas?src={src}&dest={dest}"), &[]);
-    assert_eq!(strangers.status, 401);
 }

@@ -9,6 +9,7 @@ mod connections;
 mod database_away;
 mod downloads;
 mod faults;
+mod host_answers;
 mod layer_cache;
 mod life;
 mod link_rates;
