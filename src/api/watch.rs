@@ -1,6 +1,8 @@
 //! Waiting until all pairs are made, or cannot be.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use reqwest::Response;
 
 use super::events::Events;
 use super::{ApiError, Client, PairState, PairStatus, WantedPair};
@@ -11,6 +13,8 @@ const PAUSE: Duration = Duration::from_secs(3);
 const MAX_FAILURES: u32 = 40;
 /// How long a stream may be silent: the server gives a sign of life every 20 s.
 const SILENCE_TIME: Duration = Duration::from_secs(60);
+/// How often whoever sees pairs is told that one goes on.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Sees what becomes of pairs: the number of the pair, and what it is like now.
 pub type Seen<'a> = dyn FnMut(usize, &PairStatus) + 'a;
@@ -71,8 +75,13 @@ impl Client {
         }
         let mut events = Events::default();
         while !statuses.iter().all(PairStatus::is_done) {
-            let piece = tokio::time::timeout(SILENCE_TIME, stream.chunk()).await;
-            let Ok(Ok(Some(piece))) = piece else { return Ok(false) };
+            // What goes on is as it was.
+            let mut tick = || {
+                if let Some((index, status)) = statuses.iter().enumerate().find(is_going_on) {
+                    seen(index, status);
+                }
+            };
+            let Some(piece) = next_piece(&mut stream, &mut tick).await else { return Ok(false) };
             for event in events.read(&piece).ok_or_else(|| self.nonsense("an endless event"))? {
                 // Who missed some asks again.
                 if event.kind != "job" {
@@ -84,6 +93,22 @@ impl Client {
         }
         Ok(true)
     }
+}
+
+/// The next piece of the stream; `None` if it ends, or is silent for too long. While it is silent, `tick` is called now and then.
+async fn next_piece(stream: &mut Response, tick: &mut dyn FnMut()) -> Option<Vec<u8>> {
+    let since = Instant::now();
+    loop {
+        match tokio::time::timeout(TICK, stream.chunk()).await {
+            Ok(piece) => return piece.ok().flatten().map(Into::into),
+            Err(_) if since.elapsed() >= SILENCE_TIME => return None,
+            Err(_) => tick(),
+        }
+    }
+}
+
+fn is_going_on((_, pair): &(usize, &PairStatus)) -> bool {
+    !pair.is_done()
 }
 
 /// Notes what has become of the pairs that `changed` is about.

@@ -2,11 +2,11 @@
 
 use remora::api::{PairState, PairStatus};
 
-use super::line::line;
+use super::line::{line, work};
 use crate::cli::progress::Tally;
 use crate::cli::session::Session;
 
-/// Percent of all pairs together, and a line for each that is done.
+/// Percent of all pairs together with what is done now, and a line for each pair that is done.
 pub(super) struct Board<'a> {
     session: &'a Session,
     tally: Tally,
@@ -27,11 +27,13 @@ impl<'a> Board<'a> {
         };
         let (before, told) = &mut self.shown[index];
         // A delta that is begun anew does not move the bar back.
-        self.tally.advance(percent.saturating_sub(*before));
+        let more = percent.saturating_sub(*before);
         *before = percent.max(*before);
-        if status.is_done() && !*told {
-            *told = true;
+        if status.is_done() && !std::mem::replace(told, true) {
             self.session.progress().note(&line(status));
         }
+        let done = self.shown.iter().filter(|(_, told)| *told).count();
+        let words = format!("{done} of {} done; {}", self.shown.len(), work(status));
+        self.tally.advance(more, &words);
     }
 }

@@ -20,6 +20,18 @@ pub(super) fn line(pair: &PairStatus) -> String {
     line
 }
 
+/// What is done for a pair now, and how far that is.
+pub(super) fn work(pair: &PairStatus) -> String {
+    let how = match (&pair.stage, pair.percent, pair.position) {
+        (Some(stage), Some(percent), _) => format!("{stage} {percent} %"),
+        (_, _, Some(before)) if pair.status == PairState::Pending => {
+            format!("{}, {before} before it", state_name(pair.status))
+        }
+        _ => state_name(pair.status).to_owned(),
+    };
+    format!("{how}: {} -> {}", pair.src, pair.dest)
+}
+
 fn state_name(state: PairState) -> &'static str {
     match state {
         PairState::Pending => "pending",

@@ -17,7 +17,7 @@ const GAUGE_TEMPLATE: &str = "{prefix} {wide_bar} {msg:24}";
 /// The position of a full gauge.
 const FULL_GAUGE: u64 = 100;
 
-const TALLY_TEMPLATE: &str = "{prefix:>7} {wide_bar} {percent:>3} % {elapsed_precise}";
+const TALLY_TEMPLATE: &str = "{prefix:>7} {wide_bar} {percent:>3} % {elapsed_precise} {msg}";
 
 pub(super) struct Bars {
     all: MultiProgress,

@@ -42,6 +42,11 @@ impl<W: Write> Lines<W> {
         Lines { only_long: true, ..Self::new(out, interval) }
     }
 
+    /// How long a stage that goes on is without a line.
+    pub(super) fn interval(&self) -> Duration {
+        self.interval
+    }
+
     pub(super) fn expect(&self, stage: Stage, units: u64) {
         self.with(|state| state.stages[place(stage)].expected += units);
     }

@@ -4,6 +4,7 @@ mod bars;
 mod gauges;
 mod lines;
 mod stages;
+mod tally;
 
 use std::io::{self, IsTerminal as _, Write};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use remora::progress::{Progress, Stage};
 use self::bars::Bars;
 pub(super) use self::gauges::Gauges;
 use self::lines::Lines;
+pub(super) use self::tally::Tally;
 use super::plain::plain;
 
 /// How often a log gets a line about a stage that goes on.
@@ -70,8 +72,9 @@ impl Screen {
     /// Counts `total` units of something that is no stage.
     pub(super) fn tally(&self, name: &'static str, total: u64) -> Tally {
         match &self.drawing {
-            Drawing::Bars(bars) => Tally(Some(bars.tally(name, total))),
-            Drawing::Lines(_) | Drawing::Off => Tally(None),
+            Drawing::Bars(bars) => Tally::bar(bars.tally(name, total)),
+            Drawing::Lines(lines) => Tally::lines(name, total, lines.interval()),
+            Drawing::Off => Tally::nothing(),
         }
     }
 
@@ -105,26 +108,6 @@ impl Screen {
             Drawing::Bars(bars) => bars.clear(),
             Drawing::Lines(lines) => lines.finish(),
             Drawing::Off => {}
-        }
-    }
-}
-
-/// How much of one thing is done, as a bar where there are bars.
-pub(super) struct Tally(Option<indicatif::ProgressBar>);
-
-impl Tally {
-    /// `units` more are done.
-    pub(super) fn advance(&self, units: u64) {
-        if let Tally(Some(bar)) = self {
-            bar.inc(units);
-        }
-    }
-}
-
-impl Drop for Tally {
-    fn drop(&mut self) {
-        if let Tally(Some(bar)) = self {
-            bar.finish_and_clear();
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Deltas asked for ahead of the devices.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -165,6 +165,26 @@ fn lists_that_make_no_sense_are_400() {
         assert!([400, 413].contains(&status), "{status}");
     }
     assert_eq!(scene.installation.proxy.requests().len(), contacts);
+}
+
+#[test]
+fn remora_prepare_says_off_a_terminal_what_goes_on_and_how_far_it_is() {
+    let scene = Scene::new(&[]);
+    scene.fault(Fault::HoldLayers);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_remora"));
+    command.env_clear().env("TOKEN_AUTH_BUILDER_TOKEN", BUILDER_TOKEN);
+    command.env("HOME", scene.installation.path(""));
+    let server = format!("http://{}", scene.server.address());
+    let pair = format!("{}={}", scene.base.reference, scene.target.reference);
+    command.args(["prepare", "--server", &server, "--wait", "--progress", "lines", &pair]);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut run = command.spawn().expect("remora runs");
+    let mut lines = BufReader::new(run.stderr.take().expect("a pipe")).lines();
+    let line = lines.next().expect("a line").expect("text");
+    assert!(line.starts_with("prepare: 0 %, 0 of 1 done; "), "{line}");
+    assert!(line.ends_with(&pair.replace('=', " -> ")), "{line}");
+    scene.fault(Fault::None);
+    assert!(run.wait().expect("it ends").success());
 }
 
 #[test]
