@@ -89,6 +89,8 @@ pub enum Remedy {
     TrustAuthority,
     /// Speak TLS, or allow plain HTTP to that registry.
     AllowPlainHttp,
+    /// Name the registry: a name without one is of Docker Hub.
+    NameRegistry,
     /// Check the registry's name: no host is called so.
     CheckHostName,
     /// Have the registry's certificate renewed, or set the clock of this machine.

@@ -128,6 +128,8 @@ fn login_hint(error: &Error) -> Option<String> {
         true => format!(
             "log in again with remora login {host}, or give other credentials with --authfile or --creds"
         ),
+        // Such a name may have been meant for another registry.
+        false if host == "docker.io" => return None,
         false => format!(
             "log in with remora login {host} (podman login and docker login serve as well), and check \
              the name"

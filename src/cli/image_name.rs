@@ -11,6 +11,9 @@ use super::failure::Failure;
 const ARCHIVE_ENDINGS: [&str; 8] =
     [".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".tar.zstd", ".oci"];
 
+/// How paths begin, and names of images do not.
+const PATH_STARTS: [&str; 4] = ["/", "./", "../", "~/"];
+
 /// The registry of names that have none of their own.
 const DEFAULT_HOST: &str = "docker.io";
 
@@ -27,6 +30,8 @@ pub(super) enum NameError {
         name: String,
         /// Whether there is such a file.
         there: bool,
+        /// Whether it is to be written.
+        output: bool,
     },
     /// It is the name of a folder with an OCI layout in it.
     #[error("{0} is a folder with an OCI layout, and no transport says how to read it")]
@@ -38,6 +43,9 @@ impl NameError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             NameError::Reference(error) => error.hint(),
+            NameError::File { name, output: true, .. } => Some(format!(
+                "write oci-archive:{name} or docker-archive:{name}, or oci:{name} for a folder; docker://{name} if a registry is meant"
+            )),
             NameError::File { name, .. } => Some(format!(
                 "write docker-archive:{name} or oci-archive:{name}; docker://{name} if a registry \
                  is meant"
@@ -61,18 +69,18 @@ impl From<NameError> for Failure {
 
 /// The image that `text` names.
 pub(super) fn input(text: &str) -> Result<ImageReference, NameError> {
-    refuse_file(text)?;
+    refuse_file(text, false)?;
     Ok(text.parse()?)
 }
 
 /// The place that `text` names for an image that is to be written.
 pub(super) fn output(text: &str) -> Result<ImageReference, NameError> {
-    refuse_file(text)?;
+    refuse_file(text, true)?;
     Ok(ImageReference::for_output(text)?)
 }
 
 /// Refuses what is a file, or looks like one, but would be looked for in a registry.
-fn refuse_file(text: &str) -> Result<(), NameError> {
+fn refuse_file(text: &str, output: bool) -> Result<(), NameError> {
     let is_default = match text.parse() {
         _ if text.starts_with("docker:") => return Ok(()),
         Ok(ImageReference::Registry(image)) => image.host() == DEFAULT_HOST,
@@ -82,9 +90,12 @@ fn refuse_file(text: &str) -> Result<(), NameError> {
     };
     let path = Path::new(text);
     let there = path.is_file();
-    let looks_like_one = || ARCHIVE_ENDINGS.iter().any(|ending| text.ends_with(ending));
+    let looks_like_one = || {
+        let is_path = PATH_STARTS.iter().any(|start| text.starts_with(start));
+        is_path || ARCHIVE_ENDINGS.iter().any(|ending| text.ends_with(ending))
+    };
     if there || is_default && looks_like_one() {
-        return Err(NameError::File { name: text.to_owned(), there });
+        return Err(NameError::File { name: text.to_owned(), there, output });
     }
     match path.join("oci-layout").is_file() {
         true => Err(NameError::Layout(text.to_owned())),
@@ -103,6 +114,10 @@ mod tests {
             ("out/app.tar.gz", true),
             ("./app.tar", true),
             ("/tmp/App.tar", true),
+            ("./delta", true),
+            ("../out/delta", true),
+            ("/tmp/delta", true),
+            ("~/delta", true),
             ("fixtures/thermostat", true),
             ("fixtures/thermostat-1.0.tar", true),
             ("docker://app.tar", false),

@@ -131,6 +131,10 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         }
         (Remedy::TrustAuthority, _) => "name the registry's certificate authority with --ca-file",
         (Remedy::AllowPlainHttp, _) => "use HTTPS, or allow plain HTTP with --plain-http",
+        (Remedy::NameRegistry, _) => {
+            "a name without a registry's host is one of Docker Hub's: write HOST/NAME for another registry, oci:DIR or \
+             oci-archive:FILE for files; for Docker Hub check the name and the network, and log in if it is private"
+        }
         (Remedy::CheckHostName, _) => "check the registry's name; trying again does not help",
         (Remedy::RenewCertificate, _) => {
             "have the registry's certificate renewed, or set the clock of this machine"

@@ -7,6 +7,12 @@ use super::{ImageError, ManifestError};
 use crate::temporary::has_no_locks;
 use crate::{Cause, Remedy};
 
+/// How the names of images at Docker Hub begin.
+const HUB_NAMES: &str = "docker.io/";
+
+/// What helps whoever left out the host of a name.
+const HUB_HINT: &str = "check the name; without a registry's host it is one of Docker Hub's, write HOST/NAME for another registry";
+
 impl ImageError {
     /// Returns the remedy, if one is known.
     pub fn remedy(&self) -> Option<Remedy> {
@@ -47,6 +53,7 @@ impl ImageError {
             {
                 "choose another folder: no file can be made in this one"
             }
+            ImageError::NotFound { reference, .. } if reference.starts_with(HUB_NAMES) => HUB_HINT,
             ImageError::NoRegistries { .. } => "build it with the feature registry",
             #[cfg(feature = "registry")]
             ImageError::Registry(error) => return error.hint(),
@@ -67,6 +74,9 @@ impl ImageError {
             }
             ImageError::Manifest { source: ManifestError::Schema1, .. } => {
                 "push the image again with a current tool, it will then have a schema 2 manifest"
+            }
+            ImageError::NoBlob { .. } => {
+                "copy the image there again, all of it: a part got lost, or never came"
             }
             ImageError::Blob { .. } | ImageError::Compressed(_) => {
                 "fetch or build the image again: it is damaged"

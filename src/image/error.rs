@@ -116,6 +116,14 @@ pub enum ImageError {
         /// The problem.
         reason: String,
     },
+    /// A layout or archive lacks a blob that a manifest in it names.
+    #[error("{place} lacks the blob {digest}, which a manifest there names")]
+    NoBlob {
+        /// The layout or archive.
+        place: String,
+        /// The blob.
+        digest: Digest,
+    },
     /// A blob is not what its descriptor says.
     #[error("{place}: blob {expected} {problem}")]
     Blob {
@@ -229,6 +237,7 @@ impl ImageError {
             | ImageError::Malformed { .. }
             | ImageError::Compressed(_) => Cause::Content,
             ImageError::TooDemanding { .. } | ImageError::TooLarge { .. } => Cause::TooLarge,
+            ImageError::NoBlob { .. } => Cause::MissingBlob,
             ImageError::Blob { .. } => Cause::DamagedBlob,
             ImageError::Output(error) => error.cause(),
             ImageError::Contents(_) => Cause::Defect,

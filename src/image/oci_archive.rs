@@ -135,6 +135,11 @@ impl ArchivedLayout {
 
 impl BlobSource for ArchivedLayout {
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
-        self.find(&blob_name(descriptor.digest)).map(|(file, _)| file)
+        let name = blob_name(descriptor.digest);
+        if self.archive.index.file(&name).is_none() {
+            let (place, digest) = (self.place.clone(), descriptor.digest);
+            return Err(ImageError::NoBlob { place, digest });
+        }
+        self.find(&name).map(|(file, _)| file)
     }
 }

@@ -37,7 +37,13 @@ impl ReferenceError {
     /// Returns what a user can do about the error.
     pub fn hint(&self) -> Option<String> {
         if let ReferenceError::NoTag(text) = self {
-            return Some(format!("put a tag of its own behind it, for instance {text}:delta"));
+            let file = match text.contains(['.', ':', '/']) {
+                true => String::new(),
+                false => format!("; a file is written as oci-archive:{text}"),
+            };
+            return Some(format!(
+                "put a tag of its own behind it, for instance {text}:delta{file}"
+            ));
         }
         if let ReferenceError::DigestForOutput(_) = self {
             return Some("name the new image by a tag, for instance oci:DIR:TAG".to_owned());

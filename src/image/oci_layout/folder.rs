@@ -53,7 +53,13 @@ impl Layout {
 impl BlobSource for Layout {
     fn open_blob(&self, descriptor: &Descriptor) -> Result<Box<dyn Read + Send>, ImageError> {
         let path = self.blob_path(descriptor.digest);
-        let file = open_file(&path).map_err(ImageError::file("open", &path))?;
-        Ok(Box::new(file))
+        match open_file(&path) {
+            Ok(file) => Ok(Box::new(file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (place, digest) = (format!("oci:{}", self.dir.display()), descriptor.digest);
+                Err(ImageError::NoBlob { place, digest })
+            }
+            Err(error) => Err(ImageError::file("open", &path)(error)),
+        }
     }
 }

@@ -138,6 +138,15 @@ impl RegistryError {
     /// Returns the remedy, if it is more than a text.
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
+            // Whoever left out the host of a name meant another registry, or no registry at all.
+            RegistryError::Network { host, cause: NetworkCause::UnknownHost, .. }
+                if host == HUB =>
+            {
+                Some(Remedy::NameRegistry)
+            }
+            RegistryError::Unauthorized { place, known: false } if is_of_hub(place) => {
+                Some(Remedy::NameRegistry)
+            }
             RegistryError::Network { cause, .. } => match cause {
                 NetworkCause::Connection => None,
                 NetworkCause::UnknownHost => Some(Remedy::CheckHostName),
@@ -203,6 +212,13 @@ impl RegistryError {
             _ => false,
         }
     }
+}
+
+/// Docker Hub, where names without a host are looked for.
+const HUB: &str = "docker.io";
+
+fn is_of_hub(place: &str) -> bool {
+    place.strip_prefix(HUB).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// What a status means that has no error of its own.

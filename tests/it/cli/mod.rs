@@ -7,6 +7,7 @@ mod help;
 mod interrupt;
 mod list;
 mod logins;
+mod missing_blobs;
 mod mistakes;
 mod outputs;
 mod platforms;
