@@ -11,8 +11,8 @@ use remora::image::{Digest, UnpackLimits, WholeArtifact};
 use remora::trust;
 use serde::Serialize;
 
+use super::head::Head;
 use crate::cli::failure::Failure;
-use crate::cli::report;
 use crate::cli::session::Session;
 use crate::cli::table::{Align, Table};
 use crate::cli::units;
@@ -69,18 +69,20 @@ fn stated(brought: &WholeArtifact, target: Option<Digest>) -> Vec<InspectedSigna
 impl Display for InspectedArtifact {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
         let report = &self.report;
-        writeln!(out, "format:  {}", self.format)?;
-        writeln!(out, "digest:  {}", report.delta_digest)?;
-        report::write_images(out, &report.base_id, &report.target_id)?;
-        match report.target_digest {
-            Some(digest) => writeln!(out, "brings:  the target's manifest {digest}")?,
-            None => writeln!(out, "brings:  no manifest of the target")?,
-        }
-        for signature in &self.signatures {
-            writeln!(out, "brings:  {signature}")?;
-        }
-        writeln!(out, "size:    {}", units::bytes(report.delta_bytes))?;
-        write!(out, "\n{}", artifact_layers(&report.layers))?;
+        let manifest = match report.target_digest {
+            Some(digest) => format!("the target's manifest {digest}"),
+            None => "no manifest of the target".to_owned(),
+        };
+        let signatures = self.signatures.iter().map(ToString::to_string);
+        let head = Head {
+            format: self.format,
+            maker: None,
+            digest: Some(report.delta_digest),
+            images: Some((&report.base_id, &report.target_id)),
+            brings: [manifest].into_iter().chain(signatures).collect(),
+            bytes: report.delta_bytes,
+        };
+        write!(out, "{head}\n{}", artifact_layers(&report.layers))?;
         match artifact_streams(&report.layers) {
             Some(streams) => write!(out, "\n{streams}"),
             None => Ok(()),

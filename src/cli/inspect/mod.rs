@@ -1,20 +1,23 @@
 //! `remora inspect`: what a delta is made of.
 
 mod artifact;
+mod head;
 
 use std::fmt::{self, Display, Formatter};
 use std::fs::File;
 
 use clap::Args;
 use remora::Dialect;
+use remora::apply::LayerDeltas;
 use remora::artifact::ArtifactDelta;
-use remora::image::ImageReference;
+use remora::image::{Digest, ImageId, ImageReference};
 use remora::rootfs::{SparseFiles, Tree};
 use remora::v2::{self, Inspection};
 use remora::v3::{self, DeltaReport};
 use serde::Serialize;
 
 use self::artifact::InspectedArtifact;
+use self::head::Head;
 use super::access::AccessArguments;
 use super::delta_place::{self, DeltaPlace};
 use super::failure::Failure;
@@ -60,7 +63,8 @@ impl Inspect {
                     }
                     None => {
                         let report = v3::inspect(&delta, &limits, progress)?;
-                        session.answer(&InspectedV3 { format: Dialect::V3, report })
+                        let delta_bytes = LayerDeltas::of(delta, progress)?.bytes();
+                        session.answer(&InspectedV3::of(report, delta_bytes))
                     }
                 }
             }
@@ -70,7 +74,7 @@ impl Inspect {
                 })?;
                 delta_place::refuse_other_file(path)?;
                 let report = self.inspect_v2(file, session)?;
-                session.answer(&InspectedV2 { format: Dialect::V2, report })
+                session.answer(&InspectedV2::of(report))
             }
         }
     }
@@ -90,17 +94,33 @@ impl Inspect {
 #[derive(Serialize)]
 struct InspectedV3 {
     format: Dialect,
+    delta_bytes: u64,
+    /// A delta image brings neither the target's manifest nor signatures of that.
+    target_digest: Option<Digest>,
+    signatures: [(); 0],
     #[serde(flatten)]
     report: DeltaReport,
 }
 
+impl InspectedV3 {
+    fn of(report: DeltaReport, delta_bytes: u64) -> Self {
+        let format = Dialect::V3;
+        InspectedV3 { format, delta_bytes, target_digest: None, signatures: [], report }
+    }
+}
+
 impl Display for InspectedV3 {
     fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        if let Some(digest) = self.report.delta_digest {
-            writeln!(out, "digest:  {digest}")?;
-        }
-        report::write_images(out, &self.report.base_id, &self.report.target_id)?;
-        write!(out, "\n{}", report::layer_table(&self.report))
+        let report = &self.report;
+        let head = Head {
+            format: self.format,
+            maker: None,
+            digest: report.delta_digest,
+            images: Some((&report.base_id, &report.target_id)),
+            brings: Vec::new(),
+            bytes: self.delta_bytes,
+        };
+        write!(out, "{head}\n{}", report::layer_table(report))
     }
 }
 
@@ -108,8 +128,26 @@ impl Display for InspectedV3 {
 #[derive(Serialize)]
 struct InspectedV2 {
     format: Dialect,
+    /// A v2 delta names no image, and has no manifest.
+    base_id: Option<ImageId>,
+    target_id: Option<ImageId>,
+    delta_digest: Option<Digest>,
+    target_digest: Option<Digest>,
     #[serde(flatten)]
     report: Inspection,
+}
+
+impl InspectedV2 {
+    fn of(report: Inspection) -> Self {
+        InspectedV2 {
+            format: Dialect::V2,
+            base_id: None,
+            target_id: None,
+            delta_digest: None,
+            target_digest: None,
+            report,
+        }
+    }
 }
 
 impl Display for InspectedV2 {
@@ -117,8 +155,15 @@ impl Display for InspectedV2 {
         let report = &self.report;
         let maker =
             if report.made_by_remora { "Remora, its checksum holds" } else { "another tool" };
-        writeln!(out, "made by: {maker}")?;
-        writeln!(out, "size:    {}", units::bytes(report.delta_bytes))?;
+        let head = Head {
+            format: self.format,
+            maker: Some(maker),
+            digest: None,
+            images: None,
+            brings: Vec::new(),
+            bytes: report.delta_bytes,
+        };
+        write!(out, "{head}")?;
         let list = if report.pruned { "only those that change" } else { "all of the target" };
         writeln!(out, "names:   {}, {list}", units::count(report.entries.total))?;
         writeln!(out, "files:   {} with new content", units::count(report.records))?;
