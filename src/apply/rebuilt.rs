@@ -1,7 +1,7 @@
 //! The rebuilt image: its layers as they were packed, and the manifest that names them.
 
 use super::{ApplyOptions, LayerDeltas};
-use crate::image::{Blob, Descriptor, Image, ImageContents, ImageReference};
+use crate::image::{Blob, Descriptor, Image, ImageContents};
 use crate::measure::Measure;
 use crate::pack::{BlobId, DeltaReport, LayerReport, PackedImage, image_manifest};
 use crate::store::{IncomingBlob, Store, Workspace};
@@ -70,10 +70,7 @@ fn image_contents(
     layers: &[PackedLayer],
 ) -> ImageContents {
     let config = delta.target().bytes().to_vec();
-    let mount_from = match base.reference() {
-        ImageReference::Registry(base) => vec![base.clone()],
-        _ => Vec::new(),
-    };
+    let mount_from = base.reference().registry().into_iter().cloned().collect();
     let blobs = layers.iter().map(|layer| layer.blob.clone()).collect();
     let (manifest, media_type) = manifest(delta, options, layers);
     ImageContents { manifest, manifest_media_type: media_type, config, layers: blobs, mount_from }

@@ -1,12 +1,11 @@
 //! Putting an artifact together from the layers that were made.
 
-use super::CreateOptions;
-use super::delta::Part;
 use super::form::Form;
 use super::manifest::{LayerBlob, manifest};
-use super::signatures;
+use super::part::Part;
+use super::signatures::SignatureBlob;
 use crate::delta::CommandStats;
-use crate::image::{Blob, Digest, ImageContents, ImageReference, NO_CONFIG, media_type};
+use crate::image::{Blob, Digest, ImageContents, NO_CONFIG, media_type};
 use crate::measure::Measure;
 use crate::pack::{BlobId, DeltaReport, LayerReport, Pair, Source, pull_sizes};
 use crate::temporary::TemporaryPath;
@@ -28,7 +27,8 @@ pub(super) struct Parts<'a> {
     pub(super) pair: &'a Pair<'a>,
     /// What the dialect calls the target's layers.
     pub(super) names: &'a [String],
-    pub(super) options: &'a CreateOptions,
+    /// What brings the target's signatures.
+    pub(super) signatures: &'a [SignatureBlob<'a>],
 }
 
 impl Parts<'_> {
@@ -45,8 +45,7 @@ impl Parts<'_> {
             to: self.names[layer.index].clone(),
         };
         let blobs: Vec<LayerBlob> = layers.iter().map(layer_blob).collect();
-        let signatures = signatures::blobs(self.form, &self.options.signatures);
-        let named = signatures.iter().map(|(blob, _)| blob.clone());
+        let named = self.signatures.iter().map(|(blob, _)| blob.clone());
         let manifest = manifest(self.form, base, target, &blobs, named);
         let report = self.report(Digest::of(&manifest), &layers, measure);
         let parts = target.manifest().map(|manifest| manifest.bytes().to_vec());
@@ -57,11 +56,8 @@ impl Parts<'_> {
             blobs.push(layer.blob);
             files.extend(layer.file);
         }
-        blobs.extend(signatures.iter().map(|(_, bytes)| Blob::from_bytes(bytes.to_vec())));
-        let mount_from = match target.reference() {
-            ImageReference::Registry(target) => vec![target.clone()],
-            _ => Vec::new(),
-        };
+        blobs.extend(self.signatures.iter().map(|(_, bytes)| Blob::from_bytes(bytes.to_vec())));
+        let mount_from = target.reference().registry().into_iter().cloned().collect();
         let contents = ImageContents {
             manifest,
             manifest_media_type: media_type::OCI_MANIFEST.to_owned(),

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io;
 
 use super::assemble::{MadeLayer, Parts};
-use super::delta::Part;
 use super::form::Form;
+use super::part::Part;
 use super::rebuild::{layer_delta, tar_diff};
 use super::signatures;
 use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
@@ -62,7 +62,7 @@ pub fn create(
     let form = Form::of(dialect).ok_or(ArtifactError::OtherDialect(dialect))?;
     let no_manifest = || ArtifactError::NoManifest { reference: target.reference().to_string() };
     let names = form.layer_names(target).ok_or_else(no_manifest)?;
-    signatures::refuse_too_many(form, &options.signatures)?;
+    let signatures = &signatures::blobs(form, &options.signatures)?;
     let measure = Measure::start(progress);
     let pair = Pair::load(base, target, store, progress)?;
     pair.check_memory(options.encoding.memory.max(CODER_BYTES), 0)?;
@@ -88,7 +88,7 @@ pub fn create(
     let layers = work.make_layers()?;
     let blobs = layers.iter().map(|layer| layer.blob.size).sum();
     pair.check_usable(blobs, &store.limits()).map_err(ArtifactError::TooLarge)?;
-    let parts = Parts { form, pair: &pair, names: &work.names, options };
+    let parts = Parts { form, pair: &pair, names: &work.names, signatures };
     let (contents, report, files) = parts.pack(layers, &measure);
     Ok(Delta { artifact: PackedImage::new(contents, files, scratch), report })
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::delta::Part;
+use super::part::Part;
 use super::rebuild::read_index;
 use super::{ArtifactDelta, ArtifactError, LayerDeltaError};
 use crate::chunked::StreamKind;

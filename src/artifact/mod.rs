@@ -12,22 +12,27 @@
 //! the rest.
 
 mod assemble;
+mod blobs;
 mod create;
 mod delta;
 mod error;
 mod form;
 mod inspect;
+mod layer_error;
 mod manifest;
 mod old_tree;
 mod options;
+mod part;
+mod reader;
 mod rebuild;
 mod signatures;
 mod write_layer;
 
 pub use create::{Delta, create};
 pub use delta::ArtifactDelta;
-pub use error::{ArtifactError, LayerDeltaError};
+pub use error::ArtifactError;
 pub use inspect::{InspectedLayer, Inspection, LayerForm, StreamBytes, inspect};
+pub use layer_error::LayerDeltaError;
 pub(crate) use old_tree::OldTree;
 pub use options::{CreateOptions, Sources};
 pub(crate) use rebuild::OldBytes;

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, Read, Write};
 
-use super::delta::Part;
+use super::part::Part;
 use super::{ArtifactDelta, ArtifactError, LayerDeltaError, OldTree};
 use crate::chunked::{ChunkError, ChunkStats, Index, IndexError, rebuild_chunk};
 use crate::delta::{BaseBytes, CommandStats};

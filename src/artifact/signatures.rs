@@ -16,16 +16,20 @@ const MAX_BLOBS: usize = 192;
 /// Bytes of one of these.
 const MAX_BLOB_BYTES: u64 = 256 << 10;
 
-/// Returns the blobs that bring `signatures`, each once, as an artifact of `form` names them.
+/// A blob that brings a signature, as an artifact names it, and its bytes.
+pub(super) type SignatureBlob<'a> = (Descriptor, &'a [u8]);
+
+/// Returns the blobs that bring `signatures`, each once, as an artifact of `form` names them. Refuses those that no reader
+/// takes.
 pub(super) fn blobs<'a>(
     form: &Form,
     signatures: &'a [WholeArtifact],
-) -> Vec<(Descriptor, &'a [u8])> {
+) -> Result<Vec<SignatureBlob<'a>>, ArtifactError> {
     let noted = |descriptor: Descriptor, content: &str| {
         let annotations = [(form.content.to_owned(), content.to_owned())].into();
         Descriptor { annotations: Some(annotations), ..descriptor }
     };
-    let mut blobs: Vec<(Descriptor, &[u8])> = Vec::new();
+    let mut blobs: Vec<SignatureBlob<'_>> = Vec::new();
     for signature in signatures {
         let manifest = signature.manifest().bytes();
         let descriptor = BlobId::of(manifest).descriptor(media_type::OCI_MANIFEST);
@@ -37,15 +41,11 @@ pub(super) fn blobs<'a>(
     }
     let mut seen = BTreeSet::new();
     blobs.retain(|(blob, _)| seen.insert(blob.digest));
-    blobs
+    refuse_too_many(&blobs)?;
+    Ok(blobs)
 }
 
-/// Refuses `signatures` that no reader takes.
-pub(super) fn refuse_too_many(
-    form: &Form,
-    signatures: &[WholeArtifact],
-) -> Result<(), ArtifactError> {
-    let blobs = blobs(form, signatures);
+fn refuse_too_many(blobs: &[SignatureBlob<'_>]) -> Result<(), ArtifactError> {
     if let Some((large, _)) = blobs.iter().find(|(blob, _)| blob.size > MAX_BLOB_BYTES) {
         let problem = format!("a blob of them has {} bytes, over {MAX_BLOB_BYTES}", large.size);
         return Err(ArtifactError::Signatures(problem));

@@ -105,6 +105,14 @@ impl ImageReference {
         }
     }
 
+    /// The image in its registry, if it is in one.
+    pub fn registry(&self) -> Option<&RegistryReference> {
+        match self {
+            ImageReference::Registry(image) => Some(image),
+            _ => None,
+        }
+    }
+
     /// The file that the image is in, if it is an archive.
     pub fn archive(&self) -> Option<&ArchiveFile> {
         match self {

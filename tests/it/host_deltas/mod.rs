@@ -1,6 +1,7 @@
 //! Deltas for hosts, which are artifacts, from end to end through the library.
 
 mod damaged;
+mod go_generator;
 mod hostile;
 mod other_readers;
 mod other_writers;
