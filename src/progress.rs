@@ -1,6 +1,6 @@
 //! How long work reports how far it is. The library only calls these; the command line draws.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// A stage of the work, in the order a delta goes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -130,6 +130,17 @@ pub(crate) struct Stoppable<'a, W> {
 impl<'a, W> Stoppable<'a, W> {
     pub(crate) fn new(inner: W, progress: &'a dyn Progress) -> Self {
         Stoppable { inner, progress }
+    }
+
+    /// What was read from or written to.
+    pub(crate) fn into_inner(self) -> W {
+        self.inner
+    }
+}
+
+impl<S: Seek> Seek for Stoppable<'_, S> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::image::{Blob, BlobData, DiffId, Image, ImageContents};
 use crate::measure::Measure;
 use crate::memory::MemoryError;
 use crate::pack::{DeltaReport, Failures, Hashed, PackedImage, Pair, Source};
-use crate::progress::{Progress, Reported, Stage, check};
+use crate::progress::{Progress, Reported, Stage, Stoppable, check};
 use crate::references::Program;
 use crate::rootfs::{RootfsError, SparseFiles};
 use crate::store::{Store, Workspace, verify_layers};
@@ -204,7 +204,7 @@ impl Work<'_> {
     fn make_layer(&self, index: usize, covers: &[Cover]) -> Result<MadeLayer, ArtifactError> {
         let layer = &self.pair.target_layers[index];
         let effort = self.options.encoding.effort;
-        let (file, id) = self.old.write(layer, covers, effort, self.scratch)?;
+        let (file, id) = self.old.write(layer, covers, effort, self.scratch, self.progress)?;
         let len = layer.len() as u64;
         if let Some((blob, media_type)) = smaller_whole(self.form, self.pair.target, index, id.size)
         {
@@ -236,7 +236,11 @@ impl Work<'_> {
 
     fn rebuilt(&self, index: usize, blob: File) -> Result<DiffId, LayerDeltaError> {
         let limit = self.pair.target_layers[index].len() as u64;
-        let mut out = Hashed::new(Reported::new(io::sink(), Stage::Verify, self.progress));
+        let mut out = Hashed::new(Reported::new(
+            Stoppable::new(io::sink(), self.progress),
+            Stage::Verify,
+            self.progress,
+        ));
         match self.tree {
             Some(tree) => tar_diff(blob, tree, &mut out, limit)?,
             None => layer_delta(blob, self.old.bytes(), &mut out, limit)?,

@@ -8,6 +8,7 @@ use crate::chunked::write_layer_delta;
 use crate::delta::{Base, CommandStats, Cover, Effort};
 use crate::image::{Blob, DiffId, Image, decompress};
 use crate::pack::{BlobId, Hashed};
+use crate::progress::{Progress, Stoppable};
 use crate::store::Workspace;
 use crate::tar_diff::write_tar_diff;
 use crate::temporary::TemporaryPath;
@@ -27,19 +28,22 @@ impl<'a> OldBase<'a> {
         }
     }
 
-    /// Writes the layer delta that makes `target` by `covers` into a file of `scratch`.
+    /// Writes the layer delta that makes `target` by `covers` into a file of `scratch`, until `progress` stops the work.
     pub(super) fn write(
         &self,
         target: &[u8],
         covers: &[Cover],
         effort: Effort,
         scratch: &Workspace,
+        progress: &dyn Progress,
     ) -> Result<(TemporaryPath, BlobId), ArtifactError> {
-        let out = Hashed::new(BufWriter::new(scratch.new_file()?));
+        let out = BufWriter::new(Stoppable::new(scratch.new_file()?, progress));
+        let out = Hashed::new(out);
         let (out, id) = match self {
             OldBase::Stream(base) => {
                 let (spill, mut out) = (scratch.new_file()?, out);
-                write_layer_delta(base, target, covers, effort, &mut spill.as_file(), &mut out)?;
+                let mut kept = Stoppable::new(spill.as_file(), progress);
+                write_layer_delta(base, target, covers, effort, &mut kept, &mut out)?;
                 out.finish()
             }
             OldBase::Files(base, paths) => {
@@ -47,7 +51,7 @@ impl<'a> OldBase<'a> {
             }
         };
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok((file.close(), id))
+        Ok((file.into_inner().close(), id))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Barrier};
 
 use remora::image::{Image, ImageReference, TransportSettings, Transports};
 use remora::progress::{Progress, Stage};
-use remora::{Error, ErrorKind, v2, v3};
+use remora::{Dialect, Error, ErrorKind, artifact, v2, v3};
 
 use crate::images::{Bench, image, noise, tar};
 use crate::sample_image::{SampleImage, Style};
@@ -60,6 +60,38 @@ fn a_v3_delta_in_the_making() {
         let options = v3::CreateOptions::default();
         let progress = StopAt::new(stage);
         let result = v3::create(&base, &target, &bench.store, &options, &progress);
+        assert_stopped(result.expect_err("stopped"));
+        assert!(bench.work_in_progress().is_empty());
+    }
+}
+
+#[test]
+fn a_delta_for_hosts_in_the_making() {
+    for dialect in [Dialect::Remora, Dialect::OciDelta] {
+        for stage in [Stage::Fetch, Stage::Index, Stage::Encode, Stage::Verify] {
+            let (bench, [base, target]) = bench();
+            let options = artifact::CreateOptions::of(dialect);
+            let progress = StopAt::new(stage);
+            let result = artifact::create(&base, &target, &bench.store, &options, &progress);
+            assert_stopped(result.expect_err("stopped"));
+            assert!(bench.work_in_progress().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_delta_for_hosts_of_one_layer_is_stopped_while_that_is_written() {
+    let bench = Bench::new();
+    let [base, target] = [1, 2u64].map(|seed| {
+        let layer = tar(&[("file", &noise(seed, 9_000_000))]);
+        bench.put(&format!("image{seed}"), &image().layer(&layer).build())
+    });
+    for dialect in [Dialect::Remora, Dialect::OciDelta] {
+        let mut options = artifact::CreateOptions::of(dialect);
+        options.verify = false;
+        // Covers are found, and nothing of the blob is written.
+        let progress = StopAt::new(Stage::Encode);
+        let result = artifact::create(&base, &target, &bench.store, &options, &progress);
         assert_stopped(result.expect_err("stopped"));
         assert!(bench.work_in_progress().is_empty());
     }
