@@ -43,7 +43,7 @@ pub(super) fn open_all(
     let mut all = All { reference, source, progress, found: Vec::new() };
     match top {
         ManifestDocument::Image(manifest) if manifest.is_of_artifact() => {
-            all.add_artifact(*manifest)
+            all.add_artifact(None, *manifest);
         }
         ManifestDocument::Image(manifest) => all.add(None, *manifest)?,
         ManifestDocument::Index(index) => all.walk(&index.manifests, MAX_INDEX_DEPTH)?,
@@ -75,7 +75,17 @@ impl All<'_> {
     }
 
     fn open(&mut self, entry: &Descriptor, depth: usize) -> Result<(), ImageError> {
+        if self.found.len() == MAX_PLATFORM_LOOKUPS {
+            return Err(self.malformed(format!("it holds more than {MAX_PLATFORM_LOOKUPS} images")));
+        }
         match read_manifest(self.reference, self.source.as_ref(), entry, self.progress)? {
+            // The artifact of a platform is in the place of an image for it, as a delta is.
+            ManifestDocument::Image(manifest)
+                if manifest.is_of_artifact() && entry.platform.is_some() =>
+            {
+                self.add_artifact(entry.platform.clone(), *manifest);
+                Ok(())
+            }
             ManifestDocument::Image(manifest) => self.add(entry.platform.clone(), *manifest),
             ManifestDocument::Index(index) if depth > 0 => self.walk(&index.manifests, depth - 1),
             ManifestDocument::Index(_) => {
@@ -85,9 +95,6 @@ impl All<'_> {
     }
 
     fn add(&mut self, platform: Option<Platform>, manifest: Manifest) -> Result<(), ImageError> {
-        if self.found.len() == MAX_PLATFORM_LOOKUPS {
-            return Err(self.malformed(format!("it holds more than {MAX_PLATFORM_LOOKUPS} images")));
-        }
         let source = Arc::clone(&self.source);
         let config = read_config(self.reference, source.as_ref(), &manifest, self.progress)?;
         let image = oci_image::image_of(self.reference, source, manifest, config);
@@ -96,11 +103,11 @@ impl All<'_> {
         Ok(())
     }
 
-    /// Adds what was named itself and is an artifact.
-    fn add_artifact(&mut self, manifest: Manifest) {
+    /// Adds what is an artifact, and was named itself or is for a platform.
+    fn add_artifact(&mut self, platform: Option<Platform>, manifest: Manifest) {
         let (source, config) = (Arc::clone(&self.source), ImageConfig::of_artifact());
         let image = oci_image::image_of(self.reference, source, manifest, config);
-        self.found.push(PlatformImage { platform: None, image });
+        self.found.push(PlatformImage { platform, image });
     }
 
     fn malformed(&self, reason: String) -> ImageError {

@@ -4,9 +4,12 @@ use std::fmt::{self, Display, Formatter};
 
 use remora::Dialect;
 use remora::delta::Goal;
-use remora::image::{Image, ImageReference, IndexContents, Platform, PlatformImage, Transports};
+use remora::image::{
+    Image, ImageContents, ImageReference, IndexContents, Platform, PlatformImage, Transports,
+};
 use remora::progress::Progress;
-use remora::v3::{self, CreateOptions, Delta, DeltaReport, Links};
+use remora::store::Store;
+use remora::v3::{DeltaReport, Links};
 use serde::Serialize;
 
 use super::prepared::Prepared;
@@ -27,10 +30,38 @@ pub(super) fn refuse_plain(output: &ImageReference) -> Result<(), Failure> {
     }
 }
 
+/// A delta of any kind that is published with others.
+pub(super) trait Delta {
+    fn contents(&self) -> &ImageContents;
+    fn report(&self) -> &DeltaReport;
+}
+
+/// What makes the deltas of all platforms.
+pub(super) trait Maker {
+    type Delta: Delta;
+
+    fn format(&self) -> Dialect;
+
+    /// Makes the delta of each of `pairs`, base and target, in their order. Calls `begin` with its number before one is made.
+    fn make(
+        &self,
+        pairs: &[(&Image, &Image)],
+        with: &With<'_>,
+        begin: &dyn Fn(usize),
+    ) -> Result<Vec<Self::Delta>, Failure>;
+}
+
+/// What deltas are made with.
+pub(super) struct With<'a> {
+    pub(super) store: &'a Store,
+    pub(super) transports: &'a Transports,
+    pub(super) session: &'a Session,
+}
+
 /// Makes the deltas and publishes them together.
-pub(super) fn create(
+pub(super) fn create<M: Maker>(
     request: &Request,
-    options: &CreateOptions,
+    maker: &M,
     prepared: Prepared,
     session: &Session,
 ) -> Result<(), Failure> {
@@ -47,20 +78,22 @@ pub(super) fn create(
         let platform = &pairs[number].platform;
         session.progress().note(&format!("making the delta for {platform}"));
     };
-    let made = v3::create_all(&images, &store, options, &begin, session.progress())?;
+    let with = With { store: &store, transports: &transports, session };
+    let made = maker.make(&images, &with, &begin)?;
     let platforms = pairs.iter().map(|pair| pair.platform.clone());
-    let deltas: Vec<(Platform, Delta)> = platforms.zip(made).collect();
+    let deltas: Vec<(Platform, M::Delta)> = platforms.zip(made).collect();
     let contents =
-        |(platform, delta): &(Platform, Delta)| (platform.clone(), delta.contents().clone());
+        |(platform, delta): &(Platform, M::Delta)| (platform.clone(), delta.contents().clone());
     let index = IndexContents::new(deltas.iter().map(contents).collect())?;
     if let Some(destination) = destination {
         transports.write_index_to(destination, &index, session.progress())?;
         digest_file.write(index.digest(), &output)?;
     }
-    let device = request.encoding.device();
+    // Of v3 alone it is known what commands cost a device.
+    let device = (maker.format() == Dialect::V3).then(|| request.encoding.device());
     let made = deltas.iter().map(|(platform, delta)| Made::new(platform, delta.report(), device));
     let summary = Summary {
-        format: Dialect::V3,
+        format: maker.format(),
         output: (!request.dry_run).then(|| output.to_string()),
         delta_digest: index.digest(),
         deltas: made.collect(),
@@ -161,12 +194,13 @@ struct Made<'a> {
     #[serde(flatten)]
     links: Option<Links>,
     #[serde(skip)]
-    device: Goal,
+    device: Option<Goal>,
 }
 
 impl<'a> Made<'a> {
-    fn new(platform: &'a Platform, report: &'a DeltaReport, device: Goal) -> Self {
-        Made { platform, report, links: Links::new(report, &device), device }
+    fn new(platform: &'a Platform, report: &'a DeltaReport, device: Option<Goal>) -> Self {
+        let links = device.as_ref().and_then(|device| Links::new(report, device));
+        Made { platform, report, links, device }
     }
 }
 
@@ -189,7 +223,15 @@ impl Display for Summary<'_> {
         for made in &self.deltas {
             writeln!(out, "\nfor:     {}", made.platform)?;
             report::write_images(out, &made.report.base_id, &made.report.target_id)?;
-            report::write_totals(out, made.report, &made.device, made.links.as_ref())?;
+            match &made.device {
+                Some(device) => {
+                    report::write_totals(out, made.report, device, made.links.as_ref())?;
+                }
+                None => {
+                    report::write_fetch(out, made.report)?;
+                    report::write_unpaid(out, made.report)?;
+                }
+            }
             let total = &made.report.total;
             report::write_effort(out, total.seconds, total.peak_memory)?;
         }

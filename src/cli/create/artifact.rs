@@ -4,7 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use clap::{Args, ValueEnum};
 use remora::artifact::{self, CreateOptions, Sources};
-use remora::image::{Image, ImageReference, WholeArtifact};
+use remora::image::{Image, ImageReference, Transports, WholeArtifact};
+use remora::progress::Progress;
 use remora::trust;
 use remora::v3::DeltaReport;
 use remora::{Cause, Dialect};
@@ -22,7 +23,7 @@ use crate::cli::session::Session;
 pub(super) struct ArtifactArguments {
     /// Take along TARGET's signatures (cosign) that its registry has
     #[arg(long)]
-    signatures: bool,
+    pub(super) signatures: bool,
 }
 
 impl ArtifactArguments {
@@ -57,23 +58,13 @@ impl OciDeltaArguments {
     }
 }
 
-/// Refuses a place that has no artifacts, and several platforms at once.
-pub(super) fn refuse_place(
-    output: &ImageReference,
-    format: Dialect,
-    request: &Request,
-) -> Result<(), Failure> {
-    if output.holds_plain_layers() {
-        return Err(Failure::usage(
-            format!("{output} is for images, and a delta of the format {format} is an artifact"),
-            "write to a registry, oci:DIR:TAG or oci-archive:FILE:TAG",
-        ));
-    }
-    match request.access.wants_all_platforms() {
+/// Refuses a place that has no artifacts.
+pub(super) fn refuse_place(output: &ImageReference, format: Dialect) -> Result<(), Failure> {
+    match output.holds_plain_layers() {
         false => Ok(()),
         true => Err(Failure::usage(
-            format!("a delta of the format {format} is for one platform"),
-            "make one for each with --platform: beside the image all of them are found",
+            format!("{output} is for images, and a delta of the format {format} is an artifact"),
+            "write to a registry, oci:DIR:TAG or oci-archive:FILE:TAG",
         )),
     }
 }
@@ -105,7 +96,7 @@ pub(super) fn create(
     let (to_stdout, from) = (prepared.to_stdout, request.open(&prepared.transports)?);
     let (base, target) = (&from.base, &from.target);
     if arguments.signatures {
-        options.signatures = signatures(target, &prepared, session)?;
+        options.signatures = signatures(target, &prepared.transports, session.progress())?;
     }
     let delta = artifact::create(base, target, &from.store, &options, session.progress())?;
     let output = prepared.publish(delta.contents(), session)?;
@@ -115,10 +106,10 @@ pub(super) fn create(
 }
 
 /// The target's signatures, of which there has to be one.
-fn signatures(
+pub(super) fn signatures(
     target: &Image,
-    prepared: &Prepared,
-    session: &Session,
+    transports: &Transports,
+    progress: &dyn Progress,
 ) -> Result<Vec<WholeArtifact>, Failure> {
     let (ImageReference::Registry(image), Some(manifest)) = (target.reference(), target.manifest())
     else {
@@ -128,8 +119,7 @@ fn signatures(
         ));
     };
     let digest = manifest.digest();
-    let progress = session.progress();
-    let found = trust::attached_signatures(&prepared.transports, image, digest, progress)?;
+    let found = trust::attached_signatures(transports, image, digest, progress)?;
     match found.is_empty() {
         false => Ok(found),
         true => Err(Failure::new(

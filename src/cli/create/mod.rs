@@ -2,6 +2,7 @@
 
 mod all_platforms;
 mod artifact;
+mod makers;
 mod prepared;
 mod request;
 mod v2;
@@ -11,6 +12,7 @@ use clap::Args;
 use remora::Dialect;
 
 use self::artifact::{ArtifactArguments, OciDeltaArguments};
+use self::makers::ArtifactMaker;
 use self::prepared::Prepared;
 use self::request::Request;
 use self::v2::V2Arguments;
@@ -99,10 +101,14 @@ impl Create {
 
     fn create_artifact(&self, dialect: Dialect, session: &Session) -> Result<(), Failure> {
         let output = image_name::output(&self.request.output)?;
-        artifact::refuse_place(&output, dialect, &self.request)?;
+        artifact::refuse_place(&output, dialect)?;
         let options = artifact::options(dialect, &self.oci_delta, &self.request);
         let prepared = Prepared::new(output, &self.request, &self.digest, session)?;
-        artifact::create(&self.request, options, &self.artifact, prepared, session)
+        if !self.request.access.wants_all_platforms() {
+            return artifact::create(&self.request, options, &self.artifact, prepared, session);
+        }
+        let maker = ArtifactMaker { options, signatures: self.artifact.signatures };
+        all_platforms::create(&self.request, &maker, prepared, session)
     }
 
     /// Refuses an option of another format, which would be without effect.

@@ -10,6 +10,7 @@ mod logins;
 mod missing_blobs;
 mod mistakes;
 mod outputs;
+mod platform_artifacts;
 mod platforms;
 mod progress;
 mod release;

@@ -66,7 +66,7 @@ fn scene() -> Sandbox {
 }
 
 /// The same with a registry that has both as `app:1` and `app:2`.
-fn in_registry() -> (Sandbox, RegistryServer, String) {
+pub(super) fn in_registry() -> (Sandbox, RegistryServer, String) {
     let (sandbox, registry) = (scene(), RegistryServer::open());
     let app = format!("{}/app", registry.address());
     for (layout, tag) in [("one", "1"), ("two", "2")] {
@@ -78,13 +78,13 @@ fn in_registry() -> (Sandbox, RegistryServer, String) {
 }
 
 /// The image ID for an architecture, by skopeo.
-fn image_id(image: &str, architecture: &str) -> String {
+pub(super) fn image_id(image: &str, architecture: &str) -> String {
     let arguments = ["--override-arch", architecture, "inspect", "--raw", "--config"];
     let config = skopeo(&[&arguments[..], &["--tls-verify=false", image]].concat());
     Digest::of(config.as_bytes()).to_string()
 }
 
-fn platforms(answer: &Value) -> Vec<&str> {
+pub(super) fn platforms(answer: &Value) -> Vec<&str> {
     let of = |entry: &Value| entry["platform"]["architecture"].as_str().map(str::to_owned);
     let all = answer.as_array().expect("an array");
     assert!(all.iter().all(|entry| of(entry).is_some()), "{answer}");
