@@ -3,10 +3,21 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
-use crate::scripted_server::{Reply, Request};
+use crate::scripted_server::{Reply, Request, ScriptedServer};
+
+/// A server before another, which is at `address` and whose answers are had by a call: `answer` may spoil them, or give its own.
+pub(crate) fn server_before(
+    address: String,
+    answer: impl Fn(&Request, &dyn Fn() -> Reply) -> Reply + Send + Sync + 'static,
+) -> ScriptedServer {
+    ScriptedServer::start(move |request| {
+        let own = || passed_on(&address, request).unwrap_or_else(|_| Reply::hang_up());
+        answer(request, &own)
+    })
+}
 
 /// Asks the server at `address` the same. HTTP/1.0 has bodies in one piece.
-pub(crate) fn passed_on(address: &str, request: &Request) -> io::Result<Reply> {
+fn passed_on(address: &str, request: &Request) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     let mut head = format!("{} {} HTTP/1.0\r\nHost: {address}\r\n", request.method, request.path);
     for (name, value) in &request.headers {

@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-use crate::passed_on::passed_on;
 use crate::sample_image::SampleImage;
 
 /// A request that came in.
@@ -142,17 +141,6 @@ impl ScriptedServer {
                     None => Reply::status(404),
                 }
             })
-        })
-    }
-
-    /// Before another server, at `address`, whose answers are had by a call: `answer` may spoil them, or give its own.
-    pub(crate) fn before(
-        address: String,
-        answer: impl Fn(&Request, &dyn Fn() -> Reply) -> Reply + Send + Sync + 'static,
-    ) -> Self {
-        Self::start(move |request| {
-            let own = || passed_on(&address, request).unwrap_or_else(|_| Reply::hang_up());
-            answer(request, &own)
         })
     }
 

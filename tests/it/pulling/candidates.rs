@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ways::assert_by_delta;
 use super::{Bench, id, image, release_2, tar};
-use crate::scripted_server::ScriptedServer;
+use crate::passed_on::server_before;
 
 #[test]
 fn a_delta_is_found_by_its_tag_also_among_many() {
@@ -57,7 +57,7 @@ fn candidates_are_looked_at_side_by_side() {
     bench.pull("1", "");
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = Arc::clone(&most);
-    let server = ScriptedServer::before(bench.registry.address(), move |request, answer| {
+    let server = server_before(bench.registry.address(), move |request, answer| {
         if !request.is("GET", "/manifests/delta-") {
             return answer();
         }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Bench, DELTA_BYTES, Ran, id, names, release_2};
 use crate::images::{linux, parse};
+use crate::passed_on::server_before;
 use crate::registry_client;
 use crate::scripted_server::{Reply, ScriptedServer};
 
@@ -30,7 +31,7 @@ const LARGE: u64 = 100_000;
 /// The registry of `bench` with a fault in the blobs of the deltas behind `tags`.
 fn faulty(bench: &Bench, tags: &[&str], fault: Fault) -> ScriptedServer {
     let blobs: Vec<String> = tags.iter().flat_map(|tag| blobs(bench, tag)).collect();
-    ScriptedServer::before(bench.registry.address(), move |request, answer| {
+    server_before(bench.registry.address(), move |request, answer| {
         if !blobs.iter().any(|blob| request.path.ends_with(blob.as_str())) {
             return answer();
         }
