@@ -16,6 +16,7 @@ use crate::delta::{Base, Cover, CoverPrices, Effort, programs};
 /// What covers, changes and literals cost in a layer delta: measured on the pairs that `docs/encoder.md` names.
 pub const PRICES: CoverPrices = CoverPrices {
     far: 36.0,
+    other_slice: 0.0,
     near: 14.0,
     literal: 6.0,
     first_change: 8.0,

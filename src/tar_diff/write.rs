@@ -13,6 +13,7 @@ use crate::leb128::push;
 /// path that was there before, and a literal breaks a cover, because the place in the file stays where it is meanwhile.
 pub const PRICES: CoverPrices = CoverPrices {
     far: 104.0,
+    other_slice: 160.0,
     near: 40.0,
     literal: 14.0,
     first_change: 14.0,

@@ -35,6 +35,8 @@ struct OpenLane<'a> {
     number: u32,
     end: u32,
     displacement: i64,
+    /// The slice of the base that it is in.
+    slice: usize,
     /// What the base has from the current byte on.
     tail: &'a [u8],
     /// Whether the byte before is a changed one.
@@ -89,17 +91,29 @@ pub(super) struct Segment<'a> {
     pub(super) lanes: &'a [Lane],
     /// The displacement of the cover before it.
     pub(super) displacement: i64,
+    /// The slice of the base that a reader has at hand where it begins.
+    pub(super) slice: Option<usize>,
+}
+
+/// The cheapest way to a byte.
+#[derive(Clone, Copy)]
+struct Way {
+    price: u32,
+    /// The displacement of its last cover, and the slice of the base that this is in.
+    displacement: i64,
+    slice: Option<usize>,
 }
 
 /// Returns the cheapest pieces for `segment`. `tail` gives what the base has from where a byte of the segment comes
-/// from along a displacement; `ways` is memory to work in.
+/// from along a displacement, and in which slice; `ways` is memory to work in.
 pub(super) fn choose<'a>(
     segment: &Segment<'_>,
-    tail: impl Fn(usize, i64) -> &'a [u8],
+    tail: impl Fn(usize, i64) -> (usize, &'a [u8]),
     prices: &Prices,
     ways: &mut Ways,
 ) -> Vec<Piece> {
     let len = segment.bytes.len();
+    let Segment { displacement, slice, .. } = *segment;
     ways.0.clear();
     ways.0.resize(len + 1, Step::default());
     let mut walk = Walk {
@@ -109,8 +123,8 @@ pub(super) fn choose<'a>(
         open: Vec::with_capacity(OPEN),
         next_lane: 0,
         unchanged: 0,
-        cover: (0, segment.displacement),
-        literal: (UNREACHED, segment.displacement),
+        cover: Way { price: 0, displacement, slice },
+        literal: Way { price: UNREACHED, displacement, slice },
     };
     let mut at = 0;
     while at < len {
@@ -128,16 +142,16 @@ struct Walk<'a, 's> {
     next_lane: usize,
     /// Unchanged bytes that were not paid for yet.
     unchanged: usize,
-    /// The price of the cheapest way here that ends with a cover, and the cover's displacement.
-    cover: (u32, i64),
-    /// The same for one that ends in a literal, with the displacement of the cover before.
-    literal: (u32, i64),
+    /// The cheapest way here that ends with a cover.
+    cover: Way,
+    /// The cheapest way here that ends in a literal.
+    literal: Way,
 }
 
 impl<'a> Walk<'a, '_> {
     /// Takes in lanes that begin here, lets those go that end here, and enters each from the cheapest way here if that
     /// is cheaper than to have been in it.
-    fn open_and_close(&mut self, at: usize, tail: impl Fn(usize, i64) -> &'a [u8]) {
+    fn open_and_close(&mut self, at: usize, tail: impl Fn(usize, i64) -> (usize, &'a [u8])) {
         self.open.retain(|lane| lane.end as usize > at);
         while let Some(lane) = self.segment.lanes.get(self.next_lane)
             && lane.start as usize <= at
@@ -148,24 +162,29 @@ impl<'a> Walk<'a, '_> {
             if end as usize <= at {
                 continue;
             }
-            let tail = tail(at, displacement);
+            let (slice, tail) = tail(at, displacement);
             let opened = OpenLane {
                 price: UNREACHED,
                 from: 0,
                 number,
                 end,
                 displacement,
+                slice,
                 tail,
                 changed: false,
             };
             self.admit(opened);
         }
-        let by_literal = self.literal.0 < self.cover.0;
-        let (here, last) = if by_literal { self.literal } else { self.cover };
+        let by_literal = self.literal.price < self.cover.price;
+        let last = if by_literal { self.literal } else { self.cover };
         for lane in &mut self.open {
-            let same = lane.displacement == last;
             // Going on in the same lane costs nothing; the lane's own price says so already.
-            let price = here + if same { self.prices.near } else { self.prices.far };
+            let entry = match lane.displacement == last.displacement {
+                true => self.prices.near,
+                false if last.slice == Some(lane.slice) => self.prices.far,
+                false => self.prices.far + self.prices.other_slice,
+            };
+            let price = last.price + entry;
             if price < lane.price {
                 (lane.price, lane.from, lane.changed) = (price, at as u32, false);
             }
@@ -196,25 +215,26 @@ impl<'a> Walk<'a, '_> {
         }
         let bytes = &bytes[..equal];
         // A lane that gets dearer than the way from the cheapest one to it is entered anew behind.
-        let most = price + self.prices.end_of_change + self.prices.far + 1;
+        let entry = self.prices.far + self.prices.other_slice;
+        let most = price + self.prices.end_of_change + entry + 1;
         self.open.iter_mut().for_each(|lane| lane.pass(bytes, self.prices, most));
         self.steps[at + 1].number = self.go_on_in_literal(equal as u32);
-        let OpenLane { from, number, displacement, price, .. } = self.open[cheapest];
-        self.cover = (price, displacement);
-        let literal = if self.literal.0 < price { LITERAL } else { 0 };
+        let OpenLane { from, number, displacement, slice, price, .. } = self.open[cheapest];
+        self.cover = Way { price, displacement, slice: Some(slice) };
+        let literal = if self.literal.price < price { LITERAL } else { 0 };
         self.steps[at + equal] = Step { from, number: number | literal };
         Some(at + equal)
     }
 
     /// Makes `len` bytes literal, in a literal that begins here if that is cheaper. Returns [`BEGAN`] if so, or else 0.
     fn go_on_in_literal(&mut self, len: u32) -> u32 {
-        let begun = self.cover.0.saturating_add(self.prices.literal);
-        let began = if begun < self.literal.0 { BEGAN } else { 0 };
+        let begun = self.cover.price.saturating_add(self.prices.literal);
+        let began = if begun < self.literal.price { BEGAN } else { 0 };
         if began != 0 {
-            self.literal = (begun, self.cover.1);
+            self.literal = Way { price: begun, ..self.cover };
         }
         let bytes = self.prices.literal_byte.saturating_mul(len);
-        self.literal.0 = self.literal.0.saturating_add(bytes).min(UNREACHED);
+        self.literal.price = self.literal.price.saturating_add(bytes).min(UNREACHED);
         began
     }
 
@@ -225,7 +245,7 @@ impl<'a> Walk<'a, '_> {
         let unchanged = if self.unchanged == 0 { BIT } else { 0 };
         let began = self.go_on_in_literal(1);
         let (mut from, mut number) = (0, 0);
-        self.cover = (UNREACHED, 0);
+        self.cover = Way { price: UNREACHED, displacement: 0, slice: None };
         for lane in &mut self.open {
             let equal = lane.tail.first() == Some(&byte);
             lane.tail = lane.tail.get(1..).unwrap_or_default();
@@ -236,12 +256,13 @@ impl<'a> Walk<'a, '_> {
                 (false, true) => self.prices.next_change,
             };
             lane.changed = !equal;
-            if lane.price < self.cover.0 {
-                self.cover = (lane.price, lane.displacement);
+            if lane.price < self.cover.price {
+                let OpenLane { price, displacement, slice, .. } = *lane;
+                self.cover = Way { price, displacement, slice: Some(slice) };
                 (from, number) = (lane.from, lane.number);
             }
         }
-        let literal = if self.literal.0 < self.cover.0 { LITERAL } else { 0 };
+        let literal = if self.literal.price < self.cover.price { LITERAL } else { 0 };
         self.steps[at + 1] = Step { from, number: number | literal | began };
         at + 1
     }

@@ -139,6 +139,11 @@ impl<'a> Covers<'a> {
         DenseIndex::new(self.base, &contents, self.dense_memory)
     }
 
+    /// The slice of the base that has the content of `partner`.
+    fn slice_of(&self, partner: &Partner) -> usize {
+        self.known.contents()[partner.content as usize].slice
+    }
+
     fn segment(
         &self,
         index: usize,
@@ -162,9 +167,13 @@ impl<'a> Covers<'a> {
             LaneFinder { base, seeds, dense, target }.find(segment.clone(), &hints, settled);
         let origin = segment.start;
         let bytes = &target[segment];
-        let tail =
-            |at: usize, displacement: i64| base.tail(((origin + at) as i64 + displacement) as u64);
-        let part = Segment { bytes, lanes: &lanes, displacement: before.unwrap_or(0) };
+        let tail = |at: usize, displacement: i64| {
+            let place = base.locate(((origin + at) as i64 + displacement) as u64);
+            place.map_or((0, &[][..]), |(slice, place)| (slice, &base.slices()[slice][place..]))
+        };
+        let slice = hints.partners.first().map(|partner| self.slice_of(partner));
+        let displacement = before.unwrap_or(0);
+        let part = Segment { bytes, lanes: &lanes, displacement, slice };
         let presumed = Prices::presumed(&self.prices);
         let pieces = choose(&part, tail, &presumed, ways);
         literals.clear();

@@ -10,6 +10,8 @@ pub(super) const BIT: u32 = 32;
 pub struct CoverPrices {
     /// A cover whose displacement is not that of the cover before.
     pub far: f64,
+    /// What such a cover costs more in another slice of the base than the cover before it.
+    pub other_slice: f64,
     /// A cover that goes on, after a literal, with the displacement before.
     pub near: f64,
     /// A literal, beside its bytes.
@@ -36,6 +38,7 @@ impl fmt::Debug for CoverPrices {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Prices {
     pub(super) far: u32,
+    pub(super) other_slice: u32,
     pub(super) near: u32,
     pub(super) literal: u32,
     pub(super) first_change: u32,
@@ -56,6 +59,7 @@ impl Prices {
         let units = |bits: f64| (bits * f64::from(BIT)).round().clamp(0.0, 1e6) as u32;
         Prices {
             far: units(of.far),
+            other_slice: units(of.other_slice),
             near: units(of.near),
             literal: units(of.literal),
             first_change: units(of.first_change),
