@@ -136,7 +136,12 @@ impl Work<'_> {
                 self.progress.advance(Stage::Encode, len);
                 if self.options.verify {
                     let (part, data) = (layer.part, layer.blob.data.clone());
-                    scope.spawn(move |_| failures.note(self.verify(index, part, &data)));
+                    let verify = move || failures.note(self.verify(index, part, &data));
+                    match self.tree {
+                        // The reader's window takes memory that the next layer's coder counts on.
+                        Some(_) => verify(),
+                        None => scope.spawn(move |_| verify()),
+                    }
                 }
                 layers.push(layer);
             }
@@ -203,8 +208,8 @@ impl Work<'_> {
 
     fn make_layer(&self, index: usize, covers: &[Cover]) -> Result<MadeLayer, ArtifactError> {
         let layer = &self.pair.target_layers[index];
-        let effort = self.options.encoding.effort;
-        let (file, id) = self.old.write(layer, covers, effort, self.scratch, self.progress)?;
+        let encoding = &self.options.encoding;
+        let (file, id) = self.old.write(layer, covers, encoding, self.scratch, self.progress)?;
         let len = layer.len() as u64;
         if let Some((blob, media_type)) = smaller_whole(self.form, self.pair.target, index, id.size)
         {

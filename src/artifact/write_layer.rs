@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use super::form::Form;
 use super::{ArtifactError, LayerDeltaError};
 use crate::chunked::write_layer_delta;
-use crate::delta::{Base, CommandStats, Cover, Effort};
+use crate::delta::{Base, CommandStats, Cover, Options};
 use crate::image::{Blob, DiffId, Image, decompress};
 use crate::pack::{BlobId, Hashed};
 use crate::progress::{Progress, Stoppable};
@@ -33,7 +33,7 @@ impl<'a> OldBase<'a> {
         &self,
         target: &[u8],
         covers: &[Cover],
-        effort: Effort,
+        encoding: &Options,
         scratch: &Workspace,
         progress: &dyn Progress,
     ) -> Result<(TemporaryPath, BlobId), ArtifactError> {
@@ -43,11 +43,11 @@ impl<'a> OldBase<'a> {
             OldBase::Stream(base) => {
                 let (spill, mut out) = (scratch.new_file()?, out);
                 let mut kept = Stoppable::new(spill.as_file(), progress);
-                write_layer_delta(base, target, covers, effort, &mut kept, &mut out)?;
+                write_layer_delta(base, target, covers, encoding.effort, &mut kept, &mut out)?;
                 out.finish()
             }
             OldBase::Files(base, paths) => {
-                write_tar_diff(base, paths, target, covers, effort, out)?.finish()
+                write_tar_diff(base, paths, target, covers, encoding, out)?.finish()
             }
         };
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;

@@ -6,6 +6,7 @@
 //! Source of the format: containers/tar-diff, "file-format.md", versions 1 and 2, of which 1 is written; `docs/formats/oci-delta.md` says what its
 //! readers check.
 
+mod compression;
 mod error;
 mod format;
 mod read;

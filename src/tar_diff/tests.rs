@@ -28,11 +28,12 @@ fn encode(files: &[(&str, &[u8])], target: &[u8], level: u8) -> Vec<u8> {
         files.iter().map(|(path, bytes)| (path.as_bytes(), *bytes)).collect();
     let paths: Vec<&[u8]> = named.iter().map(|(path, _)| *path).collect();
     let (base, targets) = (Base::of_files(&named), [target]);
-    let search = Options::default().search();
+    let effort = Effort::new(level).expect("a level");
+    let options = Options { effort, ..Options::default() };
+    let search = options.search();
     let covers = Covers::new(&base, &targets, PRICES, &search, &|_| ()).expect("memory");
     let covers = covers.of_target(0, &|_| ()).expect("memory");
-    let effort = Effort::new(level).expect("a level");
-    write_tar_diff(&base, &paths, target, &covers, effort, Vec::new()).expect("memory")
+    write_tar_diff(&base, &paths, target, &covers, &options, Vec::new()).expect("memory")
 }
 
 fn decode(files: &Tree, delta: &[u8]) -> Result<Vec<u8>, TarDiffError> {

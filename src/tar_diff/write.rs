@@ -2,11 +2,9 @@
 
 use std::io::{self, Write};
 
-use zstd::stream::raw::CParameter;
-use zstd::stream::write::Encoder;
-
-use super::format::{ADD, COPY, DATA, MAGIC, OPEN, SEEK, WINDOW_LOG};
-use crate::delta::{Base, Cover, CoverPrices, Effort, common_prefix};
+use super::compression::Compression;
+use super::format::{ADD, COPY, DATA, MAGIC, OPEN, SEEK};
+use crate::delta::{Base, Cover, CoverPrices, Options, common_prefix};
 use crate::leb128::push;
 
 /// What covers, changes and literals cost in a stream: a jump within a file costs its whole place, one to another file a
@@ -25,14 +23,10 @@ pub const PRICES: CoverPrices = CoverPrices {
 
 /// A level that is cheap and near enough to tell what literals cost.
 const ESTIMATE_LEVEL: i32 = 1;
-/// Zstandard's levels by effort.
-const LEVELS: [i32; 10] = [3, 3, 6, 9, 12, 19, 19, 19, 19, 22];
 /// So many unchanged bytes among changed ones are copied and not added.
 const COPY_MIN: usize = 128;
 /// Appliers take memory for twice an ADD, so it has at most so many bytes.
 const ADD_PIECE: usize = 1 << 20;
-/// The smallest window of Zstandard's, as a power of two.
-const WINDOW_LOG_MIN: u32 = 10;
 /// Literals are written in pieces of so many bytes.
 const DATA_PIECE: usize = 4 << 20;
 
@@ -41,7 +35,8 @@ fn packed_len(bytes: &[u8]) -> usize {
 }
 
 /// Writes the stream that makes `target` by `covers`, which are in order and do not overlap, into `out`. The slices of
-/// `base` are the old tree's files, of the paths `paths`.
+/// `base` are the old tree's files, of the paths `paths`. The operations are counted first: how they are compressed, and in how
+/// much memory, depends on how long they are.
 ///
 /// # Errors
 /// If `out` fails.
@@ -50,45 +45,60 @@ pub fn write_tar_diff<W: Write>(
     paths: &[&[u8]],
     target: &[u8],
     covers: &[Cover],
-    effort: Effort,
+    encoding: &Options,
     mut out: W,
 ) -> io::Result<W> {
+    let write =
+        |out: &mut dyn Write| Writer { out, paths, open: None }.operations(base, target, covers);
+    let mut count = Count(0);
+    write(&mut count)?;
     out.write_all(&MAGIC)?;
-    let mut encoder = Encoder::new(out, LEVELS[usize::from(effort.level())])?;
-    encoder.set_parameter(CParameter::WindowLog(window_log(target.len())))?;
-    let mut writer = Writer { out: encoder, paths, open: None };
-    let mut at = 0;
-    for cover in covers {
-        writer.data(&target[at..cover.start as usize])?;
-        let mut new = &target[cover.start as usize..cover.end() as usize];
-        let mut offset = cover.offset;
-        for old in base.pieces(cover.offset, cover.len).into_iter().flatten() {
-            let (own, rest) = new.split_at(old.len());
-            new = rest;
-            let (file, place) = base.locate(offset).unwrap_or_default();
-            writer.cover(file, place as u64, own, old)?;
-            offset += old.len() as u64;
-        }
-        at = cover.end() as usize;
+    let compression = Compression::of(count.0, encoding.effort, encoding.memory);
+    let mut encoder = compression.encoder(count.0, out)?;
+    write(&mut encoder)?;
+    encoder.finish()
+}
+
+/// How many bytes were written.
+struct Count(u64);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
     }
-    writer.data(&target[at..])?;
-    writer.out.finish()
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// The window for a stream about a layer of `len` bytes, as a power of two: as large as readers take, and no larger than
-/// there is something to find in.
-fn window_log(len: usize) -> u32 {
-    (usize::BITS - len.leading_zeros()).clamp(WINDOW_LOG_MIN, WINDOW_LOG)
-}
-
-struct Writer<'a, W: Write> {
-    out: Encoder<'static, W>,
+struct Writer<'a> {
+    out: &'a mut dyn Write,
     paths: &'a [&'a [u8]],
     /// The current file, and the place in it.
     open: Option<(usize, u64)>,
 }
 
-impl<W: Write> Writer<'_, W> {
+impl Writer<'_> {
+    fn operations(&mut self, base: &Base<'_>, target: &[u8], covers: &[Cover]) -> io::Result<()> {
+        let mut at = 0;
+        for cover in covers {
+            self.data(&target[at..cover.start as usize])?;
+            let mut new = &target[cover.start as usize..cover.end() as usize];
+            let mut offset = cover.offset;
+            for old in base.pieces(cover.offset, cover.len).into_iter().flatten() {
+                let (own, rest) = new.split_at(old.len());
+                new = rest;
+                let (file, place) = base.locate(offset).unwrap_or_default();
+                self.cover(file, place as u64, own, old)?;
+                offset += old.len() as u64;
+            }
+            at = cover.end() as usize;
+        }
+        self.data(&target[at..])
+    }
+
     fn operation(&mut self, operation: u8, size: u64, bytes: &[u8]) -> io::Result<()> {
         let mut head = vec![operation];
         push(&mut head, size);
