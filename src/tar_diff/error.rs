@@ -14,6 +14,16 @@ pub enum TarDiffError {
         /// The first bytes.
         found: Vec<u8>,
     },
+    /// Readers have no memory for it.
+    #[error(
+        "the tar-diff is compressed with a window of {bytes} bytes, and readers take at most {limit}"
+    )]
+    Window {
+        /// What the stream says, in bytes.
+        bytes: u64,
+        /// The most that readers take, in bytes.
+        limit: u64,
+    },
     /// The stream ends, or is compressed in a way that nobody takes.
     #[error("operation {operation}: the tar-diff is cut or damaged: {source}")]
     Damaged {

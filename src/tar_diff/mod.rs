@@ -12,6 +12,7 @@ mod format;
 mod read;
 #[cfg(test)]
 mod tests;
+mod window;
 mod write;
 
 pub use error::TarDiffError;

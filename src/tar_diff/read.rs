@@ -7,6 +7,7 @@ use super::format::{
     ADD, ADD_BYTES, COPY, DATA, FRAME, FRAME_WINDOW_LOG, MAGIC, MAGIC_2, OPEN, PATH_BYTES, SEEK,
     WINDOW_LOG,
 };
+use super::window::{HEAD_BYTES, window_bytes};
 use crate::leb128;
 
 /// The files of the old tree.
@@ -57,7 +58,12 @@ pub fn apply_tar_diff(
         return Err(TarDiffError::Magic { found: magic });
     }
     let has_frames = magic == MAGIC_2;
-    let mut decoder = zstd::Decoder::new(delta).map_err(damaged)?;
+    let mut head = Vec::new();
+    delta.by_ref().take(HEAD_BYTES).read_to_end(&mut head).map_err(damaged)?;
+    if let Some(bytes) = window_bytes(&head).filter(|bytes| *bytes > 1 << WINDOW_LOG) {
+        return Err(TarDiffError::Window { bytes, limit: 1 << WINDOW_LOG });
+    }
+    let mut decoder = zstd::Decoder::new(io::Cursor::new(head).chain(delta)).map_err(damaged)?;
     decoder.window_log_max(WINDOW_LOG).map_err(damaged)?;
     let stream = BufReader::with_capacity(PIECE_BYTES, decoder);
     let (stats, made) = (TarDiffStats::default(), Made { bytes: 0, limit });
