@@ -98,3 +98,59 @@ impl<'a> Walk<'_, 'a> {
         is_named && is_there && !path.starts_with(OSTREE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tar::test_archives::{TestHeader, archive};
+
+    /// Where a header has its mode, and its link's name.
+    const MODE: usize = 100;
+    const LINK: usize = 157;
+
+    fn file(name: &str) -> Vec<u8> {
+        let content = format!("from {name}");
+        let mut entry = TestHeader::ustar(name, b'0', content.len()).sealed(false).to_vec();
+        entry.extend_from_slice(content.as_bytes());
+        entry
+    }
+
+    fn link(name: &str, flag: u8, target: &str) -> Vec<u8> {
+        TestHeader::ustar(name, flag, 0).with(LINK, target.as_bytes()).sealed(false).to_vec()
+    }
+
+    fn layer(entries: &[Vec<u8>]) -> Vec<u8> {
+        archive(&entries.iter().map(|entry| &entry[..]).collect::<Vec<_>>())
+    }
+
+    fn sources_of(layers: &[Vec<u8>]) -> Vec<String> {
+        let layers: Vec<&[u8]> = layers.iter().map(|layer| &layer[..]).collect();
+        let sparse = SparseFiles::of_layers(&layers).expect("sound");
+        let tree = OldTree::new(&layers, &sparse).expect("a tree");
+        let paths = tree.sources(Sources::All).into_iter().map(|(path, _)| path);
+        paths.map(|path| String::from_utf8(path).expect("text")).collect()
+    }
+
+    #[test]
+    fn what_an_upper_layer_has_below_a_link_of_a_lower_one_is_no_source() {
+        let lower =
+            layer(&[file("usr/lib/kept"), file("usr/lib/hidden"), link("lib", b'2', "usr/lib")]);
+        let upper = layer(&[file("lib/new"), file("lib/hidden"), file("usr/lib/direct")]);
+        // Readers that follow the link find one file under its name, those that put a directory in its place another.
+        assert_eq!(sources_of(&[lower, upper]), ["usr/lib/direct", "usr/lib/kept"]);
+    }
+
+    #[test]
+    fn sources_have_the_names_of_folders_and_not_of_links_to_them() {
+        let only =
+            layer(&[file("usr/lib/a"), link("lib", b'2', "usr/lib"), link("b", b'1', "usr/lib/a")]);
+        assert_eq!(sources_of(&[only]), ["b"]);
+    }
+
+    #[test]
+    fn files_that_not_everybody_may_read_are_no_sources() {
+        let header = TestHeader::ustar("secret", b'0', 1).with(MODE, b"0000640");
+        let secret = [&header.sealed(false)[..], b"s"].concat();
+        assert_eq!(sources_of(&[layer(&[secret, file("open")])]), ["open"]);
+    }
+}
