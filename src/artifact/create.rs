@@ -231,7 +231,7 @@ impl Work<'_> {
                 let blob = File::open(path).map_err(LayerDeltaError::of_read).map_err(here())?;
                 self.rebuilt(index, blob).map_err(here())?
             }
-            _ => diff_id_of_blob(self.pair.target, index)?,
+            _ => diff_id_of_blob(self.pair.target, index, self.progress)?,
         };
         match actual == expected {
             true => Ok(()),

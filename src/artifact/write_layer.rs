@@ -8,7 +8,7 @@ use crate::chunked::write_layer_delta;
 use crate::delta::{Base, CommandStats, Cover, Options};
 use crate::image::{Blob, DiffId, Image, decompress};
 use crate::pack::{BlobId, Hashed};
-use crate::progress::{Progress, Stoppable};
+use crate::progress::{Progress, Reported, Stage, Stoppable};
 use crate::store::Workspace;
 use crate::tar_diff::write_tar_diff;
 use crate::temporary::TemporaryPath;
@@ -84,11 +84,16 @@ pub(super) fn smaller_whole(
     Some((blob, media_type))
 }
 
-/// Returns what the blob of layer number `index` of `target` unpacks to.
-pub(super) fn diff_id_of_blob(target: &Image, index: usize) -> Result<DiffId, ArtifactError> {
+/// Returns what the blob of layer number `index` of `target` unpacks to. `progress` is told how many bytes are verified.
+pub(super) fn diff_id_of_blob(
+    target: &Image,
+    index: usize,
+    progress: &dyn Progress,
+) -> Result<DiffId, ArtifactError> {
     let read = || {
-        let mut hashed = Hashed::new(io::sink());
-        io::copy(&mut decompress(target.open_layer(index)?)?, &mut hashed)?;
+        let mut hashed = Hashed::new(Reported::new(io::sink(), Stage::Verify, progress));
+        let layer = decompress(target.open_layer(index)?)?;
+        io::copy(&mut Stoppable::new(layer, progress), &mut hashed)?;
         Ok(DiffId(hashed.finish().1.digest))
     };
     read().map_err(|error| ArtifactError::layer(index)(LayerDeltaError::of_read(error)))

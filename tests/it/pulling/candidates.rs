@@ -32,7 +32,7 @@ fn with_many_candidates(count: usize) -> Bench {
 #[test]
 fn candidates_that_are_too_many_to_be_looked_at_are_told_of() {
     let bench = with_many_candidates(64);
-    bench.create_delta("1", "2", "delta-app", "--manifest docker");
+    bench.create_delta("1", "2", "delta-by-hand", "--manifest docker");
     bench.pull("1", "");
     let ran = bench.succeed(&format!("pull {} --dry-run --json", bench.app("2")));
     assert!(ran.stderr.contains("65 candidates beside"), "{}", ran.stderr);
@@ -43,7 +43,7 @@ fn candidates_that_are_too_many_to_be_looked_at_are_told_of() {
 
 /// What the note says helps: the delta by its own name.
 fn assert_by_delta_named(bench: &Bench) {
-    let (answer, _) = bench.pull("delta-app", "--as app:2");
+    let (answer, _) = bench.pull("delta-by-hand", "--as app:2");
     assert_eq!(
         (&answer["way"], &answer["id"]),
         (&"delta".into(), &id(&release_2().build()).into())

@@ -62,7 +62,7 @@ fn blobs(bench: &Bench, tag: &str) -> Vec<String> {
 /// Pulls `app:TAG` from `server` with what the store has of `bench`'s registry.
 fn pull(bench: &Bench, server: &ScriptedServer, tag: &str, options: &str) -> Ran {
     let target = format!("{}/app:{tag}", server.address());
-    bench.run(&format!("pull {target} --retries 0 --timeout 1 --json {options}"))
+    bench.run(&format!("pull {target} --retries 0 --timeout 1s --json {options}"))
 }
 
 /// How often it is told that something is done without.
