@@ -43,7 +43,7 @@ pub(super) struct SeedIndex {
 
 impl SeedIndex {
     /// Indexes `stretches` of the base's slices, in at most `memory` bytes: when the samples are
-    /// more than that holds, every second is left out until they are not. Fails if the system does not
+    /// more than that holds, one seed in the next power of two is one until they are not. Fails if the system does not
     /// give the memory.
     pub(super) fn new(
         base: &Base<'_>,
@@ -56,7 +56,7 @@ impl SeedIndex {
             stretches.iter().map(|s| s.range.len() / s.step.max(step)).sum()
         };
         while Buckets::needed(samples(step)) > most {
-            step *= 2;
+            step = (step + 1).next_power_of_two();
         }
         let position_bits = u64::BITS - (base.len() + 1).leading_zeros();
         let position_shift = position_bits.saturating_sub(NUMBER_BITS_MAX);
