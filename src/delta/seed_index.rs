@@ -43,7 +43,7 @@ pub(super) struct SeedIndex {
 
 impl SeedIndex {
     /// Indexes `stretches` of the base's slices, in at most `memory` bytes: when the samples are
-    /// more than that holds, one seed in the next power of two is one until they are not. Fails if the system does not
+    /// more than that holds, fewer seeds are samples, one in the next power of two, until they are not. Fails if the system does not
     /// give the memory.
     pub(super) fn new(
         base: &Base<'_>,

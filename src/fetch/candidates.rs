@@ -5,7 +5,7 @@ use super::bases::BaseImage;
 use super::patience::{Deadline, PATIENCE};
 use crate::Cause;
 use crate::dialect::{Dialect, TAG_PREFIX};
-use crate::image::{Descriptor, Image, ImageError, ImageReference, RegistryReference, Transports};
+use crate::image::{Descriptor, Image, ImageError, RegistryReference, Transports};
 use crate::progress::Progress;
 
 /// Candidates that are opened at most for each way to find them: each takes two questions.
@@ -86,7 +86,7 @@ impl Questions<'_> {
 
     fn expected_tags(&self) -> Vec<String> {
         let in_registries = self.bases.iter().filter_map(|base| {
-            let ImageReference::Registry(reference) = base.image.reference() else { return None };
+            let reference = base.image.reference().registry()?;
             Some((reference.repository(), base.image.manifest()?.digest()))
         });
         let mut tags = Vec::new();

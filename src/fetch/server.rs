@@ -79,7 +79,7 @@ fn refused(delta: &RefusedDelta) -> String {
 
 /// The exact name of a base in the registry of `target`.
 fn in_registry(base: &BaseImage, target: &RegistryReference) -> Option<String> {
-    let ImageReference::Registry(reference) = base.image.reference() else { return None };
+    let reference = base.image.reference().registry()?;
     let digest = base.image.manifest()?.digest().to_string();
     (reference.host() == target.host()).then(|| exactly(reference, &digest))
 }
