@@ -181,6 +181,7 @@ impl Work<'_> {
         let indexed = |bytes| self.progress.advance(Stage::Index, bytes);
         let covers = Covers::new(self.old.bytes(), &layers, prices, &search, &indexed);
         let covers = covers.map_err(MemoryError::from)?;
+        let covers = if self.has_names() { covers.coarse_in_programs(&search) } else { covers };
         let chosen = |bytes| self.progress.advance(Stage::Encode, bytes);
         let of_layer = |(number, index): (usize, usize)| {
             check(self.progress)?;
@@ -193,9 +194,14 @@ impl Work<'_> {
         found?.into_iter().map(by_names).collect()
     }
 
+    /// Whether readers of the dialect understand what references of programs name.
+    fn has_names(&self) -> bool {
+        self.form.dialect == Dialect::Remora
+    }
+
     /// Chooses the `covers` of programs in layer number `index` again, where references of programs are understood.
     fn by_names(&self, index: usize, covers: Vec<Cover>) -> Result<Vec<Cover>, ArtifactError> {
-        if self.form.dialect != Dialect::Remora {
+        if !self.has_names() {
             return Ok(covers);
         }
         check(self.progress)?;

@@ -10,7 +10,7 @@ use super::super::{Base, Search};
 use super::encoder::Covers;
 use super::prices::CoverPrices;
 use super::programs::programs;
-use crate::references::{Parts, Program, label_base, label_target};
+use crate::references::{Parts, Program, elf_regions, label_base, label_target};
 use crate::tar::{HeaderStyle, NewFile, Writer};
 
 /// The name of a program while it is searched for. One suffices, since there is one old program alone.
@@ -21,9 +21,27 @@ const WORTH: u64 = 2 << 10;
 const FILLS: u64 = 32;
 /// One in how much of the memory the copies of a program take at most. Its tables take half of the memory at most.
 const COPIES_SHARE: u64 = 3;
+/// A file that is searched again has at most so much, one in how many bytes, outside of the regions of its program.
+const OUTSIDE: u64 = 8;
+/// From this effort on covers are chosen again.
+const NAMES_EFFORT: u8 = 2;
+
+/// Whether the file `new` that probably comes from `old` is searched again, but for rests, once covers are known.
+pub(super) fn is_searched_again(old: &[u8], new: &[u8], search: &Search) -> bool {
+    let is_program = |file: &[u8]| {
+        let (len, inside) = (file.len() as u64, elf_regions(file, 0).map_or(0, |side| side.len()));
+        inside > 0 && len - inside <= len / OUTSIDE
+    };
+    has_room((old.len() + new.len()) as u64, search) && is_program(new) && is_program(old)
+}
+
+/// Whether `search` has room for copies of `bytes` bytes.
+fn has_room(bytes: u64, search: &Search) -> bool {
+    bytes <= search.memory / COPIES_SHARE
+}
 
 /// Returns `covers` of `target`, but those of each program chosen again with references replaced by what these name, if they
-/// `cost` less then. What moved where is known by `covers`.
+/// `cost` less then. What moved where is known by `covers`. At the lowest effort they are `covers`.
 ///
 /// # Errors
 /// If the system does not give the memory for an index.
@@ -35,6 +53,9 @@ pub fn covers_by_names(
     search: &Search,
     cost: &dyn Fn(&[Cover], &Program) -> u64,
 ) -> Result<Vec<Cover>, TryReserveError> {
+    if search.effort.level() < NAMES_EFFORT {
+        return Ok(covers);
+    }
     let again = Again { base, target, prices, search, cost };
     let (mut chosen, mut at) = (Vec::with_capacity(covers.len()), 0);
     for program in programs(base, target, &covers) {
@@ -68,7 +89,7 @@ impl Again<'_> {
     ) -> Result<Option<Vec<Cover>>, TryReserveError> {
         let copied = program.base.len() + program.target.len();
         let before = (self.cost)(own, program);
-        if program.base.is_empty() || before < WORTH || copied > self.search.memory / COPIES_SHARE {
+        if program.base.is_empty() || before < WORTH || !has_room(copied, self.search) {
             return Ok(None);
         }
         let old = program.base.range();
@@ -76,8 +97,10 @@ impl Again<'_> {
             own.iter().copied().filter(|cover| !old.contains(&cover.offset)).collect();
         let by_names = self.by_names(program, own)?;
         let filled = filled(&by_names, &others, &program.target.range());
-        let priced = [by_names, filled].map(|covers| ((self.cost)(&covers, program), covers));
-        let least = priced.into_iter().min_by_key(|(cost, _)| *cost);
+        let other = (filled != by_names).then_some(filled);
+        let priced = |covers: Vec<Cover>| ((self.cost)(&covers, program), covers);
+        let choices = std::iter::once(by_names).chain(other).map(priced);
+        let least = choices.min_by_key(|(cost, _)| *cost);
         Ok(least.filter(|(cost, _)| *cost < before).map(|(_, covers)| covers))
     }
 

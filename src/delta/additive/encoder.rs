@@ -14,6 +14,7 @@ use super::super::sampling::stretches;
 use super::super::seed_index::SeedIndex;
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Base, Search};
+use super::by_names::is_searched_again;
 use super::choice::{Piece, Segment, Ways, choose};
 use super::cut::{batches, partners_in, segments};
 use super::dense_index::DenseIndex;
@@ -29,6 +30,8 @@ const SEEDS_SHARE: u64 = 4;
 const DENSE_SHARE: u64 = 4;
 /// One in how many seeds of the base is a sample where the base changed.
 const SAMPLE_STEP: usize = 4;
+/// From this effort on programs have a dense index also before their names are known.
+const THOROUGH: u8 = 7;
 
 /// The covers of some targets: found once for all dialects that write them.
 pub struct Covers<'a> {
@@ -69,6 +72,21 @@ impl<'a> Covers<'a> {
         advance(targets.iter().map(|target| target.len() as u64).sum());
         let dense_memory = search.memory / DENSE_SHARE;
         Ok(Covers { base, targets, known, pairings, partners, seeds, prices, dense_memory })
+    }
+
+    /// The same, but programs are searched by the common index alone, unless effort is high: what moved where is known by that, and
+    /// so what [`covers_by_names`](super::covers_by_names) needs to choose their covers again.
+    pub fn coarse_in_programs(mut self, search: &Search) -> Self {
+        if search.effort.level() >= THOROUGH {
+            return self;
+        }
+        for (target, partners) in self.targets.iter().zip(&mut self.partners) {
+            partners.retain(|Partner { range, content }| {
+                let old = self.known.contents()[*content as usize].bytes(self.base);
+                !is_searched_again(old, &target[range.clone()], search)
+            });
+        }
+        self
     }
 
     /// Returns the covers of target number `index`, in order; they do not overlap, and two that could be one are one.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::super::extent::common_prefix;
 use super::super::seed_index::{SEED as SPARSE_SEED, Samples, WINDOW};
+use super::agreement::Agreement;
 use super::balance::forward;
 use super::dense_index::{PartnerSeeds, SEED};
 use super::lanes::{Lane, Search};
@@ -17,8 +17,6 @@ const TRIAL: usize = 256;
 const BALANCE_MIN: i32 = 24;
 /// A candidate's first run must have so many bytes more in common than the lane at hand has in the same place.
 const BETTER_BY: usize = 6;
-/// How far runs are compared for that.
-const RUN: usize = 64;
 /// So many seeds are hashed before the first of them is looked up: their cache misses overlap.
 const AT_A_TIME: usize = 32;
 
@@ -97,18 +95,18 @@ impl LookUp {
         let finder = search.finder;
         let bytes = &search.bytes[at..];
         let current = self.current.filter(|lane| lane.end as usize > at);
+        let at_hand = current.map(|lane| search.agreement(lane, at));
         let dense = seed.into_iter().flat_map(|(partner, hash)| partner.found(hash));
         let sparse = sample.into_iter().flat_map(|hash| finder.seeds.positions(hash));
         let sparse = sparse.map(|offset| (offset, finder.base.tail(offset)));
         let mut best = (BALANCE_MIN - 1, None);
         for (offset, tail) in dense.chain(sparse) {
             let displacement = offset as i64 - (search.origin + at) as i64;
-            if search.knows(displacement, at) {
-                continue;
-            }
-            let run = common_prefix(&bytes[..bytes.len().min(RUN)], tail);
+            let run = Agreement::of(bytes, tail).equal(0);
+            let is_better = |lane: &Agreement| run >= lane.equal_of(run) + BETTER_BY;
             if run < SEED
-                || current.is_some_and(|lane| run < search.equal(lane, at, run) + BETTER_BY)
+                || at_hand.as_ref().is_some_and(|lane| !is_better(lane))
+                || search.knows(displacement, at)
             {
                 continue;
             }
@@ -138,10 +136,8 @@ fn hashes(
 }
 
 impl Search<'_, '_> {
-    /// How many of the `len` bytes from `at` on `lane` has as they are.
-    fn equal(&self, lane: Lane, at: usize, len: usize) -> usize {
-        let end = (at + len).min(lane.end as usize);
-        let tail = self.tail(at, lane.displacement);
-        self.bytes[at..end].iter().zip(tail).filter(|(a, b)| a == b).count()
+    /// Which of the bytes from `at` on `lane` has as they are.
+    fn agreement(&self, lane: Lane, at: usize) -> Agreement {
+        Agreement::of(&self.bytes[at..lane.end as usize], self.tail(at, lane.displacement))
     }
 }

@@ -4,6 +4,7 @@
 //! displacement between base and target, followed across changed bytes), the choice among them, and that for programs, by what their references name. Not here: how covers
 //! are written, and what that costs (a dialect's [`CoverPrices`]).
 
+mod agreement;
 mod balance;
 mod by_names;
 mod choice;
