@@ -23,9 +23,6 @@ use crate::rootfs::{RootfsError, SparseFiles};
 use crate::store::{Store, Workspace, verify_layers};
 use crate::tar_diff;
 
-/// Bytes that coding the streams of a chunk takes at most.
-const CODER_BYTES: u64 = 192 << 20;
-
 /// A delta that has been made. Its blobs are temporary files that go when it is dropped.
 #[derive(Debug)]
 pub struct Delta {
@@ -65,7 +62,7 @@ pub fn create(
     let signatures = &signatures::blobs(form, &options.signatures)?;
     let measure = Measure::start(progress);
     let pair = Pair::load(base, target, store, progress)?;
-    pair.check_memory(options.encoding.memory.max(CODER_BYTES), 0)?;
+    pair.check_memory(options.encoding.memory, 0)?;
     let scratch = store.scratch()?;
     check(progress)?;
     let old_layers: Vec<&[u8]> = pair.base_layers.iter().map(|layer| &layer[..]).collect();

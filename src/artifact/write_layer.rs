@@ -43,7 +43,7 @@ impl<'a> OldBase<'a> {
             OldBase::Stream(base) => {
                 let (spill, mut out) = (scratch.new_file()?, out);
                 let mut kept = Stoppable::new(spill.as_file(), progress);
-                write_layer_delta(base, target, covers, encoding.effort, &mut kept, &mut out)?;
+                write_layer_delta(base, target, covers, encoding, &mut kept, &mut out)?;
                 out.finish()
             }
             OldBase::Files(base, paths) => {

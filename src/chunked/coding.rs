@@ -6,14 +6,21 @@ use lzma_rust2::{LzmaOptions, LzmaReader, LzmaWriter};
 
 use super::format::{LZMA, STORED, ZSTD};
 use super::streams::StreamKind;
-use crate::delta::Effort;
+use crate::delta::{Effort, Options};
 
 /// A compressor that is cheap and near enough to tell what bytes cost.
 const ESTIMATE_LEVEL: i32 = 1;
 /// The smallest dictionary of LZMA, in bytes.
 const DICTIONARY_MIN: u32 = 4 << 10;
-/// The coder looks back so far at most, in bytes: it takes twelve times as many, and readers have all of the stream.
+/// The coder looks back so far at most, in bytes, and over no more than one in so many bytes of memory: it takes twelve times as
+/// many, and readers have all of the stream.
 const SEARCHED_MAX: u32 = 10 << 20;
+const SEARCHED_SHARE: u64 = 24;
+/// One in how many bytes of memory the streams of a chunk take at most, but no less than that.
+const STREAMS_SHARE: u64 = 16;
+const STREAMS_MIN: u64 = 1 << 20;
+/// Streams of a chunk are coded side by side if they have no more of the memory together.
+const SIDE_BY_SIDE_SHARE: u64 = 32;
 /// From this effort on, streams are coded in LZMA.
 const LZMA_EFFORT: u8 = 4;
 /// LZMA's own levels at the usual and at high effort.
@@ -107,20 +114,46 @@ fn dictionary(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX).max(DICTIONARY_MIN)
 }
 
-/// Codes `bytes`, a stream of `kind`, by `effort`. As it is if that is smaller.
-pub(super) fn encode(
-    kind: StreamKind,
-    bytes: &[u8],
+/// How streams are to be coded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Coder {
     effort: Effort,
-) -> io::Result<(Coding, Vec<u8>)> {
-    let mut best = (Coding::Stored, bytes.to_vec());
-    for way in ways(kind, bytes, effort.level()) {
-        let coded = way.code(bytes)?;
-        if coded.len() < best.1.len() {
-            best = (way.coding(), coded);
-        }
+    /// The most bytes that coding may take.
+    memory: u64,
+}
+
+impl Coder {
+    pub(super) fn new(options: &Options) -> Self {
+        Coder { effort: options.effort, memory: options.memory }
     }
-    Ok(best)
+
+    /// Returns how many bytes the streams of a chunk may have, `most` at most.
+    pub(super) fn chunk_bytes(&self, most: u64) -> u64 {
+        (self.memory / STREAMS_SHARE).max(STREAMS_MIN).min(most)
+    }
+
+    /// Returns how many bytes streams may have that are coded side by side.
+    pub(super) fn side_by_side_bytes(&self) -> u64 {
+        self.memory / SIDE_BY_SIDE_SHARE
+    }
+
+    /// How far back LZMA looks in a stream of `len` bytes.
+    fn searched(&self, len: usize) -> u32 {
+        let most = u32::try_from(self.memory / SEARCHED_SHARE).unwrap_or(u32::MAX);
+        dictionary(len).min(most.min(SEARCHED_MAX).max(DICTIONARY_MIN))
+    }
+
+    /// Codes `bytes`, a stream of `kind`. As it is if that is smaller.
+    pub(super) fn encode(&self, kind: StreamKind, bytes: &[u8]) -> io::Result<(Coding, Vec<u8>)> {
+        let mut best = (Coding::Stored, bytes.to_vec());
+        for way in ways(kind, bytes, self.effort.level()) {
+            let coded = way.code(bytes, self.searched(bytes.len()))?;
+            if coded.len() < best.1.len() {
+                best = (way.coding(), coded);
+            }
+        }
+        Ok(best)
+    }
 }
 
 /// A way to code a stream.
@@ -137,10 +170,14 @@ impl Way {
         }
     }
 
-    fn code(&self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    /// Codes `bytes`; LZMA looks back `searched` bytes.
+    fn code(&self, bytes: &[u8], searched: u32) -> io::Result<Vec<u8>> {
         match self {
             Way::Zstd(level) => zstd::bulk::compress(bytes, *level),
-            Way::Lzma(properties, options) => lzma(bytes, *properties, options.clone()),
+            Way::Lzma(properties, options) => {
+                let options = LzmaOptions { dict_size: searched, ..options.clone() };
+                lzma(bytes, *properties, options)
+            }
         }
     }
 }
@@ -186,7 +223,6 @@ fn thorough() -> LzmaOptions {
 
 fn lzma(bytes: &[u8], properties: Properties, mut options: LzmaOptions) -> io::Result<Vec<u8>> {
     (options.lc, options.lp, options.pb) = (properties.lc, properties.lp, properties.pb);
-    options.dict_size = dictionary(bytes.len()).min(SEARCHED_MAX);
     let mut writer = LzmaWriter::new_no_header(Vec::new(), &options, false)?;
     writer.write_all(bytes)?;
     writer.finish()

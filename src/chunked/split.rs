@@ -1,11 +1,12 @@
 //! Covers of a layer as the plans of chunks.
 
+use super::coding::Coder;
 use super::format::CHUNK_COVERS;
 use super::walk::Plan;
 use crate::delta::{Base, Cover, append_cover};
 use crate::references::Program;
 
-/// A chunk ends if its streams have so many bytes: their coded form is what a broken transfer repeats, and what
+/// The streams of a chunk have so many bytes at most, about: their coded form is what a broken transfer repeats, and what
 /// both sides have in memory.
 const RAW_BYTES: u64 = 16 << 20;
 /// It ends as well if it makes so many bytes, so that a broken rebuild repeats no more.
@@ -25,6 +26,8 @@ pub(super) struct Splitter<'a> {
     programs: &'a [Program],
     /// How much of the target is done.
     at: u64,
+    /// A chunk ends if its streams have so many bytes.
+    raw_bytes: u64,
     /// A chunk makes so many bytes at most.
     target_bytes: u64,
 }
@@ -36,8 +39,10 @@ impl<'a> Splitter<'a> {
         target: &'a [u8],
         covers: &'a [Cover],
         programs: &'a [Program],
+        coder: &Coder,
     ) -> Self {
-        Splitter { base, target, covers, programs, at: 0, target_bytes: TARGET_BYTES }
+        let raw_bytes = coder.chunk_bytes(RAW_BYTES);
+        Splitter { base, target, covers, programs, at: 0, raw_bytes, target_bytes: TARGET_BYTES }
     }
 
     /// The same with chunks of about `target_bytes`.
@@ -77,7 +82,7 @@ impl Iterator for Splitter<'_> {
         let start = self.at;
         let limit = (self.target.len() as u64).min(start + self.target_bytes);
         let mut filling = Filling::default();
-        while self.at < limit && !filling.is_full() {
+        while self.at < limit && !filling.is_full(self.raw_bytes) {
             self.add_next(&mut filling, limit);
         }
         let range = start..self.at;
@@ -108,8 +113,9 @@ struct Filling {
 }
 
 impl Filling {
-    fn is_full(&self) -> bool {
-        self.bytes >= RAW_BYTES || self.covers.len() == CHUNK_COVERS
+    /// Whether the streams have `most` bytes, or there are no more covers in a chunk.
+    fn is_full(&self, most: u64) -> bool {
+        self.bytes >= most || self.covers.len() == CHUNK_COVERS
     }
 
     /// Adds `cover`, which may go on with the one before.

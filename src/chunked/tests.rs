@@ -4,6 +4,7 @@ use std::io::Cursor;
 
 use proptest::prelude::*;
 
+use super::coding::Coder;
 use super::streams::Streams;
 use super::write::code;
 use super::*;
@@ -14,10 +15,16 @@ use crate::references::test_programs::{Processor, program, program_with_symbols}
 /// The most bytes of a layer here.
 const LAYER_BYTES: u64 = 1 << 30;
 
+fn options(level: u8) -> Options {
+    let mut options = Options::default();
+    options.effort = Effort::new(level).expect("a level");
+    options
+}
+
 fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8> {
-    let effort = Effort::new(level).expect("a level");
+    let options = options(level);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
-    let written = write_layer_delta(base, target, covers, effort, &mut spill, &mut out);
+    let written = write_layer_delta(base, target, covers, &options, &mut spill, &mut out);
     let index = written.expect("memory");
     assert_eq!(Index::read(&mut &out[..], LAYER_BYTES).expect("an index"), index);
     out
@@ -166,7 +173,7 @@ fn a_program_that_no_cover_has_is_told_for_its_literals() {
 
 /// What `streams` make of `base`, if they are those of a chunk of `len` bytes.
 fn rebuilt(streams: &Streams, len: u64, base: &Base<'_>) -> Result<Vec<u8>, ChunkError> {
-    let (entry, blob) = code(len, streams, Effort::new(1).expect("a level")).expect("memory");
+    let (entry, blob) = code(len, streams, &Coder::new(&options(1))).expect("memory");
     let mut made = Vec::new();
     rebuild_chunk(&entry, &blob, base, &mut made).map(|_| made)
 }

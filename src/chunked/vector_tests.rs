@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use super::coding::Coder;
 use super::fill::paying;
 use super::split::Splitter;
 use super::write::write_chunks;
@@ -42,11 +43,13 @@ fn lines(count: u32, word: &str) -> String {
 }
 
 fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64) -> Vec<u8> {
-    let effort = Effort::new(level).expect("a level");
+    let mut options = Options::default();
+    options.effort = Effort::new(level).expect("a level");
+    let coder = Coder::new(&options);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
     let programs = paying(base, target, covers, programs(base, target, covers));
-    let plans = Splitter::new(base, target, covers, &programs).every(every);
-    write_chunks(base, target, plans, effort, &mut spill, &mut out).expect("memory");
+    let plans = Splitter::new(base, target, covers, &programs, &coder).every(every);
+    write_chunks(base, target, plans, &coder, &mut spill, &mut out).expect("memory");
     out
 }
 

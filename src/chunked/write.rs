@@ -5,13 +5,13 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::coding::{encode, packed_len};
+use super::coding::{Coder, packed_len};
 use super::fill::{fill, paying};
 use super::format::DIGEST_BYTES;
 use super::index::{ChunkEntry, Index, StreamEntry};
 use super::split::Splitter;
 use super::streams::{StreamKind, Streams};
-use crate::delta::{Base, Cover, CoverPrices, Effort, programs};
+use crate::delta::{Base, Cover, CoverPrices, Options, programs};
 
 /// What covers, changes and literals cost in a layer delta: measured on the pairs that `docs/encoder.md` names.
 pub const PRICES: CoverPrices = CoverPrices {
@@ -26,11 +26,9 @@ pub const PRICES: CoverPrices = CoverPrices {
     packed_len,
 };
 
-/// Streams of a chunk are coded side by side if they have no more bytes together: a coder takes twelve times as many.
-const SIDE_BY_SIDE_BYTES: usize = 8 << 20;
 /// Writes the layer delta that makes `target` from `base` by `covers`, which are in order and do not overlap, into
-/// `out`. Chunks are kept in `spill`, which is empty, until the index in front of them is known. The same bytes from any
-/// number of threads.
+/// `out`, as `options` say. Chunks are kept in `spill`, which is empty, until the index in front of them is known. The same bytes
+/// from any number of threads.
 ///
 /// # Errors
 /// If the system does not give the memory for a coder, or `spill` or `out` fails.
@@ -38,20 +36,21 @@ pub fn write_layer_delta(
     base: &Base<'_>,
     target: &[u8],
     covers: &[Cover],
-    effort: Effort,
+    options: &Options,
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
     let programs = paying(base, target, covers, programs(base, target, covers));
-    let plans = Splitter::new(base, target, covers, &programs);
-    write_chunks(base, target, plans, effort, spill, out)
+    let coder = Coder::new(options);
+    let plans = Splitter::new(base, target, covers, &programs, &coder);
+    write_chunks(base, target, plans, &coder, spill, out)
 }
 
 pub(super) fn write_chunks(
     base: &Base<'_>,
     target: &[u8],
     plans: Splitter<'_>,
-    effort: Effort,
+    coder: &Coder,
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
@@ -59,7 +58,7 @@ pub(super) fn write_chunks(
     // One after the other, because a coder takes twelve times a stream's bytes.
     for plan in plans {
         let len = plan.range.end - plan.range.start;
-        let (entry, blob) = code(len, &fill(base, target, plan), effort)?;
+        let (entry, blob) = code(len, &fill(base, target, plan), coder)?;
         chunks.push(entry);
         spill.write_all(&blob)?;
     }
@@ -72,14 +71,14 @@ pub(super) fn write_chunks(
     Ok(index.placed(head.len() as u64))
 }
 
-/// The kinds of streams in their order, as many together as may be coded side by side.
-fn side_by_side(streams: &Streams) -> impl Iterator<Item = &'static [StreamKind]> {
+/// The kinds of `streams` in their order, as many together as have `most` bytes.
+fn side_by_side(streams: &Streams, most: u64) -> impl Iterator<Item = &'static [StreamKind]> {
     let mut rest = &StreamKind::ALL[..];
     std::iter::from_fn(move || {
         let mut bytes = 0;
         let fits = |kind: &&StreamKind| {
-            bytes += streams.of(**kind).len();
-            bytes <= SIDE_BY_SIDE_BYTES
+            bytes += streams.of(**kind).len() as u64;
+            bytes <= most
         };
         let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
         let some = rest.split_off(..count)?;
@@ -91,12 +90,12 @@ fn side_by_side(streams: &Streams) -> impl Iterator<Item = &'static [StreamKind]
 pub(super) fn code(
     len: u64,
     streams: &Streams,
-    effort: Effort,
+    coder: &Coder,
 ) -> io::Result<(ChunkEntry, Vec<u8>)> {
     let mut coded = Vec::with_capacity(StreamKind::ALL.len());
-    for kinds in side_by_side(streams) {
+    for kinds in side_by_side(streams, coder.side_by_side_bytes()) {
         let some: io::Result<Vec<_>> =
-            kinds.par_iter().map(|&kind| encode(kind, streams.of(kind), effort)).collect();
+            kinds.par_iter().map(|&kind| coder.encode(kind, streams.of(kind))).collect();
         coded.extend(some?);
     }
     let entries = std::array::from_fn(|kind| {
