@@ -27,6 +27,8 @@ const ESTIMATE_LEVEL: i32 = 1;
 const COPY_MIN: usize = 128;
 /// Appliers take memory for twice an ADD, so it has at most so many bytes.
 const ADD_PIECE: usize = 1 << 20;
+/// Of so many bytes of memory one is left to covers and names of files, which are there beside the coder.
+const BESIDE_SHARE: u64 = 8;
 /// Literals are written in pieces of so many bytes.
 const DATA_PIECE: usize = 4 << 20;
 
@@ -53,7 +55,8 @@ pub fn write_tar_diff<W: Write>(
     let mut count = Count(0);
     write(&mut count)?;
     out.write_all(&MAGIC)?;
-    let compression = Compression::of(count.0, encoding.effort, encoding.memory);
+    let compression =
+        Compression::of(count.0, encoding.effort, encoding.memory - encoding.memory / BESIDE_SHARE);
     let mut encoder = compression.encoder(count.0, out)?;
     write(&mut encoder)?;
     encoder.finish()
