@@ -1,10 +1,12 @@
 //! What a repository lists: its tags, and the manifests that refer to one of its manifests (OCI
 //! distribution spec v1.1, "Listing Tags" and "Listing Referrers").
 
+use std::collections::BTreeMap;
+
 use reqwest::header::{HeaderMap, LINK};
 use reqwest::{Method, Url};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::RegistryError;
 use super::manifests;
@@ -24,9 +26,39 @@ struct TagPage {
     tags: Option<Vec<String>>,
 }
 
+/// Of a list of referrers, so many are kept, and of all of them so many annotations: a list may be long, and what it lists is
+/// anybody's.
+const REFERRERS_MAX: usize = 16 << 10;
+const ANNOTATIONS_MAX: usize = 64 << 10;
+/// A referrer of more bytes is not kept.
+const REFERRER_BYTES: usize = 16 << 10;
+
 #[derive(Deserialize)]
-struct ReferrerPage {
-    manifests: Vec<Value>,
+struct ReferrerPage<'a> {
+    #[serde(borrow)]
+    manifests: Vec<&'a RawValue>,
+}
+
+/// Referrers, as many as are kept.
+#[derive(Default)]
+struct Referrers {
+    found: Vec<Descriptor>,
+    annotations: usize,
+}
+
+impl Referrers {
+    /// Keeps those of `page`, but for what is no descriptor: what one client wrote keeps nobody from what others did.
+    fn add(&mut self, page: &ReferrerPage<'_>) {
+        let short = page.manifests.iter().filter(|entry| entry.get().len() <= REFERRER_BYTES);
+        for entry in short.filter_map(|entry| serde_json::from_str::<Descriptor>(entry.get()).ok())
+        {
+            self.annotations += entry.annotations.as_ref().map_or(0, BTreeMap::len);
+            if self.found.len() == REFERRERS_MAX || self.annotations > ANNOTATIONS_MAX {
+                break;
+            }
+            self.found.push(entry);
+        }
+    }
 }
 
 /// All tags of the repository, in the registry's order; none if there is no such repository.
@@ -43,19 +75,17 @@ pub(super) async fn tags(session: &Session) -> Result<Vec<String>, ImageError> {
     Ok(tags)
 }
 
-/// The manifests that name `subject` as their subject: those that the registry lists itself, or if it
+/// The manifests that name `subject` as their subject, [`REFERRERS_MAX`] of them at most: those that the registry lists itself, or if it
 /// does not list them, those in the index that clients keep under the referrers tag.
 pub(super) async fn referrers(
     session: &Session,
     subject: Digest,
 ) -> Result<Vec<Descriptor>, ImageError> {
-    let mut found = Vec::new();
+    let mut referrers = Referrers::default();
     let mut add = |bytes: &[u8]| {
-        let page: ReferrerPage = serde_json::from_slice(bytes)
+        let page = serde_json::from_slice(bytes)
             .map_err(|_| session.protocol("its list of referrers is no index"))?;
-        // What one client wrote keeps nobody from what others did.
-        let entries = page.manifests.into_iter().map(serde_json::from_value::<Descriptor>);
-        found.extend(entries.filter_map(Result::ok));
+        referrers.add(&page);
         Ok(())
     };
     let first = session.url(&format!("referrers/{subject}")).await?;
@@ -64,7 +94,7 @@ pub(super) async fn referrers(
     {
         add(&bytes)?;
     }
-    Ok(found)
+    Ok(referrers.found)
 }
 
 async fn kept_by_clients(
@@ -127,6 +157,28 @@ fn next_page(url: &Url, headers: &HeaderMap) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_lists_without_end_so_much_is_kept_that_memory_is_bounded() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let entry = |annotations: usize| {
+            let notes: Vec<_> = (0..annotations).map(|key| format!("\"{key}\":\"\"")).collect();
+            let notes = notes.join(",");
+            format!("{{\"digest\":\"{digest}\",\"size\":1,\"annotations\":{{{notes}}}}}")
+        };
+        for (annotations, count, kept) in [
+            (1, 10, 10),
+            (0, REFERRERS_MAX + 1, REFERRERS_MAX),
+            (1_000, 2 * ANNOTATIONS_MAX / 1_000, ANNOTATIONS_MAX / 1_000),
+            (REFERRER_BYTES / 8, 1, 0),
+        ] {
+            let list = vec![entry(annotations); count].join(",");
+            let page = format!("{{\"manifests\":[1,{list}]}}");
+            let mut referrers = Referrers::default();
+            referrers.add(&serde_json::from_str(&page).expect("a page"));
+            assert_eq!(referrers.found.len(), kept, "{count} referrers of {annotations} notes");
+        }
+    }
 
     #[test]
     fn the_next_page_is_the_one_that_the_link_header_names_at_the_same_host() {

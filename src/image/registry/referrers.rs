@@ -3,9 +3,11 @@
 //! Subject" and "Referrers Tag Schema").
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use reqwest::header::HeaderMap;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::manifests;
 use super::session::Session;
@@ -14,6 +16,12 @@ use crate::image::{Descriptor, Digest, ImageError, Manifest, media_type};
 
 /// The header by which a registry says that it will list the manifest itself.
 const SUBJECT_HEADER: &str = "oci-subject";
+/// So long after the list was changed, at least, it is looked at again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// So many milliseconds more some clients wait than others.
+const PAUSE_SPREAD: u64 = 256;
+/// So often an entry is put back.
+const TRIES: usize = 8;
 
 /// What of a manifest goes into the list.
 #[derive(Deserialize)]
@@ -35,8 +43,8 @@ struct ListedReferrer {
 /// Lists a manifest that was pushed, and answered with `answer`, among its subject's referrers, unless
 /// it has no subject or the registry does that itself.
 ///
-/// Two clients that do this at the same moment may lose one of the entries; the specification knows
-/// no remedy that registries have.
+/// Another client that does this at the same moment may take the entry out again, because the specification knows no way to
+/// keep others out. So the list is looked at again a while later, and the entry put back if need be.
 pub(super) async fn list(
     session: &Session,
     manifest: &Manifest,
@@ -49,21 +57,35 @@ pub(super) async fn list(
         return Ok(());
     }
     let tag = tag(subject.digest);
-    let existing = manifests::fetch(session, &tag).await?.map(|(_, bytes)| bytes);
     let entry = serde_json::to_value(entry(manifest, referrer)).map_err(wrong)?;
-    let mut listed = false;
+    // Clients that met once wait for different times, so that they do not meet again.
+    let own = manifest.digest().hex().bytes().map(u64::from).sum::<u64>();
+    let pause = PAUSE + Duration::from_millis(own % PAUSE_SPREAD);
+    for _ in 0..=TRIES {
+        if put(session, &tag, &entry).await? {
+            return Ok(());
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Err(session.protocol(format!("other clients took it out of {tag} {TRIES} times")).into())
+}
+
+/// Puts `entry` into the list `tag`. Returns whether it was there already.
+async fn put(session: &Session, tag: &str, entry: &Value) -> Result<bool, ImageError> {
+    let existing = manifests::fetch(session, tag).await?.map(|(_, bytes)| bytes);
+    let mut is_listed = false;
     let index = edit_index(existing.as_deref(), |manifests| {
-        listed = manifests.iter().any(|other| other["digest"] == entry["digest"]);
-        manifests.push(entry);
+        is_listed = manifests.iter().any(|other| other["digest"] == entry["digest"]);
+        manifests.push(entry.clone());
     });
     let index = index.map_err(|source| ImageError::Manifest {
         reference: format!("{}:{tag}", session.place()),
         source,
     })?;
-    if !listed {
-        manifests::put_bytes(session, &tag, &index, media_type::OCI_INDEX).await?;
+    if !is_listed {
+        manifests::put_bytes(session, tag, &index, media_type::OCI_INDEX).await?;
     }
-    Ok(())
+    Ok(is_listed)
 }
 
 /// The tag under which clients list what refers to the manifest `subject`.
