@@ -13,7 +13,8 @@ pub struct EndSignals(Vec<(SignalKind, Signal)>);
 impl EndSignals {
     /// Takes SIGINT, SIGTERM, SIGHUP and SIGQUIT over for the rest of the process. A signal that was
     /// ignored when the process started stays ignored: `nohup` and a shell's background jobs say so.
-    /// Must be called inside a Tokio runtime.
+    /// SIGXFSZ ends the process no more: a write beyond the limit on file sizes fails instead, and is told and tidied up like
+    /// any other. Must be called inside a Tokio runtime.
     ///
     /// # Errors
     /// If the system refuses.
@@ -26,6 +27,8 @@ impl EndSignals {
             SignalKind::quit(),
         ];
         let wanted = all.into_iter().filter(|kind| !is_in(ignored, kind.as_raw_value()));
+        // What is taken over once stays so.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         let listened = wanted.map(|kind| Ok((kind, signal(kind)?)));
         Ok(EndSignals(listened.collect::<io::Result<_>>()?))
     }
