@@ -97,10 +97,10 @@ impl Dialect {
         Dialect::ALL.into_iter().filter(|dialect| dialect.files_folder().is_none())
     }
 
-    /// Returns the tags that the delta from the manifest `digest` of the repository `source` may have in the target's
-    /// repository: for v3 the name that open-balena-delta gives it, which the delta of another digest may have, and one
-    /// with the digest.
-    pub(crate) fn delta_tags(self, source: &str, digest: Digest) -> [String; 2] {
+    /// Returns the tags that the delta from the manifest `digest` of the repository `source` to the manifest `target` may have in
+    /// the target's repository: the name that open-balena-delta gives those of v3, which the delta of another digest may have,
+    /// and one with the digest. The latter has that of the target too, but not for v3, which is named as ever.
+    pub(crate) fn delta_tags(self, source: &str, digest: Digest, target: Digest) -> [String; 2] {
         let kind = match self {
             Dialect::V2 | Dialect::V3 => "",
             Dialect::Remora => "remora-",
@@ -110,7 +110,9 @@ impl Dialect {
         let part: String =
             name.chars().filter(char::is_ascii_alphanumeric).take(TAG_PART).collect();
         let usual = format!("{TAG_PREFIX}{kind}{part}");
-        let exact = format!("{usual}-{}", &digest.hex()[..TAG_PART]);
+        let part = |digest: Digest| format!("-{}", &digest.hex()[..TAG_PART]);
+        let of_target = if kind.is_empty() { String::new() } else { part(target) };
+        let exact = format!("{usual}{}{of_target}", part(digest));
         [usual, exact]
     }
 }
@@ -162,8 +164,10 @@ mod tests {
 
     #[cfg(feature = "registry")]
     #[test]
-    fn a_tag_names_the_source_and_if_need_be_its_digest() {
-        let digest = Digest::of(b"");
+    fn a_tag_names_the_source_and_if_need_be_digests() {
+        let (digest, target) = (Digest::of(b""), Digest::of(b"target"));
+        let both = format!("e3b0c44298fc1c14-{}", &target.hex()[..TAG_PART]);
+        let [remora, oci] = ["remora", "oci"].map(|kind| format!("delta-{kind}-ab-{both}"));
         for (dialect, source, tags) in [
             (
                 Dialect::V3,
@@ -171,10 +175,10 @@ mod tests {
                 ["delta-0123456789abcdef", "delta-0123456789abcdef-e3b0c44298fc1c14"],
             ),
             (Dialect::V3, "v2/ab-1", ["delta-ab1", "delta-ab1-e3b0c44298fc1c14"]),
-            (Dialect::Remora, "ab", ["delta-remora-ab", "delta-remora-ab-e3b0c44298fc1c14"]),
-            (Dialect::OciDelta, "ab", ["delta-oci-ab", "delta-oci-ab-e3b0c44298fc1c14"]),
+            (Dialect::Remora, "ab", ["delta-remora-ab", &remora]),
+            (Dialect::OciDelta, "ab", ["delta-oci-ab", &oci]),
         ] {
-            assert_eq!(dialect.delta_tags(source, digest), tags);
+            assert_eq!(dialect.delta_tags(source, digest, target), tags);
         }
     }
 

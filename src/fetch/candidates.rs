@@ -5,7 +5,7 @@ use super::bases::BaseImage;
 use super::patience::{Deadline, PATIENCE};
 use crate::Cause;
 use crate::dialect::{Dialect, TAG_PREFIX};
-use crate::image::{Descriptor, Image, ImageError, RegistryReference, Transports};
+use crate::image::{Descriptor, Digest, Image, ImageError, RegistryReference, Transports};
 use crate::progress::Progress;
 
 /// Candidates that are opened at most for each way to find them: each takes two questions.
@@ -70,12 +70,15 @@ impl Questions<'_> {
     }
 
     /// The tags that begin as those of deltas do. Of many, only those that deltas from the bases have.
-    pub(super) fn tags(&self) -> Result<Candidates, FetchError> {
+    pub(super) fn tags(&self, image: &Image) -> Result<Candidates, FetchError> {
         let mut tags = self.ask(|progress| self.transports.tags(self.target, progress))?;
         tags.retain(|tag| tag.starts_with(TAG_PREFIX));
         let all = tags.len();
         if all > MAX_OPENED {
-            let expected = self.expected_tags();
+            let expected = image
+                .manifest()
+                .map(|manifest| self.expected_tags(manifest.digest()))
+                .unwrap_or_default();
             tags.retain(|tag| expected.contains(tag));
         }
         let left_out = all - tags.len();
@@ -84,14 +87,16 @@ impl Questions<'_> {
         Ok(Candidates { names, left_out })
     }
 
-    fn expected_tags(&self) -> Vec<String> {
+    fn expected_tags(&self, target: Digest) -> Vec<String> {
         let in_registries = self.bases.iter().filter_map(|base| {
             let reference = base.image.reference().registry()?;
             Some((reference.repository(), base.image.manifest()?.digest()))
         });
         let mut tags = Vec::new();
         for (repository, digest) in in_registries {
-            tags.extend(Dialect::beside_images().flat_map(|it| it.delta_tags(repository, digest)));
+            tags.extend(
+                Dialect::beside_images().flat_map(|it| it.delta_tags(repository, digest, target)),
+            );
         }
         tags
     }

@@ -43,7 +43,7 @@ pub(super) fn find(
     }
     let mut found = search.open_all(questions.referrers(image)?, tried)?;
     if found.is_empty() {
-        found = search.open_all(questions.tags()?, tried)?;
+        found = search.open_all(questions.tags(image)?, tried)?;
     }
     // No server has smaller ones than Remora's own, and it may hold the question until it has made one.
     if found.iter().all(|found| found.delta.dialect() != Dialect::Remora) {

@@ -141,7 +141,7 @@ impl RegistryBuilder {
         self.transports.probe_push(&tag.reference).map_err(Failed::Push)?;
         let delta = self.make(pair.format, self.encoding(pair, fleet), opened, progress)?;
         let report = delta.report();
-        if !self.is_worth_it(report) {
+        if !self.is_worth_it(pair.format, report) {
             return Ok(built(BuiltPlace::NotWorth, report));
         }
         let reference = ImageReference::Registry(tag.reference);
@@ -181,9 +181,14 @@ impl RegistryBuilder {
         })
     }
 
-    fn is_worth_it(&self, report: &DeltaReport) -> bool {
-        let pull = report.total.pull_bytes;
-        pull.is_none_or(|pull| report.total.delta_bytes as f64 <= pull as f64 * self.worth_ratio)
+    /// Whether a host fetches enough less by the delta. One for engines is good also where both are nothing: an engine that asked
+    /// for it gets it.
+    fn is_worth_it(&self, format: Dialect, report: &DeltaReport) -> bool {
+        let delta = report.total.delta_bytes;
+        report.total.pull_bytes.is_none_or(|pull| {
+            let saves = delta < pull || format == Dialect::V3;
+            saves && delta as f64 <= pull as f64 * self.worth_ratio
+        })
     }
 
     /// Pushes all of the delta until its manifest is there.

@@ -72,8 +72,9 @@ pub(super) fn places(
     registry: &RegistrySettings,
     pair: &Pair,
 ) -> Result<[(String, RegistryReference); 2], ImageError> {
-    let [usual, exact] = pair.format.delta_tags(&pair.source.repository, pair.source.digest);
-    let repository = &pair.target.repository;
+    let Pair { format, source, target } = pair;
+    let [usual, exact] = format.delta_tags(&source.repository, source.digest, target.digest);
+    let repository = &target.repository;
     let named =
         |tag: &str| RegistryReference::in_registry(&registry.host, &format!("{repository}:{tag}"));
     Ok([(usual.clone(), named(&usual)?), (exact.clone(), named(&exact)?)])

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::answers::corrupt;
 use super::{SIZE, Scene, assert_applies};
-use crate::installation::{Fault, Pair};
+use crate::installation::trials::delta_tags;
+use crate::installation::{Fault, Pair, Pushed};
+use crate::sample_image::{SampleImage, Style, noise, tar};
 
 #[test]
 fn hosts_are_told_of_all_deltas_that_are_ready_the_smallest_first() {
@@ -58,4 +60,41 @@ fn hosts_are_told_of_a_delta_that_is_being_made_and_of_one_that_cannot_be() {
         assert_eq!(answer[told][0]["format"], "remora", "{answer:#}");
         scene.fault(Fault::None);
     }
+}
+
+#[test]
+fn deltas_for_hosts_stay_where_one_image_leads_to_several() {
+    let scene = Scene::new(&[]);
+    let mut pair = Pair::similar(1, SIZE);
+    let targets: Vec<Pushed> = (0..3)
+        .map(|number: u8| {
+            let config = vec![tar("number", &[number]), tar("data", &noise(1, SIZE))];
+            pair.target = SampleImage::of_tars(Style::Docker, "amd64", config);
+            scene.installation.push(&scene.target.repository, &format!("v{number}"), &pair.target)
+        })
+        .collect();
+    let ask = |dest: &Pushed, more: &str| {
+        let (src, dest) = (&scene.base.reference, &dest.reference);
+        let token = format!("Bearer {}", scene.token);
+        let target = format!("/api/deltas?src={src}&dest={dest}{more}");
+        scene.server.ask("GET", &target, &[("Authorization", &token)]).json()
+    };
+    let made: Vec<_> = targets.iter().map(|target| ask(target, "&wait=true")).collect();
+    for (target, made) in targets.iter().zip(made) {
+        assert_eq!(ask(target, ""), made);
+        let name = made["deltas"][0]["name"].as_str().expect("a name");
+        assert_applies(&scene.installation, name, &scene.base, target);
+    }
+}
+
+#[test]
+fn no_delta_for_hosts_of_an_image_to_itself_is_kept() {
+    let scene = Scene::new(&[]);
+    let own = &scene.base.reference;
+    let token = format!("Bearer {}", scene.token);
+    let target = format!("/api/deltas?src={own}&dest={own}&wait=true");
+    let answer = scene.server.ask("GET", &target, &[("Authorization", &token)]).json();
+    assert_eq!(answer["deltas"], json!([]), "{answer:#}");
+    assert_eq!(answer["refused"][0]["format"], "remora", "{answer:#}");
+    assert_eq!(delta_tags(&scene.installation, &scene.base.repository), [""; 0]);
 }
