@@ -9,8 +9,8 @@ use super::super::tar_entries::tar_entries;
 use super::super::{Base, Search};
 use super::encoder::Covers;
 use super::prices::CoverPrices;
-use super::programs::programs;
-use crate::references::{Parts, Program, elf_regions, label_base, label_target};
+use super::programs::{has_room, programs};
+use crate::references::{Parts, Program, label_base, label_target};
 use crate::tar::{HeaderStyle, NewFile, Writer};
 
 /// The name of a program while it is searched for. One suffices, since there is one old program alone.
@@ -19,26 +19,8 @@ const NAME: &str = "program";
 const WORTH: u64 = 2 << 10;
 /// Covers of other files of the base, if they have fewer bytes, cost more than they save.
 const FILLS: u64 = 32;
-/// One in how much of the memory the copies of a program take at most. Its tables take half of the memory at most.
-const COPIES_SHARE: u64 = 3;
-/// A file that is searched again has at most so much, one in how many bytes, outside of the regions of its program.
-const OUTSIDE: u64 = 8;
 /// From this effort on covers are chosen again.
 const NAMES_EFFORT: u8 = 2;
-
-/// Whether the file `new` that probably comes from `old` is searched again, but for rests, once covers are known.
-pub(super) fn is_searched_again(old: &[u8], new: &[u8], search: &Search) -> bool {
-    let is_program = |file: &[u8]| {
-        let (len, inside) = (file.len() as u64, elf_regions(file, 0).map_or(0, |side| side.len()));
-        inside > 0 && len - inside <= len / OUTSIDE
-    };
-    has_room((old.len() + new.len()) as u64, search) && is_program(new) && is_program(old)
-}
-
-/// Whether `search` has room for copies of `bytes` bytes.
-fn has_room(bytes: u64, search: &Search) -> bool {
-    bytes <= search.memory / COPIES_SHARE
-}
 
 /// Returns `covers` of `target`, but those of each program chosen again with references replaced by what these name, if they
 /// `cost` less then. What moved where is known by `covers`. At the lowest effort they are `covers`.

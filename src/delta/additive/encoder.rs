@@ -14,13 +14,13 @@ use super::super::sampling::stretches;
 use super::super::seed_index::SeedIndex;
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Base, Search};
-use super::by_names::is_searched_again;
 use super::choice::{Piece, Segment, Ways, choose};
 use super::cut::{batches, partners_in, segments};
 use super::dense_index::DenseIndex;
 use super::lanes::{Hints, LaneFinder};
 use super::partners::{Partner, partners};
 use super::prices::{CoverPrices, Prices};
+use super::programs::is_searched_again;
 
 /// One in how many bytes of memory the entries of the base, the pairings, the common index and the dense one may take.
 /// The rest is room to work in.

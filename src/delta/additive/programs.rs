@@ -4,10 +4,29 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::super::Base;
 use super::super::cover::Cover;
 use super::super::tar_entries::tar_entries;
+use super::super::{Base, Search};
 use crate::references::{Program, Side, elf_regions};
+
+/// One in how much of the memory the copies of a program take at most. Its tables take half of the memory at most.
+const COPIES_SHARE: u64 = 3;
+/// A file that is searched again has at most so much, one in how many bytes, outside of the regions of its program.
+const OUTSIDE: u64 = 8;
+
+/// Whether the file `new` that probably comes from `old` is searched again, but for rests, once covers are known.
+pub(super) fn is_searched_again(old: &[u8], new: &[u8], search: &Search) -> bool {
+    let is_program = |file: &[u8]| {
+        let (len, inside) = (file.len() as u64, elf_regions(file, 0).map_or(0, |side| side.len()));
+        inside > 0 && len - inside <= len / OUTSIDE
+    };
+    has_room((old.len() + new.len()) as u64, search) && is_program(new) && is_program(old)
+}
+
+/// Whether `search` has room for copies of `bytes` bytes.
+pub(super) fn has_room(bytes: u64, search: &Search) -> bool {
+    bytes <= search.memory / COPIES_SHARE
+}
 
 /// Returns the programs of `target`, in order. A program of which `covers` have nothing has no regions in the base.
 pub fn programs(base: &Base<'_>, target: &[u8], covers: &[Cover]) -> Vec<Program> {
