@@ -129,7 +129,7 @@ impl Coder {
 
     /// Returns how many bytes the streams of a chunk may have, `most` at most.
     pub(super) fn chunk_bytes(&self, most: u64) -> u64 {
-        (self.memory / STREAMS_SHARE).max(STREAMS_MIN).min(most)
+        (self.memory / STREAMS_SHARE).clamp(STREAMS_MIN, most)
     }
 
     /// Returns how many bytes streams may have that are coded side by side.
