@@ -140,7 +140,7 @@ impl Coder {
     /// How far back LZMA looks in a stream of `len` bytes.
     fn searched(&self, len: usize) -> u32 {
         let most = u32::try_from(self.memory / SEARCHED_SHARE).unwrap_or(u32::MAX);
-        dictionary(len).min(most.min(SEARCHED_MAX).max(DICTIONARY_MIN))
+        dictionary(len).min(most.clamp(DICTIONARY_MIN, SEARCHED_MAX))
     }
 
     /// Codes `bytes`, a stream of `kind`. As it is if that is smaller.
