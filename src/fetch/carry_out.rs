@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::FetchError;
 use super::failed::Failed;
-use super::patience::{PATIENCE, Patient};
+use super::patience::Patient;
 use super::plan::{Plan, Step};
 use crate::apply::{
-    BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, Traffic, may_be_the_kept_parts_fault,
+    BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, PATIENCE, Traffic,
+    may_be_the_kept_parts_fault,
 };
 use crate::image::{ImageBudget, decompress};
 use crate::pack::check_work;

@@ -11,7 +11,6 @@
 
 mod bases;
 mod by_any_way;
-mod candidates;
 mod carry_out;
 mod cost;
 mod error;
