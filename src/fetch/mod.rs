@@ -13,6 +13,7 @@ mod bases;
 mod by_any_way;
 mod carry_out;
 mod cost;
+mod counted;
 mod error;
 mod failed;
 mod find;
