@@ -72,26 +72,26 @@ impl Client {
 
     /// Asks once, as a device does, for the delta from `source` to `target`; the server holds the request for a while
     /// if it has yet to be made. Returns the name of the image to pull, which is `target`'s where a delta is not worth
-    /// it; `None` if there is none in time, or there can be none.
+    /// it.
     ///
     /// # Errors
-    /// As [`prepare`](Self::prepare).
-    pub fn delta(&self, source: &str, target: &str) -> Result<Option<String>, ApiError> {
+    /// As [`prepare`](Self::prepare); also if there is none in time, or there can be none.
+    pub fn delta(&self, source: &str, target: &str) -> Result<String, ApiError> {
         let path = format!("api/v3/delta?src={source}&dest={target}");
         let request = self.credential.shown_by(self.connection.get(&path)).timeout(DELTA_TIME);
         let reply = self.connection.ask(request, MAX_NAME_BYTES)?;
         match reply.status {
             200 => match serde_json::from_slice(&reply.body) {
-                Ok(Named { name }) => Ok(Some(name)),
+                Ok(Named { name }) => Ok(name),
                 Err(_) => Err(self.nonsense("no name of an image")),
             },
-            401 | 403 => Err(ApiError::Answer {
-                server: self.connection.name(),
-                status: reply.status,
-                reason: reply.reason(),
-            }),
-            _ => Ok(None),
+            _ => Err(self.refused(&reply)),
         }
+    }
+
+    fn refused(&self, reply: &Reply) -> ApiError {
+        let (server, reason) = (self.connection.name(), reply.reason());
+        ApiError::Answer { server, status: reply.status, reason }
     }
 
     /// Asks once, as a host does, for the deltas from `source` to `target` that are ready; if `wait`, the server has one of
@@ -114,12 +114,8 @@ impl Client {
                 Ok(deltas) => Ok(Some(deltas)),
                 Err(_) => Err(self.nonsense("no list of deltas")),
             },
-            401 | 403 => Err(ApiError::Answer {
-                server: self.connection.name(),
-                status: reply.status,
-                reason: reply.reason(),
-            }),
-            _ => Ok(None),
+            404 | 405 => Ok(None),
+            _ => Err(self.refused(&reply)),
         }
     }
 
@@ -155,11 +151,7 @@ impl Client {
         let reply = self.connection.ask(request, MAX_ANSWER_BYTES)?;
         match reply.status {
             200 => self.statuses(&reply, pairs.len()),
-            status => Err(ApiError::Answer {
-                server: self.connection.name(),
-                status,
-                reason: reply.reason(),
-            }),
+            _ => Err(self.refused(&reply)),
         }
     }
 
@@ -206,9 +198,7 @@ impl Client {
             StatusCode::OK => Ok(response),
             status => {
                 let body = response.bytes().await.unwrap_or_default().to_vec();
-                let reply = Reply::new(status.as_u16(), body);
-                let (server, reason) = (self.connection.name(), reply.reason());
-                Err(ApiError::Answer { server, status: reply.status, reason })
+                Err(self.refused(&Reply::new(status.as_u16(), body)))
             }
         }
     }

@@ -4,15 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Serialize, Serializer};
 
+use super::candidates::{Candidates, Questions};
+use super::look::{Look, look_at};
 use super::{ApplyError, LayerDeltas};
-use crate::dialect::TAG_PREFIX;
-use crate::image::{
-    Descriptor, Digest, Image, ImageError, ImageId, ImageReference, Platform, RegistryReference,
-    Transports,
-};
+use crate::Dialect;
+use crate::image::{Digest, Image, ImageId, Platform, RegistryReference, Transports};
 use crate::progress::Progress;
-use crate::store::in_threads;
-use crate::{Dialect, ErrorKind};
 
 /// A delta that a repository has.
 #[derive(Debug, Clone, Serialize)]
@@ -38,81 +35,67 @@ fn as_text<S: Serializer>(reference: &RegistryReference, to: S) -> Result<S::Ok,
 }
 
 /// Returns the deltas in the repository of `image` that make it or apply to it, those that make it first and
-/// smaller ones first. Found among the manifests that refer to the image's, and behind tags that begin with
+/// smaller ones first; if `from` is given, those from that image alone. Found among the manifests that refer to the image's, and behind tags that begin with
 /// `delta-`, others not: a repository may have thousands; of an index of deltas the one for the image's platform counts. `opened` is `image`, opened.
+/// A question that the registry does not answer, and candidates that were not looked at, are told of.
 ///
 /// # Errors
-/// If the registry does not answer, or `progress` stops the work. A manifest that is no delta, or is gone, is passed over.
+/// If the registry answers neither of the questions, or `progress` stops the work. A manifest that is no delta, or is gone, is passed over.
 pub fn find_deltas(
     transports: &Transports,
     image: &RegistryReference,
     opened: &Image,
+    from: Option<&Image>,
     progress: &dyn Progress,
 ) -> Result<Vec<FoundDelta>, ApplyError> {
+    let from = from.map(|base| [base]);
+    let bases = from.as_ref().map(|base| &base[..]);
+    let questions = Questions { target: image, bases, transports, progress };
+    let Candidates { names, mut left_out, .. } = candidates(&questions, opened)?;
     let platform = opened.platform().unwrap_or_else(Platform::host);
-    let candidates = candidates(transports, image, opened, progress)?;
-    let looked = in_threads(&candidates, |it| look(transports, it, &platform, progress))?;
-    let (id, mut seen) = (opened.id(), BTreeSet::new());
-    let mut found: Vec<FoundDelta> = looked.into_iter().flatten().collect();
-    found.retain(|it| [it.base_id, it.target_id].contains(&id) && seen.insert(it.digest));
-    found.sort_by_key(|delta| (delta.target_id != id, delta.delta_bytes, delta.digest));
-    Ok(found)
+    let looks = look_at(&names, transports, &platform, progress)?;
+    let mut found = Vec::new();
+    for (name, look) in names.iter().zip(looks) {
+        match look {
+            Look::Delta(delta) => found.extend(described(name, &delta)),
+            Look::PassedOver => {}
+            Look::Failed => left_out += 1,
+        }
+    }
+    if left_out > 0 {
+        questions.tell_left_out(left_out);
+    }
+    Ok(in_order(found, opened.id()))
 }
 
 /// What may be a delta, tags first so that a delta is known by a name that people can read.
-fn candidates(
-    transports: &Transports,
-    image: &RegistryReference,
-    opened: &Image,
-    progress: &dyn Progress,
-) -> Result<Vec<RegistryReference>, ApplyError> {
-    let mut names: Vec<String> = Vec::new();
-    let tags = transports.tags(image, progress)?;
-    names
-        .extend(tags.iter().filter(|tag| tag.starts_with(TAG_PREFIX)).map(|tag| format!(":{tag}")));
-    if let Some(manifest) = opened.manifest() {
-        let mut referrers = transports.referrers(image, manifest.digest(), progress)?;
-        referrers.retain(may_be_delta);
-        names.extend(referrers.iter().map(|referrer| format!("@{}", referrer.digest)));
+fn candidates(questions: &Questions<'_>, opened: &Image) -> Result<Candidates, ApplyError> {
+    let (mut all, mut referrers) = (questions.tags(opened)?, questions.referrers(opened)?);
+    if let (Some(error), Some(_)) = (referrers.unanswered.take(), &all.unanswered) {
+        return Err(error.into());
     }
-    let named = |name: &String| {
-        RegistryReference::in_registry(image.host(), &format!("{}{name}", image.repository()))
-    };
-    // A tag that breaks the rules for tags can't be asked for.
-    Ok(names.iter().filter_map(|name| named(name).ok()).collect())
+    all.limit(questions.most());
+    referrers.limit(questions.most());
+    all.names.extend(referrers.names);
+    all.left_out += referrers.left_out;
+    Ok(all)
 }
 
-/// Whether a referrer is worth a look: it says of no type, as images do, or of a delta's.
-fn may_be_delta(referrer: &Descriptor) -> bool {
-    let known = referrer.artifact_type.as_deref();
-    known.is_none_or(|known| Dialect::of_media_type(known).is_some())
-}
-
-fn look(
-    transports: &Transports,
-    reference: &RegistryReference,
-    platform: &Platform,
-    progress: &dyn Progress,
-) -> Result<Option<FoundDelta>, ApplyError> {
-    let opened = transports
-        .open_any(&ImageReference::Registry(reference.clone()), platform, progress)
-        .map_err(ApplyError::from)
-        .and_then(|opened| LayerDeltas::of(opened, progress));
-    let delta = match opened {
-        Ok(opened) => opened,
-        Err(ApplyError::Image(error)) if matches!(*error, ImageError::NotFound { .. }) => {
-            return Ok(None);
-        }
-        Err(error) if error.kind() == ErrorKind::Content => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let Some(manifest) = delta.image().manifest() else { return Ok(None) };
-    Ok(Some(FoundDelta {
-        reference: reference.clone(),
+fn described(name: &RegistryReference, delta: &LayerDeltas) -> Option<FoundDelta> {
+    Some(FoundDelta {
+        reference: name.clone(),
         format: delta.dialect(),
-        digest: manifest.digest(),
+        digest: delta.image().manifest()?.digest(),
         base_id: delta.base(),
         target_id: delta.target().id(),
         delta_bytes: delta.bytes(),
-    }))
+    })
+}
+
+/// The deltas of `found` that are about the image `id`, none twice: those that make it first, and smaller ones first.
+fn in_order(mut found: Vec<FoundDelta>, id: ImageId) -> Vec<FoundDelta> {
+    let mut seen = BTreeSet::new();
+    found.retain(|it| [it.base_id, it.target_id].contains(&id) && seen.insert(it.digest));
+    found.sort_by_key(|delta| (delta.target_id != id, delta.delta_bytes, delta.digest));
+    found
 }

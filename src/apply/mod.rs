@@ -6,10 +6,16 @@
 
 mod base_layers;
 mod blob;
+#[cfg(feature = "registry")]
+mod candidates;
+#[cfg(feature = "registry")]
+mod deadline;
 mod error;
 #[cfg(feature = "registry")]
 mod find;
 mod layer_deltas;
+#[cfg(feature = "registry")]
+mod look;
 mod options;
 mod rebuild_image;
 mod rebuilt;
@@ -18,10 +24,16 @@ mod rebuilt;
 pub(crate) use base_layers::BaseLayers;
 #[cfg(feature = "registry")]
 pub(crate) use blob::{Blobs, Kept, LayerBlob, Traffic, may_be_the_kept_parts_fault};
+#[cfg(feature = "registry")]
+pub(crate) use candidates::{Candidates, Questions};
+#[cfg(feature = "registry")]
+pub(crate) use deadline::PATIENCE;
 pub use error::ApplyError;
 #[cfg(feature = "registry")]
 pub use find::{FoundDelta, find_deltas};
 pub use layer_deltas::LayerDeltas;
+#[cfg(feature = "registry")]
+pub(crate) use look::{Look, look_at};
 pub use options::ApplyOptions;
 pub use rebuild_image::{apply, apply_opened};
 pub use rebuilt::Rebuilt;

@@ -16,9 +16,7 @@ use crate::references::test_programs::{Processor, program, program_with_symbols}
 const LAYER_BYTES: u64 = 1 << 30;
 
 fn options(level: u8) -> Options {
-    let mut options = Options::default();
-    options.effort = Effort::new(level).expect("a level");
-    options
+    Options { effort: Effort::new(level).expect("a level"), ..Options::default() }
 }
 
 fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8> {

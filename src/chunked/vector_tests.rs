@@ -43,8 +43,7 @@ fn lines(count: u32, word: &str) -> String {
 }
 
 fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64) -> Vec<u8> {
-    let mut options = Options::default();
-    options.effort = Effort::new(level).expect("a level");
+    let options = Options { effort: Effort::new(level).expect("a level"), ..Options::default() };
     let coder = Coder::new(&options);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
     let programs = paying(base, target, covers, programs(base, target, covers));

@@ -113,7 +113,7 @@ impl Apply {
                 done => return Ok(done?),
             }
         }
-        Err(self.no_delta(target, false))
+        Err(self.no_delta(target))
     }
 
     /// The deltas from the base to the image `named` that are tried, the smallest first; at least one.
@@ -123,13 +123,13 @@ impl Apply {
         named: &Image,
         with: &With<'_>,
     ) -> Result<Vec<FoundDelta>, Failure> {
-        let mut found = find_deltas(with.transports, target, named, with.session.progress())?;
-        let has_others = found.iter().any(|it| it.target_id == named.id());
+        let mut found =
+            find_deltas(with.transports, target, named, Some(with.base), with.session.progress())?;
         found.retain(|it| (it.base_id, it.target_id) == (with.base.id(), named.id()));
         found.truncate(MAX_TRIED);
         found.iter().try_for_each(|it| self.refuse_as_output(&it.reference))?;
         match found.is_empty() {
-            true => Err(self.no_delta(target, has_others)),
+            true => Err(self.no_delta(target)),
             false => Ok(found),
         }
     }
@@ -167,15 +167,14 @@ impl Apply {
         Ok((delta, rebuilt))
     }
 
-    fn no_delta(&self, target: &RegistryReference, has_others: bool) -> Failure {
-        let others = match has_others {
-            true => format!(", or see which images it has deltas from: remora list {target}"),
-            false => String::new(),
-        };
+    fn no_delta(&self, target: &RegistryReference) -> Failure {
+        let base = &self.base;
         Failure::new(
             Cause::Missing,
-            format!("{target} is no delta, and its repository has none from {} to it", self.base),
-            format!("make one with remora create {} {target}{others}", self.base),
+            format!("{target} is no delta, and its repository has none from {base} to it"),
+            format!(
+                "make one with remora create {base} {target}, or see which images it has deltas from: remora list {target}"
+            ),
         )
     }
 }

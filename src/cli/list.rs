@@ -45,7 +45,7 @@ impl List {
         };
         let transports = self.access.transports(&[&self.image])?;
         let opened = self.access.open(&transports, &self.image)?;
-        let deltas = find_deltas(&transports, image, &opened, session.progress())?;
+        let deltas = find_deltas(&transports, image, &opened, None, session.progress())?;
         session.answer(&Listed { image: self.image.to_string(), image_id: opened.id(), deltas })
     }
 }

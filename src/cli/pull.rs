@@ -160,7 +160,8 @@ impl Display for Answer {
         writeln!(out, "id:      {}", report.id)?;
         self.places.iter().try_for_each(|place| writeln!(out, "written: {}", place.reference))?;
         if let (Some(delta), Some(base)) = (&report.delta, &report.base) {
-            writeln!(out, "delta:   {delta}")?;
+            let format = report.delta_format.map(|format| format!(" ({format})"));
+            writeln!(out, "delta:   {delta}{}", format.unwrap_or_default())?;
             writeln!(out, "base:    {base}")?;
         }
         if let Some(trust) = &report.trust {
@@ -180,7 +181,7 @@ impl Answer {
         let report = &self.report;
         let bytes = if self.dry_run { report.bytes } else { report.fetched_bytes };
         let mut text = units::bytes(bytes);
-        if let Some(all) = report.image_bytes.filter(|all| *all > bytes) {
+        if let Some(all) = report.plain_bytes.filter(|all| *all > bytes) {
             text += &format!(" instead of {}", units::bytes(all));
         }
         if report.resumed_bytes > 0 {

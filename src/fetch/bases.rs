@@ -20,6 +20,11 @@ impl BaseImage {
     pub(super) fn id(&self) -> ImageId {
         self.image.id()
     }
+
+    /// Whether layers that are missing come over the network.
+    pub(super) fn is_far(&self) -> bool {
+        matches!(self.image.reference(), ImageReference::Registry(_))
+    }
 }
 
 /// The images `named`, and those that the store has whole; none twice.
@@ -74,7 +79,7 @@ impl Bases {
     }
 
     fn add(&mut self, base: BaseImage) {
-        if self.lacks(base.id()) && base.image.layer_count() > 0 {
+        if self.lacks(base.id()) {
             self.found.push(base);
         }
     }
@@ -94,15 +99,15 @@ fn open_named(
         return Ok(BaseImage { image, missing_bytes: 0 });
     }
     let image = transports.open_watched(reference, platform, progress)?;
-    let missing_bytes = match reference {
-        ImageReference::Registry(_) => missing_bytes(&image, store)?,
-        _ => 0,
-    };
-    Ok(BaseImage { image, missing_bytes })
+    let mut base = BaseImage { image, missing_bytes: 0 };
+    if base.is_far() {
+        base.missing_bytes = missing_bytes(&base.image, store)?;
+    }
+    Ok(base)
 }
 
 /// Bytes of the layers' blobs that the store lacks.
-pub(super) fn missing_bytes(image: &Image, store: &Store) -> Result<u64, FetchError> {
+fn missing_bytes(image: &Image, store: &Store) -> Result<u64, FetchError> {
     let layers = image.diff_ids()?.iter().enumerate();
     let missing = layers.filter(|(_, diff_id)| !store.has_layer(diff_id));
     Ok(missing.map(|(index, _)| image.stored_size(index)).fold(0, u64::saturating_add))

@@ -6,11 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::FetchError;
+use super::counted::Counted;
 use super::failed::Failed;
-use super::patience::{PATIENCE, Patient};
+use super::patience::Patient;
 use super::plan::{Plan, Step};
 use crate::apply::{
-    BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, Traffic, may_be_the_kept_parts_fault,
+    BaseLayers, Blobs, Kept, LayerBlob, LayerDeltas, PATIENCE, Traffic, may_be_the_kept_parts_fault,
 };
 use crate::image::{ImageBudget, decompress};
 use crate::pack::check_work;
@@ -39,7 +40,7 @@ pub(super) fn carry_out(
         })?;
     }
     progress.expect(Stage::Fetch, bytes);
-    let base_layers = base_layers(plan, store, progress).map_err(Failed::by_delta)?;
+    let base_layers = base_layers(plan, store, traffic, progress).map_err(Failed::by_delta)?;
     let base_bytes: u64 = base_layers.iter().map(KeptLayer::size).sum();
     check_work(base_bytes, 0, 0)?;
     // Of whole blobs, also where an interrupted run has left most of one.
@@ -107,11 +108,13 @@ fn least_space(plan: &Plan) -> u64 {
 fn base_layers(
     plan: &Plan,
     store: &Store,
+    traffic: &Traffic,
     progress: &dyn Progress,
 ) -> Result<Vec<KeptLayer>, FetchError> {
     match plan.deltas() {
         Some((deltas, base)) if plan.steps.iter().any(|step| matches!(step, Step::Delta(_))) => {
-            Ok(deltas.ensure_base(&base.image, store, progress)?)
+            let counted = Counted { progress, fetched: &traffic.fetched, is_far: base.is_far() };
+            Ok(deltas.ensure_base(&base.image, store, &counted)?)
         }
         _ => Ok(Vec::new()),
     }

@@ -11,9 +11,9 @@
 
 mod bases;
 mod by_any_way;
-mod candidates;
 mod carry_out;
 mod cost;
+mod counted;
 mod error;
 mod failed;
 mod find;

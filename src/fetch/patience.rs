@@ -4,10 +4,6 @@ use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
 use crate::image::{Image, ImageError, ImageReference, NetworkCause, RegistryError};
-use crate::progress::{Progress, Stage};
-
-/// How long nothing may come of a delta that was found, and how long a look at the candidates may take in all.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A blob's bytes, which fail once nothing has come for a time. Readers of registries are interrupted now and then
 /// while nothing comes.
@@ -51,50 +47,10 @@ impl<R: Read> Read for Patient<R> {
     }
 }
 
-/// Progress of work that is stopped at a time, too.
-pub(super) struct Deadline<'a> {
-    progress: &'a dyn Progress,
-    end: Instant,
-}
-
-impl<'a> Deadline<'a> {
-    /// The work ends when `time` is over.
-    pub(super) fn after(time: Duration, progress: &'a dyn Progress) -> Self {
-        Deadline { progress, end: Instant::now() + time }
-    }
-
-    /// Whether the work was stopped by the time alone.
-    pub(super) fn is_over(&self) -> bool {
-        !self.progress.cancelled() && Instant::now() >= self.end
-    }
-}
-
-impl Progress for Deadline<'_> {
-    fn expect(&self, stage: Stage, units: u64) {
-        self.progress.expect(stage, units);
-    }
-
-    fn advance(&self, stage: Stage, units: u64) {
-        self.progress.advance(stage, units);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.progress.cancelled() || Instant::now() >= self.end
-    }
-
-    fn measures_memory(&self) -> bool {
-        self.progress.measures_memory()
-    }
-
-    fn note(&self, line: &str) {
-        self.progress.note(line);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::progress::Silent;
+    use crate::apply::PATIENCE;
 
     /// Bytes that never come.
     struct Hanging;
@@ -123,13 +79,5 @@ mod tests {
         let mut bytes = Vec::new();
         patient(&b"some"[..], Duration::ZERO).read_to_end(&mut bytes).expect("all there");
         assert_eq!(bytes, b"some");
-    }
-
-    #[test]
-    fn work_is_stopped_when_its_time_is_over() {
-        let soon = Deadline::after(Duration::ZERO, &Silent);
-        assert!(soon.cancelled() && soon.is_over());
-        let late = Deadline::after(PATIENCE, &Silent);
-        assert!(!late.cancelled() && !late.is_over());
     }
 }

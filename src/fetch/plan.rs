@@ -23,6 +23,8 @@ pub struct Plan {
     /// One for each layer, bottom first.
     pub(super) steps: Vec<Step>,
     pub(super) cost: Cost,
+    /// Bytes of blobs over the network without any delta; none if the image is to be had by a delta alone.
+    pub(super) plain_bytes: Option<u64>,
     pub(super) link: Link,
 }
 
@@ -87,7 +89,8 @@ impl Plan {
             opened.config().diff_ids().iter().map(|diff_id| !store.has_layer(diff_id)).collect();
         if !missing.contains(&true) {
             let steps = vec![Step::AtHand; missing.len()];
-            let way = Way { steps, cost: Cost::default(), delta: None };
+            let plain_bytes = opened.image().map(|_| 0);
+            let way = Way { steps, cost: Cost::default(), plain_bytes, delta: None };
             return Ok(assemble(reference, opened, verdict, way, options.link));
         }
         let plain = options.plain || tried.is_enough();
@@ -156,6 +159,7 @@ impl Plan {
 struct Way {
     steps: Vec<Step>,
     cost: Cost,
+    plain_bytes: Option<u64>,
     delta: Option<ChosenDelta>,
 }
 
@@ -166,8 +170,8 @@ fn assemble(
     way: Way,
     link: Link,
 ) -> Plan {
-    let Way { steps, cost, delta } = way;
-    Plan { reference: reference.clone(), opened, verdict, delta, steps, cost, link }
+    let Way { steps, cost, plain_bytes, delta } = way;
+    Plan { reference: reference.clone(), opened, verdict, delta, steps, cost, plain_bytes, link }
 }
 
 /// The way that takes the least time, of these the one with the fewest bytes: plain layers, or one of the deltas
@@ -180,6 +184,7 @@ fn cheapest(
     link: Link,
 ) -> Way {
     let plain = missing.steps(image, None);
+    let plain_bytes = Some(plain.1.bytes());
     let mut best = (plain.1, plain.0, None);
     for (number, FoundDelta { delta, base }) in found.iter().enumerate() {
         let (steps, mut cost) = missing.steps(image, Some(delta));
@@ -195,7 +200,7 @@ fn cheapest(
         let base = bases.into_iter().nth(base)?;
         Some(ChosenDelta { found: Some(delta), base })
     });
-    Way { steps, cost, delta }
+    Way { steps, cost, plain_bytes, delta }
 }
 
 /// The layers that are to come.
@@ -246,6 +251,8 @@ fn by_named_delta(
         false => Step::AtHand,
         true => Step::Delta(delta.blob(index).bytes_to_come(missing.store)),
     };
-    let (steps, cost) = with_cost(missing.layers.iter().enumerate().map(step).collect());
-    Ok(Way { steps, cost, delta: Some(ChosenDelta { found: None, base }) })
+    let (steps, mut cost) = with_cost(missing.layers.iter().enumerate().map(step).collect());
+    cost.blobs = cost.blobs.saturating_add(base.missing_bytes);
+    let delta = Some(ChosenDelta { found: None, base });
+    Ok(Way { steps, cost, plain_bytes: None, delta })
 }

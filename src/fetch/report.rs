@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::plan::{Plan, Step};
+use crate::Dialect;
 use crate::image::{DiffId, Digest, ImageId};
 
 /// The way that an image came.
@@ -46,6 +47,8 @@ pub struct PullReport {
     pub way: Way,
     /// The delta, if it came by one.
     pub delta: Option<String>,
+    /// The dialect of that delta.
+    pub delta_format: Option<Dialect>,
     /// The image that the delta applies to.
     pub base: Option<String>,
     /// Bytes of blobs that are to come on this way: what an interrupted run has left here, manifests and configs are not
@@ -55,6 +58,9 @@ pub struct PullReport {
     pub fetched_bytes: u64,
     /// Bytes that interrupted runs had left and that did not come again.
     pub resumed_bytes: u64,
+    /// Bytes of blobs that would have come without any delta: of the layers that the store lacks, but for what an
+    /// interrupted run has left here. None if a delta was named.
+    pub plain_bytes: Option<u64>,
     /// Bytes of the blobs of all layers: what somebody fetches who has nothing. None if a delta was named.
     pub image_bytes: Option<u64>,
     /// Seconds that this way takes on the link that was named or assumed, by a model.
@@ -87,10 +93,12 @@ impl PullReport {
             trust: plan.verdict.as_ref().map(ToString::to_string),
             way,
             delta: deltas.map(|(deltas, _)| deltas.image().reference().to_string()),
+            delta_format: deltas.map(|(deltas, _)| deltas.dialect()),
             base: deltas.map(|(_, base)| base.image.reference().to_string()),
             bytes: plan.bytes(),
             fetched_bytes: 0,
             resumed_bytes: 0,
+            plain_bytes: plan.plain_bytes,
             image_bytes: (0..plan.steps.len()).map(size).try_fold(0, saturating_sum),
             modelled_seconds: plan.cost.seconds(plan.link),
             layers: diff_ids.zip(steps()).map(|(id, step)| layer_way(*id, *step)).collect(),

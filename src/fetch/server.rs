@@ -1,13 +1,21 @@
 //! Asking a delta server for the delta that leads to the target.
 
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
 use super::bases::BaseImage;
 use super::options::DeltaServer;
 use crate::api::{ApiError, ComingDelta, RefusedDelta};
 use crate::image::{Image, ImageReference, RegistryReference};
 use crate::progress::Progress;
+use crate::quote::quoted;
 
 /// Bases that a server is asked about: it may hold each request until the delta is made.
 const MAX_ASKED: usize = 2;
+
+/// How long nothing is said while a server is waited for.
+const UNTOLD_WAIT: Duration = Duration::from_secs(10);
 
 /// The images that `server` names for `target`, from the first bases that are of the same registry. A server that does
 /// not answer is told of, and keeps nothing from going on without it. If `make`, the server makes a delta that is not there.
@@ -24,15 +32,42 @@ pub(super) fn ask(
     };
     let mut named = Vec::new();
     for base in bases.iter().filter_map(|base| in_registry(base, target)).take(MAX_ASKED) {
-        match names(server, make, &base, &wanted, progress) {
-            Ok(names) => named.extend(names.iter().filter_map(|it| of_same_registry(it, target))),
+        let asked = || names(server, make, &base, &wanted, progress);
+        match told_if_long(UNTOLD_WAIT, progress, asked) {
+            Ok(names) => {
+                named.extend(names.iter().filter_map(|it| usable(it, target, &wanted, progress)))
+            }
             Err(error) => {
                 progress.note(&format!("going on without the delta server: {error}"));
-                break;
+                if !is_about_pair(&error) {
+                    break;
+                }
             }
         }
     }
     named
+}
+
+/// Whether the server may well answer otherwise if it is asked about another base.
+fn is_about_pair(error: &ApiError) -> bool {
+    matches!(error, ApiError::Answer { status: 404 | 422, .. })
+}
+
+/// Does the `work`, and tells of it if it takes as long as `time`: a server holds a request until a delta is made.
+fn told_if_long<T>(time: Duration, progress: &dyn Progress, work: impl FnOnce() -> T) -> T {
+    let (working, ended) = mpsc::channel::<()>();
+    let tell = move || {
+        if ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+            progress.note("waiting for the delta server, which may be making the delta");
+        }
+    };
+    thread::scope(|scope| {
+        // Without a thread nobody is told.
+        let teller = thread::Builder::new().name("waiting".to_owned()).spawn_scoped(scope, tell);
+        let done = work();
+        drop((working, teller));
+        done
+    })
 }
 
 /// The deltas that `server` has from `base` to `wanted`, the smallest first; if it has none, tells whether one is on its
@@ -53,9 +88,15 @@ fn names(
         found.refused.iter().for_each(|delta| progress.note(&refused(delta)));
     }
     let is_coming = found.is_some_and(|found| !found.coming.is_empty());
-    match make && !is_coming {
-        true => Ok(server.0.delta(base, wanted)?.into_iter().collect()),
-        false => Ok(Vec::new()),
+    match (is_coming, make) {
+        (true, _) => Ok(Vec::new()),
+        (false, true) => Ok(vec![server.0.delta(base, wanted)?]),
+        (false, false) => {
+            progress.note(
+                "the delta server names no delta that is ready, and is not asked to make one now",
+            );
+            Ok(Vec::new())
+        }
     }
 }
 
@@ -88,11 +129,61 @@ fn exactly(image: &RegistryReference, digest: &str) -> String {
     format!("{}/{}@{digest}", image.host(), image.repository())
 }
 
-/// The image that a server named, unless it is in another registry: what is asked there would go to whomever the
-/// server says.
-fn of_same_registry(name: &str, target: &RegistryReference) -> Option<RegistryReference> {
-    match name.parse() {
-        Ok(ImageReference::Registry(named)) if named.host() == target.host() => Some(named),
-        _ => None,
+/// The image that a server named, unless it is `wanted` itself, or in another registry: what is asked there would go to
+/// whomever the server says. Why it is not taken is told.
+fn usable(
+    name: &str,
+    target: &RegistryReference,
+    wanted: &str,
+    progress: &dyn Progress,
+) -> Option<RegistryReference> {
+    let why_not = match name.parse() {
+        Ok(ImageReference::Registry(named)) if named.host() == target.host() => {
+            if !is_itself(&named, target, wanted) {
+                return Some(named);
+            }
+            "the image itself: no delta is worth it".to_owned()
+        }
+        _ => format!("{}, which is not in the image's registry", quoted(name)),
+    };
+    progress.note(&format!("going on without the delta server, which names {why_not}"));
+    None
+}
+
+fn is_itself(named: &RegistryReference, target: &RegistryReference, wanted: &str) -> bool {
+    named == target || named.digest().is_some_and(|it| exactly(named, &it.to_string()) == wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::progress::Stage;
+
+    #[derive(Default)]
+    struct Notes(Mutex<Vec<String>>);
+
+    impl Progress for Notes {
+        fn expect(&self, _stage: Stage, _units: u64) {}
+        fn advance(&self, _stage: Stage, _units: u64) {}
+
+        fn note(&self, line: &str) {
+            self.0.lock().expect("no panics").push(line.to_owned());
+        }
+    }
+
+    #[test]
+    fn a_server_that_lets_people_wait_is_told_of_and_a_quick_one_is_not() {
+        let notes = Notes::default();
+        assert_eq!(told_if_long(Duration::from_secs(60), &notes, || 1), 1);
+        assert!(notes.0.lock().expect("no panics").is_empty());
+        let told = || {
+            while notes.0.lock().expect("no panics").is_empty() {
+                thread::yield_now();
+            }
+        };
+        told_if_long(Duration::from_millis(1), &notes, told);
+        assert!(notes.0.lock().expect("no panics")[0].contains("waiting for the delta server"));
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn open(
         size: descriptor.size,
         foreign: !descriptor.urls.is_empty(),
         got: start,
+        takes_ranges: true,
     };
     let failed = sender.clone();
     let task = async move {
@@ -49,6 +50,18 @@ struct Download {
     foreign: bool,
     /// Bytes handed on so far, or had before.
     got: u64,
+    /// Whether the server begins in the middle, as far as is known.
+    takes_ranges: bool,
+}
+
+/// The answer to a request for the rest of a blob.
+enum Asked {
+    /// The rest, or all of the blob, is coming.
+    Coming(Response),
+    /// There is no more.
+    AllThere,
+    /// The server can't begin where more has to be.
+    NoSuchRange,
 }
 
 /// How one transfer ended.
@@ -64,7 +77,15 @@ impl Download {
         let mut attempts = self.session.attempts();
         for _ in 0..MAX_RESUMES {
             let before = self.got;
-            let Some(response) = self.request().await? else { return Ok(()) };
+            let response = match self.request().await? {
+                Asked::Coming(response) => response,
+                Asked::AllThere => return Ok(()),
+                // All of the blob is asked for, and what is known of it is passed over.
+                Asked::NoSuchRange => {
+                    self.takes_ranges = false;
+                    continue;
+                }
+            };
             match self.transfer(response, sender).await {
                 End::Finished => return Ok(()),
                 End::Broken(error) => {
@@ -78,19 +99,23 @@ impl Download {
         Err(self.session.protocol(format!("the blob {} came in too many pieces", self.digest)))
     }
 
-    /// Asks for the rest of the blob. `None` if there is no more.
-    async fn request(&self) -> Result<Option<Response>, RegistryError> {
+    /// Asks for the rest of the blob.
+    async fn request(&self) -> Result<Asked, RegistryError> {
         let url = self.session.url(&format!("blobs/{}", self.digest)).await?;
         let mut call = Call::new(Method::GET, url, "a request for a blob");
-        if self.got > 0 {
+        let in_the_middle = self.got > 0 && self.takes_ranges;
+        if in_the_middle {
             let range = HeaderValue::from_str(&format!("bytes={}-", self.got));
             let range = range.map_err(|_| self.session.protocol("the blob cannot be resumed"))?;
             call.headers.insert(RANGE, range);
         }
         let response = self.session.call(&call).await?;
         match response.status() {
-            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(response)),
-            StatusCode::RANGE_NOT_SATISFIABLE if self.got > 0 => Ok(None),
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Asked::Coming(response)),
+            StatusCode::RANGE_NOT_SATISFIABLE if in_the_middle => Ok(match self.got < self.size {
+                true => Asked::NoSuchRange,
+                false => Asked::AllThere,
+            }),
             StatusCode::NOT_FOUND => {
                 let (place, digest, foreign) = (self.session.place(), self.digest, self.foreign);
                 Err(RegistryError::NoBlob { place, digest, foreign })

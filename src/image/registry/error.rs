@@ -103,6 +103,9 @@ pub enum RegistryError {
 /// Statuses that a registry answers with to the parts of a push when blobs have vanished meanwhile.
 const LOST_UPLOAD: [u16; 3] = [400, 404, 416];
 
+/// The request that sends a manifest, as errors name it: another kind of manifest may do where one is refused.
+pub(super) const PUSH_MANIFEST: &str = "pushing the manifest";
+
 impl RegistryError {
     /// Returns what is to blame.
     pub fn cause(&self) -> Cause {
@@ -161,6 +164,7 @@ impl RegistryError {
             RegistryError::Denied { message, .. } if says_quota(message) => {
                 Some(Remedy::RegistrySpace)
             }
+            RegistryError::Status { status: 415, action, .. } if *action != PUSH_MANIFEST => None,
             RegistryError::Status { status, message, .. } => status_remedy(*status, message),
             RegistryError::PlainHttp(_) => Some(Remedy::AllowPlainHttp),
             RegistryError::Unauthorized { known: true, .. } => Some(Remedy::OtherCredentials),

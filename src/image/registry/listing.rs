@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::RegistryError;
 use super::manifests;
 use super::session::{Call, Session};
+use crate::Cause;
 use crate::image::{Descriptor, Digest, ImageError};
 
 /// Names asked for at once; a registry may give fewer.
@@ -75,8 +76,9 @@ pub(super) async fn tags(session: &Session) -> Result<Vec<String>, ImageError> {
     Ok(tags)
 }
 
-/// The manifests that name `subject` as their subject, [`REFERRERS_MAX`] of them at most: those that the registry lists itself, or if it
-/// does not list them, those in the index that clients keep under the referrers tag.
+/// The manifests that name `subject` as their subject, [`REFERRERS_MAX`] of them at most: those that the registry lists itself, or
+/// if it does not list them, or makes nothing sensible of the question, those in the index that clients keep under the referrers
+/// tag.
 pub(super) async fn referrers(
     session: &Session,
     subject: Digest,
@@ -89,12 +91,29 @@ pub(super) async fn referrers(
         Ok(())
     };
     let first = session.url(&format!("referrers/{subject}")).await?;
-    if !each_page(session, first, "listing referrers", &mut add).await?
-        && let Some(bytes) = kept_by_clients(session, subject).await?
-    {
-        add(&bytes)?;
+    let unlisted = match each_page(session, first, "listing referrers", &mut add).await {
+        Ok(true) => return Ok(referrers.found),
+        Ok(false) => None,
+        Err(error) if is_of_old_registry(&error) => None,
+        Err(error) if is_odd(&error) => Some(error),
+        Err(error) => return Err(error),
+    };
+    match (kept_by_clients(session, subject).await, unlisted) {
+        (Ok(Some(bytes)), _) => add(&bytes)?,
+        (_, Some(error)) => return Err(error),
+        (kept, None) => drop(kept?),
     }
     Ok(referrers.found)
+}
+
+/// Whether a registry says with `error` that it lists no referrers: 404 would be right, others are met.
+fn is_of_old_registry(error: &ImageError) -> bool {
+    error.cause() == Cause::Refused
+}
+
+/// Whether a registry was reached, and its answer says nothing of referrers.
+fn is_odd(error: &ImageError) -> bool {
+    matches!(error.cause(), Cause::Denied | Cause::Protocol | Cause::Passing)
 }
 
 async fn kept_by_clients(

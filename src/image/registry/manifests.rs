@@ -4,6 +4,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Method, StatusCode};
 
 use super::RegistryError;
+use super::error::PUSH_MANIFEST;
 use super::session::{Call, Session};
 use crate::image::limits::MAX_MANIFEST_BYTES;
 use crate::image::{
@@ -90,7 +91,7 @@ pub(super) async fn put_bytes(
     media_type: &str,
 ) -> Result<HeaderMap, ImageError> {
     let url = session.url(&format!("manifests/{name}")).await?;
-    let mut call = Call::new(Method::PUT, url, "pushing the manifest");
+    let mut call = Call::new(Method::PUT, url, PUSH_MANIFEST);
     let body = bytes::Bytes::copy_from_slice(bytes);
     call.body = Some(Box::new(move || Body::from(body.clone())));
     let media_type = HeaderValue::from_str(media_type);

@@ -64,7 +64,8 @@ fn an_artifact_of_the_go_generator_is_found_beside_its_image() {
     write(&place, &scene.delta.contents()).expect("pushed");
     let ImageReference::Registry(name) = &image else { panic!("a registry's: {image}") };
     let opened = scene.bench.open(&image);
-    let found = find_deltas(&scene.bench.transports, name, &opened, &Silent).expect("answered");
+    let found =
+        find_deltas(&scene.bench.transports, name, &opened, None, &Silent).expect("answered");
     let [found] = &found[..] else { panic!("one delta: {found:?}") };
     assert_eq!((found.base_id, found.target_id), (pair[0].id(), pair[1].id()));
 }

@@ -47,7 +47,8 @@ fn a_registry_that_lists_no_referrers_has_both_kinds_of_delta_under_the_tag_that
         write(&place, &scene.delta.contents());
     }
     let opened = scenes[0].bench.open(&image);
-    let found = find_deltas(&scenes[0].bench.transports, name, &opened, &Silent).expect("answered");
+    let found =
+        find_deltas(&scenes[0].bench.transports, name, &opened, None, &Silent).expect("answered");
     let formats: BTreeSet<_> = found.iter().map(|delta| delta.format).collect();
     assert_eq!((found.len(), formats), (2, DIALECTS.into_iter().collect()));
     for delta in &found {

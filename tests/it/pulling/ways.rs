@@ -76,6 +76,16 @@ fn a_base_may_be_named_where_it_is() {
 }
 
 #[test]
+fn a_base_without_layers_that_is_named_is_at_hand() {
+    let bench = Bench::new();
+    bench.push("empty", &image().build());
+    bench.create_delta("empty", "2", "from-empty", "--format remora");
+    let from = format!("--from {} --as app:2", bench.app("empty"));
+    let (answer, _) = bench.pull("from-empty", &from);
+    assert_eq!(answer["id"], id(&release_2().build()).as_str());
+}
+
+#[test]
 fn a_base_that_would_cost_more_than_it_saves_is_not_fetched() {
     let bench = Bench::with_delta();
     let (answer, received) = bench.pull("2", &format!("--from {}", bench.app("1")));
@@ -181,6 +191,79 @@ fn a_delta_server_can_send_nobody_to_another_registry() {
         ScriptedServer::start(move |_| Reply::ok(serde_json::json!({ "name": name }).to_string()));
     let (answer, _) = bench.pull("2", &format!("--delta-server http://{}", server.address()));
     assert_eq!(answer["way"], "layers");
+}
+
+#[test]
+fn a_delta_server_of_no_use_is_told_of_in_one_line() {
+    let bench = Bench::new();
+    bench.pull("1", "");
+    let deltas = |name: &str| {
+        let delta = serde_json::json!({ "format": "remora", "name": name, "size": 1 });
+        Reply::ok(serde_json::json!({ "deltas": [delta] }).to_string())
+    };
+    let elsewhere = "which is not in the image's registry";
+    for (answer, told) in [
+        (Reply::status(500), "answered 500"),
+        (Reply::status(503), "answered 503"),
+        (Reply::status(302).header("Location", "/x"), "a redirect"),
+        (Reply::status(404), "answered 404"),
+        (Reply::ok("<html>"), "no list of deltas"),
+        (deltas("elsewhere.example/app:1"), elsewhere),
+        (deltas("oci-archive:stick.tar"), elsewhere),
+        (deltas(&bench.app("2")), "no delta is worth it"),
+        (deltas(&bench.app("1")), "that is no delta to the image"),
+    ] {
+        let server = ScriptedServer::start(move |_| answer.clone());
+        let url = format!("--delta-server http://{}", server.address());
+        let ran = bench.succeed(&format!("pull {} {url} --dry-run", bench.app("2")));
+        let quiet = "is not asked to make one now";
+        assert!(ran.stderr.contains(told) || ran.stderr.contains(quiet), "{}", ran.stderr);
+        let ran = bench.succeed(&format!("pull {} {url}", bench.app("2")));
+        assert_eq!(ran.stderr.lines().count(), 1, "{told}: {}", ran.stderr);
+        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        bench.succeed(&format!("rmi {}", bench.app("2")));
+    }
+}
+
+#[test]
+fn a_dry_run_says_that_a_delta_server_is_not_asked_to_make_a_delta() {
+    let bench = Bench::new();
+    bench.pull("1", "");
+    let server = ScriptedServer::start(|_| Reply::ok(r#"{"deltas":[]}"#));
+    let url = format!("--delta-server http://{}", server.address());
+    let ran = bench.succeed(&format!("pull {} {url} --dry-run", bench.app("2")));
+    assert!(ran.stderr.contains("is not asked to make one now"), "{}", ran.stderr);
+    assert!(server.requests_to("GET", "/api/v3/delta").is_empty());
+}
+
+#[test]
+fn a_base_that_is_fetched_again_counts_among_what_came() {
+    let bench = Bench::with_delta_of("remora");
+    bench.pull("1", "");
+    let layers = bench.path("store/layers");
+    let size = |name: &String| std::fs::metadata(layers.join(name)).expect("a file").len();
+    let largest = bench.layers().into_iter().max_by_key(size).expect("a layer");
+    let path = layers.join(largest);
+    let mut bytes = std::fs::read(&path).expect("read");
+    bytes[600_000] ^= 1;
+    std::fs::remove_file(&path).expect("removed");
+    std::fs::write(&path, bytes).expect("written");
+    let (answer, received) = bench.pull("for-hosts", "--as app:2");
+    let fetched = answer["fetched_bytes"].as_u64().expect("a number");
+    assert!(fetched > 2_000_000 && fetched <= received, "{fetched} of {received}: {answer:#}");
+}
+
+#[test]
+fn what_came_is_compared_with_what_would_have_come_without_deltas() {
+    let bench = Bench::with_delta();
+    bench.pull("1", "");
+    let (plain, _) = bench.pull("2", "--no-delta --dry-run");
+    assert_eq!(plain["plain_bytes"], plain["bytes"]);
+    let (answer, _) = bench.pull("2", "");
+    assert_eq!(answer["plain_bytes"], plain["bytes"]);
+    assert_eq!(answer["delta_format"], "v3");
+    let (again, _) = bench.pull("2", "");
+    assert_eq!(again["plain_bytes"], 0);
 }
 
 #[test]

@@ -44,6 +44,22 @@ fn a_server_without_ranges_sends_the_blob_again() {
 }
 
 #[test]
+fn a_server_that_refuses_to_begin_in_the_middle_sends_the_blob_again() {
+    let sample = sample();
+    let (path, blob) = (layer_path(&sample), sample.blob(0).to_vec());
+    let server = ScriptedServer::with_image(&sample, move |request| {
+        let cut = [1000, 1000, blob.len()][request.earlier.min(2)];
+        let whole = Reply::ok(blob.clone()).cut_to(cut);
+        let answer = if request.header("range").is_some() { Reply::status(416) } else { whole };
+        request.is("GET", &path).then_some(answer)
+    });
+    assert!(read(&server).expect("whole") == sample.tars[0]);
+    let requests = server.requests_to("GET", &layer_path(&sample));
+    let ranges: Vec<_> = requests.iter().map(|request| request.header("range")).collect();
+    assert_eq!(ranges, [None, Some("bytes=1000-"), None]);
+}
+
+#[test]
 fn a_blob_that_never_gets_further_is_given_up() {
     let sample = sample();
     let (path, blob) = (layer_path(&sample), sample.blob(0).to_vec());
