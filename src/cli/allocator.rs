@@ -9,7 +9,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 
 /// Smaller pieces of memory are left as they are: a large page has 2 MiB, and a piece begins and ends anywhere in one.
-const LARGE_BYTES: usize = 8 << 20;
+const LARGE_BYTES: usize = 4 << 20;
 
 /// Pieces of so many bytes are mapped by themselves, and given back as soon as they are free. Left to itself the GNU C library
 /// keeps ever larger ones between others: the peak of one delta was 282 MiB instead of 163.
@@ -17,7 +17,7 @@ const LARGE_BYTES: usize = 8 << 20;
 const MAPPED_BYTES: libc::c_int = 4 << 20;
 /// So much may be free at the end of what threads have for small pieces: less is asked for and given back all the time.
 #[cfg(target_env = "gnu")]
-const KEPT_BYTES: libc::c_int = 8 << 20;
+const KEPT_BYTES: libc::c_int = 32 << 20;
 
 /// Makes the C library give large pieces of memory back when they are free. Other libraries do that by themselves.
 pub(crate) fn give_back() {
