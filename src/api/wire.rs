@@ -89,7 +89,7 @@ pub struct PairStatus {
     /// The image that devices are told to pull, of a v3 delta that is ready.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// The bytes that a device downloads.
+    /// The bytes that a device downloads: of a v2 delta its file, of others the blobs that make layers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// The bytes that a device would download without the delta.
@@ -196,7 +196,7 @@ pub struct ReadyDelta {
     pub format: String,
     /// The reference of the delta.
     pub name: String,
-    /// The bytes that a host downloads.
+    /// The bytes that a host downloads: those of the blobs that make layers.
     pub size: u64,
 }
 

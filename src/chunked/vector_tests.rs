@@ -52,6 +52,17 @@ fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64
     out
 }
 
+/// What `delta`, the file `name`, makes of `base`.
+fn made(name: &str, delta: &[u8], base: &Base<'_>) -> Vec<u8> {
+    let index = Index::read(&mut &delta[..], 1 << 20).expect(name);
+    let mut made = Vec::new();
+    for chunk in &index.chunks {
+        let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];
+        rebuild_chunk(chunk, coded, base, &mut made).expect(name);
+    }
+    made
+}
+
 #[test]
 fn vectors_are_made_as_ever_and_make_the_target() {
     // Functions 60 to 64 are new, 10 to 12 are no more, and those behind have moved: so have references to them.
@@ -101,11 +112,26 @@ fn vectors_are_made_as_ever_and_make_the_target() {
         let index = Index::read(&mut &delta[..], whole).expect(name);
         let has_programs = |chunk: &ChunkEntry| chunk.stream(StreamKind::Corrections).0 > 0;
         assert_eq!(index.chunks.iter().any(has_programs), name != "literals.delta", "{name}");
-        let mut made = Vec::new();
-        for chunk in &index.chunks {
-            let coded = &delta[chunk.offset as usize..][..chunk.coded_len() as usize];
-            rebuild_chunk(chunk, coded, &base, &mut made).expect(name);
-        }
-        assert!(made == target, "{name}");
+        assert!(made(name, &delta, &base) == target, "{name}");
     }
+}
+
+/// The bytes of the page's dump: a place, sixteen bytes, and the same as text.
+fn bytes_of_page() -> Vec<u8> {
+    let page = path("../../docs/formats/remora-delta.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let dump = page.split("```").find_map(|part| part.strip_prefix("text\n")).expect("a dump");
+    let bytes = dump.lines().flat_map(|line| line[4..52].split_whitespace());
+    bytes.map(|byte| u8::from_str_radix(byte, 16).expect("a byte")).collect()
+}
+
+#[test]
+fn the_example_of_the_page_makes_what_the_page_says() {
+    let first = "Every layer of an image is an archive, one above the other.\n";
+    let last = "A file that is in two of them counts as the upper one has it.\n";
+    let old = [first, last].concat();
+    let new = [first, "Whiteouts take away.\n", last].concat();
+    let new = new.replace("image", "Image").replace("counts", "Counts");
+    let [old, new] = [old, new].map(|content| tar(&[("notice", content.as_bytes())]));
+    assert!(made("the example", &bytes_of_page(), &Base::new(vec![&old])) == new);
 }

@@ -23,16 +23,15 @@ use super::session::Session;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Image options")]
 pub(super) struct AccessArguments {
-    /// Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]; create, for v3, also
-    /// takes all
+    /// Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]
     #[arg(long)]
     platform: Option<PlatformChoice>,
+    #[command(flatten)]
+    store: StoreArguments,
     #[command(flatten)]
     credentials: CredentialArguments,
     #[command(flatten)]
     registry: RegistryArguments,
-    #[command(flatten)]
-    store: StoreArguments,
     #[command(flatten)]
     limits: LimitArguments,
 }
@@ -134,7 +133,7 @@ impl AccessArguments {
             Some(PlatformChoice::One(platform)) => Ok(platform.clone()),
             Some(PlatformChoice::All) => Err(Failure::usage(
                 "one image is meant here, and --platform all names several",
-                "name one platform, for instance linux/arm64; create, for v3, takes all",
+                "name one platform, for instance linux/arm64; create alone takes all, for every format but v2",
             )),
         }
     }

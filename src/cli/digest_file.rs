@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 200;
 #[derive(Debug, Args)]
 pub(super) struct DigestArguments {
     /// Write the digest of the manifest to this file, as skopeo and podman do
-    #[arg(long, value_name = "FILE", conflicts_with = "dry_run")]
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", help_heading = None)]
     digestfile: Option<PathBuf>,
 }
 

@@ -25,7 +25,8 @@ Examples:
     remora pull registry.example.com/app:2 --dry-run
   Into Podman or containerd:
     remora pull registry.example.com/app:2 --to docker-archive:-:app:2 | podman load
-    remora pull registry.example.com/app:2 --to oci-archive:-:registry.example.com/app:2 | ctr images import -
+    remora pull registry.example.com/app:2 \\
+      --to oci-archive:-:registry.example.com/app:2 | ctr images import -
   From a USB stick that holds a delta, onto a machine that has version 1:
     remora pull oci-archive:stick.tar --as registry.example.com/app:2";
 

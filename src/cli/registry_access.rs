@@ -42,6 +42,7 @@ pub(super) struct RegistryArguments {
 
 /// A user and perhaps a password, as they are given in one word.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Registry options")]
 pub(super) struct CredentialArguments {
     /// User of the one registry that the command names; without a password Remora asks for it. Others
     /// can read what stands here: better log in, or leave the password out

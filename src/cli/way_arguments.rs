@@ -23,7 +23,7 @@ pub(super) struct WayArguments {
     /// Take no delta: fetch the layers as they are
     #[arg(long)]
     no_delta: bool,
-    /// Ask this delta server too, if none of the smallest kind is beside the image
+    /// Ask this delta server too, if none of the smallest kind is beside the image; not with --no-delta
     #[arg(long, value_name = "URL", conflicts_with = "no_delta")]
     delta_server: Option<String>,
     /// File with the token for the delta server that permits pulling both images

@@ -47,7 +47,7 @@ enum HostsName {
     /// All that read oci-delta
     #[default]
     Any,
-    /// bootc without composefs too: only files under /usr and /etc are taken from
+    /// bootc without composefs too: only BASE's files under /usr and /etc are of use, what changes elsewhere comes whole
     Bootc,
 }
 

@@ -37,15 +37,22 @@ Examples:
   Make the smallest delta there is, for hosts that pull with remora and find it beside the image:
     remora create registry.example.com/app:1 registry.example.com/app:2 \\
       --format remora --output registry.example.com/app:delta-1-2-for-hosts
+  Make one that composefs and bootc hosts apply (bootc without composefs: add --for bootc):
+    remora create registry.example.com/app:1 registry.example.com/app:2 \\
+      --format oci-delta --output registry.example.com/app:delta-1-2-for-composefs
   Make a file for devices that update with rsync:
     remora create oci:app:1 oci:app:2 --format v2 --output app-1-2.delta";
+
+/// What `--platform` takes here beside what it takes everywhere.
+const PLATFORM: &str = "Which image of a multi-platform one, as os/arch[/variant] [default: this machine's]; all \
+                        makes a delta for each platform, of every format but v2";
 
 /// Make a delta between two images and publish it.
 ///
 /// A device that has BASE pulls the delta and ends up with TARGET, bit for bit. The delta is
 /// applied once before anything is published; what does not rebuild TARGET is never written.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, mut_arg("platform", |platform| platform.help(PLATFORM)))]
 pub(super) struct Create {
     #[command(flatten)]
     request: Request,

@@ -25,8 +25,8 @@ pub(super) struct Request {
     /// Overwrite what is at the output even if it is no delta
     #[arg(long)]
     pub(super) replace: bool,
-    /// What kind of delta. Of the encoder options --effort, --memory and --threads count for all
-    /// kinds, the others for v3
+    /// What kind of delta; remora diff --formats compares them. Of the encoder options --effort, --memory and --threads
+    /// count for all kinds, the others for v3
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
     /// Publish without applying the delta first

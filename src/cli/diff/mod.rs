@@ -26,12 +26,14 @@ Examples:
     remora diff registry.example.com/app:1 registry.example.com/app:2 --link-rate 500k
   Why is it so large? The ten files that cost the most:
     remora diff oci:app:1 oci:app:2 --files 10
-  Which format is the smallest for hosts that could take any?
-    remora diff oci:app:1 oci:app:2 --formats
+  Which format is the smallest for hosts that could take any, on a link of 20 Mbit/s?
+    remora diff oci:app:1 oci:app:2 --formats --link-rate 20M
   For a script:
     remora diff oci:app:1 oci:app:2 --json | jq .total.delta_bytes";
 
-/// Show what a delta between two images would cost, layer by layer.
+/// Show what a v3 delta between two images would cost, layer by layer, or what each format would.
+///
+/// v3 is the format that balena-engine pulls, and what remora create makes unless --format is given.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Diff {
@@ -44,7 +46,7 @@ pub(in crate::cli) struct Diff {
     /// Name the N files of TARGET that cost the most new bytes
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     files: usize,
-    /// Compare deltas of all formats: bytes, time of the update, time to make them
+    /// Compare deltas of all formats: bytes, time of the update on a link of --link-rate, time to make them
     #[arg(long, conflicts_with = "files")]
     formats: bool,
     #[command(flatten)]

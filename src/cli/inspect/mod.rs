@@ -28,11 +28,19 @@ use super::units;
 
 const EXAMPLES: &str = "\
 Examples:
-  remora inspect registry.example.com/app:delta-1-2
-  remora inspect docker-archive:delta.tar --json | jq .target_id
-  remora inspect app-1-2.delta --base oci:app:1";
+  Which images does a delta connect, and what do its layers cost?
+    remora inspect registry.example.com/app:delta-1-2
+  The same of a delta for hosts on a USB stick, and which signatures it brings:
+    remora inspect oci-archive:stick.tar
+  For a script:
+    remora inspect docker-archive:delta.tar --json | jq .target_id
+  Does a v2 delta apply to this image?
+    remora inspect app-1-2.delta --base oci:app:1";
 
-/// Show which images a delta connects, its layers and commands.
+/// Show which images a delta of any format connects, and what it is made of.
+///
+/// A v3 delta has layers and commands, one of the formats remora and oci-delta layers, streams and perhaps signatures of
+/// the image that it makes, a v2 delta names and files. Signatures are listed, not checked.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Inspect {

@@ -39,7 +39,7 @@ pub(super) struct Prepare {
     /// JSON file with a list of {"src", "dest"[, "format"]}; - is standard input
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
-    /// The server
+    /// The delta server that is to make them
     #[arg(long, env = "REMORA_SERVER", value_name = "URL")]
     server: String,
     /// The builder credential. Better given by the environment or a file: others can read flags
