@@ -13,7 +13,7 @@ fn the_summary_says_which_way_and_how_much_was_saved() {
     let second = told(&format!("pull {}", bench.app("2")));
     assert!(second.contains(&format!("base:    {}\n", bench.app("1"))), "{second}");
     assert!(second.contains("layers:  1 here already, 1 by delta\n"), "{second}");
-    assert!(second.contains(" instead of 2.40 MB\n"), "{second}");
+    assert!(second.contains(" instead of 2.00 MB\n"), "{second}");
     let table = told("images");
     assert!(table.lines().count() == 3 && table.contains("2.40 MB"), "{table}");
 }
