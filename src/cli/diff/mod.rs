@@ -46,7 +46,7 @@ pub(in crate::cli) struct Diff {
     /// Name the N files of TARGET that cost the most new bytes
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     files: usize,
-    /// Compare deltas of all formats: bytes, time of the update on a link of --link-rate, time to make them
+    /// Compare deltas of all formats: bytes, time of the update, time to make them
     #[arg(long, conflicts_with = "files")]
     formats: bool,
     #[command(flatten)]
