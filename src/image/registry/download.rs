@@ -133,11 +133,11 @@ impl Download {
             // A server that knows no ranges starts again from the beginning.
             _ => self.got,
         };
-        let host = Arc::clone(&self.session.host);
+        let (host, before) = (Arc::clone(&self.session.host), self.got);
         loop {
             let mut piece = match next_piece(&host, &mut response).await {
                 Ok(Some(piece)) => piece,
-                Ok(None) => return self.at_end(),
+                Ok(None) => return self.at_end(before),
                 Err(error) => return End::Broken(error),
             };
             let known = skip.min(piece.len() as u64);
@@ -152,9 +152,10 @@ impl Download {
     }
 
     /// The body ended in good order. If the blob did not, the connection may have been cut where
-    /// that cannot be seen.
-    fn at_end(&self) -> End {
-        if self.got >= self.size {
+    /// that cannot be seen, unless the server has no more behind the `before` bytes that were known.
+    fn at_end(&self, before: u64) -> End {
+        let is_all = !self.takes_ranges && self.got == before;
+        if self.got >= self.size || is_all {
             return End::Finished;
         }
         End::Broken(RegistryError::connection(
