@@ -91,11 +91,10 @@ impl Search<'_> {
     /// `passed_over`.
     fn open_all(
         &self,
-        candidates: Candidates,
+        mut candidates: Candidates,
         tried: &mut Tried,
         mut passed_over: impl FnMut(&RegistryReference),
     ) -> Result<Vec<FoundDelta>, FetchError> {
-        let mut candidates = candidates;
         candidates.names.retain(|name| !tried.unseen.contains(name));
         candidates.limit(self.questions.most());
         let Candidates { names, mut left_out, .. } = candidates;
