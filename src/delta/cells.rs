@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::pairing::Span;
+use super::Cover;
+use super::matching::Span;
 
 /// A span at least this long is a COPY for certain; shorter ones are candidates like others.
 const CERTAIN: usize = 2048;
@@ -20,6 +21,15 @@ pub(super) type Cell = Vec<Range<usize>>;
 /// Whether `span` is a COPY for certain.
 pub(super) fn is_certain(span: &Span) -> bool {
     span.len >= CERTAIN
+}
+
+/// The covers of a target for certain, which has these `spans`.
+pub(super) fn certain_covers(spans: &[Span]) -> impl Iterator<Item = Cover> {
+    spans.iter().filter(|span| is_certain(span)).map(|span| Cover {
+        start: span.start as u64,
+        len: span.len as u64,
+        offset: span.offset,
+    })
 }
 
 /// The cells of a target of `len` bytes.

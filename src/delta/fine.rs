@@ -5,31 +5,26 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::base_entries::BaseEntries;
-use super::cells::{Cell, alike, cells, is_certain};
-use super::join::{PlacedCopy, join};
-use super::matches::{Cover, Match, Matcher};
-use super::pairing::{Pairing, Span, pair};
-use super::parse::{Piece, Ways, parse, parse_greedily};
+use super::cells::{Cell, alike, cells, certain_covers};
+use super::command::commands;
+use super::join::join;
+use super::matching::{Hints, Match, Pairing, Runs, Searcher, Span, Survey};
+use super::parse::{parse, parse_greedily};
 use super::prices::LiteralPrices;
-use super::sampling::stretches;
-use super::seed_index::SeedIndex;
 use super::trial::{Lesson, Teacher, TrialStream, price_literals};
 use super::tuning::Tuning;
-use super::{Base, Command, Pricing, Search};
+use super::ways::Ways;
+use super::{Base, Command, Cover, Pricing, Search};
 
-/// One in how many bytes of memory the entries of the base, the pairings and the index may take; the
-/// index gets what the others leave of its share. The rest is room to work in.
-const ENTRIES_SHARE: u64 = 4;
-const PAIRINGS_SHARE: u64 = 8;
-const INDEX_SHARE: u64 = 2;
+/// One in how many bytes of memory the survey may take: the index gets what the rest of it leaves. The remaining memory
+/// is room to work in.
+const SURVEY_SHARE: u64 = 2;
 
 /// The encoder's state for one base and all its targets.
 pub(super) struct Fine<'a> {
     base: &'a Base<'a>,
     targets: &'a [&'a [u8]],
-    pairings: Vec<Pairing>,
-    index: SeedIndex,
+    survey: Survey,
     teacher: Teacher<'a>,
     tuning: Tuning,
 }
@@ -44,47 +39,38 @@ impl<'a> Fine<'a> {
     ) -> Result<Self, TryReserveError> {
         let figures = pricing.figures();
         let tuning = Tuning::new(search, &figures);
-        let known = BaseEntries::new(base, search.memory / ENTRIES_SHARE);
-        let each = search.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
-        let pairings: Vec<Pairing> =
-            targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
-        let taken = known.bytes() + pairings.iter().map(Pairing::bytes).sum::<u64>();
-        let stretches = stretches(base, &known, targets, &pairings, tuning.fine_step);
-        let index =
-            SeedIndex::new(base, &stretches, (search.memory / INDEX_SHARE).saturating_sub(taken))?;
-        advance(targets.iter().map(|target| target.len() as u64).sum());
+        let share = search.memory / SURVEY_SHARE;
+        let index_memory = |taken| share.saturating_sub(taken);
+        let step = tuning.fine_step;
+        let survey = Survey::new(base, targets, search.memory, step, index_memory, advance)?;
         let teacher = Teacher::new(pricing, figures);
-        Ok(Fine { base, targets, pairings, index, teacher, tuning })
+        Ok(Fine { base, targets, survey, teacher, tuning })
     }
 
     pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
-        let (target, pairing) = (self.targets[number], &self.pairings[number]);
+        let (target, pairing) = (self.targets[number], &self.survey.pairings[number]);
         let cells = cells(target.len(), &pairing.spans);
-        let chosen: Vec<Vec<PlacedCopy>> = alike(&cells, self.tuning.cells_per_lesson)
+        let chosen: Vec<Vec<Cover>> = alike(&cells, self.tuning.cells_per_lesson)
             .par_iter()
             .map_init(Memory::default, |memory, cells| {
                 let mut lesson = None;
-                let mut copies = Vec::new();
+                let mut covers = Vec::new();
                 for cell in *cells {
-                    copies.extend(self.encode_cell(target, pairing, cell, &mut lesson, memory));
+                    covers.extend(self.encode_cell(target, pairing, cell, &mut lesson, memory));
                     advance(cell.iter().map(|segment| segment.len() as u64).sum());
                 }
-                copies
+                covers
             })
             .collect();
-        let certain = pairing.spans.iter().filter(|span| is_certain(span)).map(|span| PlacedCopy {
-            start: span.start,
-            end: span.end(),
-            displacement: span.displacement(),
-        });
-        let mut copies: Vec<PlacedCopy> = chosen.into_iter().flatten().chain(certain).collect();
-        copies.sort_unstable_by_key(|copy| copy.start);
+        let chosen = chosen.into_iter().flatten();
+        let mut covers: Vec<Cover> = chosen.chain(certain_covers(&pairing.spans)).collect();
+        covers.sort_unstable_by_key(|cover| cover.start);
         let seams: Vec<usize> = cells.iter().flatten().map(|segment| segment.end).collect();
         advance(target.len() as u64 - cells.iter().flatten().map(|s| s.len() as u64).sum::<u64>());
-        join(self.base, target, copies, &seams)
+        commands(target.len() as u64, &join(self.base, target, covers, &seams))
     }
 
-    /// Returns the copies of a cell. The first choice after the greedy one has the prices of `lesson`, which is that of a
+    /// Returns the covers of a cell. The first choice after the greedy one has the prices of `lesson`, which is that of a
     /// cell before; if there is none yet, this cell's stream gives it.
     fn encode_cell(
         &self,
@@ -93,11 +79,11 @@ impl<'a> Fine<'a> {
         cell: &Cell,
         lesson: &mut Option<Lesson>,
         memory: &mut Memory,
-    ) -> Vec<PlacedCopy> {
-        let matcher = Matcher { base: self.base, index: &self.index, target, tuning: &self.tuning };
-        let mut part = |segment: &Range<usize>| {
-            self.part(&matcher, pairing, segment.clone(), &mut memory.cover)
-        };
+    ) -> Vec<Cover> {
+        let seeds = &self.survey.seeds;
+        let searcher = Searcher { base: self.base, seeds, dense: None, target };
+        let mut part =
+            |segment: &Range<usize>| self.part(&searcher, pairing, segment.clone(), memory);
         let mut parts: Vec<Part<'_>> = cell.iter().map(&mut part).collect();
         for round in 0..self.tuning.rounds {
             if round > 0 {
@@ -107,22 +93,30 @@ impl<'a> Fine<'a> {
                 break;
             }
         }
-        parts.iter().flat_map(Part::copies).collect()
+        parts.iter().flat_map(Part::covers).collect()
     }
 
     /// A segment with its matches and a first, greedy choice among them.
     fn part<'t>(
         &self,
-        matcher: &Matcher<'t>,
+        searcher: &Searcher<'t>,
         pairing: &Pairing,
         segment: Range<usize>,
-        cover: &mut Cover,
+        memory: &mut Memory,
     ) -> Part<'t> {
-        let (spans, guesses) = (pairing.spans_in(&segment), pairing.guesses_in(&segment));
-        let matches = matcher.find(segment.clone(), spans, guesses, cover);
+        let Memory { settled, reach, .. } = memory;
+        let Tuning { shortest_run, settled: enough, narrow, .. } = self.tuning;
+        let hints = Hints {
+            bridge: None,
+            spans: pairing.spans_in(&segment),
+            guesses: pairing.guesses_in(&segment),
+            partners: &[],
+        };
+        let mut runs = Runs::new(shortest_run, enough, narrow, segment.len(), reach);
+        let matches = searcher.find(segment.clone(), &hints, &mut runs, settled);
         let pieces = parse_greedily(&matches, self.tuning.shortest_greedy);
         let before = pairing.span_before(&segment).copied();
-        Part { origin: segment.start, bytes: &matcher.target[segment], matches, pieces, before }
+        Part { origin: segment.start, bytes: &searcher.target[segment], matches, pieces, before }
     }
 
     /// Makes the choice again, with the prices of `lesson`: if there is none, learnt from the stream that the last choice
@@ -163,7 +157,8 @@ impl<'a> Fine<'a> {
 /// time would take a third of the encoder's time.
 #[derive(Default)]
 struct Memory {
-    cover: Cover,
+    settled: Vec<u8>,
+    reach: Vec<u32>,
     stream: TrialStream,
     literals: LiteralPrices,
     ways: Ways,
@@ -174,17 +169,13 @@ struct Part<'a> {
     origin: usize,
     bytes: &'a [u8],
     matches: Vec<Match>,
-    pieces: Vec<Piece>,
+    pieces: Vec<Match>,
     /// The certain span right before it.
     before: Option<Span>,
 }
 
 impl Part<'_> {
-    fn copies(&self) -> impl Iterator<Item = PlacedCopy> + '_ {
-        self.pieces.iter().map(|piece| PlacedCopy {
-            start: self.origin + piece.start as usize,
-            end: self.origin + piece.end as usize,
-            displacement: piece.displacement,
-        })
+    fn covers(&self) -> impl Iterator<Item = Cover> + '_ {
+        self.pieces.iter().map(|piece| piece.cover(self.origin))
     }
 }

@@ -1,71 +1,36 @@
-//! Putting together what was found side by side: copies of all segments, in order, without a trace
-//! of where the target was cut.
+//! Putting together what was found side by side: covers of all segments, in order, without a trace of where the target
+//! was cut.
 
+use super::cover::append_cover;
 use super::extent::{common_prefix, common_suffix};
-use super::{Base, Command};
+use super::{Base, Cover};
 
-/// A COPY at a place in the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct PlacedCopy {
-    pub(super) start: usize,
-    pub(super) end: usize,
-    /// Base position minus target position.
-    pub(super) displacement: i64,
-}
-
-impl PlacedCopy {
-    fn offset(&self) -> u64 {
-        (self.start as i64 + self.displacement) as u64
-    }
-
-    fn end_offset(&self) -> u64 {
-        (self.end as i64 + self.displacement) as u64
-    }
-}
-
-/// The commands that make `target`: `copies`, which are in order and do not overlap, and literals
-/// between them. A copy that ends or begins at one of the `seams`, which are in order, grows over
-/// it as far as base and target agree.
+/// Returns `covers` of `target`, which are in order and do not overlap, those one that could be. A cover that ends or begins
+/// at one of the `seams`, which are in order, grows over it as far as base and target agree.
 pub(super) fn join(
     base: &Base<'_>,
     target: &[u8],
-    mut copies: Vec<PlacedCopy>,
+    mut covers: Vec<Cover>,
     seams: &[usize],
-) -> Vec<Command> {
-    for index in 0..copies.len() {
-        let copy = copies[index];
-        let floor = index.checked_sub(1).map_or(0, |before| copies[before].end);
-        let ceiling = copies.get(index + 1).map_or(target.len(), |after| after.start);
-        if floor < copy.start && seams.binary_search(&copy.start).is_ok() {
-            let head = base.head(copy.offset());
-            copies[index].start -= common_suffix(&target[floor..copy.start], head);
+) -> Vec<Cover> {
+    for index in 0..covers.len() {
+        let Cover { start, len, offset } = covers[index];
+        let floor = index.checked_sub(1).map_or(0, |before| covers[before].end());
+        let ceiling = covers.get(index + 1).map_or(target.len() as u64, |after| after.start);
+        let is_seam = |at: u64| seams.binary_search(&(at as usize)).is_ok();
+        if floor < start && is_seam(start) {
+            let head = &target[floor as usize..start as usize];
+            let more = common_suffix(head, base.head(offset)) as u64;
+            covers[index] = Cover { start: start - more, len: len + more, offset: offset - more };
         }
-        if copy.end < ceiling && seams.binary_search(&copy.end).is_ok() {
-            let tail = base.tail(copy.end_offset());
-            copies[index].end += common_prefix(&target[copy.end..ceiling], tail);
+        if start + len < ceiling && is_seam(start + len) {
+            let tail = &target[(start + len) as usize..ceiling as usize];
+            covers[index].len += common_prefix(tail, base.tail(offset + len)) as u64;
         }
     }
-    commands(target.len(), &copies)
-}
-
-fn commands(len: usize, copies: &[PlacedCopy]) -> Vec<Command> {
-    let mut commands: Vec<Command> = Vec::with_capacity(copies.len() * 2 + 1);
-    let mut at = 0;
-    for copy in copies {
-        if copy.start > at {
-            commands.push(Command::Literal { len: (copy.start - at) as u64 });
-        }
-        let more = (copy.end - copy.start) as u64;
-        match commands.last_mut() {
-            Some(Command::Copy { offset, len }) if *offset + *len == copy.offset() => *len += more,
-            _ => commands.push(Command::Copy { offset: copy.offset(), len: more }),
-        }
-        at = copy.end;
-    }
-    if at < len {
-        commands.push(Command::Literal { len: (len - at) as u64 });
-    }
-    commands
+    let mut joined: Vec<Cover> = Vec::with_capacity(covers.len());
+    covers.into_iter().for_each(|cover| append_cover(&mut joined, cover));
+    joined
 }
 
 #[cfg(test)]
@@ -74,34 +39,28 @@ mod tests {
 
     const TEXT: &[u8] = b"the quick brown fox jumps over the lazy dog";
 
-    fn copy(start: usize, end: usize) -> PlacedCopy {
-        PlacedCopy { start, end, displacement: 0 }
+    fn cover(start: usize, end: usize) -> Cover {
+        Cover { start: start as u64, len: (end - start) as u64, offset: start as u64 }
     }
 
     #[test]
     fn no_match_ends_at_a_seam_wherever_it_is() {
         let base = Base::new(vec![TEXT]);
-        let whole = [Command::Copy { offset: 0, len: TEXT.len() as u64 }];
+        let whole = [cover(0, TEXT.len())];
         for seam in 1..TEXT.len() {
             for missed in 0..seam.min(TEXT.len() - seam) {
-                let after = vec![copy(0, seam), copy(seam + missed, TEXT.len())];
+                let after = vec![cover(0, seam), cover(seam + missed, TEXT.len())];
                 assert_eq!(join(&base, TEXT, after, &[seam]), whole);
-                let before = vec![copy(0, seam - missed), copy(seam, TEXT.len())];
+                let before = vec![cover(0, seam - missed), cover(seam, TEXT.len())];
                 assert_eq!(join(&base, TEXT, before, &[seam]), whole);
             }
         }
     }
 
     #[test]
-    fn elsewhere_copies_stay_as_they_were_chosen() {
+    fn elsewhere_covers_stay_as_they_were_chosen() {
         let base = Base::new(vec![TEXT]);
-        let commands = join(&base, TEXT, vec![copy(0, 10), copy(20, 30)], &[5, 25]);
-        let expected = [
-            Command::Copy { offset: 0, len: 10 },
-            Command::Literal { len: 10 },
-            Command::Copy { offset: 20, len: 10 },
-            Command::Literal { len: TEXT.len() as u64 - 30 },
-        ];
-        assert_eq!(commands, expected);
+        let chosen = vec![cover(0, 10), cover(20, 30)];
+        assert_eq!(join(&base, TEXT, chosen.clone(), &[5, 25]), chosen);
     }
 }

@@ -8,8 +8,6 @@
 mod additive;
 mod base;
 mod base_bytes;
-mod base_entries;
-mod buckets;
 mod cells;
 mod command;
 mod cover;
@@ -19,14 +17,11 @@ mod fine;
 #[cfg(test)]
 mod hostile_tests;
 mod join;
-mod matches;
+mod matching;
 mod options;
-mod pairing;
 mod parse;
 mod prices;
 mod pricing;
-mod sampling;
-mod seed_index;
 mod stats;
 mod stream_model;
 mod tar_entries;
@@ -34,6 +29,7 @@ mod tar_entries;
 pub(crate) mod test_files;
 mod trial;
 mod tuning;
+mod ways;
 
 pub use additive::{CoverPrices, Covers, covers_by_names, programs};
 pub use base::Base;

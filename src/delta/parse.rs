@@ -5,41 +5,26 @@
 //! some match begins or ends, or between such places that are close; other bytes are passed in one leap.
 //! COPYs that may begin and end anywhere follow small errors of the prices: deltas get larger by them.
 
-use super::matches::Match;
+use super::matching::Match;
 use super::prices::{CommandPrices, LiteralPrices};
-
-/// A COPY within a segment; what no piece covers is literal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    /// Where it starts, counted from the start of the segment.
-    pub(super) start: u32,
-    /// Where it ends, counted likewise.
-    pub(super) end: u32,
-    /// Base position minus target position.
-    pub(super) displacement: i64,
-}
+use super::ways::{BEGAN, LITERAL, OPEN, Step, UNREACHED, Ways, trace_back};
 
 /// A first choice to learn prices from: one match after another, wherever so much is left of it.
-pub(super) fn parse_greedily(matches: &[Match], shortest: u32) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
+pub(super) fn parse_greedily(matches: &[Match], shortest: u32) -> Vec<Match> {
+    let mut pieces: Vec<Match> = Vec::new();
     let mut at = 0;
     for found in matches {
         let start = found.start.max(at);
         if found.end >= start + shortest {
-            pieces.push(Piece { start, end: found.end, displacement: found.displacement });
+            pieces.push(Match { start, ..*found });
             at = found.end;
         }
     }
     pieces
 }
 
-/// Matches weighed against each other at one byte.
-const OPEN: usize = 8;
 /// Leaps over fewer bytes do not pay.
 const SHORTEST_LEAP: usize = 8;
-/// The price of what can't be: above any real one, and far enough below the largest number.
-const UNREACHED: u32 = u32::MAX / 2;
-
 /// A match that covers the current byte, and the cheapest way to be inside a COPY of it.
 #[derive(Clone, Copy)]
 struct OpenMatch {
@@ -67,35 +52,6 @@ struct InLiteral {
     displacement: i64,
 }
 
-/// What is remembered of a position, to trace the cheapest way back. Small, because there is one for
-/// every byte.
-#[derive(Clone, Copy, Default)]
-struct Step {
-    /// Where the cheapest COPY that ends here began.
-    from: u32,
-    /// The number of its match, and the flags below.
-    number: u32,
-}
-
-/// To come here in a literal is cheaper.
-const LITERAL: u32 = 1 << 31;
-/// The literal that comes here begins with the byte before.
-const BEGAN: u32 = 1 << 30;
-
-impl Step {
-    fn is(self, flag: u32) -> bool {
-        self.number & flag != 0
-    }
-
-    fn number(self) -> usize {
-        (self.number & (BEGAN - 1)) as usize
-    }
-}
-
-/// Memory to remember steps in.
-#[derive(Default)]
-pub(super) struct Ways(Vec<Step>);
-
 /// The cheapest pieces for the segment of `origin` in the target whose bytes `literals` prices. The
 /// last COPY before it was of `displacement`. `ways` is memory to work in.
 pub(super) fn parse(
@@ -105,7 +61,7 @@ pub(super) fn parse(
     commands: &CommandPrices,
     literals: &LiteralPrices,
     ways: &mut Ways,
-) -> Vec<Piece> {
+) -> Vec<Match> {
     let len = literals.byte.len();
     // Whatever steps are left from before, the walk writes all that is read of them.
     ways.0.resize(len + 1, Step::default());
@@ -273,27 +229,6 @@ impl Arrival {
         let price = candidate.price + commands.length(end as u32 - from);
         if price < self.price { Arrival { price, from, number } } else { self }
     }
-}
-
-/// The pieces of the cheapest way to the last of `steps`.
-fn trace_back(steps: &[Step], matches: &[Match]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut at = steps.len() - 1;
-    let mut literal = steps[at].is(LITERAL);
-    while at > 0 {
-        let step = steps[at];
-        if literal {
-            literal = !step.is(BEGAN);
-            at -= 1;
-            continue;
-        }
-        let displacement = matches[step.number()].displacement;
-        pieces.push(Piece { start: step.from, end: at as u32, displacement });
-        at = step.from as usize;
-        literal = steps[at].is(LITERAL);
-    }
-    pieces.reverse();
-    pieces
 }
 
 /// Adds a match to the open ones; when there are too many, the one that ends first goes.

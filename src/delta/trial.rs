@@ -4,8 +4,7 @@
 use std::ops::Range;
 
 use super::Command;
-use super::matches::{Match, refill};
-use super::parse::Piece;
+use super::matching::Match;
 use super::prices::{BIT, CLASSES, CommandPrices, ExtraPrices, LiteralPrices, nearness};
 use super::pricing::{Figures, Pricing, Repeats};
 use super::stream_model::{History, HistoryTable, price_stream};
@@ -119,7 +118,7 @@ impl TrialStream {
         teacher: &Teacher<'_>,
         origin: usize,
         bytes: &[u8],
-        pieces: &[Piece],
+        pieces: &[Match],
     ) -> Vec<StreamPlace> {
         let mut places = Vec::with_capacity(2 * pieces.len() + 1);
         let mut at = 0;
@@ -197,7 +196,8 @@ pub(super) fn price_literals(
 ) {
     prices.byte.clear();
     prices.byte.extend(bytes.iter().map(|&byte| value[usize::from(byte)]));
-    refill(&mut prices.enter, bytes.len(), 0);
+    prices.enter.clear();
+    prices.enter.resize(bytes.len(), 0);
     let mut places = places.iter().peekable();
     let mut place = StreamPlace::default();
     let mut matches = matches.iter().peekable();

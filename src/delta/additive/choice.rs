@@ -4,24 +4,10 @@
 //! from a lane.
 
 use super::super::extent::common_prefix;
-use super::lanes::Lane;
+use super::super::matching::Match;
+use super::super::ways::{BEGAN, LITERAL, OPEN, Step, UNREACHED, Ways, trace_back};
 use super::prices::{BIT, Prices};
 
-/// A cover within a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Piece {
-    /// Where it starts, counted from the start of the segment.
-    pub(super) start: u32,
-    /// Where it ends, counted likewise.
-    pub(super) end: u32,
-    /// Base position minus target position.
-    pub(super) displacement: i64,
-}
-
-/// Lanes weighed against each other at one byte.
-const OPEN: usize = 8;
-/// The price of what can't be: above any real one, and far enough below the largest number.
-const UNREACHED: u32 = u32::MAX / 2;
 /// So many unchanged bytes cost as much as one bit.
 const UNCHANGED_BYTES_PER_BIT: usize = 50;
 /// Leaps over fewer bytes do not pay.
@@ -66,29 +52,11 @@ impl OpenLane<'_> {
     }
 }
 
-/// What is remembered of a position.
-#[derive(Clone, Copy, Default)]
-struct Step {
-    /// Where the cheapest cover that ends here began.
-    from: u32,
-    /// The number of its lane, and the flags below.
-    number: u32,
-}
-
-/// To come here in a literal is cheaper.
-const LITERAL: u32 = 1 << 31;
-/// The literal that comes here begins with the byte before.
-const BEGAN: u32 = 1 << 30;
-
-/// Memory to remember steps in.
-#[derive(Default)]
-pub(super) struct Ways(Vec<Step>);
-
 /// A segment and what is known of it.
 pub(super) struct Segment<'a> {
     pub(super) bytes: &'a [u8],
     /// Its lanes, by start.
-    pub(super) lanes: &'a [Lane],
+    pub(super) lanes: &'a [Match],
     /// The displacement of the cover before it.
     pub(super) displacement: i64,
     /// The slice of the base that a reader has at hand where it begins.
@@ -111,7 +79,7 @@ pub(super) fn choose<'a>(
     tail: impl Fn(usize, i64) -> (usize, &'a [u8]),
     prices: &Prices,
     ways: &mut Ways,
-) -> Vec<Piece> {
+) -> Vec<Match> {
     let len = segment.bytes.len();
     let Segment { displacement, slice, .. } = *segment;
     ways.0.clear();
@@ -156,7 +124,7 @@ impl<'a> Walk<'a, '_> {
         while let Some(lane) = self.segment.lanes.get(self.next_lane)
             && lane.start as usize <= at
         {
-            let Lane { end, displacement, .. } = *lane;
+            let Match { end, displacement, .. } = *lane;
             let number = self.next_lane as u32;
             self.next_lane += 1;
             if end as usize <= at {
@@ -266,25 +234,4 @@ impl<'a> Walk<'a, '_> {
         self.steps[at + 1] = Step { from, number: number | literal | began };
         at + 1
     }
-}
-
-/// The pieces of the cheapest way to the last of `steps`.
-fn trace_back(steps: &[Step], lanes: &[Lane]) -> Vec<Piece> {
-    let mut pieces = Vec::new();
-    let mut at = steps.len() - 1;
-    let mut literal = steps[at].number & LITERAL != 0;
-    while at > 0 {
-        let step = steps[at];
-        if literal {
-            literal = step.number & BEGAN == 0;
-            at -= 1;
-            continue;
-        }
-        let displacement = lanes[(step.number & (BEGAN - 1)) as usize].displacement;
-        pieces.push(Piece { start: step.from, end: at as u32, displacement });
-        at = step.from as usize;
-        literal = steps[at].number & LITERAL != 0;
-    }
-    pieces.reverse();
-    pieces
 }

@@ -3,9 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::super::base_entries::BaseEntries;
-use super::dense_index::DenseIndex;
-use super::partners::Partner;
+use super::super::matching::{BaseEntries, DenseIndex, Partner};
 
 /// The longest segment.
 const SEGMENT: usize = 256 << 10;
@@ -58,11 +56,4 @@ pub(super) fn segments(range: Range<usize>, passed: &[Range<usize>]) -> Vec<Rang
         at = at.max(end);
     }
     segments
-}
-
-/// Those of `partners` that are about a part of `segment`.
-pub(super) fn partners_in<'p>(partners: &'p [Partner], segment: &Range<usize>) -> &'p [Partner] {
-    let first = partners.partition_point(|partner| partner.range.end <= segment.start);
-    let last = partners.partition_point(|partner| partner.range.start < segment.end);
-    &partners[first..last]
 }

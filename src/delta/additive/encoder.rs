@@ -5,27 +5,21 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::super::base_entries::BaseEntries;
-use super::super::cells::is_certain;
-use super::super::cover::{Cover, append_cover};
-use super::super::extent::{common_prefix, common_suffix};
-use super::super::pairing::{Pairing, Span, pair};
-use super::super::sampling::stretches;
-use super::super::seed_index::SeedIndex;
+use super::super::cells::{certain_covers, is_certain};
+use super::super::join::join;
+use super::super::matching::{
+    DenseIndex, Hints, Lanes, Match, Pairing, Partner, Searcher, Span, Survey, partners,
+    partners_in,
+};
 use super::super::tar_entries::{TarEntry, tar_entries};
-use super::super::{Base, Search};
-use super::choice::{Piece, Segment, Ways, choose};
-use super::cut::{batches, partners_in, segments};
-use super::dense_index::DenseIndex;
-use super::lanes::{Hints, LaneFinder};
-use super::partners::{Partner, partners};
+use super::super::ways::Ways;
+use super::super::{Base, Cover, Search};
+use super::choice::{Segment, choose};
+use super::cut::{batches, segments};
 use super::prices::{CoverPrices, Prices};
 use super::programs::is_searched_again;
 
-/// One in how many bytes of memory the entries of the base, the pairings, the common index and the dense one may take.
-/// The rest is room to work in.
-const ENTRIES_SHARE: u64 = 4;
-const PAIRINGS_SHARE: u64 = 8;
+/// One in how many bytes of memory the common index and the dense one may take. The rest is room to work in.
 const SEEDS_SHARE: u64 = 4;
 const DENSE_SHARE: u64 = 4;
 /// One in how many seeds of the base is a sample where the base changed.
@@ -37,10 +31,8 @@ const THOROUGH: u8 = 7;
 pub struct Covers<'a> {
     base: &'a Base<'a>,
     targets: &'a [&'a [u8]],
-    known: BaseEntries,
-    pairings: Vec<Pairing>,
+    survey: Survey,
     partners: Vec<Vec<Partner>>,
-    seeds: SeedIndex,
     prices: CoverPrices,
     /// What a dense index may take, in bytes.
     dense_memory: u64,
@@ -59,19 +51,15 @@ impl<'a> Covers<'a> {
         search: &Search,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<Self, TryReserveError> {
-        let known = BaseEntries::new(base, search.memory / ENTRIES_SHARE);
-        let each = search.memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
-        let pairings: Vec<Pairing> =
-            targets.par_iter().map(|target| pair(base, &known, target, each)).collect();
-        let stretches = stretches(base, &known, targets, &pairings, SAMPLE_STEP);
-        let seeds = SeedIndex::new(base, &stretches, search.memory / SEEDS_SHARE)?;
+        let index_memory = |_| search.memory / SEEDS_SHARE;
+        let survey = Survey::new(base, targets, search.memory, SAMPLE_STEP, index_memory, advance)?;
+        let Survey { known, pairings, seeds } = &survey;
         let partner =
-            |(target, pairing): (&&[u8], &Pairing)| partners(base, &known, &seeds, target, pairing);
+            |(target, pairing): (&&[u8], &Pairing)| partners(base, known, seeds, target, pairing);
         let partners: Vec<Vec<Partner>> =
-            targets.par_iter().zip(&pairings).map(|(t, p)| partner((t, p))).collect();
-        advance(targets.iter().map(|target| target.len() as u64).sum());
+            targets.par_iter().zip(pairings).map(|(t, p)| partner((t, p))).collect();
         let dense_memory = search.memory / DENSE_SHARE;
-        Ok(Covers { base, targets, known, pairings, partners, seeds, prices, dense_memory })
+        Ok(Covers { base, targets, survey, partners, prices, dense_memory })
     }
 
     /// The same, but programs are searched by the common index alone, unless effort is high: what moved where is known by that, and
@@ -82,7 +70,7 @@ impl<'a> Covers<'a> {
         }
         for (target, partners) in self.targets.iter().zip(&mut self.partners) {
             partners.retain(|Partner { range, content }| {
-                let old = self.known.contents()[*content as usize].bytes(self.base);
+                let old = self.survey.known.contents()[*content as usize].bytes(self.base);
                 !is_searched_again(old, &target[range.clone()], search)
             });
         }
@@ -99,10 +87,11 @@ impl<'a> Covers<'a> {
         index: usize,
         advance: &(dyn Fn(u64) + Sync),
     ) -> Result<Vec<Cover>, TryReserveError> {
-        let (target, pairing) = (self.targets[index], &self.pairings[index]);
+        let (target, pairing) = (self.targets[index], &self.survey.pairings[index]);
         let certain: Vec<&Span> = pairing.spans.iter().filter(|span| is_certain(span)).collect();
         let passed = self.passed_over(target, &certain);
-        let batches = batches(&self.known, &self.partners[index], self.dense_memory, target.len());
+        let batches =
+            batches(&self.survey.known, &self.partners[index], self.dense_memory, target.len());
         let (mut covers, mut seams, mut at) = (Vec::new(), Vec::new(), 0);
         for batch in batches {
             let dense = self.dense(&self.partners[index][batch.partners])?;
@@ -120,12 +109,7 @@ impl<'a> Covers<'a> {
             seams.extend(segments.iter().map(|segment| segment.end).filter(is_seam));
             at = batch.end;
         }
-        let whole = certain.iter().map(|span| Cover {
-            start: span.start as u64,
-            len: span.len as u64,
-            offset: span.offset,
-        });
-        covers.extend(whole);
+        covers.extend(certain_covers(&pairing.spans));
         covers.sort_unstable_by_key(|cover| cover.start);
         advance(certain.iter().map(|span| span.len as u64).sum());
         Ok(join(self.base, target, covers, &seams))
@@ -152,14 +136,14 @@ impl<'a> Covers<'a> {
         let mut numbers: Vec<u32> = partners.iter().map(|partner| partner.content).collect();
         numbers.sort_unstable();
         numbers.dedup();
-        let content = |number: u32| (number, &self.known.contents()[number as usize]);
+        let content = |number: u32| (number, &self.survey.known.contents()[number as usize]);
         let contents: Vec<_> = numbers.into_iter().map(content).collect();
         DenseIndex::new(self.base, &contents, self.dense_memory)
     }
 
     /// The slice of the base that has the content of `partner`.
     fn slice_of(&self, partner: &Partner) -> usize {
-        self.known.contents()[partner.content as usize].slice
+        self.survey.known.contents()[partner.content as usize].slice
     }
 
     fn segment(
@@ -169,20 +153,19 @@ impl<'a> Covers<'a> {
         dense: &DenseIndex<'a>,
         memory: &mut Memory,
     ) -> Vec<Cover> {
-        let (target, pairing) = (self.targets[index], &self.pairings[index]);
+        let (target, pairing) = (self.targets[index], &self.survey.pairings[index]);
         let Memory { settled, ways, literals } = memory;
-        let (base, seeds) = (self.base, &self.seeds);
+        let (base, seeds) = (self.base, &self.survey.seeds);
         let before = pairing.span_before(&segment).map(Span::displacement);
         let after = pairing.span_after(&segment).map(Span::displacement);
         let hints = Hints {
-            before,
-            after,
+            bridge: before.filter(|_| before == after),
             spans: pairing.spans_in(&segment),
             guesses: pairing.guesses_in(&segment),
             partners: partners_in(&self.partners[index], &segment),
         };
-        let lanes =
-            LaneFinder { base, seeds, dense, target }.find(segment.clone(), &hints, settled);
+        let searcher = Searcher { base, seeds, dense: Some(dense), target };
+        let lanes = searcher.find(segment.clone(), &hints, &mut Lanes::default(), settled);
         let origin = segment.start;
         let bytes = &target[segment];
         let tail = |at: usize, displacement: i64| {
@@ -201,12 +184,7 @@ impl<'a> Covers<'a> {
             true => pieces,
             false => choose(&part, tail, &taught, ways),
         };
-        let cover = |piece: &Piece| Cover {
-            start: (origin + piece.start as usize) as u64,
-            len: u64::from(piece.end - piece.start),
-            offset: ((origin + piece.start as usize) as i64 + piece.displacement) as u64,
-        };
-        pieces.iter().map(cover).collect()
+        pieces.iter().map(|piece| piece.cover(origin)).collect()
     }
 }
 
@@ -224,33 +202,11 @@ struct Memory {
     literals: Vec<u8>,
 }
 
-fn collect_literals(bytes: &[u8], pieces: &[Piece], literals: &mut Vec<u8>) {
+fn collect_literals(bytes: &[u8], pieces: &[Match], literals: &mut Vec<u8>) {
     let mut at = 0;
     for piece in pieces {
         literals.extend_from_slice(&bytes[at..piece.start as usize]);
         at = piece.end as usize;
     }
     literals.extend_from_slice(&bytes[at..]);
-}
-
-/// Makes `covers`, which are in order, grow over seams as far as base and target agree, and those one that could be.
-fn join(base: &Base<'_>, target: &[u8], mut covers: Vec<Cover>, seams: &[usize]) -> Vec<Cover> {
-    for index in 0..covers.len() {
-        let Cover { start, len, offset } = covers[index];
-        let floor = index.checked_sub(1).map_or(0, |before| covers[before].end());
-        let ceiling = covers.get(index + 1).map_or(target.len() as u64, |after| after.start);
-        let is_seam = |at: u64| seams.binary_search(&(at as usize)).is_ok();
-        if floor < start && is_seam(start) {
-            let head = &target[floor as usize..start as usize];
-            let more = common_suffix(head, base.head(offset)) as u64;
-            covers[index] = Cover { start: start - more, len: len + more, offset: offset - more };
-        }
-        if start + len < ceiling && is_seam(start + len) {
-            let tail = &target[(start + len) as usize..ceiling as usize];
-            covers[index].len += common_prefix(tail, base.tail(offset + len)) as u64;
-        }
-    }
-    let mut joined: Vec<Cover> = Vec::with_capacity(covers.len());
-    covers.into_iter().for_each(|cover| append_cover(&mut joined, cover));
-    joined
 }

@@ -1,19 +1,12 @@
 //! Encoding with additions: stretches of the base that are nearly those of the target.
 //!
-//! Here live partners (the old file that a changed one probably comes from), the dense index of those, lanes (a
-//! displacement between base and target, followed across changed bytes), the choice among them, and that for programs, by what their references name. Not here: how covers
-//! are written, and what that costs (a dialect's [`CoverPrices`]).
+//! Here live the choice among lanes, the matches with changed bytes that `matching` finds, and that for programs, by what
+//! their references name. Not here: how covers are written, and what that costs (a dialect's [`CoverPrices`]).
 
-mod agreement;
-mod balance;
 mod by_names;
 mod choice;
 mod cut;
-mod dense_index;
 mod encoder;
-mod lanes;
-mod look_up;
-mod partners;
 mod prices;
 mod programs;
 #[cfg(test)]

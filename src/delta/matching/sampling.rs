@@ -3,9 +3,9 @@
 
 use std::ops::Range;
 
-use super::Base;
+use super::super::Base;
+use super::super::cells::is_certain;
 use super::base_entries::BaseEntries;
-use super::cells::is_certain;
 use super::pairing::{Pairing, unclaimed};
 use super::seed_index::Sampled;
 

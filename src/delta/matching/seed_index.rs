@@ -6,9 +6,9 @@
 use std::collections::TryReserveError;
 use std::ops::Range;
 
-use super::Base;
+use super::super::Base;
+use super::super::extent::word;
 use super::buckets::{Buckets, Collected, NUMBER_BITS_MAX, Piece};
-use super::extent::word;
 
 /// The stretch of base that one job collects from.
 const PIECE: usize = 1 << 20;
@@ -33,7 +33,7 @@ pub(super) struct Sampled {
 ///
 /// Which seeds are samples depends on their bytes alone, so that those of the target that no sample
 /// can equal are passed over without a look into the table, which is far too large for the caches.
-pub(super) struct SeedIndex {
+pub(in crate::delta) struct SeedIndex {
     buckets: Buckets,
     /// One in how many seeds is a sample where samples are densest.
     step: usize,

@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::Base;
+use super::super::Base;
+use super::super::extent::{common_prefix, common_suffix};
+use super::super::tar_entries::{TarEntry, tar_entries};
 use super::base_entries::{BaseEntries, Content};
-use super::extent::{common_prefix, common_suffix};
-use super::tar_entries::{TarEntry, tar_entries};
 use crate::tar::BLOCK;
 
 /// How many base entries of one size are compared with a target entry of that size.
@@ -17,29 +17,29 @@ const SAME_SIZE_CANDIDATES: usize = 8;
 
 /// A stretch of the target that the base has unchanged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(in crate::delta) struct Span {
     /// Where it starts in the target.
-    pub(super) start: usize,
+    pub(in crate::delta) start: usize,
     /// Its length in bytes.
-    pub(super) len: usize,
+    pub(in crate::delta) len: usize,
     /// Where it starts in the base stream.
-    pub(super) offset: u64,
+    pub(in crate::delta) offset: u64,
 }
 
 impl Span {
-    pub(super) fn end(&self) -> usize {
+    pub(in crate::delta) fn end(&self) -> usize {
         self.start + self.len
     }
 
     /// Base position minus target position.
-    pub(super) fn displacement(&self) -> i64 {
+    pub(in crate::delta) fn displacement(&self) -> i64 {
         self.offset as i64 - self.start as i64
     }
 }
 
 /// A guess where in the base a stretch of the target comes from.
 #[derive(Debug, Clone)]
-pub(super) struct Guess {
+pub(in crate::delta) struct Guess {
     /// The stretch of the target.
     pub(super) range: Range<usize>,
     /// Base position minus target position.
@@ -48,9 +48,9 @@ pub(super) struct Guess {
 
 /// What pairing found for one target.
 #[derive(Debug, Default)]
-pub(super) struct Pairing {
+pub(in crate::delta) struct Pairing {
     /// Unchanged stretches, in target order, not overlapping, each as long as it can be.
-    pub(super) spans: Vec<Span>,
+    pub(in crate::delta) spans: Vec<Span>,
     /// Guesses for what is not in `spans`, in target order; several may be for the same stretch.
     pub(super) guesses: Vec<Guess>,
 }
@@ -62,27 +62,27 @@ impl Pairing {
     }
 
     /// The spans that overlap `range`.
-    pub(super) fn spans_in(&self, range: &Range<usize>) -> &[Span] {
+    pub(in crate::delta) fn spans_in(&self, range: &Range<usize>) -> &[Span] {
         let first = self.spans.partition_point(|span| span.end() <= range.start);
         let last = self.spans.partition_point(|span| span.start < range.end);
         &self.spans[first..last]
     }
 
     /// The guesses that may overlap `range`.
-    pub(super) fn guesses_in(&self, range: &Range<usize>) -> &[Guess] {
+    pub(in crate::delta) fn guesses_in(&self, range: &Range<usize>) -> &[Guess] {
         let first = self.guesses.partition_point(|guess| guess.range.end <= range.start);
         let last = self.guesses.partition_point(|guess| guess.range.start < range.end);
         &self.guesses[first..last.max(first)]
     }
 
     /// The span that ends where `range` starts.
-    pub(super) fn span_before(&self, range: &Range<usize>) -> Option<&Span> {
+    pub(in crate::delta) fn span_before(&self, range: &Range<usize>) -> Option<&Span> {
         let next = self.spans.partition_point(|span| span.end() <= range.start);
         self.spans[..next].last().filter(|span| span.end() == range.start)
     }
 
     /// The span that starts where `range` ends.
-    pub(super) fn span_after(&self, range: &Range<usize>) -> Option<&Span> {
+    pub(in crate::delta) fn span_after(&self, range: &Range<usize>) -> Option<&Span> {
         let next = self.spans.partition_point(|span| span.start < range.end);
         self.spans.get(next).filter(|span| span.start == range.end)
     }

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::super::Base;
-use super::super::base_entries::BaseEntries;
-use super::super::pairing::Pairing;
-use super::super::seed_index::{SEED, Samples, SeedIndex, WINDOW};
 use super::super::tar_entries::tar_entries;
+use super::base_entries::BaseEntries;
+use super::pairing::Pairing;
+use super::seed_index::{SEED, Samples, SeedIndex, WINDOW};
 
 /// Files with fewer bytes get no partner by a vote: what they may have in common the common index finds.
 const VOTERS_MIN: usize = 4 << 10;
@@ -19,15 +19,15 @@ const VOTES_MIN: u32 = 3;
 
 /// A stretch of the target whose bytes probably come from one content of the base.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Partner {
+pub(in crate::delta) struct Partner {
     /// The stretch of the target.
-    pub(super) range: Range<usize>,
+    pub(in crate::delta) range: Range<usize>,
     /// The number of the content.
-    pub(super) content: u32,
+    pub(in crate::delta) content: u32,
 }
 
 /// Returns the partners of the files in `target` that no span of its `pairing` has whole, in order.
-pub(super) fn partners(
+pub(in crate::delta) fn partners(
     base: &Base<'_>,
     known: &BaseEntries,
     index: &SeedIndex,
@@ -47,6 +47,16 @@ pub(super) fn partners(
         }
     }
     partners
+}
+
+/// Those of `partners` that are about a part of `segment`.
+pub(in crate::delta) fn partners_in<'p>(
+    partners: &'p [Partner],
+    segment: &Range<usize>,
+) -> &'p [Partner] {
+    let first = partners.partition_point(|partner| partner.range.end <= segment.start);
+    let last = partners.partition_point(|partner| partner.range.start < segment.end);
+    &partners[first..last]
 }
 
 /// The content that has most of the seeds of `bytes`.

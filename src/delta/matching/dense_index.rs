@@ -8,9 +8,9 @@ use std::collections::{HashMap, TryReserveError};
 use std::ops::Range;
 
 use super::super::Base;
-use super::super::base_entries::Content;
-use super::super::buckets::{self, Buckets, Collected, NUMBER_BITS_MAX};
 use super::super::extent::word;
+use super::base_entries::Content;
+use super::buckets::{self, Buckets, Collected, NUMBER_BITS_MAX};
 
 /// Bytes a seed has.
 pub(super) const SEED: usize = 8;
@@ -18,7 +18,7 @@ pub(super) const SEED: usize = 8;
 const PIECE: usize = 256 << 10;
 
 /// Where the seeds of partners are.
-pub(super) struct DenseIndex<'a> {
+pub(in crate::delta) struct DenseIndex<'a> {
     buckets: Buckets,
     /// One in how many positions is there, as a power of two.
     shift: u32,
@@ -74,7 +74,7 @@ impl buckets::Piece for Piece<'_> {
 
 impl<'a> DenseIndex<'a> {
     /// Returns how many bytes of partners `memory` bytes have room for, every position of them.
-    pub(super) fn most(memory: u64) -> usize {
+    pub(in crate::delta) fn most(memory: u64) -> usize {
         Buckets::room(Buckets::most(memory))
     }
 
@@ -83,7 +83,7 @@ impl<'a> DenseIndex<'a> {
     ///
     /// # Errors
     /// If the system does not give the memory.
-    pub(super) fn new(
+    pub(in crate::delta) fn new(
         base: &Base<'a>,
         partners: &[(u32, &Content)],
         memory: u64,

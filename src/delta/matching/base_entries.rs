@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 
-use super::Base;
+use super::super::Base;
 
 /// Shorter contents are not looked for under other names: their header costs more than they do.
 const SAME_CONTENT_MIN: usize = 64;
@@ -15,15 +15,15 @@ const ENTRY_BYTES: u64 = 224;
 
 /// The content of an entry of the base.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Content {
-    pub(super) slice: usize,
+pub(in crate::delta) struct Content {
+    pub(in crate::delta) slice: usize,
     /// Where in the slice it is.
-    pub(super) range: Range<usize>,
+    pub(in crate::delta) range: Range<usize>,
 }
 
 impl Content {
     /// Its bytes.
-    pub(super) fn bytes<'a>(&self, base: &Base<'a>) -> &'a [u8] {
+    pub(in crate::delta) fn bytes<'a>(&self, base: &Base<'a>) -> &'a [u8] {
         &base.slices()[self.slice][self.range.clone()]
     }
 
@@ -35,7 +35,7 @@ impl Content {
 
 /// The entries of the base.
 #[derive(Default)]
-pub(super) struct BaseEntries {
+pub(in crate::delta) struct BaseEntries {
     contents: Vec<Content>,
     by_path: HashMap<u64, u32>,
     by_stem: HashMap<u64, u32>,
@@ -90,7 +90,7 @@ impl BaseEntries {
     }
 
     /// All contents, in the order of the base stream.
-    pub(super) fn contents(&self) -> &[Content] {
+    pub(in crate::delta) fn contents(&self) -> &[Content] {
         &self.contents
     }
 
