@@ -14,6 +14,8 @@ import struct
 import subprocess
 import tarfile
 import tempfile
+import zipfile
+import zlib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 LAYOUT = f"{HERE}/../fixtures/thermostat"
@@ -217,6 +219,35 @@ def program_delta():
     return bytes([96]) + base + b"rmrdelt\x01" + numbers(len(index)) + index + b"".join(streams)
 
 
+def deflated(content):
+    deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+    return deflater.compress(content) + deflater.flush()
+
+
+def members_delta():
+    """A base with one packed stretch, and a layer delta of one chunk with a member that has what is in it and more."""
+    content = b"hello hello hello world"
+    base = b"front" + deflated(content)
+    packed = deflated(content + b"!!")
+    length, plain = 3 + len(packed), 3 + len(content) + 2
+    members = numbers(plain, 3, len(content) + 2, 6)
+    opened = numbers(2 * 5, len(base) - 5, len(content))
+    # The content is behind the base, three bytes further than in the chunk.
+    streams = [numbers(3), numbers(len(content)), numbers(2 * (len(base) - 3)), b"", b"", b"new!!", b"", members, opened]
+    entries = b"".join(numbers(len(one)) + (b"\0" if one else b"") for one in streams)
+    index = numbers(length, len(base), 1, length) + bytes(32) + entries
+    return bytes([len(base)]) + base + b"rmrdelt\x02" + numbers(len(index)) + index + b"".join(streams)
+
+
+def archive():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("a/b", "c"):
+            archive.writestr(zipfile.ZipInfo(name), f"{name} is a member, and a member of many words", zipfile.ZIP_DEFLATED)
+        archive.comment = b"comment"
+    return b"\x05" + out.getvalue()
+
+
 def tar_diff_seeds():
     """Operations of all kinds, after the choices (version 1 or 2, compressed by the target) and the file."""
     opened = b"\x01\x01a"
@@ -264,10 +295,12 @@ def main():
     for name, delta in DELTAS.items():
         write("command", name, delta)
         write("patch", name, bytes([len(BASE)]) + BASE + delta)
-    for name in ("lzma", "zstd", "literals", "chunks"):
+    for name in ("lzma", "zstd", "literals", "chunks", "members"):
         with open(f"{HERE}/../fixtures/remora-delta/{name}.delta", "rb") as file:
             write("layer_delta", name, bytes([len(BASE)]) + BASE + file.read())
     write("layer_delta", "program", program_delta())
+    write("layer_delta", "opened", members_delta())
+    write("archives", "two", archive())
     for name, seed in tar_diff_seeds().items():
         write("tar_diff", name, seed)
     for name, seed in artifact_seeds():

@@ -68,6 +68,8 @@ pub mod accounts;
 #[cfg(feature = "api")]
 pub mod api;
 pub mod apply;
+#[doc(hidden)]
+pub mod archives;
 pub mod artifact;
 mod beneath;
 #[cfg(feature = "builder")]

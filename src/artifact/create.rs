@@ -8,10 +8,10 @@ use super::form::Form;
 use super::part::Part;
 use super::rebuild::{layer_delta, tar_diff};
 use super::signatures;
-use super::write_layer::{OldBase, diff_id_of_blob, smaller_whole, stats};
+use super::write_layer::{Found, OldBase, diff_id_of_blob, smaller_whole, stats};
 use super::{ArtifactError, CreateOptions, LayerDeltaError, OldTree};
-use crate::chunked::{self, program_cost};
-use crate::delta::{Cover, Covers, covers_by_names};
+use crate::chunked::{self, opening_cost, program_cost};
+use crate::delta::{Cover, Covers, Opening, covers_by_names, open_archives};
 use crate::dialect::Dialect;
 use crate::image::{Blob, BlobData, DiffId, Image, ImageContents};
 use crate::measure::Measure;
@@ -126,9 +126,9 @@ impl Work<'_> {
                     scope.spawn(move |_| failures.note(layer.verify_loaded().map_err(Into::into)));
                 }
             }
-            for (index, covers) in found {
+            for (index, found) in found {
                 check(self.progress)?;
-                let layer = self.make_layer(index, &covers)?;
+                let layer = self.make_layer(index, &found)?;
                 let len = self.pair.target_layers[index].len() as u64;
                 self.progress.advance(Stage::Encode, len);
                 if self.options.verify {
@@ -159,7 +159,7 @@ impl Work<'_> {
     }
 
     /// The covers of all layers that the delta is to bring. Indexes are gone before coders take memory.
-    fn covers(&self) -> Result<Vec<(usize, Vec<Cover>)>, ArtifactError> {
+    fn covers(&self) -> Result<Vec<(usize, Found)>, ArtifactError> {
         let wanted = self.wanted();
         let layers: Vec<&[u8]> =
             wanted.iter().map(|&index| &self.pair.target_layers[index][..]).collect();
@@ -187,8 +187,12 @@ impl Work<'_> {
         let found: Result<Vec<_>, ArtifactError> =
             wanted.into_iter().enumerate().map(of_layer).collect();
         drop(covers);
-        let by_names = |(index, covers)| Ok((index, self.by_names(index, covers)?));
-        found?.into_iter().map(by_names).collect()
+        let looked_into = |(index, covers)| {
+            let covers = self.by_names(index, covers)?;
+            let opening = self.opening(index, &covers)?;
+            Ok((index, Found { covers, opening }))
+        };
+        found?.into_iter().map(looked_into).collect()
     }
 
     /// Whether readers of the dialect understand what references of programs name.
@@ -209,20 +213,33 @@ impl Work<'_> {
         Ok(chosen.map_err(MemoryError::from)?)
     }
 
-    fn make_layer(&self, index: usize, covers: &[Cover]) -> Result<MadeLayer, ArtifactError> {
+    /// Opens archives in layer number `index`, where that is cheaper than its `covers`.
+    fn opening(&self, index: usize, covers: &[Cover]) -> Result<Opening, ArtifactError> {
+        if self.form.dialect != Dialect::Remora {
+            return Ok(Opening::default());
+        }
+        check(self.progress)?;
+        let (base, layer) = (self.old.bytes(), &self.pair.target_layers[index][..]);
+        let search = self.options.encoding.search();
+        let cost = |opening: &Opening, range| opening_cost(base, layer, covers, opening, range);
+        let opened = open_archives(base, layer, covers, chunked::PRICES, &search, &cost);
+        Ok(opened.map_err(MemoryError::from)?)
+    }
+
+    fn make_layer(&self, index: usize, found: &Found) -> Result<MadeLayer, ArtifactError> {
         let layer = &self.pair.target_layers[index];
         let encoding = &self.options.encoding;
-        let (file, id) = self.old.write(layer, covers, encoding, self.scratch, self.progress)?;
+        let (file, id) = self.old.write(layer, found, encoding, self.scratch, self.progress)?;
         let len = layer.len() as u64;
         if let Some((blob, media_type)) = smaller_whole(self.form, self.pair.target, index, id.size)
         {
-            let stats = stats(&[], len);
+            let stats = stats(&Found::default(), len);
             return Ok(MadeLayer { index, part: Part::Whole, blob, media_type, stats, file: None });
         }
         let data = BlobData::File(file.path().to_owned());
         let blob = Blob { digest: id.digest, size: id.size, data };
         let (part, media_type) = (Part::Delta, self.form.layer_delta);
-        Ok(MadeLayer { index, part, blob, media_type, stats: stats(covers, len), file: Some(file) })
+        Ok(MadeLayer { index, part, blob, media_type, stats: stats(found, len), file: Some(file) })
     }
 
     /// Checks that what makes layer number `index` makes it.

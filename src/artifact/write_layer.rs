@@ -5,7 +5,7 @@ use std::io::{self, BufWriter};
 use super::form::Form;
 use super::{ArtifactError, LayerDeltaError};
 use crate::chunked::write_layer_delta;
-use crate::delta::{Base, CommandStats, Cover, Options};
+use crate::delta::{Base, CommandStats, Cover, Opening, Options, covers_within};
 use crate::image::{Blob, DiffId, Image, decompress};
 use crate::pack::{BlobId, Hashed};
 use crate::progress::{Progress, Reported, Stage, Stoppable};
@@ -28,11 +28,11 @@ impl<'a> OldBase<'a> {
         }
     }
 
-    /// Writes the layer delta that makes `target` by `covers` into a file of `scratch`, until `progress` stops the work.
+    /// Writes the layer delta that makes `target` by what is `found` into a file of `scratch`, until `progress` stops the work.
     pub(super) fn write(
         &self,
         target: &[u8],
-        covers: &[Cover],
+        found: &Found,
         encoding: &Options,
         scratch: &Workspace,
         progress: &dyn Progress,
@@ -43,11 +43,12 @@ impl<'a> OldBase<'a> {
             OldBase::Stream(base) => {
                 let (spill, mut out) = (scratch.new_file()?, out);
                 let mut kept = Stoppable::new(spill.as_file(), progress);
-                write_layer_delta(base, target, covers, encoding, &mut kept, &mut out)?;
+                let Found { covers, opening } = found;
+                write_layer_delta(base, target, covers, opening, encoding, &mut kept, &mut out)?;
                 out.finish()
             }
             OldBase::Files(base, paths) => {
-                write_tar_diff(base, paths, target, covers, encoding, out)?.finish()
+                write_tar_diff(base, paths, target, &found.covers, encoding, out)?.finish()
             }
         };
         let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -55,19 +56,41 @@ impl<'a> OldBase<'a> {
     }
 }
 
-/// What a layer of `len` bytes is made of that `covers` are of.
-pub(super) fn stats(covers: &[Cover], len: u64) -> CommandStats {
-    let mut stats = CommandStats::default();
-    let mut at = 0;
+/// What is found for a layer.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Covers of it.
+    pub(super) covers: Vec<Cover>,
+    /// What is opened of it, if the dialect can say that.
+    pub(super) opening: Opening,
+}
+
+/// What a layer of `len` bytes is made of for which this is `found`. All its bytes are copied or literal; packed members count by
+/// what is in them that is new.
+pub(super) fn stats(found: &Found, len: u64) -> CommandStats {
+    let (mut stats, mut at) = (CommandStats::default(), 0);
+    for member in &found.opening.members {
+        count(&mut stats, &covers_within(&found.covers, &(at..member.start)), at, member.start);
+        count(&mut stats, &member.covers, 0, member.len);
+        at = member.end();
+    }
+    count(&mut stats, &covers_within(&found.covers, &(at..len)), at, len);
+    stats.literal_bytes = stats.literal_bytes.min(len);
+    stats.copy_bytes = len - stats.literal_bytes;
+    stats
+}
+
+/// Counts the bytes from `start` to `end`, some of which `covers` have.
+fn count(stats: &mut CommandStats, covers: &[Cover], start: u64, end: u64) {
+    let mut at = start;
     for cover in covers {
         stats.literals += u64::from(cover.start > at);
+        stats.literal_bytes += cover.start - at;
         stats.copies += 1;
-        stats.copy_bytes += cover.len;
         at = cover.end();
     }
-    stats.literals += u64::from(len > at);
-    stats.literal_bytes = len - stats.copy_bytes;
-    stats
+    stats.literals += u64::from(end > at);
+    stats.literal_bytes += end - at;
 }
 
 /// The blob of layer number `index` of `target` itself, if it is no larger than `delta_bytes` and readers of the dialect

@@ -10,6 +10,8 @@ use super::ChunkError;
 use super::coding::decode;
 use super::format::CHUNK_COVERS;
 use super::index::{ChunkEntry, StreamEntry};
+use super::opened::{OpenedBase, read_members, read_stretches};
+use super::pack::Packing;
 use super::programs::read_programs;
 use super::streams::{StreamKind, Streams};
 use super::walk::{Plan, Visitor, walk};
@@ -17,7 +19,7 @@ use crate::delta::{BaseBytes, Cover};
 use crate::leb128::{take, unfolded};
 use crate::references::{Program, Reference, to_relative};
 
-/// What a chunk is made of.
+/// What a chunk is made of. All its bytes are one or the other; packed members count by what is in them that is new.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ChunkStats {
@@ -50,22 +52,24 @@ pub fn rebuild_chunk(
     }
     let mut streams = decode_all(entry, coded)?;
     let plan = plan(entry, &streams, base.size())?;
+    let base = OpenedBase::new(base, &plan.stretches)?;
     let mut literals = std::mem::take(streams.of_mut(StreamKind::Literals));
     let mut rebuild = Rebuild {
         literals: &mut literals,
         changes: Changes::new(&streams)?,
         corrections: Corrections::new(&streams)?,
-        out,
+        out: Packing::new(out, &plan.members, entry.start, entry.len),
     };
-    walk(&plan, base, &mut rebuild)?;
+    walk(&plan, &base, &mut rebuild)?;
     rebuild.end()?;
-    let cover_bytes = plan.covers.iter().map(|cover| cover.len).sum();
+    let covered: u64 = plan.covers.iter().map(|cover| cover.len).sum();
+    let literal_bytes = (plan.range.end - plan.range.start - covered).min(entry.len);
     Ok(ChunkStats {
         covers: plan.covers.len() as u64,
-        cover_bytes,
+        cover_bytes: entry.len - literal_bytes,
         changed_bytes: streams.of(StreamKind::Changes).len() as u64,
         literals: plan.literals(),
-        literal_bytes: entry.len - cover_bytes,
+        literal_bytes,
     })
 }
 
@@ -90,6 +94,12 @@ fn decode_all(entry: &ChunkEntry, coded: &[u8]) -> Result<Streams, ChunkError> {
 
 /// Reads where the covers of the chunk `entry` are, of a base stream of `base_len` bytes, and which programs there are.
 fn plan(entry: &ChunkEntry, streams: &Streams, base_len: u64) -> Result<Plan, ChunkError> {
+    let members = read_members(streams.of(StreamKind::Members), entry.start, entry.len);
+    let (plain_len, members) = members.ok_or(ChunkError::Members)?;
+    let opened = streams.of(StreamKind::OpenedBase);
+    let stretches = read_stretches(opened, base_len, streams.len() as u64);
+    let stretches = stretches.ok_or(ChunkError::Stretches)?;
+    let base_len = base_len + stretches.iter().map(|stretch| stretch.len).sum::<u64>();
     let mut literal_lengths = Numbers::new(StreamKind::LiteralLengths, streams);
     let mut cover_lengths = Numbers::new(StreamKind::CoverLengths, streams);
     let mut displacements = Numbers::new(StreamKind::Displacements, streams);
@@ -99,13 +109,13 @@ fn plan(entry: &ChunkEntry, streams: &Streams, base_len: u64) -> Result<Plan, Ch
             return Err(ChunkError::TooMany { limit: CHUNK_COVERS });
         }
         let literals = literal_lengths.next()?;
-        if literals > entry.len - at {
+        if literals > plain_len - at {
             return Err(ChunkError::Length { stream: StreamKind::LiteralLengths });
         }
         at += literals;
         let len = cover_lengths.next()?;
         displacement = displacement.wrapping_add(unfolded(displacements.next()?));
-        if len == 0 || len > entry.len - at {
+        if len == 0 || len > plain_len - at {
             return Err(ChunkError::PastEnd { at });
         }
         let start = entry.start + at;
@@ -117,9 +127,10 @@ fn plan(entry: &ChunkEntry, streams: &Streams, base_len: u64) -> Result<Plan, Ch
     }
     literal_lengths.end()?;
     displacements.end()?;
-    let range = entry.start..entry.start + entry.len;
+    let range = entry.start..entry.start + plain_len;
     let programs = read_programs(streams.of(StreamKind::Programs), entry.start);
-    Ok(Plan { range, covers, programs: programs.ok_or(ChunkError::Programs)? })
+    let programs = programs.ok_or(ChunkError::Programs)?;
+    Ok(Plan { range, covers, programs, members, stretches })
 }
 
 /// What is left of the streams on the way through a chunk.
@@ -127,15 +138,17 @@ struct Rebuild<'a> {
     literals: &'a mut [u8],
     changes: Changes<'a>,
     corrections: Corrections<'a>,
-    out: &'a mut dyn Write,
+    out: Packing<'a>,
 }
 
 impl Rebuild<'_> {
-    fn end(&self) -> Result<(), ChunkError> {
+    fn end(self) -> Result<(), ChunkError> {
         self.changes.end()?;
         self.corrections.end()?;
-        let all_used = self.literals.is_empty();
-        if all_used { Ok(()) } else { Err(ChunkError::Length { stream: StreamKind::Literals }) }
+        if !self.literals.is_empty() {
+            return Err(ChunkError::Length { stream: StreamKind::Literals });
+        }
+        self.out.end()
     }
 }
 
@@ -146,7 +159,7 @@ impl Visitor for Rebuild<'_> {
         if let Some(Program { target, .. }) = program {
             to_relative(bytes, range.start, target);
         }
-        self.out.write_all(bytes).map_err(ChunkError::Output)
+        self.out.write(bytes)
     }
 
     fn covered(&mut self, _: u64, bytes: &mut [u8]) -> Result<(), ChunkError> {
@@ -165,7 +178,7 @@ impl Visitor for Rebuild<'_> {
     }
 
     fn finished(&mut self, bytes: &[u8]) -> Result<(), ChunkError> {
-        self.out.write_all(bytes).map_err(ChunkError::Output)
+        self.out.write(bytes)
     }
 }
 

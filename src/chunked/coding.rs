@@ -10,6 +10,8 @@ use crate::delta::{Effort, Options};
 
 /// A compressor that is cheap and near enough to tell what bytes cost.
 const ESTIMATE_LEVEL: i32 = 1;
+/// A compressor that is nearer.
+const NEAR_LEVEL: i32 = 12;
 /// The smallest dictionary of LZMA, in bytes.
 const DICTIONARY_MIN: u32 = 4 << 10;
 /// The coder looks back so far at most, in bytes, and over no more than one in so many bytes of memory: it takes twelve times as
@@ -19,6 +21,8 @@ const SEARCHED_SHARE: u64 = 24;
 /// One in how many bytes of memory the streams of a chunk take at most, but no less than that.
 const STREAMS_SHARE: u64 = 16;
 const STREAMS_MIN: u64 = 1 << 20;
+/// One in how many bytes of memory the contents of a chunk's members take at most.
+const CONTENT_SHARE: u64 = 8;
 /// Streams of a chunk are coded side by side if they have no more of the memory together.
 const SIDE_BY_SIDE_SHARE: u64 = 32;
 /// From this effort on, streams are coded in LZMA.
@@ -132,6 +136,11 @@ impl Coder {
         (self.memory / STREAMS_SHARE).clamp(STREAMS_MIN, most)
     }
 
+    /// Returns how many bytes contents of a chunk's members may have.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.memory / CONTENT_SHARE
+    }
+
     /// Returns how many bytes streams may have that are coded side by side.
     pub(super) fn side_by_side_bytes(&self) -> u64 {
         self.memory / SIDE_BY_SIDE_SHARE
@@ -242,6 +251,11 @@ pub(super) fn decode(coding: Coding, coded: &[u8], len: usize) -> Option<Vec<u8>
             (bytes.len() == len).then_some(bytes)
         }
     }
+}
+
+/// Returns how many bytes `bytes` take once they are coded, nearer than [`packed_len`] and in more time.
+pub(super) fn nearly_packed_len(bytes: &[u8]) -> usize {
+    zstd::bulk::compress(bytes, NEAR_LEVEL).map_or(bytes.len(), |packed| packed.len())
 }
 
 /// Returns about how many bytes `bytes` take once they are coded.

@@ -91,6 +91,18 @@ pub enum ChunkError {
     /// What the chunk says of programs can't be.
     #[error("what the chunk says of programs makes no sense")]
     Programs,
+    /// What the chunk says of members can't be, or makes another length than the index says.
+    #[error("what the chunk says of packed members makes no sense")]
+    Members,
+    /// What the chunk says of stretches to open can't be.
+    #[error("what the chunk says of what it opens of the base makes no sense")]
+    Stretches,
+    /// A stretch of the base has something else in it.
+    #[error("stretch {} of the base can't be opened as the chunk says", number + 1)]
+    OpenedBase {
+        /// Which of the chunk's stretches, from 0 on.
+        number: usize,
+    },
     /// The base could not be read.
     #[error("cannot read the base: {0}")]
     Base(#[source] io::Error),

@@ -7,10 +7,13 @@ use rayon::prelude::*;
 use super::ChunkError;
 use super::coding::packed_len;
 use super::format::{CHUNK_RAW_BYTES, PROGRAMS_BYTES};
+use super::gather::Part;
+use super::opened::{OpenedBase, write_members, write_stretches};
+use super::plain::Plain;
 use super::programs::write_programs;
 use super::streams::{StreamKind, Streams};
 use super::walk::{Plan, Visitor, walk};
-use crate::delta::{Base, Cover, covers_within};
+use crate::delta::{Base, BaseBytes, Cover, covers_within};
 use crate::leb128::{folded, push};
 use crate::references::{Program, Reference, Side, to_absolute};
 
@@ -18,33 +21,42 @@ use crate::references::{Program, Reference, Side, to_absolute};
 /// less once they are coded.
 const CODE_PER_BYTE: u64 = 32;
 
-/// Returns the streams of the chunk `plan`, without its programs if they make more of them than there may be.
-pub(super) fn fill(base: &Base<'_>, target: &[u8], mut plan: Plan) -> Streams {
+/// Returns the streams of the chunk `part` of the layer `target`, without its programs if they make more of them than there may be.
+///
+/// # Errors
+/// If what `part` says of members or of the base is not so.
+pub(super) fn fill(base: &Base<'_>, target: &[u8], mut part: Part) -> Result<Streams, ChunkError> {
+    let plain = Plain::of_part(target, &part).ok_or(ChunkError::Members)?;
+    let base = OpenedBase::new(base, &part.plan.stretches)?;
+    let opened = base.opened_len();
     let fits = |streams: &Streams| {
-        streams.len() as u64 <= CHUNK_RAW_BYTES
+        streams.len() as u64 + opened <= CHUNK_RAW_BYTES
             && streams.of(StreamKind::Programs).len() as u64 <= PROGRAMS_BYTES
     };
-    match filled(base, target, &plan) {
-        Ok(streams) if fits(&streams) => streams,
+    match filled(&base, &plain, &part.plan) {
+        Ok(streams) if fits(&streams) => Ok(streams),
         _ => {
-            plan.programs.clear();
-            // Bytes in memory are there, and there are no programs to be too many.
-            filled(base, target, &plan).unwrap_or_default()
+            part.plan.programs.clear();
+            filled(&base, &plain, &part.plan)
         }
     }
 }
 
-fn filled(base: &Base<'_>, target: &[u8], plan: &Plan) -> Result<Streams, ChunkError> {
-    let mut filling = Filling { target, streams: Streams::default(), gap: 0, reference_gap: 0 };
+fn filled(base: &dyn BaseBytes, plain: &Plain<'_>, plan: &Plan) -> Result<Streams, ChunkError> {
+    let mut filling = Filling { plain, streams: Streams::default(), gap: 0, reference_gap: 0 };
     filling.covers(plan);
-    let programs = write_programs(&plan.programs, plan.range.start);
-    *filling.streams.of_mut(StreamKind::Programs) = programs;
+    let Plan { range, programs, members, stretches, .. } = plan;
+    let streams = &mut filling.streams;
+    *streams.of_mut(StreamKind::Programs) = write_programs(programs, range.start);
+    let plain_len = range.end - range.start;
+    *streams.of_mut(StreamKind::Members) = write_members(members, range.start, plain_len);
+    *streams.of_mut(StreamKind::OpenedBase) = write_stretches(stretches);
     walk(plan, base, &mut filling)?;
     Ok(filling.streams)
 }
 
 struct Filling<'a> {
-    target: &'a [u8],
+    plain: &'a Plain<'a>,
     streams: Streams,
     /// Unchanged bytes of covers since the last change.
     gap: u64,
@@ -70,7 +82,8 @@ impl Visitor for Filling<'_> {
     fn literals(&mut self, range: Range<u64>, program: Option<&Program>) -> Result<(), ChunkError> {
         let literals = self.streams.of_mut(StreamKind::Literals);
         let before = literals.len();
-        literals.extend_from_slice(&self.target[range.start as usize..range.end as usize]);
+        let pieces = self.plain.pieces(range.start, range.end - range.start);
+        pieces.for_each(|piece| literals.extend_from_slice(piece));
         if let Some(Program { target, .. }) = program {
             to_absolute(&mut literals[before..], range.start, target);
         }
@@ -78,8 +91,8 @@ impl Visitor for Filling<'_> {
     }
 
     fn covered(&mut self, at: u64, bytes: &mut [u8]) -> Result<(), ChunkError> {
-        let new = &self.target[at as usize..][..bytes.len()];
-        for (new, old) in new.iter().zip(bytes) {
+        let new = self.plain.pieces(at, bytes.len() as u64).flatten();
+        for (new, old) in new.zip(bytes) {
             if new == old {
                 self.gap += 1;
                 continue;
@@ -99,7 +112,7 @@ impl Visitor for Filling<'_> {
         field: &mut [u8],
     ) -> Result<u64, ChunkError> {
         // What is no such field any more is changed byte by byte.
-        let actual = reference.value(&self.target[at as usize..]).unwrap_or(predicted);
+        let actual = reference.value(self.plain.tail(at)).unwrap_or(predicted);
         reference.set(field, actual);
         if actual == predicted {
             self.reference_gap += 1;
@@ -120,11 +133,11 @@ impl Visitor for Filling<'_> {
 /// Returns about how many bytes `covers` of `program`, which have nothing else, take in a layer delta.
 pub fn program_cost(base: &Base<'_>, target: &[u8], covers: &[Cover], program: &Program) -> u64 {
     let (range, covers) = (program.target.range(), covers.to_vec());
-    let plan = Plan { range, covers, programs: vec![program.clone()] };
+    let plan = Plan { range, covers, programs: vec![program.clone()], ..Plan::default() };
     let packed = |streams: Streams| {
         StreamKind::ALL.map(|kind| packed_len(streams.of(kind)) as u64).into_iter().sum()
     };
-    filled(base, target, &plan).map_or(u64::MAX, packed)
+    filled(base, &Plain::of_layer(target), &plan).map_or(u64::MAX, packed)
 }
 
 /// Returns those of `programs` that make the streams of the layer smaller, each with its base's regions only if these do.
@@ -141,8 +154,8 @@ pub(super) fn paying(
 fn pays(base: &Base<'_>, target: &[u8], covers: &[Cover], program: Program) -> Option<Program> {
     let range = program.target.range();
     let covers = covers_within(covers, &range);
-    let plan = |programs| Plan { range: range.clone(), covers: covers.clone(), programs };
-    let mut none = plan(Vec::new());
+    let mut none = Plan { range: range.clone(), covers, ..Plan::default() };
+    let target = &Plain::of_layer(target);
     let without = filled(base, target, &none).ok()?.len() as u64;
     let saved = code_literals(&none, &program.target) / CODE_PER_BYTE;
     none.programs = vec![program];

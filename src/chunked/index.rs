@@ -5,8 +5,8 @@ use std::io::Read;
 use super::IndexError;
 use super::coding::Coding;
 use super::format::{
-    CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, DIGEST_BYTES, INDEX_BYTES, LZMA, MAGIC, PROGRAMS_BYTES,
-    STORED, ZSTD,
+    CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, DIGEST_BYTES, INDEX_BYTES, LZMA, MAGIC, OPEN_VERSION,
+    PLAIN_VERSION, PROGRAMS_BYTES, STORED, ZSTD,
 };
 use super::streams::{KINDS, StreamKind};
 use crate::leb128::{self, push, take};
@@ -67,19 +67,19 @@ impl Index {
     /// If there is none, it contradicts itself, or the layer has more than `most_bytes`.
     pub fn read(delta: &mut impl Read, most_bytes: u64) -> Result<Self, IndexError> {
         let mut magic = Vec::new();
-        let some = delta.by_ref().take(MAGIC.len() as u64).read_to_end(&mut magic);
+        let some = delta.by_ref().take(MAGIC.len() as u64 + 1).read_to_end(&mut magic);
         some.map_err(IndexError::Read)?;
-        if magic != MAGIC {
-            return Err(IndexError::Magic { found: magic });
-        }
+        let version = magic.strip_prefix(&MAGIC).and_then(|version| version.first()).copied();
+        let version = version.filter(|version| (PLAIN_VERSION..=OPEN_VERSION).contains(version));
+        let Some(version) = version else { return Err(IndexError::Magic { found: magic }) };
         let (len, len_bytes) = index_len(delta)?;
         let mut bytes = Vec::new();
         delta.by_ref().take(len).read_to_end(&mut bytes).map_err(IndexError::Read)?;
         if (bytes.len() as u64) < len {
             return Err(IndexError::Damaged { at: bytes.len() });
         }
-        let origin = (MAGIC.len() + len_bytes) as u64 + len;
-        let parser = Parser { all: bytes.len(), rest: &bytes };
+        let origin = (magic.len() + len_bytes) as u64 + len;
+        let parser = Parser { version, all: bytes.len(), rest: &bytes };
         parser.index(origin, most_bytes)
     }
 
@@ -97,6 +97,8 @@ impl Index {
     /// Returns the bytes that a layer delta of this index begins with. What it says of places and starts is worked out
     /// again by the reader.
     pub(super) fn write(&self) -> Vec<u8> {
+        let opens = |chunk: &ChunkEntry| chunk.streams[StreamKind::Members as usize].raw > 0;
+        let version = if self.chunks.iter().any(opens) { OPEN_VERSION } else { PLAIN_VERSION };
         let mut index = Vec::new();
         push(&mut index, self.target_len);
         push(&mut index, self.base_len);
@@ -104,19 +106,27 @@ impl Index {
         for chunk in &self.chunks {
             push(&mut index, chunk.len);
             index.extend_from_slice(&chunk.digest);
-            written(&chunk.streams).iter().for_each(|stream| write_stream(&mut index, stream));
+            let told =
+                StreamKind::ALL.into_iter().filter(|kind| is_told(*kind, &chunk.streams, version));
+            told.for_each(|kind| write_stream(&mut index, &chunk.streams[kind as usize]));
         }
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = [&MAGIC[..], &[version]].concat();
         push(&mut bytes, index.len() as u64);
         bytes.extend_from_slice(&index);
         bytes
     }
 }
 
-/// Those of a chunk's streams that the index has: without programs, nothing is said of their references.
-fn written(streams: &[StreamEntry; KINDS]) -> &[StreamEntry] {
-    let programs = StreamKind::Programs as usize;
-    if streams[programs].raw == 0 { &streams[..=programs] } else { streams }
+/// Whether an index of `version` says anything of the stream `kind` of a chunk with these `streams`, those before it: without programs,
+/// nothing of their references; without members, nothing of what is opened for them.
+fn is_told(kind: StreamKind, streams: &[StreamEntry; KINDS], version: u8) -> bool {
+    let has = |kind: StreamKind| streams[kind as usize].raw > 0;
+    match kind {
+        StreamKind::ReferenceGaps | StreamKind::Corrections => has(StreamKind::Programs),
+        StreamKind::Members => version >= OPEN_VERSION,
+        StreamKind::OpenedBase => version >= OPEN_VERSION && has(StreamKind::Members),
+        _ => true,
+    }
 }
 
 fn write_stream(index: &mut Vec<u8>, stream: &StreamEntry) {
@@ -147,6 +157,7 @@ fn index_len(delta: &mut impl Read) -> Result<(u64, usize), IndexError> {
 }
 
 struct Parser<'a> {
+    version: u8,
     all: usize,
     rest: &'a [u8],
 }
@@ -201,6 +212,9 @@ impl Parser<'_> {
         let nothing = StreamEntry { coding: Coding::Stored, raw: 0, coded: 0 };
         let (mut streams, mut raw) = ([nothing; KINDS], 0u64);
         for kind in StreamKind::ALL {
+            if !is_told(kind, &streams, self.version) {
+                continue;
+            }
             let stream = self.stream()?;
             streams[kind as usize] = stream;
             raw = raw.saturating_add(stream.raw as u64);
@@ -209,9 +223,6 @@ impl Parser<'_> {
             }
             if kind == StreamKind::Programs && stream.raw as u64 > PROGRAMS_BYTES {
                 return senseless("the programs of a chunk have more bytes than they may");
-            }
-            if kind == StreamKind::Programs && stream.raw == 0 {
-                break;
             }
         }
         Ok(ChunkEntry { start, len, offset, digest, streams })

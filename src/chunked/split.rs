@@ -1,9 +1,10 @@
 //! Covers of a layer as the plans of chunks.
 
+use std::ops::Range;
+
 use super::coding::Coder;
-use super::format::CHUNK_COVERS;
-use super::walk::Plan;
-use crate::delta::{Base, Cover, append_cover};
+use super::gather::{Gathered, Part, Room};
+use crate::delta::{Base, Cover, OpenedMember, Opening};
 use crate::references::Program;
 
 /// The streams of a chunk have so many bytes at most, about: their coded form is what a broken transfer repeats, and what
@@ -13,36 +14,61 @@ const RAW_BYTES: u64 = 16 << 20;
 const TARGET_BYTES: u64 = 128 << 20;
 /// Bytes are compared and taken over in pieces of so many, so that no chunk has many more than it should.
 const PIECE_BYTES: u64 = 64 << 10;
-/// What a cover takes in the streams, about.
-const COVER_BYTES: u64 = 8;
-/// What a changed byte takes there.
-const CHANGE_BYTES: u64 = 2;
 
-/// Cuts the layer `target` into chunks, which `covers` of `base` make.
+/// Cuts the layer `target` into chunks, which `covers` of `base` make, or where members are open, those of `opening`.
 pub(super) struct Splitter<'a> {
     base: &'a Base<'a>,
     target: &'a [u8],
     covers: &'a [Cover],
     programs: &'a [Program],
+    opening: &'a Opening,
+    /// The members that are not done.
+    members: &'a [OpenedMember],
     /// How much of the target is done.
     at: u64,
-    /// A chunk ends if its streams have so many bytes.
-    raw_bytes: u64,
-    /// A chunk makes so many bytes at most.
+    /// Where it ends.
+    end: u64,
+    /// Where each stretch of the opening starts, by what is in all.
+    starts: Vec<u64>,
+    /// What comes together in a chunk.
+    room: Room,
+    /// A chunk makes so many bytes at most, but for what the last member has behind that.
     target_bytes: u64,
 }
 
 impl<'a> Splitter<'a> {
-    /// `covers` are in order and do not overlap, nor do `programs`.
+    /// `covers` are in order and do not overlap, nor do `programs`, nor those and the members of `opening`.
     pub(super) fn new(
         base: &'a Base<'a>,
         target: &'a [u8],
         covers: &'a [Cover],
         programs: &'a [Program],
+        opening: &'a Opening,
         coder: &Coder,
     ) -> Self {
-        let raw_bytes = coder.chunk_bytes(RAW_BYTES);
-        Splitter { base, target, covers, programs, at: 0, raw_bytes, target_bytes: TARGET_BYTES }
+        let start = |behind: &mut u64, len: u64| {
+            let start = *behind;
+            *behind += len;
+            Some(start)
+        };
+        let starts = opening.stretches.iter().map(|stretch| stretch.len).scan(0, start).collect();
+        let room =
+            Room { raw_bytes: coder.chunk_bytes(RAW_BYTES), content_bytes: coder.content_bytes() };
+        let (members, end) = (&opening.members[..], target.len() as u64);
+        let target_bytes = TARGET_BYTES;
+        Splitter {
+            base,
+            target,
+            covers,
+            programs,
+            opening,
+            members,
+            at: 0,
+            end,
+            starts,
+            room,
+            target_bytes,
+        }
     }
 
     /// The same with chunks of about `target_bytes`.
@@ -51,8 +77,25 @@ impl<'a> Splitter<'a> {
         Splitter { target_bytes, ..self }
     }
 
-    /// Adds what is next to `filling`, no more than up to `limit`.
-    fn add_next(&mut self, filling: &mut Filling, limit: u64) {
+    /// The same of `range` alone.
+    pub(super) fn within(self, range: Range<u64>) -> Self {
+        let first = self.members.partition_point(|member| member.start < range.start);
+        let members = &self.members[first..];
+        Splitter { at: range.start, end: range.end, members, ..self }
+    }
+
+    /// Adds what is next to `gathered`, no more than up to `limit`. Returns whether there was room for it.
+    fn add_next(&mut self, gathered: &mut Gathered, limit: u64) -> bool {
+        if let Some((member, others)) = self.members.split_first()
+            && member.start <= self.at
+        {
+            let has_room = gathered.member(member, self.opening, &self.starts, &self.room);
+            if has_room {
+                (self.at, self.members) = (member.end(), others);
+            }
+            return has_room;
+        }
+        let limit = self.members.first().map_or(limit, |member| member.start.min(limit));
         while self.covers.first().is_some_and(|cover| cover.end() <= self.at) {
             self.covers = &self.covers[1..];
         }
@@ -66,30 +109,33 @@ impl<'a> Splitter<'a> {
             Some(cover) => {
                 let offset = cover.offset + (self.at - cover.start);
                 let bytes = &self.target[self.at as usize..end as usize];
-                filling.cover(Cover { start: self.at, len: end - self.at, offset });
-                filling.bytes += CHANGE_BYTES * changes(self.base, offset, bytes);
+                let changes = changes(self.base, offset, bytes);
+                gathered.cover(Cover { start: self.at, len: end - self.at, offset }, changes);
             }
-            None => filling.bytes += end - self.at,
+            None => gathered.literals(end - self.at),
         }
         self.at = end;
+        true
     }
 }
 
 impl Iterator for Splitter<'_> {
-    type Item = Plan;
+    type Item = Part;
 
-    fn next(&mut self) -> Option<Plan> {
+    fn next(&mut self) -> Option<Part> {
         let start = self.at;
-        let limit = (self.target.len() as u64).min(start + self.target_bytes);
-        let mut filling = Filling::default();
-        while self.at < limit && !filling.is_full(self.raw_bytes) {
-            self.add_next(&mut filling, limit);
+        let limit = self.end.min(start + self.target_bytes);
+        let mut gathered = Gathered::default();
+        while self.at < limit && !gathered.is_full(&self.room) {
+            if !self.add_next(&mut gathered, limit) {
+                break;
+            }
         }
-        let range = start..self.at;
-        let first = self.programs.partition_point(|one| one.target.range().end <= range.start);
-        let end = self.programs.partition_point(|one| one.target.range().start < range.end);
-        let programs = self.programs[first..end.max(first)].to_vec();
-        (!range.is_empty()).then_some(Plan { range, covers: filling.covers, programs })
+        let real = start..self.at;
+        let first = self.programs.partition_point(|one| one.target.range().end <= real.start);
+        let end = self.programs.partition_point(|one| one.target.range().start < real.end);
+        let programs = &self.programs[first..end.max(first)];
+        (!real.is_empty()).then(|| gathered.part(real, programs, self.base.len()))
     }
 }
 
@@ -102,26 +148,4 @@ fn changes(base: &Base<'_>, offset: u64, new: &[u8]) -> u64 {
         changes += own.iter().zip(old).filter(|(new, old)| new != old).count();
     }
     changes as u64
-}
-
-/// A chunk in the making.
-#[derive(Default)]
-struct Filling {
-    covers: Vec<Cover>,
-    /// What its streams take, about.
-    bytes: u64,
-}
-
-impl Filling {
-    /// Whether the streams have `most` bytes, or there are no more covers in a chunk.
-    fn is_full(&self, most: u64) -> bool {
-        self.bytes >= most || self.covers.len() == CHUNK_COVERS
-    }
-
-    /// Adds `cover`, which may go on with the one before.
-    fn cover(&mut self, cover: Cover) {
-        let before = self.covers.len();
-        append_cover(&mut self.covers, cover);
-        self.bytes += COVER_BYTES * (self.covers.len() - before) as u64;
-    }
 }

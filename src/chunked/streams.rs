@@ -21,6 +21,10 @@ pub enum StreamKind {
     ReferenceGaps,
     /// What is added to each such reference.
     Corrections,
+    /// For each packed member, how many plain bytes are before it, how many it has, and its level.
+    Members,
+    /// For each stretch of the base that is opened, where it is and how long it is, packed and open.
+    OpenedBase,
 }
 
 /// How many kinds there are.
@@ -28,7 +32,7 @@ pub(super) const KINDS: usize = StreamKind::ALL.len();
 
 impl StreamKind {
     /// All kinds, in the order in which a chunk has them.
-    pub const ALL: [StreamKind; 9] = [
+    pub const ALL: [StreamKind; 11] = [
         StreamKind::LiteralLengths,
         StreamKind::CoverLengths,
         StreamKind::Displacements,
@@ -38,6 +42,8 @@ impl StreamKind {
         StreamKind::Programs,
         StreamKind::ReferenceGaps,
         StreamKind::Corrections,
+        StreamKind::Members,
+        StreamKind::OpenedBase,
     ];
 
     /// Returns the name: in answers and errors.
@@ -52,6 +58,8 @@ impl StreamKind {
             StreamKind::Programs => "programs",
             StreamKind::ReferenceGaps => "reference gaps",
             StreamKind::Corrections => "corrections",
+            StreamKind::Members => "members",
+            StreamKind::OpenedBase => "opened base",
         }
     }
 }

@@ -5,11 +5,14 @@ use std::io::Cursor;
 use proptest::prelude::*;
 
 use super::coding::Coder;
+use super::gather::Part;
 use super::streams::Streams;
+use super::walk::Plan;
 use super::write::code;
 use super::*;
-use crate::delta::{Base, Cover, Covers, Effort, Options, programs, test_files};
+use crate::delta::{Base, Cover, Covers, Effort, Opening, Options, programs, test_files};
 use crate::leb128::folded;
+use crate::references::Program;
 use crate::references::test_programs::{Processor, program, program_with_symbols};
 
 /// The most bytes of a layer here.
@@ -22,7 +25,8 @@ fn options(level: u8) -> Options {
 fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8> {
     let options = options(level);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
-    let written = write_layer_delta(base, target, covers, &options, &mut spill, &mut out);
+    let none = Opening::default();
+    let written = write_layer_delta(base, target, covers, &none, &options, &mut spill, &mut out);
     let index = written.expect("memory");
     assert_eq!(Index::read(&mut &out[..], LAYER_BYTES).expect("an index"), index);
     out
@@ -139,11 +143,7 @@ fn cost_next_to_nothing(processor: Processor) {
     let delta = encode(&base, &target, &covers, 5);
     assert_eq!(decode(&base, &delta).expect("whole"), target);
     let index = Index::read(&mut &delta[..], LAYER_BYTES).expect("an index");
-    let plain = fill::fill(
-        &base,
-        &target,
-        walk::Plan { range: 0..target.len() as u64, covers: covers.clone(), programs: Vec::new() },
-    );
+    let plain = streams_of(&base, &target, covers.clone(), Vec::new());
     let changes = |chunk: &ChunkEntry| chunk.stream(StreamKind::Changes).0;
     let left = index.chunks.iter().map(changes).sum::<u64>();
     let (all, corrected) = (plain.of(StreamKind::Changes).len() as u64, corrections(&index));
@@ -151,6 +151,19 @@ fn cost_next_to_nothing(processor: Processor) {
         all > 300 && left + corrected < all / 2,
         "{processor:?}: {left} + {corrected} of {all}"
     );
+}
+
+/// The streams of a layer that is one chunk.
+fn streams_of(
+    base: &Base<'_>,
+    target: &[u8],
+    covers: Vec<Cover>,
+    programs: Vec<Program>,
+) -> Streams {
+    let real = 0..target.len() as u64;
+    let plan = Plan { range: real.clone(), covers, programs, ..Plan::default() };
+    let part = Part { plan, real, packed: Vec::new() };
+    fill::fill(base, target, part).expect("a chunk")
 }
 
 fn corrections(index: &Index) -> u64 {
@@ -186,7 +199,7 @@ fn refused_or_as_many_bytes(processor: Processor) {
     let base = Base::new(vec![&base]);
     let len = target.len() as u64;
     let programs = fill::paying(&base, &target, &covers, programs(&base, &target, &covers));
-    let streams = fill::fill(&base, &target, walk::Plan { range: 0..len, covers, programs });
+    let streams = streams_of(&base, &target, covers, programs);
     assert_eq!(rebuilt(&streams, len, &base).expect("whole"), target);
     let kinds = [StreamKind::Programs, StreamKind::ReferenceGaps, StreamKind::Corrections];
     for kind in kinds {

@@ -1,6 +1,7 @@
 //! The files of `fixtures/remora-delta`: made as they are, and read.
 
 use std::io::Cursor;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::coding::Coder;
@@ -8,7 +9,8 @@ use super::fill::paying;
 use super::split::Splitter;
 use super::write::write_chunks;
 use super::*;
-use crate::delta::{Base, Cover, Covers, Effort, Options, programs};
+use crate::archives::test_zips::zip;
+use crate::delta::{Base, Cover, Covers, Effort, Opening, Options, open_archives, programs};
 use crate::references::test_programs::{Processor, program_with_symbols};
 
 fn path(name: &str) -> PathBuf {
@@ -47,8 +49,9 @@ fn write(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8, every: u64
     let coder = Coder::new(&options);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
     let programs = paying(base, target, covers, programs(base, target, covers));
-    let plans = Splitter::new(base, target, covers, &programs, &coder).every(every);
-    write_chunks(base, target, plans, &coder, &mut spill, &mut out).expect("memory");
+    let none = Opening::default();
+    let parts = Splitter::new(base, target, covers, &programs, &none, &coder).every(every);
+    write_chunks(base, target, parts, &coder, &mut spill, &mut out).expect("memory");
     out
 }
 
@@ -113,6 +116,47 @@ fn vectors_are_made_as_ever_and_make_the_target() {
         let has_programs = |chunk: &ChunkEntry| chunk.stream(StreamKind::Corrections).0 > 0;
         assert_eq!(index.chunks.iter().any(has_programs), name != "literals.delta", "{name}");
         assert!(made(name, &delta, &base) == target, "{name}");
+    }
+}
+
+/// A version of a package, and what it is packed in.
+fn wheel(version: &str) -> Vec<u8> {
+    let module = lines(90, "loaded").replace("00035 loaded", version);
+    let notes = lines(30, "changed") + version;
+    zip(&[
+        ("tool/main.py", module.as_bytes(), 6),
+        ("tool/same.py", lines(40, "imported").as_bytes(), 6),
+        ("tool/notes.txt", notes.as_bytes(), 9),
+    ])
+}
+
+#[test]
+fn the_vector_of_archives_is_made_as_ever_and_makes_the_target() {
+    let (old, new) = (wheel("1.0"), wheel("1.1, with a bell and a whistle"));
+    let base = tar(&[("etc/motd", b"welcome to release 1\n"), ("lib/tool-1.0.whl", &old)]);
+    let target = tar(&[("lib/tool-1.1.whl", &new), ("etc/motd", b"welcome to release 2\n")]);
+    let (stream, targets) = (Base::new(vec![&base]), [&target[..]]);
+    let search = Options::default().search();
+    let covers = Covers::new(&stream, &targets, PRICES, &search, &|_| ()).expect("memory");
+    let covers = covers.of_target(0, &|_| ()).expect("memory");
+    let cost = |opening: &Opening, range: Range<u64>| {
+        opening_cost(&stream, &target, &covers, opening, range)
+    };
+    let opening = open_archives(&stream, &target, &covers, PRICES, &search, &cost).expect("memory");
+    assert_eq!(opening.members.len(), 2, "the third is the same");
+    let mut deltas = Vec::new();
+    for every in [target.len() as u64, target.len() as u64 / 4] {
+        let coder = Coder::new(&Options::default());
+        let (mut spill, mut delta) = (Cursor::new(Vec::new()), Vec::new());
+        let parts = Splitter::new(&stream, &target, &covers, &[], &opening, &coder).every(every);
+        write_chunks(&stream, &target, parts, &coder, &mut spill, &mut delta).expect("memory");
+        deltas.push(delta);
+    }
+    vector("packed-base.tar", &base);
+    vector("packed-target.tar", &target);
+    for (name, delta) in ["members.delta", "members-chunks.delta"].into_iter().zip(&deltas) {
+        vector(name, delta);
+        assert!(made(name, delta, &stream) == target, "{name}");
     }
 }
 

@@ -4,18 +4,24 @@ use std::ops::Range;
 
 use super::ChunkError;
 use super::format::CHUNK_PARTS;
-use crate::delta::{BaseBytes, BaseError, Cover};
+use super::opened::PackedMember;
+use crate::delta::{BaseBytes, BaseError, Cover, PackedStretch};
 use crate::references::{Part, Parts, Predictor, Program, Reference, program_at, references};
 
 /// What a chunk is made of.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
-    /// The bytes of the layer that it makes.
+    /// Its plain bytes, by places that count from the start of the layer: those of the layer, but contents of members in place of
+    /// what they are packed.
     pub(super) range: Range<u64>,
     /// Covers of some of them, in order.
     pub(super) covers: Vec<Cover>,
     /// The programs among them, in order.
     pub(super) programs: Vec<Program>,
+    /// Those of the bytes that are contents of members, in order.
+    pub(super) members: Vec<PackedMember>,
+    /// What is opened of the base.
+    pub(super) stretches: Vec<PackedStretch>,
 }
 
 impl Plan {

@@ -1,17 +1,18 @@
 //! Writing a layer delta.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::coding::{Coder, packed_len};
+use super::coding::{Coder, nearly_packed_len, packed_len};
 use super::fill::{fill, paying};
 use super::format::DIGEST_BYTES;
 use super::index::{ChunkEntry, Index, StreamEntry};
 use super::split::Splitter;
 use super::streams::{StreamKind, Streams};
-use crate::delta::{Base, Cover, CoverPrices, Options, programs};
+use crate::delta::{Base, Cover, CoverPrices, Opening, OpeningCosts, Options, programs};
 
 /// What covers, changes and literals cost in a layer delta: measured on the pairs that `docs/encoder.md` names.
 pub const PRICES: CoverPrices = CoverPrices {
@@ -26,8 +27,8 @@ pub const PRICES: CoverPrices = CoverPrices {
     packed_len,
 };
 
-/// Writes the layer delta that makes `target` from `base` by `covers`, which are in order and do not overlap, into
-/// `out`, as `options` say. Chunks are kept in `spill`, which is empty, until the index in front of them is known. The same bytes
+/// Writes the layer delta that makes `target` from `base` by `covers`, which are in order and do not overlap, and where members are
+/// open by what `opening` has, into `out`, as `options` say. Chunks are kept in `spill`, which is empty, until the index in front of them is known. The same bytes
 /// from any number of threads.
 ///
 /// # Errors
@@ -36,29 +37,31 @@ pub fn write_layer_delta(
     base: &Base<'_>,
     target: &[u8],
     covers: &[Cover],
+    opening: &Opening,
     options: &Options,
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
     let programs = paying(base, target, covers, programs(base, target, covers));
     let coder = Coder::new(options);
-    let plans = Splitter::new(base, target, covers, &programs, &coder);
-    write_chunks(base, target, plans, &coder, spill, out)
+    let parts = Splitter::new(base, target, covers, &programs, opening, &coder);
+    write_chunks(base, target, parts, &coder, spill, out)
 }
 
 pub(super) fn write_chunks(
     base: &Base<'_>,
     target: &[u8],
-    plans: Splitter<'_>,
+    parts: Splitter<'_>,
     coder: &Coder,
     spill: &mut (impl Read + Write + Seek),
     out: &mut impl Write,
 ) -> io::Result<Index> {
     let mut chunks = Vec::new();
     // One after the other, because a coder takes twelve times a stream's bytes.
-    for plan in plans {
-        let len = plan.range.end - plan.range.start;
-        let (entry, blob) = code(len, &fill(base, target, plan), coder)?;
+    for part in parts {
+        let len = part.real.end - part.real.start;
+        let streams = fill(base, target, part).map_err(io::Error::other)?;
+        let (entry, blob) = code(len, &streams, coder)?;
         chunks.push(entry);
         spill.write_all(&blob)?;
     }
@@ -69,6 +72,27 @@ pub(super) fn write_chunks(
     spill.seek(SeekFrom::Start(0))?;
     io::copy(spill, out)?;
     Ok(index.placed(head.len() as u64))
+}
+
+/// Returns about how many bytes the stretch `range` of `target` takes by `covers` in a layer delta, and how many if the members of
+/// `opening` are open in it.
+pub fn opening_cost(
+    base: &Base<'_>,
+    target: &[u8],
+    covers: &[Cover],
+    opening: &Opening,
+    range: Range<u64>,
+) -> OpeningCosts {
+    let coder = Coder::new(&Options::default());
+    let cost = |opening: &Opening| -> u64 {
+        let parts = Splitter::new(base, target, covers, &[], opening, &coder);
+        let packed = |part| {
+            let Ok(streams) = fill(base, target, part) else { return u64::MAX / 2 };
+            StreamKind::ALL.map(|kind| nearly_packed_len(streams.of(kind)) as u64).iter().sum()
+        };
+        parts.within(range.clone()).map(packed).fold(0, u64::saturating_add)
+    };
+    OpeningCosts { packed: cost(&Opening::default()), open: cost(opening) }
 }
 
 /// The kinds of `streams` in their order, as many together as have `most` bytes.

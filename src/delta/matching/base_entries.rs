@@ -28,7 +28,7 @@ impl Content {
     }
 
     /// Where in the base stream it starts.
-    pub(super) fn offset(&self, base: &Base<'_>) -> u64 {
+    pub(in crate::delta) fn offset(&self, base: &Base<'_>) -> u64 {
         base.start_of(self.slice) + self.range.start as u64
     }
 }
@@ -48,7 +48,7 @@ pub(in crate::delta) struct BaseEntries {
 impl BaseEntries {
     /// Reads the entries of `base`, in at most `memory` bytes: when they are more than that holds,
     /// those with the smallest contents are left out.
-    pub(super) fn new(base: &Base<'_>, memory: u64) -> Self {
+    pub(in crate::delta) fn new(base: &Base<'_>, memory: u64) -> Self {
         let most = (memory / ENTRY_BYTES).clamp(1, u64::from(u32::MAX)) as usize;
         let mut smallest = 0;
         loop {
@@ -103,7 +103,7 @@ impl BaseEntries {
 
     /// The number of the content that a changed entry of `path` probably comes from: [`named`](Self::named), or else
     /// one of the same name in another folder.
-    pub(super) fn partner(&self, path: &[u8]) -> Option<u32> {
+    pub(in crate::delta) fn partner(&self, path: &[u8]) -> Option<u32> {
         let by_path = self.by_path.get(&hash(path));
         let stem = stem(path);
         let by_stem = || self.by_stem.get(&hash(&stem));

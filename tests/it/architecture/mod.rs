@@ -16,6 +16,7 @@ use self::graph::{Graph, Module, circles};
 const LEVELS: [&[&str]; 20] = [
     &[
         "accounts",
+        "archives",
         "beneath",
         "kind",
         "leb128",
