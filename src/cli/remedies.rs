@@ -132,7 +132,9 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::FormatWithoutTree, _) => {
             "build that image anew, or choose --format remora or v3, which take any bytes"
         }
-        (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
+        (Remedy::GiveDelta, _) => {
+            "give a delta made by remora create or balena-engine; remora list IMAGE says which ones a registry has for an image"
+        }
         (Remedy::ApplyDelta, _) => {
             "it is a delta: remora apply BASE DELTA and remora pull DELTA make its image, remora inspect says of what"
         }
