@@ -106,6 +106,7 @@ impl Prepare {
         for pair in &mut wanted {
             pair.format.get_or_insert_with(|| dialect.name().to_owned());
         }
+        pairs::leave_out_repeated(&mut wanted);
         match wanted.is_empty() {
             true => Err(Failure::usage("there are no pairs", "write SRC=DEST, or name a --file")),
             false => Ok(wanted),
