@@ -63,6 +63,14 @@ impl Dialect {
         Self::ALL.into_iter().find(|dialect| dialect.media_type() == media_type)
     }
 
+    /// Returns the dialect of an artifact that says to be of this type, if its deltas are artifacts or images.
+    pub fn of_artifact(media_type: &str) -> Option<Self> {
+        let is_it = |dialect: &Dialect| {
+            dialect.files_folder().is_none() && dialect.media_type() == media_type
+        };
+        Self::ALL.into_iter().find(is_it)
+    }
+
     /// Returns the annotation of a manifest of this kind that holds the image ID of the base, so that whoever lists what
     /// refers to an image need not open each (OCI distribution spec, "Listing Referrers").
     pub(crate) const fn base_annotation(self) -> &'static str {

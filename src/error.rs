@@ -186,10 +186,7 @@ fn delta_instead(error: &image::ImageError) -> Option<Remedy> {
     else {
         return None;
     };
-    let is_named = |dialect: Dialect| {
-        dialect.files_folder().is_none() && dialect.media_type() == named.as_str()
-    };
-    Dialect::ALL.into_iter().any(is_named).then_some(Remedy::ApplyDelta)
+    Dialect::of_artifact(named).map(|_| Remedy::ApplyDelta)
 }
 
 impl From<image::ReferenceError> for Error {

@@ -85,6 +85,46 @@ impl Progress for Silent {
     fn advance(&self, _stage: Stage, _units: u64) {}
 }
 
+/// Progress that is passed on to another, but for what an implementation does itself.
+pub(crate) trait PassedOn: Send + Sync {
+    /// The other.
+    fn inner(&self) -> &dyn Progress;
+
+    fn expect(&self, stage: Stage, units: u64) {
+        self.inner().expect(stage, units);
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        self.inner().advance(stage, units);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.inner().cancelled()
+    }
+}
+
+impl<P: PassedOn> Progress for P {
+    fn expect(&self, stage: Stage, units: u64) {
+        PassedOn::expect(self, stage, units);
+    }
+
+    fn advance(&self, stage: Stage, units: u64) {
+        PassedOn::advance(self, stage, units);
+    }
+
+    fn cancelled(&self) -> bool {
+        PassedOn::cancelled(self)
+    }
+
+    fn measures_memory(&self) -> bool {
+        self.inner().measures_memory()
+    }
+
+    fn note(&self, line: &str) {
+        self.inner().note(line);
+    }
+}
+
 /// Passes everything on but what is expected of some stages: that has been announced already.
 pub(crate) struct Announced<'a> {
     progress: &'a dyn Progress,
@@ -97,27 +137,15 @@ impl<'a> Announced<'a> {
     }
 }
 
-impl Progress for Announced<'_> {
+impl PassedOn for Announced<'_> {
+    fn inner(&self) -> &dyn Progress {
+        self.progress
+    }
+
     fn expect(&self, stage: Stage, units: u64) {
         if !self.stages.contains(&stage) {
             self.progress.expect(stage, units);
         }
-    }
-
-    fn advance(&self, stage: Stage, units: u64) {
-        self.progress.advance(stage, units);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.progress.cancelled()
-    }
-
-    fn measures_memory(&self) -> bool {
-        self.progress.measures_memory()
-    }
-
-    fn note(&self, line: &str) {
-        self.progress.note(line);
     }
 }
 
@@ -208,5 +236,58 @@ impl<W: Write> Write for Reported<'_, W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Keeps what it is told, in words.
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<String>>);
+
+    impl Kept {
+        fn keep(&self, what: String) {
+            self.0.lock().expect("not poisoned").push(what);
+        }
+    }
+
+    impl Progress for Kept {
+        fn expect(&self, stage: Stage, units: u64) {
+            self.keep(format!("expect {} {units}", stage.name()));
+        }
+
+        fn advance(&self, stage: Stage, units: u64) {
+            self.keep(format!("advance {} {units}", stage.name()));
+        }
+
+        fn cancelled(&self) -> bool {
+            true
+        }
+
+        fn measures_memory(&self) -> bool {
+            true
+        }
+
+        fn note(&self, line: &str) {
+            self.keep(format!("note {line}"));
+        }
+    }
+
+    #[test]
+    fn everything_is_passed_on_but_what_was_announced() {
+        let kept = Kept::default();
+        let announced = Announced::new(&kept, &[Stage::Fetch]);
+        let progress: &dyn Progress = &announced;
+        progress.expect(Stage::Fetch, 1);
+        progress.expect(Stage::Push, 2);
+        progress.advance(Stage::Fetch, 3);
+        progress.note("a line");
+        assert!(progress.cancelled() && progress.measures_memory());
+        let kept = kept.0.into_inner().expect("not poisoned");
+        assert_eq!(kept, ["expect push 2", "advance fetch 3", "note a line"]);
     }
 }

@@ -77,6 +77,10 @@ pub enum Remedy {
     ChoosePlatform,
     /// Take the image from where it has a manifest, or choose another format.
     ManifestOrOtherFormat,
+    /// Name the image in its registry, or have a delta bring its signatures along: none came with it.
+    BringSignatures,
+    /// Say which image it is: where it lies it has no name that a signature could be for.
+    NameImage,
     /// Make the delta without the target's signatures.
     LeaveOutSignatures,
     /// Choose a format that takes its bytes from tars, or build the image with a tool that writes whole ones.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::image::{ImageError, NetworkCause, RegistryError};
-use crate::progress::{Progress, Stage};
+use crate::progress::{PassedOn, Progress};
 
 /// How long nothing may come of a delta that was found, and how long a look at the candidates may take in all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -33,25 +33,13 @@ impl<'a> Deadline<'a> {
     }
 }
 
-impl Progress for Deadline<'_> {
-    fn expect(&self, stage: Stage, units: u64) {
-        self.progress.expect(stage, units);
-    }
-
-    fn advance(&self, stage: Stage, units: u64) {
-        self.progress.advance(stage, units);
+impl PassedOn for Deadline<'_> {
+    fn inner(&self) -> &dyn Progress {
+        self.progress
     }
 
     fn cancelled(&self) -> bool {
         self.progress.cancelled() || Instant::now() >= self.end
-    }
-
-    fn measures_memory(&self) -> bool {
-        self.progress.measures_memory()
-    }
-
-    fn note(&self, line: &str) {
-        self.progress.note(line);
     }
 }
 
@@ -63,8 +51,8 @@ mod tests {
     #[test]
     fn work_is_stopped_when_its_time_is_over() {
         let soon = Deadline::after(Duration::ZERO, &Silent);
-        assert!(soon.cancelled() && soon.is_over());
+        assert!(PassedOn::cancelled(&soon) && soon.is_over());
         let late = Deadline::after(PATIENCE, &Silent);
-        assert!(!late.cancelled() && !late.is_over());
+        assert!(!PassedOn::cancelled(&late) && !late.is_over());
     }
 }

@@ -4,7 +4,6 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use remora::Cause;
 use remora::image::{
     ArchiveFile, Image, ImageError, ImageReference, Platform, Transports, UnpackLimits,
 };
@@ -12,11 +11,13 @@ use remora::progress::Silent;
 use remora::store::Store;
 use remora::user_namespace;
 use remora::v3::{self, V3Error};
+use remora::{Cause, Dialect, Remedy};
 
 use super::failure::Failure;
 use super::limits::LimitArguments;
 use super::platform_choice::PlatformChoice;
 use super::registry_access::{CredentialArguments, RegistryArguments};
+use super::remedies::{Asked, in_words};
 use super::session::Session;
 
 /// Where images come from and how.
@@ -65,8 +66,13 @@ impl AccessArguments {
         reference: &ImageReference,
     ) -> Result<Image, Failure> {
         let image = self.open_any(transports, reference)?;
-        image.refuse_artifact()?;
-        Ok(image)
+        match (image.refuse_artifact(), delta_format(&image)) {
+            (Ok(()), _) => Ok(image),
+            (Err(_), Some(format)) => {
+                Err(is_delta(&image, format, in_words(Remedy::ApplyDelta, Asked::Command)))
+            }
+            (Err(error), None) => Err(error.into()),
+        }
     }
 
     /// The same, also of a delta that is an artifact.
@@ -266,16 +272,41 @@ pub(super) fn refuse_delta(image: &Image) -> Result<(), Failure> {
     refuse_delta_with(image, hint)
 }
 
-/// The same where the base of a delta is wanted.
+/// The same, also of other artifacts, where the base of a delta is wanted.
 pub(super) fn refuse_delta_as_base(image: &Image) -> Result<(), Failure> {
-    refuse_delta_with(image, "the base comes first and the delta second: remora apply BASE DELTA")
+    let hint = "the base comes first and the delta second: remora apply BASE DELTA";
+    refuse_delta_with(image, hint)?;
+    Ok(image.refuse_artifact()?)
+}
+
+/// The same where an image's deltas are to be listed.
+pub(super) fn refuse_delta_to_list(image: &Image) -> Result<(), Failure> {
+    let hint = "remora inspect says which image it makes, and what else it holds: list the deltas of that image";
+    refuse_delta_with(image, hint)?;
+    Ok(image.refuse_artifact()?)
 }
 
 fn refuse_delta_with(image: &Image, hint: &str) -> Result<(), Failure> {
-    let what = format!("{} is a delta, and an image is wanted", image.reference());
-    match v3::delta_images(image) {
-        Err(V3Error::NotADelta { .. }) => Ok(()),
-        _ => Err(Failure::new(Cause::Content, what, hint)),
+    match delta_format(image) {
+        None => Ok(()),
+        Some(format) => Err(is_delta(image, format, hint)),
+    }
+}
+
+fn is_delta(image: &Image, format: Dialect, hint: &str) -> Failure {
+    let reference = image.reference();
+    let what = format!("{reference} is a delta of the format {format}, and an image is wanted");
+    Failure::new(Cause::Content, what, hint)
+}
+
+/// The format of the delta that was opened as an image, if it is one.
+fn delta_format(image: &Image) -> Option<Dialect> {
+    match image.artifact_type() {
+        Some(media_type) => Dialect::of_artifact(media_type),
+        None => match v3::delta_images(image) {
+            Err(V3Error::NotADelta { .. }) => None,
+            _ => Some(Dialect::V3),
+        },
     }
 }
 

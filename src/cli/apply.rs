@@ -77,7 +77,7 @@ impl Apply {
             true => None,
             false => Some(transports.destination(&self.output)?),
         };
-        let base = self.access.open(&transports, &self.base)?;
+        let base = self.access.open_any(&transports, &self.base)?;
         access::refuse_delta_as_base(&base)?;
         let named = self.access.open_any(&transports, delta)?;
         let store = self.access.store()?;

@@ -29,7 +29,9 @@ Examples:
     remora run app
   Version 2, by a delta, if its own check succeeds; then back:
     remora deploy app registry.example.com/app:2 --check '/usr/bin/app --self-test'
-    remora rollback app";
+    remora rollback app
+  From a USB stick that holds a delta from version 1, under the name of what it makes:
+    remora deploy app oci-archive:stick.tar --as registry.example.com/app:2";
 
 /// Put an image on disk beside the old one, and switch to it.
 ///
@@ -45,6 +47,9 @@ pub(super) struct Deploy {
     /// The image; or a delta from an image that is here
     #[arg(value_parser = image_name::input)]
     image: ImageReference,
+    /// The name that the image is kept and listed by [default: IMAGE]
+    #[arg(long = "as", value_name = "NAME", value_parser = image_name::input)]
+    called: Option<ImageReference>,
     /// A command for the image's shell that must succeed in the new deployment before it becomes current
     #[arg(long, value_name = "COMMAND")]
     check: Option<String>,
@@ -91,8 +96,10 @@ impl Deploy {
         // Before anything is made or fetched.
         deployments.refuse_foreign()?;
         let store = self.access.store_of_files()?;
-        let (way, progress) = (self.way.options(&self.access)?, session.progress());
-        let (site, asked) = (deployments.site(&self.name), self.image.to_string());
+        let (mut way, progress) = (self.way.options(&self.access)?, session.progress());
+        way.name.clone_from(&self.called);
+        let asked = self.called.as_ref().unwrap_or(&self.image).to_string();
+        let site = deployments.site(&self.name);
         let pull = || fetch::pull(&self.image, &way, &transports, &store, progress);
         let deploy = |pulled: &Pulled| {
             deploy::deploy(&site, pulled.image(), &asked, &store, &options, progress)

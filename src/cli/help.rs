@@ -25,10 +25,7 @@ const SHOWN: &[(&str, &[&str])] = &[
     ),
     ("inspect", &["base", "platform", "store", "authfile"]),
     ("list", &["platform", "authfile", "creds"]),
-    (
-        "deploy",
-        &["check", "keep", "from", "runtime", "deployments", "owners", "platform", "authfile"],
-    ),
+    ("deploy", &["as", "check", "keep", "from", "runtime", "deployments", "owners", "authfile"]),
     (
         "pull",
         &["from", "to", "as", "dry-run", "delta-server", "verify-key", "link-rate", "authfile"],

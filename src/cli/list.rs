@@ -7,7 +7,7 @@ use remora::apply::{FoundDelta, find_deltas};
 use remora::image::{ImageId, ImageReference};
 use serde::Serialize;
 
-use super::access::AccessArguments;
+use super::access::{self, AccessArguments};
 use super::failure::Failure;
 use super::image_name;
 use super::session::Session;
@@ -37,14 +37,15 @@ pub(super) struct List {
 
 impl List {
     pub(super) fn run(&self, session: &Session) -> Result<(), Failure> {
-        let ImageReference::Registry(image) = &self.image else {
+        let Some(image) = self.image.registry() else {
             return Err(Failure::usage(
                 format!("{} is not in a registry", self.image),
                 "name an image in a registry, or look into one delta with remora inspect",
             ));
         };
         let transports = self.access.transports(&[&self.image])?;
-        let opened = self.access.open(&transports, &self.image)?;
+        let opened = self.access.open_any(&transports, &self.image)?;
+        access::refuse_delta_to_list(&opened)?;
         let deltas = find_deltas(&transports, image, &opened, None, session.progress())?;
         session.answer(&Listed { image: self.image.to_string(), image_id: opened.id(), deltas })
     }

@@ -124,10 +124,7 @@ impl CredentialArguments {
 }
 
 fn one_host(references: &[&ImageReference]) -> Result<String, Failure> {
-    let hosts = references.iter().filter_map(|reference| match reference {
-        ImageReference::Registry(image) => Some(image.host()),
-        _ => None,
-    });
+    let hosts = references.iter().filter_map(|reference| Some(reference.registry()?.host()));
     let mut hosts: Vec<&str> = hosts.collect();
     hosts.sort_unstable();
     hosts.dedup();

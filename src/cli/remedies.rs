@@ -121,11 +121,20 @@ pub(super) fn in_words(remedy: Remedy, asked: Asked) -> &'static str {
         (Remedy::ManifestOrOtherFormat, _) => {
             "take the target from a registry or an OCI layout, or choose another --format"
         }
+        (Remedy::BringSignatures, _) => {
+            "name the image in its registry, or have a delta bring its signatures along: remora create BASE IMAGE --format \
+             remora --signatures"
+        }
+        (Remedy::NameImage, _) => {
+            "say by its name in the registry which image it is, for instance --as registry.example.com/app:2"
+        }
         (Remedy::LeaveOutSignatures, _) => "leave out --signatures",
         (Remedy::FormatWithoutTree, _) => {
             "build that image anew, or choose --format remora or v3, which take any bytes"
         }
-        (Remedy::GiveDelta, _) => "give a delta made by remora create or balena-engine",
+        (Remedy::GiveDelta, _) => {
+            "give a delta made by remora create or balena-engine; remora list IMAGE says which ones a registry has for an image"
+        }
         (Remedy::ApplyDelta, _) => {
             "it is a delta: remora apply BASE DELTA and remora pull DELTA make its image, remora inspect says of what"
         }

@@ -72,7 +72,7 @@ pub struct DeployReport {
     pub removed: Vec<u64>,
 }
 
-/// Deploys `image`, which was asked for as `asked`, under the name of `site`. Whatever happens meanwhile, the old
+/// Deploys `image`, which was asked for as `asked` or is to be called so, under the name of `site`. Whatever happens meanwhile, the old
 /// deployment stays current until the new one is whole and its check has succeeded.
 ///
 /// # Errors

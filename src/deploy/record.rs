@@ -23,7 +23,7 @@ const MAX_BYTES: u64 = 64 << 10;
 pub struct Deployment {
     /// Its number under its name: later ones have higher numbers.
     pub number: u64,
-    /// The image as it was asked for.
+    /// The image as it was asked for, or as it is to be called.
     pub image: String,
     /// The image ID.
     pub id: ImageId,

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::progress::{Progress, Stage};
+use crate::progress::{PassedOn, Progress, Stage};
 
 /// Progress of fetching a base that also counts the bytes that come over the network.
 pub(super) struct Counted<'a> {
@@ -12,9 +12,9 @@ pub(super) struct Counted<'a> {
     pub(super) is_far: bool,
 }
 
-impl Progress for Counted<'_> {
-    fn expect(&self, stage: Stage, units: u64) {
-        self.progress.expect(stage, units);
+impl PassedOn for Counted<'_> {
+    fn inner(&self) -> &dyn Progress {
+        self.progress
     }
 
     fn advance(&self, stage: Stage, units: u64) {
@@ -22,17 +22,5 @@ impl Progress for Counted<'_> {
             self.fetched.fetch_add(units, Ordering::Relaxed);
         }
         self.progress.advance(stage, units);
-    }
-
-    fn cancelled(&self) -> bool {
-        self.progress.cancelled()
-    }
-
-    fn measures_memory(&self) -> bool {
-        self.progress.measures_memory()
-    }
-
-    fn note(&self, line: &str) {
-        self.progress.note(line);
     }
 }

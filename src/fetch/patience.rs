@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
-use crate::image::{Image, ImageError, ImageReference, NetworkCause, RegistryError};
+use crate::image::{Image, ImageError, NetworkCause, RegistryError};
 
 /// A blob's bytes, which fail once nothing has come for a time. Readers of registries are interrupted now and then
 /// while nothing comes.
@@ -18,10 +18,8 @@ pub(super) struct Patient<R> {
 impl<R> Patient<R> {
     /// The bytes of `inner`, a blob of `image`.
     pub(super) fn new(inner: R, image: &Image, patience: Duration) -> Self {
-        let host = match image.reference() {
-            ImageReference::Registry(image) => image.host().to_owned(),
-            other => other.to_string(),
-        };
+        let place = image.reference();
+        let host = place.registry().map_or_else(|| place.to_string(), |it| it.host().to_owned());
         Patient { inner, host, patience, silent_since: Instant::now() }
     }
 

@@ -41,6 +41,9 @@ impl ImageError {
         let hint = match self {
             ImageError::Reference(error) => return error.hint(),
             ImageError::OtherKind { mismatch, .. } => mismatch.hint(),
+            ImageError::NotFound { names, .. } if names.iter().any(|name| is_digest(name)) => {
+                behind_the_path(names)
+            }
             ImageError::NotFound { names, .. } if !names.is_empty() => "name one of those",
             ImageError::NotFound { reference, .. } if reference.starts_with("oci:") => {
                 "check the path: an OCI layout is a folder with an index.json"
@@ -66,12 +69,7 @@ impl ImageError {
                 "name the platform that the image is for, or none; or another image"
             }
             ImageError::PlatformText(_) => "write for instance linux/arm64 or linux/arm/v7",
-            ImageError::Ambiguous { names, .. } => {
-                match names.iter().all(|name| name.starts_with("@sha")) {
-                    true => "put one of these behind the path, PATH@DIGEST",
-                    false => "put one of these behind the path, PATH:NAME",
-                }
-            }
+            ImageError::Ambiguous { names, .. } => behind_the_path(names),
             ImageError::Manifest { source: ManifestError::Schema1, .. } => {
                 "push the image again with a current tool, it will then have a schema 2 manifest"
             }
@@ -85,4 +83,18 @@ impl ImageError {
         };
         Some(hint.to_owned())
     }
+}
+
+/// How one of several images in a layout or an archive is named.
+fn behind_the_path(names: &[String]) -> &'static str {
+    let digests = names.iter().filter(|name| is_digest(name)).count();
+    match digests {
+        0 => "put one of these behind the path, PATH:NAME",
+        all if all == names.len() => "put one of these behind the path, PATH@DIGEST",
+        _ => "put one of these behind the path, PATH:NAME or PATH@DIGEST",
+    }
+}
+
+fn is_digest(name: &str) -> bool {
+    name.starts_with("@sha")
 }

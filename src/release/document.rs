@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum UpdateState {
-    /// The delta cannot be made. Devices pull the image in full.
+    /// The delta cannot be made. Devices pull the image without one, or ask again and again, as their supervisor has it.
     Failed,
     /// Nobody asked for the delta yet.
     Pending,

@@ -61,6 +61,8 @@ pub enum TrustError {
         rule: String,
         /// Why none of the signatures was accepted.
         reasons: Vec<String>,
+        /// The remedy, if it is another than a signature.
+        remedy: Option<Remedy>,
     },
     /// Signatures cannot be had from where the image is.
     #[error(transparent)]
@@ -89,6 +91,7 @@ impl TrustError {
     pub fn remedy(&self) -> Option<Remedy> {
         match self {
             TrustError::Image(error) => error.remedy(),
+            TrustError::NotSigned { remedy, .. } => *remedy,
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Checking one signature against what a requirement asks for.
 
+use std::fmt::{self, Display, Formatter};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -34,37 +36,65 @@ pub(super) struct Proof {
     pub(super) name: Option<String>,
 }
 
+/// Why a signature proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unproved {
+    /// The signature is a good one for this name, and nobody has said by which name the image is asked for.
+    Nameless(String),
+    /// Anything else, in words.
+    Other(String),
+}
+
+impl Unproved {
+    fn because(reason: impl Into<String>) -> Self {
+        Unproved::Other(reason.into())
+    }
+}
+
+impl Display for Unproved {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Unproved::Nameless(signed) => {
+                write!(out, "one is for {}, and the image was given no name", shown(signed))
+            }
+            Unproved::Other(reason) => out.write_str(reason),
+        }
+    }
+}
+
 impl Wanted<'_> {
     /// Checks a signature.
     ///
     /// # Errors
     /// Why the signature proves nothing.
-    pub(super) fn check(&self, found: &Found) -> Result<Proof, String> {
+    pub(super) fn check(&self, found: &Found) -> Result<Proof, Unproved> {
         match found {
             Found::Simple { payload, signature } => self.check_simple(payload, signature),
-            Found::Bundle(_) if !self.without_name => {
-                Err("one is a bundle, which gives the image no name, and the rule asks for one"
-                    .to_owned())
-            }
-            Found::Bundle(bundle) => self.check_bundle(bundle),
-            Found::Odd(reason) => Err(reason.clone()),
+            Found::Bundle(_) if !self.without_name => Err(Unproved::because(
+                "one is a bundle, which gives the image no name, and the rule asks for one",
+            )),
+            Found::Bundle(bundle) => self.check_bundle(bundle).map_err(Unproved::Other),
+            Found::Odd(reason) => Err(Unproved::because(reason)),
         }
     }
 
-    fn check_simple(&self, payload: &[u8], signature: &str) -> Result<Proof, String> {
+    fn check_simple(&self, payload: &[u8], signature: &str) -> Result<Proof, Unproved> {
         let signature =
-            STANDARD.decode(signature).map_err(|_| "one is not in base64".to_owned())?;
-        let key = self.signer(payload, &signature)?;
+            STANDARD.decode(signature).map_err(|_| Unproved::because("one is not in base64"))?;
+        let key = self.signer(payload, &signature).map_err(Unproved::Other)?;
         let Some(Payload { name, digest }) = Payload::parse(payload) else {
-            return Err("one signs what is no payload of cosign's".to_owned());
+            return Err(Unproved::because("one signs what is no payload of cosign's"));
         };
         if digest != self.digest {
-            return Err(format!("one is for another manifest, {digest}"));
+            return Err(Unproved::Other(format!("one is for another manifest, {digest}")));
         }
-        if !self.identity.accepts(self.asked, &name) {
-            return Err(format!("one is for another name, {}", shown(&name)));
+        match self.identity.accepts(self.asked, &name) {
+            true => Ok(Proof { key, name: Some(name) }),
+            false if self.asked.is_none() && self.identity.needs_asked() => {
+                Err(Unproved::Nameless(name))
+            }
+            false => Err(Unproved::Other(format!("one is for another name, {}", shown(&name)))),
         }
-        Ok(Proof { key, name: Some(name) })
     }
 
     fn check_bundle(&self, bundle: &[u8]) -> Result<Proof, String> {

@@ -67,6 +67,14 @@ impl SignedIdentity {
         }
     }
 
+    /// Whether the name that the image was asked for by counts.
+    pub(super) fn needs_asked(&self) -> bool {
+        !matches!(
+            self,
+            SignedIdentity::ExactReference { .. } | SignedIdentity::ExactRepository { .. }
+        )
+    }
+
     /// Whether a signature for `signed` is one for the image that was asked for. What is in no registry has no
     /// name.
     pub(super) fn accepts(&self, asked: Option<&Named>, signed: &str) -> bool {

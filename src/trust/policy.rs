@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Document, Rule};
 use super::error::TrustError;
-use super::evidence::Wanted;
+use super::evidence::{Unproved, Wanted};
 use super::identity::SignedIdentity;
 use super::key::{Key, KeySource};
 use super::limits::{MAX_POLICY_BYTES, MAX_REASONS};
@@ -14,6 +14,7 @@ use super::requirement::{Requirement, Signed};
 use super::scope;
 use super::signatures::{self, Found, Place, fetch};
 use super::verdict::{Accepted, Verdict};
+use crate::Remedy;
 use crate::image::{Digest, ImageReference, RegistryReference, Transports, WholeArtifact};
 use crate::progress::Progress;
 use crate::small_file::read_small_file;
@@ -236,7 +237,7 @@ impl<'a> Signatures<'a> {
         reference: &ImageReference,
     ) -> Result<Accepted, TrustError> {
         let keys: Vec<Key> = signed.keys.iter().map(KeySource::load).collect::<Result<_, _>>()?;
-        let mut reasons: Vec<String> = Vec::new();
+        let mut reasons: Vec<Unproved> = Vec::new();
         for place in 0..self.places.len() {
             let Looked { digest, asked, .. } = &self.places[place];
             let (digest, asked) = (*digest, asked.clone());
@@ -256,10 +257,25 @@ impl<'a> Signatures<'a> {
                 }
             }
         }
-        if self.image.is_none() && self.places.iter().all(|place| place.found.is_none()) {
+        let remedy = self.remedy(&reasons);
+        let mut reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+        if remedy == Some(Remedy::BringSignatures) {
             reasons.push("signatures are looked for in registries alone".to_owned());
         }
-        Err(TrustError::NotSigned { reference: reference.to_string(), rule, reasons })
+        let reference = reference.to_string();
+        Err(TrustError::NotSigned { reference, rule, reasons, remedy })
+    }
+
+    /// What helps where no signature was accepted for these `reasons`, if that is another thing than a signature.
+    fn remedy(&self, reasons: &[Unproved]) -> Option<Remedy> {
+        let came_along = self.places.iter().any(|place| place.found.is_some());
+        match self.image {
+            _ if reasons.iter().any(|it| matches!(it, Unproved::Nameless(_))) => {
+                Some(Remedy::NameImage)
+            }
+            None if !came_along => Some(Remedy::BringSignatures),
+            _ => None,
+        }
     }
 
     /// The signatures at a place.

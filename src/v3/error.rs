@@ -23,7 +23,7 @@ pub enum V3Error {
     #[error(transparent)]
     OutOfMemory(#[from] MemoryError),
     /// The image has not the labels of a delta.
-    #[error("{reference} is not a delta: its config has no label {label}")]
+    #[error("{reference} is an image and no delta: its config has no label {label}")]
     NotADelta {
         /// The image.
         reference: String,

@@ -106,7 +106,13 @@ fn a_name_that_several_entries_have_is_one_image_if_their_configs_differ_in_plat
         let opened = open(&format!("{layout}:one"), "linux/arm64");
         match is_one {
             true => second.assert_is(&opened.expect("one image")),
-            false => assert_eq!(opened.expect_err("which?").kind(), ErrorKind::Usage),
+            false => {
+                let error = opened.expect_err("which?");
+                assert_eq!(error.kind(), ErrorKind::Usage);
+                // The name is the same of both.
+                let told = error.to_string();
+                assert!(told.contains(&format!("@{}", second.manifest_digest())), "{told}");
+            }
         }
         fs::remove_dir_all(folder.path().join("two")).expect("removed");
     }
@@ -127,4 +133,33 @@ fn images_without_names_are_told_by_their_digests() {
     let error = open(&layout, "linux/amd64").expect_err("which?");
     assert!(error.to_string().contains(&format!("@{}", one.manifest_digest())), "{error}");
     assert!(error.hint().is_some_and(|hint| hint.contains("PATH@DIGEST")));
+}
+
+#[test]
+fn an_image_without_a_name_beside_others_is_listed_and_given_by_its_digest() {
+    let folder = tempfile::tempdir().expect("folder");
+    let (one, other) = (sample("amd64"), SampleImage::new(Style::Oci, "x"));
+    let [layout, _] = two_images(&folder, &one, &other);
+    let index = folder.path().join("two/index.json");
+    let mut top: Value = serde_json::from_slice(&fs::read(&index).expect("there")).expect("JSON");
+    let entries = top["manifests"].as_array_mut().expect("an array");
+    let named = |entry: &Value| entry["annotations"].to_string().contains("\"other\"");
+    let entry = entries.iter_mut().find(|entry| named(entry)).expect("there");
+    entry.as_object_mut().expect("an object").remove("annotations");
+    fs::write(&index, top.to_string()).expect("written");
+    let file = folder.path().join("mixed.tar").display().to_string();
+    let dir = layout.trim_start_matches("oci:");
+    run("tar", &["-C", dir, "-cf", &file, "oci-layout", "index.json", "blobs"]);
+
+    let digest = other.manifest_digest();
+    for place in [layout.clone(), format!("oci-archive:{file}")] {
+        other.assert_is(&open(&format!("{place}@{digest}"), "linux/amd64").expect("there"));
+        for wrong in [place.clone(), format!("{place}:none")] {
+            let error = open(&wrong, "linux/amd64").expect_err("which?");
+            let told = error.to_string();
+            assert!(told.contains(&format!("one, @{digest}")), "{told}");
+            let hint = error.hint().expect("a hint");
+            assert!(hint.ends_with("PATH:NAME or PATH@DIGEST"), "{hint}");
+        }
+    }
 }

@@ -121,21 +121,25 @@ impl Create {
     /// Refuses an option of another format, which would be without effect.
     fn refuse_foreign(&self, format: Dialect) -> Result<(), Failure> {
         let digest = self.digest.is_given().then_some("--digestfile");
-        let is_artifact = matches!(format, Dialect::Remora | Dialect::OciDelta);
-        let foreign = [
-            self.v3.given().filter(|_| format != Dialect::V3),
-            self.v2.given().filter(|_| format != Dialect::V2),
-            self.request.encoding.about_commands().filter(|_| format != Dialect::V3),
-            self.artifact.given().filter(|_| !is_artifact),
-            self.oci_delta.given().filter(|_| format != Dialect::OciDelta),
-            digest.filter(|_| format == Dialect::V2),
+        let given: [(Option<&str>, &[Dialect]); 6] = [
+            (self.v3.given(), &[Dialect::V3]),
+            (self.v2.given(), &[Dialect::V2]),
+            (self.request.encoding.about_commands(), &[Dialect::V3]),
+            (self.artifact.given(), &[Dialect::Remora, Dialect::OciDelta]),
+            (self.oci_delta.given(), &[Dialect::OciDelta]),
+            (digest, &[Dialect::V3, Dialect::Remora, Dialect::OciDelta]),
         ];
-        match foreign.into_iter().flatten().next() {
+        let mut foreign = given.into_iter().filter(|(_, takes)| !takes.contains(&format));
+        match foreign.find_map(|(option, takes)| Some((option?, takes))) {
             None => Ok(()),
-            Some(option) => Err(Failure::usage(
-                format!("{option} means nothing to a delta of the format {format}"),
-                "leave it out, or choose another --format",
-            )),
+            Some((option, takes)) => {
+                let takes =
+                    takes.iter().map(|format| format.name()).collect::<Vec<_>>().join(" or ");
+                Err(Failure::usage(
+                    format!("{option} means nothing to a delta of the format {format}"),
+                    format!("leave it out, or make a delta that takes it, with --format {takes}"),
+                ))
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::cli::units;
 
 /// A pair on one line.
 pub(super) fn line(pair: &PairStatus) -> String {
-    let mut line = format!("{:9} {} -> {}", state_name(pair.status), pair.src, pair.dest);
+    let mut line = format!("{:9} {}", state_name(pair.status), images(pair));
     if let Some(size) = pair.size {
         line += &format!(": {}", units::bytes(size));
     }
@@ -29,7 +29,13 @@ pub(super) fn work(pair: &PairStatus) -> String {
         }
         _ => state_name(pair.status).to_owned(),
     };
-    format!("{how}: {} -> {}", pair.src, pair.dest)
+    format!("{how}: {}", images(pair))
+}
+
+/// The images and the format: the same images may be there for several.
+fn images(pair: &PairStatus) -> String {
+    let PairStatus { src, dest, format, .. } = pair;
+    format!("{src} -> {dest} ({format})")
 }
 
 fn state_name(state: PairState) -> &'static str {
@@ -39,5 +45,19 @@ fn state_name(state: PairState) -> &'static str {
         PairState::Ready => "ready",
         PairState::Failed => "failed",
         _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pair_is_told_with_its_format() {
+        let text = r#"{"src": "a:1", "dest": "a:2", "format": "remora", "status": "ready",
+            "size": 1500, "pull_size": 20000}"#;
+        let pair: PairStatus = serde_json::from_str(text).expect("a pair");
+        assert_eq!(line(&pair), "ready     a:1 -> a:2 (remora): 1.50 kB instead of 20.0 kB");
+        assert_eq!(work(&pair), "ready: a:1 -> a:2 (remora)");
     }
 }

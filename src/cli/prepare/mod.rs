@@ -91,7 +91,8 @@ impl Prepare {
             (_, _) => Failure::new(
                 Cause::Content,
                 format!("{failed} of {} deltas cannot be made", wanted.len()),
-                "see the reasons above; devices pull these images in full",
+                "see the reasons above; hosts and newer devices that take v3 pull without a delta if the image is there, \
+                 others ask again and again",
             ),
         };
         session.answer_with(&answer, failure)
@@ -106,6 +107,7 @@ impl Prepare {
         for pair in &mut wanted {
             pair.format.get_or_insert_with(|| dialect.name().to_owned());
         }
+        pairs::leave_out_repeated(&mut wanted);
         match wanted.is_empty() {
             true => Err(Failure::usage("there are no pairs", "write SRC=DEST, or name a --file")),
             false => Ok(wanted),

@@ -1,5 +1,6 @@
 //! Pairs as they are written: arguments and a file.
 
+use std::collections::HashSet;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -37,9 +38,27 @@ pub(super) fn read(path: &Path) -> Result<Vec<WantedPair>, Failure> {
     })
 }
 
+/// Leaves out what is there already: a pair is asked for and told of once, however often it was written.
+pub(super) fn leave_out_repeated(pairs: &mut Vec<WantedPair>) {
+    let mut seen = HashSet::new();
+    pairs.retain(|pair| seen.insert((pair.src.clone(), pair.dest.clone(), pair.format.clone())));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pair_that_is_written_twice_is_one_unless_the_formats_differ() {
+        let pair = |format: &str| {
+            let mut pair = WantedPair::new("a:1", "a:2");
+            pair.format = Some(format.to_owned());
+            pair
+        };
+        let mut pairs = vec![pair("v3"), pair("remora"), pair("v3"), WantedPair::new("a:1", "a:3")];
+        leave_out_repeated(&mut pairs);
+        assert_eq!(pairs, [pair("v3"), pair("remora"), WantedPair::new("a:1", "a:3")]);
+    }
 
     #[test]
     fn a_pair_is_two_references() {

@@ -1,8 +1,12 @@
 //! Bars that move: one a stage, shown from its first byte on.
 
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{
+    HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
+};
 use remora::progress::Stage;
 
 use super::stages::{STAGES, place};
@@ -10,7 +14,11 @@ use super::stages::{STAGES, place};
 /// Redraws a second: enough to look alive, few enough for a slow terminal.
 const REDRAWS_PER_SECOND: u8 = 10;
 const TEMPLATE: &str =
-    "{prefix:>7} {wide_bar} {decimal_bytes:>9} of {decimal_total_bytes:<9} {eta:>4} left";
+    "{prefix:>7} {wide_bar} {decimal_bytes:>9} of {decimal_total_bytes:<9} {left}";
+/// Columns of the time left as a rule.
+const LEFT_COLUMNS: usize = 9;
+/// Before that nobody can tell how long a stage will take.
+const GUESSED_AFTER: Duration = Duration::from_secs(1);
 
 /// The words are as wide as the longest usual ones, so that the bars of several things end together.
 const GAUGE_TEMPLATE: &str = "{prefix} {wide_bar} {msg:24}";
@@ -30,7 +38,7 @@ impl Bars {
         let all =
             MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_SECOND));
         let style = ProgressStyle::with_template(TEMPLATE).expect("the template is valid");
-        let style = style.progress_chars("=> ");
+        let style = style.progress_chars("=> ").with_key("left", write_left);
         let bars = STAGES.map(|stage| {
             let bar = ProgressBar::new(0).with_style(style.clone()).with_prefix(stage.name());
             all.add(bar)
@@ -78,5 +86,31 @@ impl Bars {
     /// Takes the bars off the screen for good.
     pub(super) fn clear(&self) {
         self.bars.iter().for_each(ProgressBar::finish_and_clear);
+    }
+}
+
+/// Writes how long the stage will still take.
+fn write_left(state: &ProgressState, out: &mut dyn Write) {
+    // A bar that lacks a word still says the rest.
+    let _ = out.write_str(&left(state.elapsed(), state.eta()));
+}
+
+/// The time left after some time, in columns that do not change.
+fn left(elapsed: Duration, eta: Duration) -> String {
+    match elapsed < GUESSED_AFTER {
+        true => " ".repeat(LEFT_COLUMNS),
+        false => format!("{:>4} left", format!("{:#}", HumanDuration(eta))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_told_after_a_second() {
+        let eta = Duration::from_secs(42);
+        assert_eq!(left(Duration::from_millis(999), eta), " ".repeat(LEFT_COLUMNS));
+        assert_eq!(left(Duration::from_secs(1), eta), " 42s left");
     }
 }

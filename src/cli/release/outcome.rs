@@ -8,6 +8,10 @@ use remora::release::{Finalize, PrepareOptions, UpdateState};
 use super::words::counted;
 use crate::cli::failure::Failure;
 
+/// What devices do where a delta can't be made: docs/openbalena.md has the versions.
+const WITHOUT_DELTA: &str = "see the reasons above; devices that take v3 pull without a delta if their supervisor is 16.12.3 or newer and the \
+                             image is there; others ask again and again";
+
 /// The longest wait where none is set, as the library has it.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
@@ -35,7 +39,7 @@ pub(super) fn failure(
         Finalize::WhenReady => {
             "see the reasons above; --finalize=always lets the release out all the same"
         }
-        _ => "see the reasons above; devices pull these images in full",
+        _ => WITHOUT_DELTA,
     };
     (failed > 0).then(|| {
         let deltas = counted(failed as u64, "delta", "deltas");

@@ -13,7 +13,7 @@ pub(super) use folder::{INDEX, LAYOUT, LAYOUT_MARK, blob_name};
 pub(super) use write::{index_with, probe, write};
 
 use self::folder::{Layout, REF_NAME};
-use self::select::{one_image, select, with_digest};
+use self::select::{called, one_image, select, with_digest};
 use super::oci_image::{self, BlobSource};
 use super::{
     Descriptor, Digest, Image, ImageError, ImageReference, Index, LayoutName, ManifestDocument,
@@ -127,8 +127,7 @@ pub(super) fn open_alone(
     tag: Option<&str>,
 ) -> Result<Vec<PlatformImage>, ImageError> {
     let (exact, others) = split(reference, index_json, tag)?;
-    let names = others.iter().filter_map(|other| other.annotation(REF_NAME));
-    let names = names.map(str::to_owned).collect();
+    let names = called(&others);
     let not_found = || ImageError::NotFound { reference: reference.to_string(), names };
     match others.is_empty() && !exact.is_empty() {
         true => open_entries(reference, source, exact),

@@ -20,13 +20,22 @@ pub(super) fn select(
     tag: Option<&str>,
     source: &dyn BlobSource,
 ) -> Result<ManifestDocument, ImageError> {
-    let named = index.manifests.iter().filter_map(|entry| entry.annotation(REF_NAME));
-    let mut names: Vec<String> = named.map(str::to_owned).collect();
-    names.dedup();
+    let names = called(&index.manifests);
+    let nameless = index.manifests.iter().all(|entry| entry.annotation(REF_NAME).is_none());
     let wanted = |entry: &Descriptor| tag.is_none() || entry.annotation(REF_NAME) == tag;
     let entries: Vec<Descriptor> = index.manifests.into_iter().filter(wanted).collect();
-    let may_be_one = tag.is_some() || names.is_empty();
+    let may_be_one = tag.is_some() || nameless;
     one_image(reference, entries, names, may_be_one, source)
+}
+
+/// What the entries can be asked for by: the names, each once, and the digests of those without one.
+pub(super) fn called(entries: &[Descriptor]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let name = |entry: &Descriptor| match entry.annotation(REF_NAME) {
+        Some(name) => name.to_owned(),
+        None => format!("@{}", entry.digest),
+    };
+    entries.iter().map(name).filter(|name| seen.insert(name.clone())).collect()
 }
 
 /// What `entries` are together, out of a layout in which there are `names`. Several are one image if
@@ -50,7 +59,8 @@ pub(super) fn one_image(
             Some(Some(manifests)) => Ok(ManifestDocument::Index(Index { manifests, digest: None })),
             _ => Err(ImageError::Ambiguous {
                 reference: reference.to_string(),
-                names: if names.is_empty() { digests(many) } else { names },
+                // One name for all of them tells none from the others.
+                names: if may_be_one { digests(many) } else { names },
             }),
         },
     }

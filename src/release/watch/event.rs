@@ -44,7 +44,7 @@ pub enum Decision {
     Done {
         /// Deltas that are there, or not worth it.
         ready: u64,
-        /// Deltas that cannot be made: devices pull in full.
+        /// Deltas that cannot be made.
         failed: u64,
     },
     /// Its deltas have taken too long, and are no longer waited for.

@@ -7,7 +7,7 @@ use rcgen::{
 };
 use serde_json::{Value, json};
 
-use super::super::evidence::Wanted;
+use super::super::evidence::{Unproved, Wanted};
 use super::super::identity::SignedIdentity;
 use super::super::key::{Key, KeySource};
 use super::super::key_problem::KeyProblem;
@@ -131,7 +131,8 @@ fn checked(found: &Found, keys: &[Key], without_name: bool) -> Result<String, St
     let (asked, identity) = (asked("r.example/a:1"), SignedIdentity::default());
     let digest = Digest::of(b"manifest");
     let wanted = Wanted { keys, identity: &identity, without_name, asked: Some(&asked), digest };
-    wanted.check(found).map(|proof| proof.name.unwrap_or_default())
+    let proof = wanted.check(found).map_err(|reason| reason.to_string())?;
+    Ok(proof.name.unwrap_or_default())
 }
 
 #[test]
@@ -192,6 +193,26 @@ fn a_good_signature_of_anything_else_is_none() {
     }
     let found = Found::Simple { payload: good.to_string().into_bytes(), signature: "%".to_owned() };
     assert_eq!(checked(&found, &keys, false), Err("one is not in base64".to_owned()));
+}
+
+#[test]
+fn a_good_signature_for_an_image_without_a_name_says_that_a_name_is_wanted() {
+    let pair = KeyPair::generate().expect("a pair");
+    let keys = [loaded(&pair.public_key_pem()).expect("a key")];
+    let digest = Digest::of(b"manifest");
+    let payload = payload(digest).to_string().into_bytes();
+    let signature = STANDARD.encode(pair.sign(&payload).expect("signed"));
+    let found = Found::Simple { payload, signature };
+    let refusal = |identity: &SignedIdentity| {
+        let wanted = Wanted { keys: &keys, identity, without_name: false, asked: None, digest };
+        wanted.check(&found).err()
+    };
+    let nameless = Unproved::Nameless("r.example/a:1".to_owned());
+    assert_eq!(refusal(&SignedIdentity::default()), Some(nameless));
+    // A rule that says the name itself asks nobody for one.
+    let exact = |name: &str| SignedIdentity::ExactRepository { docker_repository: name.to_owned() };
+    assert_eq!(refusal(&exact("r.example/a")), None);
+    assert!(matches!(refusal(&exact("r.example/b")), Some(Unproved::Other(_))));
 }
 
 /// A bundle of `pair` with this statement.

@@ -66,3 +66,33 @@ fn an_image_outside_registries_has_no_list() {
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains("is not in a registry"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_delta_in_an_images_place_is_called_one_by_its_format() {
+    let sandbox = Sandbox::new();
+    let (_registry, app) = registry(&sandbox);
+    for format in ["v3", "remora", "oci-delta"] {
+        let delta = format!("{app}:delta-{format}");
+        sandbox
+            .succeed(&format!("create {app}:1 {app}:2 --format {format} --output {delta} --quiet"));
+        for line in [
+            format!("list {delta}"),
+            format!("apply {delta} {app}:2 --output oci:x"),
+            format!("create {delta} {app}:2 --output oci:x"),
+        ] {
+            let ran = sandbox.run(&line);
+            assert_eq!(ran.code, Some(4), "{line}\n{}", ran.stderr);
+            let what = format!("{delta} is a delta of the format {format}, and an image is wanted");
+            assert!(ran.stderr.contains(&what), "{line}\n{}", ran.stderr);
+            assert!(
+                ran.stderr.contains("remora inspect") || line.starts_with("apply"),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+    let ran = sandbox.run(&format!("inspect {app}:1"));
+    assert_eq!(ran.code, Some(4), "{}", ran.stderr);
+    assert!(ran.stderr.contains("is an image and no delta"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("remora list IMAGE"), "{}", ran.stderr);
+}

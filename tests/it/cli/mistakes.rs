@@ -89,6 +89,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "an option of the other format",
         "create oci:thermostat:1.0 oci:thermostat:1.1 --list full -o oci:x",
     ),
+    (
+        "signatures for the other format",
+        "create oci:thermostat:1.0 oci:thermostat:1.1 --signatures -o oci:x",
+    ),
+    (
+        "a digest file for a v2 delta",
+        "create oci:thermostat:1.0 oci:thermostat:1.1 --format v2 --digestfile x -o x.tar",
+    ),
     ("an output without a tag", "create oci:thermostat:1.0 oci:thermostat:1.1 -o OPEN/app"),
     (
         "an output in no folder",

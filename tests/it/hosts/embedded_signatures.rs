@@ -87,3 +87,39 @@ fn signatures_that_are_not_there_are_asked_for_in_vain() {
     local.args(["--format", "remora", "--signatures"]);
     refused(local.output().expect("started"), "it is in no registry");
 }
+
+#[test]
+fn whoever_wants_a_signature_that_does_not_come_along_is_told_how_it_does() {
+    let scene = signed_releases();
+    let folder = scene.folder.path();
+    let stick = |name: &str| format!("oci-archive:{}", folder.join(name).display());
+    let (signed, bare) = (stick("signed.tar"), stick("bare.tar"));
+    let made = create(&scene, "remora", "team/app:2", &signed, &[]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let [base, target] = ["team/app:1", "team/app:2"].map(|name| scene.at(name));
+    let create = ["create", &base, &target, "--format", "remora", "--output", &bare];
+    run(folder, &[], &create);
+    run(folder, &[], &["pull", &base]);
+
+    let key = folder.join("p256.pub").display().to_string();
+    let pull = |delta: &str, more: &[&str]| {
+        let mut command = remora(folder, &[]);
+        command.args(["pull", delta, "--verify-key", &key]).args(more);
+        let output = command.output().expect("started");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (code, told) = pull(&bare, &["--as", &target]);
+    assert_eq!(code, Some(4), "{told}");
+    assert!(
+        told.contains("hint: name the image in its registry") && told.contains("--signatures"),
+        "{told}"
+    );
+    let (code, told) = pull(&signed, &[]);
+    assert_eq!(code, Some(4), "{told}");
+    assert!(
+        told.contains("the image was given no name") && told.contains("hint: say by its name"),
+        "{told}"
+    );
+    let (code, told) = pull(&signed, &["--as", &target]);
+    assert_eq!(code, Some(0), "{told}");
+}

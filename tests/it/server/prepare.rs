@@ -182,7 +182,7 @@ fn remora_prepare_says_off_a_terminal_what_goes_on_and_how_far_it_is() {
     let mut lines = BufReader::new(run.stderr.take().expect("a pipe")).lines();
     let line = lines.next().expect("a line").expect("text");
     assert!(line.starts_with("prepare: 0 %, 0 of 1 done; "), "{line}");
-    assert!(line.ends_with(&pair.replace('=', " -> ")), "{line}");
+    assert!(line.ends_with(&format!("{} (v3)", pair.replace('=', " -> "))), "{line}");
     scene.fault(Fault::None);
     assert!(run.wait().expect("it ends").success());
 }
@@ -198,7 +198,7 @@ fn remora_prepare_waits_for_a_release() {
         let server = format!("http://{}", scene.server.address());
         let pair = format!("{src}={dest}");
         command
-            .args(["prepare", "--server", &server, "--wait", &pair])
+            .args(["prepare", "--server", &server, "--wait", &pair, &pair])
             .output()
             .expect("remora runs")
     };
@@ -210,7 +210,9 @@ fn remora_prepare_waits_for_a_release() {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{errors}");
         let text = String::from_utf8_lossy(&output.stdout);
-        assert!(text.contains("ready"), "{text}{errors}");
+        // Once, though written twice, and nowhere else.
+        assert_eq!(text.matches(&format!("ready     {src} -> {dest} (v3)")).count(), 1, "{text}");
+        assert!(text.lines().count() == 1 && !errors.contains("note: "), "{text}{errors}");
         assert!(!errors.contains(BUILDER_TOKEN) && !text.contains(BUILDER_TOKEN));
     }
     assert_eq!(status(&scene, "")["status"], "ready");

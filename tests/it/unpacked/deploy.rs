@@ -133,6 +133,22 @@ fn a_release_is_switched_to_and_gone_back_from() {
 }
 
 #[test]
+fn a_release_is_kept_and_listed_by_the_name_that_whoever_deploys_it_gives() {
+    let user = user();
+    let name = "registry.example.com/app:1";
+    let first = deploy(&user, 1, &["--as", name]);
+    assert_eq!((&first["current"]["image"], &first["outcome"]), (&json!(name), &json!("deployed")));
+    let listed = user.remora(&["deployments", "app"]);
+    assert_eq!(listed["deployments"][0]["image"], name);
+    let kept = user.remora(&["images"]);
+    let names: Vec<&Value> = kept["images"].as_array().expect("a list").iter().collect();
+    assert!(names.len() == 1 && names[0]["name"] == name, "{kept}");
+    // Under that name the image is at hand: nobody asks the registry.
+    let unpacked = user.remora(&["unpack", name, "files"]);
+    assert_eq!(unpacked["image_id"], first["current"]["id"]);
+}
+
+#[test]
 fn a_release_whose_check_fails_never_becomes_current() {
     let user = user();
     deploy(&user, 1, &[]);
