@@ -80,9 +80,9 @@ fn options(goal: Goal, level: u8) -> Options {
 
 fn commands(base: &[u8], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(vec![base]);
-    Encoder::new(&base, &[target], &Prices::of_goal(&options.goal), options.search(), &|_| {})
+    Encoder::new(&base, &[target], &Prices::of_goal(&options.goal), options.search(), &|_| true)
         .expect("memory")
-        .encode(0, &|_| {})
+        .encode(0, &|_| true)
 }
 
 #[divan::bench(args = KINDS, sample_count = 5)]
@@ -92,7 +92,7 @@ fn index(bencher: Bencher<'_, '_>, kind: Kind) {
     bencher.counter(BytesCount::new(LEN)).bench_local(|| {
         let prices = Prices::of_goal(&Goal::default());
         let search = Options::default().search();
-        black_box(Encoder::new(&base, &targets, &prices, search, &|_| {}).expect("memory"));
+        black_box(Encoder::new(&base, &targets, &prices, search, &|_| true).expect("memory"));
     });
 }
 
@@ -116,8 +116,8 @@ fn encode(bencher: Bencher<'_, '_>, kind: Kind, options: Options) {
     let (base, targets) = (Base::new(vec![&base]), [&target[..]]);
     let prices = Prices::of_goal(&options.goal);
     let encoder =
-        Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).expect("memory");
-    bencher.counter(BytesCount::new(LEN)).bench_local(|| black_box(encoder.encode(0, &|_| {})));
+        Encoder::new(&base, &targets, &prices, options.search(), &|_| true).expect("memory");
+    bencher.counter(BytesCount::new(LEN)).bench_local(|| black_box(encoder.encode(0, &|_| true)));
 }
 
 #[divan::bench(args = KINDS, sample_count = 20)]

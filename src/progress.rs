@@ -64,6 +64,14 @@ pub trait Progress: Send + Sync {
 #[error("stopped before the end, as asked")]
 pub struct Cancelled;
 
+/// Tells `progress` of `units` more that are done in `stage`. Returns whether to go on.
+pub(crate) fn advanced(progress: &dyn Progress, stage: Stage, units: u64) -> bool {
+    if units > 0 {
+        progress.advance(stage, units);
+    }
+    !progress.cancelled()
+}
+
 /// Fails if the work is to stop.
 pub(crate) fn check(progress: &dyn Progress) -> Result<(), Cancelled> {
     if progress.cancelled() { Err(Cancelled) } else { Ok(()) }

@@ -60,8 +60,8 @@ fuzz_target!(|pair: Pair| {
     let (targets, prices) = ([&target[..]], Prices::of_goal(&goal));
     let mut search = Options::default().search();
     (search.algorithm, search.effort, search.memory) = (algorithm, effort, 16 << 20);
-    let encoder = Encoder::new(&base, &targets, &prices, search, &|_| ()).expect("memory");
-    let commands = encoder.encode(0, &|_| ());
+    let encoder = Encoder::new(&base, &targets, &prices, search, &|_| true).expect("memory");
+    let commands = encoder.encode(0, &|_| true);
     let mut stream = Vec::new();
     write_stream(&target, &commands, &mut stream).expect("memory");
     let mut rebuilt = Vec::new();

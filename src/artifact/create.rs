@@ -17,7 +17,7 @@ use crate::image::{Blob, BlobData, DiffId, Image, ImageContents};
 use crate::measure::Measure;
 use crate::memory::MemoryError;
 use crate::pack::{DeltaReport, Failures, Hashed, PackedImage, Pair, Source};
-use crate::progress::{Progress, Reported, Stage, Stoppable, check};
+use crate::progress::{Progress, Reported, Stage, Stoppable, advanced, check};
 use crate::references::Program;
 use crate::rootfs::{RootfsError, SparseFiles};
 use crate::store::{Store, Workspace, verify_layers};
@@ -175,11 +175,11 @@ impl Work<'_> {
             _ => chunked::PRICES,
         };
         let search = self.options.encoding.search();
-        let indexed = |bytes| self.progress.advance(Stage::Index, bytes);
+        let indexed = |bytes| advanced(self.progress, Stage::Index, bytes);
         let covers = Covers::new(self.old.bytes(), &layers, prices, &search, &indexed);
         let covers = covers.map_err(MemoryError::from)?;
         let covers = if self.has_names() { covers.coarse_in_programs(&search) } else { covers };
-        let chosen = |bytes| self.progress.advance(Stage::Encode, bytes);
+        let chosen = |bytes| advanced(self.progress, Stage::Encode, bytes);
         let of_layer = |(number, index): (usize, usize)| {
             check(self.progress)?;
             Ok((index, covers.of_target(number, &chosen).map_err(MemoryError::from)?))
@@ -209,7 +209,8 @@ impl Work<'_> {
         let (base, layer) = (self.old.bytes(), &self.pair.target_layers[index][..]);
         let search = self.options.encoding.search();
         let cost = |covers: &[Cover], program: &Program| program_cost(base, layer, covers, program);
-        let chosen = covers_by_names(base, layer, covers, chunked::PRICES, &search, &cost);
+        let go_on = |_| !self.progress.cancelled();
+        let chosen = covers_by_names(base, layer, covers, chunked::PRICES, &search, &cost, &go_on);
         Ok(chosen.map_err(MemoryError::from)?)
     }
 
@@ -222,7 +223,8 @@ impl Work<'_> {
         let (base, layer) = (self.old.bytes(), &self.pair.target_layers[index][..]);
         let search = self.options.encoding.search();
         let cost = |opening: &Opening, range| opening_cost(base, layer, covers, opening, range);
-        let opened = open_archives(base, layer, covers, chunked::PRICES, &search, &cost);
+        let go_on = |_| !self.progress.cancelled();
+        let opened = open_archives(base, layer, covers, chunked::PRICES, &search, &cost, &go_on);
         Ok(opened.map_err(MemoryError::from)?)
     }
 

@@ -9,6 +9,7 @@ use super::coding::Coder;
 use super::format::{CHUNK_RAW_BYTES, MEMBERS};
 use super::split::Splitter;
 use super::streams::Streams;
+use super::tests::decode;
 use super::write::{code, write_chunks};
 use super::*;
 use crate::archives::test_zips::{deflated, zip};
@@ -21,27 +22,17 @@ const LAYER_BYTES: u64 = 1 << 30;
 fn encode(base: &Base<'_>, target: &[u8], every: u64) -> (Vec<u8>, usize) {
     let (options, targets) = (Options::default(), [target]);
     let search = options.search();
-    let covers = Covers::new(base, &targets, PRICES, &search, &|_| ()).expect("memory");
-    let covers = covers.of_target(0, &|_| ()).expect("memory");
+    let covers = Covers::new(base, &targets, PRICES, &search, &|_| true).expect("memory");
+    let covers = covers.of_target(0, &|_| true).expect("memory");
     let cost =
         |opening: &Opening, range: Range<u64>| opening_cost(base, target, &covers, opening, range);
-    let opening = open_archives(base, target, &covers, PRICES, &search, &cost).expect("memory");
+    let opening =
+        open_archives(base, target, &covers, PRICES, &search, &cost, &|_| true).expect("memory");
     let coder = Coder::new(&options);
     let parts = Splitter::new(base, target, &covers, &[], &opening, &coder).every(every);
     let (mut spill, mut out) = (Cursor::new(Vec::new()), Vec::new());
     write_chunks(base, target, parts, &coder, &mut spill, &mut out).expect("memory");
     (out, opening.members.len())
-}
-
-fn decode(base: &Base<'_>, delta: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
-    let index = Index::read(&mut &delta[..], LAYER_BYTES)?;
-    let mut target = Vec::new();
-    for chunk in &index.chunks {
-        let end = (chunk.offset + chunk.coded_len()) as usize;
-        let coded = delta.get(chunk.offset as usize..end).ok_or("the chunk is cut")?;
-        rebuild_chunk(chunk, coded, base, &mut target)?;
-    }
-    Ok(target)
 }
 
 /// A source text, one line of which says `word`.

@@ -35,11 +35,11 @@ fn encode(base: &Base<'_>, target: &[u8], covers: &[Cover], level: u8) -> Vec<u8
 fn covers(base: &Base<'_>, target: &[u8]) -> Vec<Cover> {
     let targets = [target];
     let search = Options::default().search();
-    let covers = Covers::new(base, &targets, PRICES, &search, &|_| ()).expect("memory");
-    covers.of_target(0, &|_| ()).expect("memory")
+    let covers = Covers::new(base, &targets, PRICES, &search, &|_| true).expect("memory");
+    covers.of_target(0, &|_| true).expect("memory")
 }
 
-fn decode(base: &Base<'_>, delta: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+pub(super) fn decode(base: &Base<'_>, delta: &[u8]) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let index = Index::read(&mut &delta[..], LAYER_BYTES)?;
     let mut target = Vec::new();
     for chunk in &index.chunks {

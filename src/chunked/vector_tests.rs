@@ -98,8 +98,8 @@ fn vectors_are_made_as_ever_and_make_the_target() {
     ]);
     let base = Base::new(vec![&lower, &upper]);
     let targets = [&target[..]];
-    let covers = Covers::new(&base, &targets, PRICES, &Options::default().search(), &|_| ());
-    let covers = covers.expect("memory").of_target(0, &|_| ()).expect("memory");
+    let covers = Covers::new(&base, &targets, PRICES, &Options::default().search(), &|_| true);
+    let covers = covers.expect("memory").of_target(0, &|_| true).expect("memory");
     let whole = target.len() as u64;
     let deltas = [
         ("lzma.delta", write(&base, &target, &covers, 5, whole)),
@@ -137,12 +137,13 @@ fn the_vector_of_archives_is_made_as_ever_and_makes_the_target() {
     let target = tar(&[("lib/tool-1.1.whl", &new), ("etc/motd", b"welcome to release 2\n")]);
     let (stream, targets) = (Base::new(vec![&base]), [&target[..]]);
     let search = Options::default().search();
-    let covers = Covers::new(&stream, &targets, PRICES, &search, &|_| ()).expect("memory");
-    let covers = covers.of_target(0, &|_| ()).expect("memory");
+    let covers = Covers::new(&stream, &targets, PRICES, &search, &|_| true).expect("memory");
+    let covers = covers.of_target(0, &|_| true).expect("memory");
     let cost = |opening: &Opening, range: Range<u64>| {
         opening_cost(&stream, &target, &covers, opening, range)
     };
-    let opening = open_archives(&stream, &target, &covers, PRICES, &search, &cost).expect("memory");
+    let opening = open_archives(&stream, &target, &covers, PRICES, &search, &cost, &|_| true)
+        .expect("memory");
     assert_eq!(opening.members.len(), 2, "the third is the same");
     let mut deltas = Vec::new();
     for every in [target.len() as u64, target.len() as u64 / 4] {

@@ -3,7 +3,7 @@
 use std::collections::TryReserveError;
 
 use super::fine::Fine;
-use super::{Algorithm, Base, Command, Pricing, Rival, Search};
+use super::{Advance, Algorithm, Base, Command, Pricing, Rival, Search};
 
 /// Finds commands that make targets from a base. Built once for all targets, so that the base is
 /// searched and indexed once.
@@ -28,7 +28,7 @@ const SMALL_BYTES: u64 = 2 << 20;
 impl<'a> Encoder<'a> {
     /// Prepares to encode `targets` against `base` for a stream in which commands cost what `pricing`
     /// says: this is where indexes are built. `advance` is told how many bytes of targets have been
-    /// looked at.
+    /// looked at, and says whether to go on.
     ///
     /// # Errors
     /// If the system does not give the memory for an index.
@@ -37,7 +37,7 @@ impl<'a> Encoder<'a> {
         targets: &'a [&'a [u8]],
         pricing: &'a dyn Pricing,
         search: Search,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: &Advance<'_>,
     ) -> Result<Self, TryReserveError> {
         let bytes = base.len() + targets.iter().map(|target| target.len() as u64).sum::<u64>();
         let fine = || Fine::new(base, targets, pricing, &search, advance).map(Box::new);
@@ -53,15 +53,15 @@ impl<'a> Encoder<'a> {
 
     /// Returns the commands that make target number `index`. The commands make exactly its bytes;
     /// two commands of a kind that could be one are one. `advance` is told how many bytes of the
-    /// target are done.
-    pub fn encode(&self, index: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
+    /// target are done, and says whether to go on.
+    pub fn encode(&self, index: usize, advance: &Advance<'_>) -> Vec<Command> {
         let target = self.targets[index];
         match &self.method {
             Method::Fine(fine) => fine.encode(index, advance),
             Method::Rival(rival) => rival.encode(target, advance),
             Method::Smaller(fine, rival) => {
                 let fine = fine.encode(index, advance);
-                let other = rival.encode(target, &|_| {});
+                let other = rival.encode(target, &|_| advance(0));
                 let packed = |commands: &[Command]| self.pricing.packed_len(target, commands);
                 let better = packed(&fine) <= packed(&other);
                 if better { fine } else { other }

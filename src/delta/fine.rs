@@ -14,7 +14,7 @@ use super::prices::LiteralPrices;
 use super::trial::{Lesson, Teacher, TrialStream, price_literals};
 use super::tuning::Tuning;
 use super::ways::Ways;
-use super::{Base, Command, Cover, Pricing, Search};
+use super::{Advance, Base, Command, Cover, Pricing, Search};
 
 /// One in how many bytes of memory the survey may take: the index gets what the rest of it leaves. The remaining memory
 /// is room to work in.
@@ -35,7 +35,7 @@ impl<'a> Fine<'a> {
         targets: &'a [&'a [u8]],
         pricing: &'a dyn Pricing,
         search: &Search,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: &Advance<'_>,
     ) -> Result<Self, TryReserveError> {
         let figures = pricing.figures();
         let tuning = Tuning::new(search, &figures);
@@ -47,7 +47,7 @@ impl<'a> Fine<'a> {
         Ok(Fine { base, targets, survey, teacher, tuning })
     }
 
-    pub(super) fn encode(&self, number: usize, advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
+    pub(super) fn encode(&self, number: usize, advance: &Advance<'_>) -> Vec<Command> {
         let (target, pairing) = (self.targets[number], &self.survey.pairings[number]);
         let cells = cells(target.len(), &pairing.spans);
         let chosen: Vec<Vec<Cover>> = alike(&cells, self.tuning.cells_per_lesson)
@@ -56,6 +56,9 @@ impl<'a> Fine<'a> {
                 let mut lesson = None;
                 let mut covers = Vec::new();
                 for cell in *cells {
+                    if !advance(0) {
+                        break;
+                    }
                     covers.extend(self.encode_cell(target, pairing, cell, &mut lesson, memory));
                     advance(cell.iter().map(|segment| segment.len() as u64).sum());
                 }

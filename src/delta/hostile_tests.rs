@@ -75,8 +75,8 @@ fn work_per_byte(base: &[u8], target: &[u8], goal: Goal) -> u64 {
         let base = Base::new(vec![base]);
         let targets = [target];
         let (options, prices) = (Options::default(), Prices::of_goal(&goal));
-        let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).unwrap();
-        let commands = encoder.encode(0, &|_| {});
+        let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| true).unwrap();
+        let commands = encoder.encode(0, &|_| true);
         (commands, COMPARED.get())
     };
     let (commands, compared) =
@@ -96,8 +96,8 @@ fn cover_work_per_byte(base: &[u8], target: &[u8]) -> u64 {
         let base = Base::new(vec![base]);
         let targets = [target];
         let search = Options::default().search();
-        let covers = Covers::new(&base, &targets, chunked::PRICES, &search, &|_| {}).unwrap();
-        let covers = covers.of_target(0, &|_| {}).unwrap();
+        let covers = Covers::new(&base, &targets, chunked::PRICES, &search, &|_| true).unwrap();
+        let covers = covers.of_target(0, &|_| true).unwrap();
         (covers, COMPARED.get())
     };
     let (covers, compared) =

@@ -41,7 +41,7 @@ pub(crate) use cover::{append_cover, covers_within};
 pub use encode::Encoder;
 pub(crate) use extent::common_prefix;
 pub use opening::{OpenedMember, Opening, OpeningCosts, PackedStretch};
-pub use options::{Algorithm, Effort, Goal, Options, Search};
+pub use options::{Advance, Algorithm, Effort, Goal, Options, Search};
 pub use pricing::{Figures, NEARNESS_CLASSES, Pricing, Repeats, Rival};
 pub use stats::CommandStats;
 pub use tar_entries::{TarEntry, tar_entries};

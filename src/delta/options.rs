@@ -1,5 +1,9 @@
 //! What the caller wants of an encoder: goal, effort, bounds.
 
+/// Told how many more bytes of targets are done; returns whether to go on. If not, the search ends soon, and what it has not looked
+/// at is literal.
+pub type Advance<'a> = dyn Fn(u64) -> bool + Sync + 'a;
+
 /// The method that finds matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

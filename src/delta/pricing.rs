@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Base, Command};
+use super::{Advance, Base, Command};
 
 /// How many classes of nearness offsets are told apart by.
 pub const NEARNESS_CLASSES: usize = 4;
@@ -31,7 +31,7 @@ pub trait Pricing: fmt::Debug + Send + Sync {
 /// Another method to find commands, ready for one base.
 pub trait Rival: Send + Sync {
     /// Returns the commands that make `target`. `advance` is told how many of its bytes are done.
-    fn encode(&self, target: &[u8], advance: &(dyn Fn(u64) + Sync)) -> Vec<Command>;
+    fn encode(&self, target: &[u8], advance: &Advance<'_>) -> Vec<Command>;
 }
 
 /// The cost of commands in a stream, in bits of its compressed form.

@@ -5,7 +5,7 @@ use fast_rsync::{Signature, SignatureOptions, diff};
 use rayon::prelude::*;
 
 use super::CommandReader;
-use crate::delta::{Base, Command, Rival};
+use crate::delta::{Advance, Base, Command, Rival};
 
 const BLOCK: usize = 512;
 /// The strong sum is MD4, 16 bytes; 8 of them keep the signature small and a false match would be
@@ -37,11 +37,14 @@ impl Baseline {
 }
 
 impl Rival for Baseline {
-    fn encode(&self, target: &[u8], advance: &(dyn Fn(u64) + Sync)) -> Vec<Command> {
+    fn encode(&self, target: &[u8], advance: &Advance<'_>) -> Vec<Command> {
         let index = self.signature.index();
         let pieces: Vec<Vec<Command>> = target
             .par_chunks(PIECE)
             .map(|piece| {
+                if !advance(0) {
+                    return vec![Command::Literal { len: piece.len() as u64 }];
+                }
                 let mut stream = Vec::new();
                 diff(&index, piece, &mut stream).expect("writing to a Vec cannot fail");
                 advance(piece.len() as u64);

@@ -66,8 +66,8 @@ fn encode(base: &[&[u8]], target: &[u8], options: Options) -> Vec<Command> {
     let base = Base::new(base.to_vec());
     let targets = [target];
     let prices = Prices::of_goal(&options.goal);
-    let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| {}).unwrap();
-    encoder.encode(0, &|_| {})
+    let encoder = Encoder::new(&base, &targets, &prices, options.search(), &|_| true).unwrap();
+    encoder.encode(0, &|_| true)
 }
 
 fn rebuild(base: &[&[u8]], target: &[u8], commands: &[Command]) -> Vec<u8> {

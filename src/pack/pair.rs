@@ -5,7 +5,7 @@ use super::work_memory::check_work;
 use crate::delta::{Base, Command, Encoder, Pricing, Search};
 use crate::image::{ChainId, DiffId, Excess, Image, UnpackLimits};
 use crate::memory::MemoryError;
-use crate::progress::{Progress, Stage};
+use crate::progress::{Progress, Stage, advanced};
 use crate::store::{Layer, Store, StoreError};
 
 /// How many bytes of index an encoder makes of a byte of image at most: with the densest samples, four bytes
@@ -112,7 +112,7 @@ impl<'a> Pair<'a> {
         let (base, searched) = (self.base_stream().keeping(self.kept()), self.searched());
         self.expect(progress);
         let encoder = Encoder::new(&base, &searched, pricing, search, &|bytes| {
-            progress.advance(Stage::Index, bytes)
+            advanced(progress, Stage::Index, bytes)
         });
         let encoder = encoder.map_err(MemoryError::from)?;
         let mut next = 0;
@@ -122,7 +122,7 @@ impl<'a> Pair<'a> {
                 Source::Moved(index) => self.whole(&base, index),
                 Source::Search => {
                     next += 1;
-                    encoder.encode(next - 1, &|bytes| progress.advance(Stage::Encode, bytes))
+                    encoder.encode(next - 1, &|bytes| advanced(progress, Stage::Encode, bytes))
                 }
             };
             each(index, &commands)?;

@@ -31,8 +31,8 @@ fn encode(files: &[(&str, &[u8])], target: &[u8], level: u8) -> Vec<u8> {
     let effort = Effort::new(level).expect("a level");
     let options = Options { effort, ..Options::default() };
     let search = options.search();
-    let covers = Covers::new(&base, &targets, PRICES, &search, &|_| ()).expect("memory");
-    let covers = covers.of_target(0, &|_| ()).expect("memory");
+    let covers = Covers::new(&base, &targets, PRICES, &search, &|_| true).expect("memory");
+    let covers = covers.of_target(0, &|_| true).expect("memory");
     write_tar_diff(&base, &paths, target, &covers, &options, Vec::new()).expect("memory")
 }
 

@@ -15,7 +15,7 @@ use super::{CreateOptions, V2Error, verify};
 use crate::image::{Image, ImageConfig};
 use crate::measure::Measure;
 use crate::pack::{Pair, pull_bytes};
-use crate::progress::{Progress, Stage, Stoppable, check};
+use crate::progress::{Progress, Stage, Stoppable, advanced, check};
 use crate::rootfs::{SparseFiles, Tree};
 use crate::store::{Layer, Store};
 
@@ -172,7 +172,7 @@ fn write(
     let target_bytes = plan.target_bytes();
     progress.expect(Stage::Encode, target_bytes);
     let mut out = BufWriter::with_capacity(BUFFER, Stoppable::new(out, progress));
-    let advance = |bytes| progress.advance(Stage::Encode, bytes);
+    let advance = |bytes| advanced(progress, Stage::Encode, bytes);
     let sizes = write_delta(metadata, &plan, &matching(options), &mut out, &advance)
         .and_then(|sizes| out.flush().map(|()| sizes));
     Ok((sizes.map_err(V2Error::of_write)?, target_bytes))

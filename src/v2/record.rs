@@ -11,7 +11,7 @@ use super::prices::TokenPrices;
 use super::report::Sizes;
 use super::steps::{Blocks, Step, choose};
 use super::tokens::{self, push_data, push_run};
-use crate::delta::{Algorithm, Base, Command, Effort, Encoder, Search};
+use crate::delta::{Advance, Algorithm, Base, Command, Effort, Encoder, Search};
 
 /// The flag of a record that carries content.
 pub(super) const TRANSFER: u16 = 0x8000;
@@ -44,10 +44,14 @@ pub(super) struct Part<'r> {
 }
 
 impl<'a> Record<'a> {
-    /// Finds what the new file shares with the old one.
-    pub(super) fn new(transfer: Transfer<'a>, matching: &Search) -> Result<Self, TryReserveError> {
+    /// Finds what the new file shares with the old one. `advance` is asked whether to go on.
+    pub(super) fn new(
+        transfer: Transfer<'a>,
+        matching: &Search,
+        advance: &Advance<'_>,
+    ) -> Result<Self, TryReserveError> {
         let (base, target) = (transfer.base.unwrap_or_default(), transfer.target);
-        let commands = match_files(base, target, matching)?;
+        let commands = match_files(base, target, matching, advance)?;
         let byte_bits = literal_bits(&commands, target);
         let (blocks, steps) = choose(&commands, base.len() as u64, target.len(), byte_bits);
         Ok(Record { transfer, blocks, steps })
@@ -153,6 +157,7 @@ fn match_files(
     base: &[u8],
     target: &[u8],
     matching: &Search,
+    advance: &Advance<'_>,
 ) -> Result<Vec<Command>, TryReserveError> {
     let literal = |len: usize| Command::Literal { len: len as u64 };
     if base.is_empty() || target.is_empty() {
@@ -169,8 +174,9 @@ fn match_files(
     } else {
         let whole = Base::new(vec![base]);
         let (targets, prices) = ([middle], TokenPrices::new());
-        let encoder = Encoder::new(&whole, &targets, &prices, *matching, &|_| ())?;
-        commands.extend(encoder.encode(0, &|_| ()));
+        let go_on = &|_| advance(0);
+        let encoder = Encoder::new(&whole, &targets, &prices, *matching, go_on)?;
+        commands.extend(encoder.encode(0, go_on));
     }
     commands.push(copy(base.len() - suffix, suffix));
     Ok(commands)

@@ -13,7 +13,7 @@ use super::record::{Part, Record, TRANSFER, push_blocks};
 use super::report::Sizes;
 use super::steps::Blocks;
 use super::tokens;
-use crate::delta::{Effort, Search};
+use crate::delta::{Advance, Effort, Search};
 
 /// Files matched at the same time make at most about this many bytes together.
 const GROUP_BYTES: u64 = 32 << 20;
@@ -31,7 +31,7 @@ pub(super) fn write_delta(
     plan: &Plan<'_, '_>,
     matching: &Search,
     out: impl Write,
-    advance: &(dyn Fn(u64) + Sync),
+    advance: &Advance<'_>,
 ) -> io::Result<Sizes> {
     let mut out = Output { out, hash: Sha256::new() };
     let mut sizes = Sizes { entries: plan.len() as u64, ..Sizes::default() };
@@ -41,7 +41,7 @@ pub(super) fn write_delta(
     let mut indices = IndexWriter::new();
     let weight = |&index: &u32| plan.transfer(index).bytes() + RECORD_BYTES;
     for group in groups(&plan.transfers, GROUP_BYTES, weight) {
-        let record = |&index: &u32| Record::new(plan.transfer(index), matching);
+        let record = |&index: &u32| Record::new(plan.transfer(index), matching, advance);
         let group: Vec<Record<'_>> = group.par_iter().map(record).collect::<Result<_, _>>()?;
         group.iter().for_each(|record| record.count(&mut sizes));
         sizes.record_bytes +=
@@ -123,7 +123,7 @@ fn write_records(
     effort: Effort,
     indices: &mut IndexWriter,
     out: &mut Output<impl Write>,
-    advance: &(dyn Fn(u64) + Sync),
+    advance: &Advance<'_>,
 ) -> io::Result<u64> {
     let mut pieces = Vec::new();
     for record in records {
@@ -155,7 +155,7 @@ impl Piece<'_> {
         }
     }
 
-    fn bytes(&self, effort: Effort, advance: &(dyn Fn(u64) + Sync)) -> Vec<u8> {
+    fn bytes(&self, effort: Effort, advance: &Advance<'_>) -> Vec<u8> {
         match self {
             Piece::Made(bytes) => bytes.clone(),
             Piece::Part(part) => {

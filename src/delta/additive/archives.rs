@@ -9,7 +9,7 @@ use super::super::cover::{Cover, covers_within};
 use super::super::matching::{BaseEntries, ENTRIES_SHARE};
 use super::super::opening::{OpenedMember, Opening, OpeningCosts};
 use super::super::tar_entries::{TarEntry, tar_entries};
-use super::super::{Base, Search};
+use super::super::{Advance, Base, Search};
 use super::encoder::Covers;
 use super::members::{Open, Packed, batches, likely, tar_of};
 use super::prices::CoverPrices;
@@ -33,7 +33,7 @@ const ARCHIVES_EFFORT: u8 = 2;
 
 /// Returns those packed members of archives in `target` that are told cheaper by what is in them: `cost` says how many bytes the
 /// stretch of `target` that it is given takes, with its `covers` and with an opening. None at the
-/// lowest effort. The same for any number of threads.
+/// lowest effort. `advance` is asked whether to go on. The same for any number of threads.
 ///
 /// # Errors
 /// If the system does not give the memory for an index.
@@ -44,12 +44,13 @@ pub fn open_archives(
     prices: CoverPrices,
     search: &Search,
     cost: &dyn Fn(&Opening, Range<u64>) -> OpeningCosts,
+    advance: &Advance<'_>,
 ) -> Result<Opening, TryReserveError> {
     let mut opened = Opening::default();
     if search.effort.level() < ARCHIVES_EFFORT {
         return Ok(opened);
     }
-    let work = Work { base, target, covers, prices, search };
+    let work = Work { base, target, covers, prices, search, advance };
     let mut known: Option<BaseEntries> = None;
     let is_archive = |entry: &TarEntry| target[entry.content.clone()].starts_with(MAGIC);
     for entry in tar_entries(target).filter(is_archive) {
@@ -60,6 +61,9 @@ pub fn open_archives(
         let entries = || BaseEntries::new(base, search.memory / ENTRIES_SHARE);
         let old = work.old_members(known.get_or_insert_with(entries), &entry.path);
         for batch in batches(&changed, work.contents_max()) {
+            if !advance(0) {
+                return Ok(opened);
+            }
             let candidate = work.opening(&old, batch)?;
             let (first, last) = (candidate.members.first(), candidate.members.last());
             let Some((first, last)) = first.zip(last) else { continue };
@@ -79,6 +83,7 @@ struct Work<'a> {
     covers: &'a [Cover],
     prices: CoverPrices,
     search: &'a Search,
+    advance: &'a Advance<'a>,
 }
 
 impl<'a> Work<'a> {
@@ -172,8 +177,9 @@ impl<'a> Work<'a> {
         let files: Vec<(&[u8], &[u8])> =
             old.iter().map(|one| (one.packed.name, &one.content[..])).collect();
         let (base, targets) = (Base::of_files(&files), [&tar[..]]);
-        let found = Covers::new(&base, &targets, self.prices, self.search, &|_| ())?;
-        let found = found.of_target(0, &|_| ())?;
+        let go_on = &|_| (self.advance)(0);
+        let found = Covers::new(&base, &targets, self.prices, self.search, go_on)?;
+        let found = found.of_target(0, go_on)?;
         let own = |content: Range<usize>| {
             let content = content.start as u64..content.end as u64;
             let mut covers = covers_within(&found, &content);

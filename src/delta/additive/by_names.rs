@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::super::cover::{Cover, append_cover, covers_within};
 use super::super::tar_entries::tar_entries;
-use super::super::{Base, Search};
+use super::super::{Advance, Base, Search};
 use super::encoder::Covers;
 use super::prices::CoverPrices;
 use super::programs::{has_room, programs};
@@ -23,7 +23,8 @@ const FILLS: u64 = 32;
 const NAMES_EFFORT: u8 = 2;
 
 /// Returns `covers` of `target`, but those of each program chosen again with references replaced by what these name, if they
-/// `cost` less then. What moved where is known by `covers`. At the lowest effort they are `covers`.
+/// `cost` less then. What moved where is known by `covers`. At the lowest effort they are `covers`. `advance`
+/// is asked whether to go on.
 ///
 /// # Errors
 /// If the system does not give the memory for an index.
@@ -34,13 +35,17 @@ pub fn covers_by_names(
     prices: CoverPrices,
     search: &Search,
     cost: &dyn Fn(&[Cover], &Program) -> u64,
+    advance: &Advance<'_>,
 ) -> Result<Vec<Cover>, TryReserveError> {
     if search.effort.level() < NAMES_EFFORT {
         return Ok(covers);
     }
-    let again = Again { base, target, prices, search, cost };
+    let again = Again { base, target, prices, search, cost, advance };
     let (mut chosen, mut at) = (Vec::with_capacity(covers.len()), 0);
     for program in programs(base, target, &covers) {
+        if !advance(0) {
+            break;
+        }
         let range = program.target.range();
         let own = covers_within(&covers, &range);
         if let Some(cheaper) = again.cheaper(&program, &own)? {
@@ -60,6 +65,7 @@ struct Again<'a> {
     prices: CoverPrices,
     search: &'a Search,
     cost: &'a dyn Fn(&[Cover], &Program) -> u64,
+    advance: &'a Advance<'a>,
 }
 
 impl Again<'_> {
@@ -106,8 +112,9 @@ impl Again<'_> {
         label_target(&mut tar[content.clone()], &program.target, stretches);
         let (files, targets) = ([(NAME.as_bytes(), &old[..])], [&tar[..]]);
         let old_base = Base::of_files(&files);
-        let found = Covers::new(&old_base, &targets, self.prices, self.search, &|_| ())?;
-        let found = found.of_target(0, &|_| ())?;
+        let go_on = &|_| (self.advance)(0);
+        let found = Covers::new(&old_base, &targets, self.prices, self.search, go_on)?;
+        let found = found.of_target(0, go_on)?;
         let content = content.start as u64..content.end as u64;
         let placed = |cover: Cover| Cover {
             start: cover.start - content.start + new_range.start,

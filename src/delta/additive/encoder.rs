@@ -13,7 +13,7 @@ use super::super::matching::{
 };
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::ways::Ways;
-use super::super::{Base, Cover, Search};
+use super::super::{Advance, Base, Cover, Search};
 use super::choice::{Segment, choose};
 use super::cut::{batches, segments};
 use super::prices::{CoverPrices, Prices};
@@ -49,7 +49,7 @@ impl<'a> Covers<'a> {
         targets: &'a [&'a [u8]],
         prices: CoverPrices,
         search: &Search,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: &Advance<'_>,
     ) -> Result<Self, TryReserveError> {
         let index_memory = |_| search.memory / SEEDS_SHARE;
         let survey = Survey::new(base, targets, search.memory, SAMPLE_STEP, index_memory, advance)?;
@@ -85,7 +85,7 @@ impl<'a> Covers<'a> {
     pub fn of_target(
         &self,
         index: usize,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: &Advance<'_>,
     ) -> Result<Vec<Cover>, TryReserveError> {
         let (target, pairing) = (self.targets[index], &self.survey.pairings[index]);
         let certain: Vec<&Span> = pairing.spans.iter().filter(|span| is_certain(span)).collect();
@@ -94,9 +94,15 @@ impl<'a> Covers<'a> {
             batches(&self.survey.known, &self.partners[index], self.dense_memory, target.len());
         let (mut covers, mut seams, mut at) = (Vec::new(), Vec::new(), 0);
         for batch in batches {
+            if !advance(0) {
+                break;
+            }
             let dense = self.dense(&self.partners[index][batch.partners])?;
             let segments = segments(at..batch.end, &passed);
             let work = |memory: &mut Memory, segment: &Range<usize>| {
+                if !advance(0) {
+                    return Vec::new();
+                }
                 let covers = self.segment(index, segment.clone(), &dense, memory);
                 advance(segment.len() as u64);
                 covers

@@ -11,8 +11,8 @@ fn covers(base: &Base<'_>, target: &[u8], memory: u64) -> Vec<Cover> {
     let targets = [target];
     let mut search = Options::default().search();
     search.memory = memory;
-    let covers = Covers::new(base, &targets, PRICES, &search, &|_| ()).expect("memory");
-    covers.of_target(0, &|_| ()).expect("memory")
+    let covers = Covers::new(base, &targets, PRICES, &search, &|_| true).expect("memory");
+    covers.of_target(0, &|_| true).expect("memory")
 }
 
 /// One byte in `every` is another.
@@ -76,6 +76,26 @@ fn any_number_of_threads_finds_the_same() {
 }
 
 #[test]
+fn a_search_that_is_told_to_stop_leaves_literal_what_it_has_not_looked_at() {
+    let file = noise(1 << 20, 1);
+    let (old, new) = (tar(&[("program", &file)]), tar(&[("program", &changed(file, 30))]));
+    let (base, targets) = (Base::new(vec![&old]), [&new[..]]);
+    let search = Options::default().search();
+    let found = |most: u64| {
+        let told = std::sync::atomic::AtomicU64::new(0);
+        let advance =
+            |bytes| told.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes < most;
+        let covers = Covers::new(&base, &targets, PRICES, &search, &|_| true).expect("memory");
+        let covers = covers.of_target(0, &advance).expect("memory");
+        covers.iter().map(|cover| cover.len).sum::<u64>()
+    };
+    assert_eq!(found(0), 0);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let some = pool.install(|| found(300_000));
+    assert!((300_000..900_000).contains(&some), "{some}");
+}
+
+#[test]
 fn headers_and_padding_are_not_taken_from_files() {
     let target = tar(&[("one", &noise(3_000, 1)), ("two", &noise(700, 2))]);
     let files = [(&b"backup.tar"[..], &target[..])];
@@ -89,7 +109,7 @@ fn headers_and_padding_are_not_taken_from_files() {
 fn by_names(base: &Base<'_>, target: &[u8], covers: Vec<Cover>) -> Vec<Cover> {
     let search = Options::default().search();
     let cost = |covers: &[Cover], program: &Program| program_cost(base, target, covers, program);
-    covers_by_names(base, target, covers, PRICES, &search, &cost).expect("memory")
+    covers_by_names(base, target, covers, PRICES, &search, &cost, &|_| true).expect("memory")
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::TryReserveError;
 
 use rayon::prelude::*;
 
-use super::super::Base;
+use super::super::{Advance, Base};
 use super::base_entries::BaseEntries;
 use super::pairing::{Pairing, pair};
 use super::sampling::stretches;
@@ -38,7 +38,7 @@ impl Survey {
         memory: u64,
         step: usize,
         index_memory: impl Fn(u64) -> u64,
-        advance: &(dyn Fn(u64) + Sync),
+        advance: &Advance<'_>,
     ) -> Result<Self, TryReserveError> {
         let known = BaseEntries::new(base, memory / ENTRIES_SHARE);
         let each = memory / PAIRINGS_SHARE / targets.len().max(1) as u64;
