@@ -7,6 +7,8 @@
 
 mod agreement;
 mod archives;
+#[cfg(test)]
+mod archives_tests;
 mod balance;
 mod by_names;
 mod choice;
@@ -16,6 +18,7 @@ mod encoder;
 mod lanes;
 mod look_up;
 mod members;
+mod old_archives;
 mod partners;
 mod prices;
 mod programs;
