@@ -6,17 +6,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::cover::{Cover, covers_within};
-use super::super::matching::{BaseEntries, ENTRIES_SHARE};
 use super::super::opening::{OpenedMember, Opening, OpeningCosts};
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Advance, Base, Search};
 use super::encoder::Covers;
 use super::members::{Open, Packed, batches, likely, tar_of};
+use super::old_archives::{OldArchives, is_archive};
 use super::prices::CoverPrices;
 use crate::archives::Levels;
 
-/// What archives begin with.
-const MAGIC: &[u8] = b"PK\x03\x04";
 /// One in how many bytes of memory the contents of members take that are looked at together, those of the base and those of the
 /// target each.
 const CONTENTS_SHARE: u64 = 32;
@@ -28,6 +26,8 @@ const MEMBER_SHARE: u64 = 2;
 const RATIO_MAX: u64 = 8;
 /// A single member is told by no more covers.
 const COVERS_MAX: usize = 1 << 16;
+/// One in how many bytes of memory places of the base's archives may take.
+const ENTRIES_SHARE: u64 = 4;
 /// From this effort on archives are opened.
 const ARCHIVES_EFFORT: u8 = 2;
 
@@ -51,14 +51,14 @@ pub fn open_archives(
         return Ok(opened);
     }
     let work = Work { base, target, covers, prices, search, advance };
-    let mut known: Option<BaseEntries> = None;
-    let is_archive = |entry: &TarEntry| target[entry.content.clone()].starts_with(MAGIC);
-    for entry in tar_entries(target).filter(is_archive) {
+    let mut known: Option<OldArchives<'_>> = None;
+    let begins_so = |entry: &TarEntry| is_archive(&target[entry.content.clone()]);
+    for entry in tar_entries(target).filter(begins_so) {
         let changed = work.changed(&entry);
         if changed.is_empty() {
             continue;
         }
-        let entries = || BaseEntries::new(base, search.memory / ENTRIES_SHARE);
+        let entries = || OldArchives::new(base, search.memory / ENTRIES_SHARE);
         let old = work.old_members(known.get_or_insert_with(entries), &entry.path);
         for batch in batches(&changed, work.contents_max()) {
             if !advance(0) {
@@ -119,14 +119,12 @@ impl<'a> Work<'a> {
         rest.is_empty()
     }
 
-    /// The members of the archive of the base that one at `path` of the target probably comes from.
-    fn old_members(&self, known: &BaseEntries, path: &[u8]) -> Vec<Packed<'a>> {
-        let Some(number) = known.partner(path) else { return Vec::new() };
-        let content = &known.contents()[number as usize];
+    /// The members of the one of `known` archives that one at `path` of the target probably comes from.
+    fn old_members(&self, known: &OldArchives<'a>, path: &[u8]) -> Vec<Packed<'a>> {
+        let Some((start, archive)) = known.partner(path) else { return Vec::new() };
         let most = self.contents_max();
         let may_be_open = |member: &Packed<'_>| (1..=most).contains(&member.len);
-        let members = Packed::all(content.bytes(self.base), content.offset(self.base));
-        members.filter(may_be_open).collect()
+        Packed::all(archive, start).filter(may_be_open).collect()
     }
 
     /// Opens those of `new` that can be made again, told by those of `old` that may have them.

@@ -5,11 +5,14 @@
 //! dialect's [`CoverPrices`]).
 
 mod archives;
+#[cfg(test)]
+mod archives_tests;
 mod by_names;
 mod choice;
 mod cut;
 mod encoder;
 mod members;
+mod old_archives;
 mod prices;
 mod programs;
 #[cfg(test)]

@@ -103,7 +103,7 @@ impl BaseEntries {
 
     /// The number of the content that a changed entry of `path` probably comes from: [`named`](Self::named), or else
     /// one of the same name in another folder.
-    pub(in crate::delta) fn partner(&self, path: &[u8]) -> Option<u32> {
+    pub(super) fn partner(&self, path: &[u8]) -> Option<u32> {
         let by_path = self.by_path.get(&hash(path));
         let stem = stem(path);
         let by_stem = || self.by_stem.get(&hash(&stem));

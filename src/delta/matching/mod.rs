@@ -31,4 +31,4 @@ pub(super) use pairing::{Pairing, Span};
 pub(super) use partners::{Partner, partners, partners_in};
 pub(super) use runs::Runs;
 pub(super) use searcher::{Hints, Searcher};
-pub(super) use survey::{ENTRIES_SHARE, Survey};
+pub(super) use survey::Survey;

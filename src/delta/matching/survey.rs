@@ -11,7 +11,7 @@ use super::sampling::stretches;
 use super::seed_index::SeedIndex;
 
 /// One in how many bytes of memory the entries of the base may take.
-pub(in crate::delta) const ENTRIES_SHARE: u64 = 4;
+const ENTRIES_SHARE: u64 = 4;
 /// The same of the pairings of all targets.
 const PAIRINGS_SHARE: u64 = 8;
 
