@@ -56,7 +56,10 @@ impl Open<'_> {
     }
 }
 
-/// `members`, as many together as have no more than `most` bytes in them.
+/// What a member takes in memory beside its content, in bytes: the header and the padding that it has while it is searched, and tables.
+const MEMBER_BYTES: u64 = 1536;
+
+/// `members`, as many together as take no more than `most` bytes in memory.
 pub(super) fn batches<'m, 'a>(
     members: &'m [Packed<'a>],
     most: u64,
@@ -68,17 +71,17 @@ pub(super) fn batches<'m, 'a>(
     })
 }
 
-/// How many of `members`, from the first on, have no more than `most` bytes in them.
+/// How many of `members`, from the first on, take no more than `most` bytes.
 fn fitting<'m, 'a: 'm>(members: impl Iterator<Item = &'m Packed<'a>>, most: u64) -> usize {
     let mut bytes = 0;
     let fits = |member: &&Packed<'_>| {
-        bytes += member.len;
+        bytes += member.len + MEMBER_BYTES;
         bytes <= most
     };
     members.take_while(fits).count()
 }
 
-/// Those of `old` that `new` probably come from: all if they have no more than `most` bytes in them, or else those of the same
+/// Those of `old` that `new` probably come from: all if they take no more than `most` bytes, or else those of the same
 /// names.
 pub(super) fn likely<'a>(old: &[Packed<'a>], new: &[Packed<'_>], most: u64) -> Vec<Packed<'a>> {
     if fitting(old.iter(), most) == old.len() {
@@ -106,4 +109,37 @@ pub(super) fn tar_of<'m, 'a: 'm>(
         writer.write_all(content)?;
     }
     writer.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(name: &'static [u8], len: u64) -> Packed<'static> {
+        Packed { name, start: 0, bytes: b"packed", len }
+    }
+
+    #[test]
+    fn members_of_few_bytes_count_by_what_they_take_in_memory() {
+        let most = 1 << 20;
+        let tiny = vec![member(b"tiny", 1); 5000];
+        let counts: Vec<usize> = batches(&tiny, most).map(<[_]>::len).collect();
+        assert_eq!(counts.iter().sum::<usize>(), tiny.len());
+        for batch in batches(&tiny, most) {
+            let open = batch.iter().map(|one| Open { packed: *one, content: vec![7] });
+            let open: Vec<Open<'_>> = open.collect();
+            assert!(tar_of(open.iter()).expect("vec").len() as u64 <= most);
+        }
+    }
+
+    #[test]
+    fn members_of_the_same_names_are_likely_if_there_is_no_room_for_all() {
+        let old = [member(b"a", 5000), member(b"b", 5000), member(b"b", 50), member(b"c", 50)];
+        let new = [member(b"b", 10)];
+        let lens = |most| -> Vec<u64> { likely(&old, &new, most).iter().map(|m| m.len).collect() };
+        assert_eq!(lens(1 << 20), [5000, 5000, 50, 50]);
+        assert_eq!(lens(10_000), [5000, 50]);
+        assert_eq!(lens(7000), [5000]);
+        assert!(lens(1000).is_empty());
+    }
 }
