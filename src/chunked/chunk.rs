@@ -97,7 +97,7 @@ fn plan(entry: &ChunkEntry, streams: &Streams, base_len: u64) -> Result<Plan, Ch
     let members = read_members(streams.of(StreamKind::Members), entry.start, entry.len);
     let (plain_len, members) = members.ok_or(ChunkError::Members)?;
     let opened = streams.of(StreamKind::OpenedBase);
-    let stretches = read_stretches(opened, base_len, streams.len() as u64);
+    let stretches = read_stretches(opened, base_len, streams.len() as u64, entry.len);
     let stretches = stretches.ok_or(ChunkError::Stretches)?;
     let base_len = base_len + stretches.iter().map(|stretch| stretch.len).sum::<u64>();
     let mut literal_lengths = Numbers::new(StreamKind::LiteralLengths, streams);

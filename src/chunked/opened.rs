@@ -5,7 +5,7 @@ use std::io::Write;
 use super::ChunkError;
 use super::format::{ADDRESSES, CHUNK_RAW_BYTES, CHUNK_TARGET_BYTES, LEVELS, MEMBERS, PLAIN_RATIO};
 use crate::archives::Inflater;
-use crate::delta::{BaseBytes, BaseError, PackedStretch};
+use crate::delta::{BaseBytes, BaseError, OPENED_RATIO, PackedStretch};
 use crate::leb128::{folded, push, take, unfolded};
 
 /// A member that is deflated on its way out.
@@ -81,13 +81,15 @@ pub(super) fn write_stretches(stretches: &[PackedStretch]) -> Vec<u8> {
 }
 
 /// Reads the stretches of a base stream of `base_len` bytes that `stream` says, or returns `None` if it says something that can't
-/// be. `streams_len` is how many bytes the chunk's streams have.
+/// be. `streams_len` is how many bytes the chunk's streams have, `made` how many of the layer it makes.
 pub(super) fn read_stretches(
     mut stream: &[u8],
     base_len: u64,
     streams_len: u64,
+    made: u64,
 ) -> Option<Vec<PackedStretch>> {
     let (mut stretches, mut at) = (Vec::new(), 0u64);
+    let mut weight_left = made.saturating_mul(OPENED_RATIO);
     let (mut packed, mut opened) = (0u64, streams_len);
     while !stream.is_empty() && stretches.len() < MEMBERS {
         let offset = at.wrapping_add(unfolded(take(&mut stream)?) as u64);
@@ -98,7 +100,9 @@ pub(super) fn read_stretches(
         if at > base_len || packed > CHUNK_RAW_BYTES || opened > CHUNK_RAW_BYTES {
             return None;
         }
-        stretches.push(PackedStretch { offset, packed_len, len });
+        let stretch = PackedStretch { offset, packed_len, len };
+        weight_left = weight_left.checked_sub(stretch.weight())?;
+        stretches.push(stretch);
     }
     stream.is_empty().then_some(stretches)
 }

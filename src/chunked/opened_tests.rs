@@ -13,7 +13,9 @@ use super::tests::decode;
 use super::write::{code, write_chunks};
 use super::*;
 use crate::archives::test_zips::{deflated, zip};
-use crate::delta::{Base, Covers, Opening, Options, open_archives, test_files::tar};
+use crate::delta::{
+    Base, Covers, OPENED_RATIO, Opening, Options, PackedStretch, open_archives, test_files::tar,
+};
 use crate::leb128::{folded, push};
 
 const LAYER_BYTES: u64 = 1 << 30;
@@ -107,6 +109,21 @@ fn archives_that_did_not_change_or_that_zlib_did_not_pack_stay_as_they_are() {
     assert_eq!(decode(&base, &delta).expect("whole"), target);
 }
 
+#[test]
+fn small_members_are_not_told_by_what_takes_much_longer_to_open() {
+    let large: String = (0..400).map(|number| source(number, "kept")).collect();
+    let old = tar(&[("lib/tool-1.jar", &zip(&[("m", large.as_bytes(), 6)]))]);
+    let base = Base::new(vec![&old]);
+    let new = zip(&[("m", &large.as_bytes()[5000..5300], 6)]);
+    let files: Vec<(String, &[u8])> =
+        (2..40).map(|number| (format!("lib/tool-{number}.jar"), &new[..])).collect();
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(path, jar)| (&path[..], *jar)).collect();
+    let target = tar(&files);
+    let (delta, opened) = encode(&base, &target, LAYER_BYTES);
+    assert_eq!(opened, 0);
+    assert_eq!(decode(&base, &delta).expect("whole"), target);
+}
+
 fn numbers(numbers: &[u64]) -> Vec<u8> {
     let mut out = Vec::new();
     numbers.iter().for_each(|number| push(&mut out, *number));
@@ -171,8 +188,11 @@ fn stretches_that_cannot_be_are_refused() {
     let packed = deflated(text, 6);
     let base = [&packed[..], &bomb].concat();
     let (len, packed, all) = (text.len() as u64, packed.len() as u64, base.len() as u64);
+    let made = vec![b'x'; 2 << 20];
+    let rebuilt =
+        |opened: &[u64]| rebuilt(&made, &[], opened, made.len() as u64, &base).map(|_| ());
     // Nothing of what is opened is used, which is fine.
-    assert!(rebuilt(b"x", &[], &[0, packed, len], 1, &base).is_ok());
+    assert!(rebuilt(&[0, packed, len]).is_ok());
     let most = CHUNK_RAW_BYTES;
     let outside: [(&str, &[u64]); 7] = [
         ("outside of the base", &[folded(all as i64), 1, len]),
@@ -184,7 +204,7 @@ fn stretches_that_cannot_be_are_refused() {
         ("a cut number", &[0, packed]),
     ];
     for (name, opened) in outside {
-        let refused = rebuilt(b"x", &[], opened, 1, &base);
+        let refused = rebuilt(opened);
         assert!(matches!(refused, Err(ChunkError::Stretches)), "{name}: {refused:?}");
     }
     let damaged: [(&str, &[u64]); 5] = [
@@ -195,7 +215,7 @@ fn stretches_that_cannot_be_are_refused() {
         ("a bomb", &[folded(packed as i64), all - packed, 1000]),
     ];
     for (name, opened) in damaged {
-        let refused = rebuilt(b"x", &[], opened, 1, &base);
+        let refused = rebuilt(opened);
         assert!(
             matches!(refused, Err(ChunkError::OpenedBase { number: 0 })),
             "{name}: {refused:?}"
@@ -204,8 +224,23 @@ fn stretches_that_cannot_be_are_refused() {
     let many = vec![0, packed, len];
     let back = [folded(-(packed as i64)), packed, len];
     let many = [many, back.repeat(MEMBERS)].concat();
-    let refused = rebuilt(b"x", &[], &many, 1, &base);
+    assert!(rebuilt(&many[..3 * MEMBERS]).is_ok());
+    let refused = rebuilt(&many);
     assert!(matches!(refused, Err(ChunkError::Stretches)), "{refused:?}");
+}
+
+#[test]
+fn no_more_is_opened_than_in_proportion_to_what_a_chunk_makes() {
+    let text = b"what the base has, what the base has";
+    let base = deflated(text, 6);
+    let (packed, len) = (base.len() as u64, text.len() as u64);
+    let back = [folded(-(packed as i64)), packed, len];
+    let opened = |count: usize| [vec![0, packed, len], back.repeat(count - 1)].concat();
+    let weight = PackedStretch { offset: 0, packed_len: packed, len }.weight();
+    let made = vec![b'x'; (3 * weight).div_ceil(OPENED_RATIO) as usize];
+    let rebuilt = |count| rebuilt(&made, &[], &opened(count), made.len() as u64, &base);
+    assert!(rebuilt(3).is_ok());
+    assert!(matches!(rebuilt(4), Err(ChunkError::Stretches)));
 }
 
 #[test]

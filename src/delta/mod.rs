@@ -40,7 +40,7 @@ pub use cover::Cover;
 pub(crate) use cover::{append_cover, covers_within};
 pub use encode::Encoder;
 pub(crate) use extent::common_prefix;
-pub use opening::{OpenedMember, Opening, OpeningCosts, PackedStretch};
+pub use opening::{OPENED_RATIO, OpenedMember, Opening, OpeningCosts, PackedStretch};
 pub use options::{Advance, Algorithm, Effort, Goal, Options, Search};
 pub use pricing::{Figures, NEARNESS_CLASSES, Pricing, Repeats, Rival};
 pub use stats::CommandStats;

@@ -13,6 +13,19 @@ pub struct PackedStretch {
     pub len: u64,
 }
 
+/// What a stretch costs a reader that opens it, beside its bytes: as much as so many of them.
+const STRETCH_BYTES: u64 = 1 << 10;
+/// The stretches that a part of a delta opens have at most so many times the [weight](PackedStretch::weight) that it makes bytes: a reader's
+/// time stays in proportion to what it writes, however many parts name one stretch.
+pub const OPENED_RATIO: u64 = 64;
+
+impl PackedStretch {
+    /// Returns what opening it costs a reader, in bytes: those that it takes, those that it gives, and some for itself.
+    pub fn weight(&self) -> u64 {
+        self.packed_len.saturating_add(self.len).saturating_add(STRETCH_BYTES)
+    }
+}
+
 /// A packed member of an archive in the target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedMember {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::super::cover::{Cover, covers_within};
-use super::super::opening::{OpenedMember, Opening, OpeningCosts};
+use super::super::opening::{OPENED_RATIO, OpenedMember, Opening, OpeningCosts, PackedStretch};
 use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Advance, Base, Search};
 use super::encoder::Covers;
@@ -142,9 +142,11 @@ impl<'a> Work<'a> {
         if opened.is_empty() {
             return Ok(Opening::default());
         }
-        let old = likely(old, new, self.contents_max());
+        let packed: u64 = opened.iter().map(|one| one.packed.bytes.len() as u64).sum();
+        let old = likely(old, new, self.contents_max().min(OPENED_RATIO * packed));
         let old: Vec<Open<'_>> = old.into_par_iter().filter_map(Packed::open).collect();
         let covers = self.covers_of(&old, &opened)?;
+        let contents = Base::new(old.iter().map(|one| &one.content[..]).collect());
         let member =
             |((Open { packed, content }, level), covers): ((&Open<'_>, u8), Vec<Cover>)| {
                 OpenedMember {
@@ -152,13 +154,18 @@ impl<'a> Work<'a> {
                     packed_len: packed.bytes.len() as u64,
                     len: packed.len,
                     level,
-                    changed_bytes: changed_bytes(content, &old, &covers),
+                    changed_bytes: changed_bytes(content, &contents, &covers),
                     covers,
                 }
             };
         let members = opened.iter().zip(levels).zip(covers).map(member);
-        let members = members.filter(|member| member.covers.len() <= COVERS_MAX).collect();
-        Ok(Opening { stretches: old.iter().map(Open::stretch).collect(), members })
+        let stretches: Vec<PackedStretch> = old.iter().map(Open::stretch).collect();
+        let is_told = |member: &OpenedMember| {
+            member.covers.len() <= COVERS_MAX
+                && weight(&member.covers, &contents, &stretches) <= OPENED_RATIO * member.packed_len
+        };
+        let members = members.filter(is_told).collect();
+        Ok(Opening { stretches, members })
     }
 
     /// The covers of each of `new` by the contents of `old`.
@@ -188,9 +195,20 @@ impl<'a> Work<'a> {
     }
 }
 
-/// How many bytes of `content` its `covers` have, from the contents of `old` in a row, that are changed.
-fn changed_bytes(content: &[u8], old: &[Open<'_>], covers: &[Cover]) -> u64 {
-    let old = Base::new(old.iter().map(|one| &one.content[..]).collect());
+/// What opening those of `stretches`, whose contents `old` has, costs a reader of `covers`.
+fn weight(covers: &[Cover], old: &Base<'_>, stretches: &[PackedStretch]) -> u64 {
+    let of_cover = |cover: &Cover| {
+        let place = |offset: u64| old.locate(offset).map_or(0, |(number, _)| number);
+        place(cover.offset)..=place(cover.offset + cover.len - 1)
+    };
+    let mut numbers: Vec<usize> = covers.iter().flat_map(of_cover).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into_iter().map(|number| stretches[number].weight()).sum()
+}
+
+/// How many bytes of `content` its `covers` have, from the contents `old` in a row, that are changed.
+fn changed_bytes(content: &[u8], old: &Base<'_>, covers: &[Cover]) -> u64 {
     let changed = |cover: &Cover| {
         let pieces = old.pieces(cover.offset, cover.len).into_iter().flatten().flatten();
         let own = &content[cover.start as usize..cover.end() as usize];
