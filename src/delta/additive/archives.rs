@@ -28,6 +28,8 @@ const RATIO_MAX: u64 = 8;
 const COVERS_MAX: usize = 1 << 16;
 /// One in how many bytes of memory places of the base's archives may take.
 const ENTRIES_SHARE: u64 = 4;
+/// So many members of a batch are tried with every level, to see whether zlib packed them.
+const SAMPLES: usize = 8;
 /// From this effort on archives are opened.
 const ARCHIVES_EFFORT: u8 = 2;
 
@@ -129,12 +131,10 @@ impl<'a> Work<'a> {
 
     /// Opens those of `new` that can be made again, told by those of `old` that may have them.
     fn opening(&self, old: &[Packed<'a>], new: &[Packed<'a>]) -> Result<Opening, TryReserveError> {
-        let largest = new.iter().max_by_key(|member| member.len).and_then(|member| member.open());
-        let usual =
-            largest.and_then(|one| Levels::default().of(&one.content, one.packed.bytes, None));
+        let Some(usual) = usual_level(new) else { return Ok(Opening::default()) };
         let made_again = |levels: &mut Levels, member: &Packed<'a>| {
             let one = member.open()?;
-            let level = levels.of(&one.content, one.packed.bytes, usual)?;
+            let level = levels.of(&one.content, one.packed.bytes, Some(usual))?;
             Some((one, level))
         };
         let found: Vec<_> = new.par_iter().map_init(Levels::default, made_again).collect();
@@ -193,6 +193,16 @@ impl<'a> Work<'a> {
         };
         Ok(contents.into_iter().map(own).collect())
     }
+}
+
+/// The level of the largest of `members` that zlib packed, or `None` if another packer made the few that are largest: mostly one packer
+/// made all of an archive, and trying each member with every level takes long.
+fn usual_level(members: &[Packed<'_>]) -> Option<u8> {
+    let mut by_len: Vec<&Packed<'_>> = members.iter().collect();
+    by_len.sort_by_key(|member| std::cmp::Reverse((member.len, member.start)));
+    let mut levels = Levels::default();
+    let opened = by_len.into_iter().filter_map(|member| member.open());
+    opened.take(SAMPLES).find_map(|one| levels.of(&one.content, one.packed.bytes, None))
 }
 
 /// What opening those of `stretches`, whose contents `old` has, costs a reader of `covers`.

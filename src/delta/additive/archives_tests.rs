@@ -93,3 +93,16 @@ fn no_damage_to_an_archive_opens_something_else() {
         }
     }
 }
+
+#[test]
+fn a_member_that_zlib_did_not_pack_leaves_the_others_to_be_opened() {
+    let old = tar(&[("a/tool-1.jar", &archive(0, 24, 900))]);
+    let mut jar = archive(1, 24, 900);
+    // In the packed bytes of the first member.
+    jar[200] ^= 0x55;
+    let new = tar(&[("a/tool-1.jar", &jar)]);
+    let base = Base::new(vec![&old]);
+    let opening = opened(&base, &new, &Options::default().search());
+    assert_eq!(opening.members.len(), 23);
+    check(&base, &new, &opening);
+}
