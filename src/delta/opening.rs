@@ -17,7 +17,7 @@ pub struct PackedStretch {
 const STRETCH_BYTES: u64 = 1 << 10;
 /// The stretches that a part of a delta opens have at most so many times the [weight](PackedStretch::weight) that it makes bytes: a reader's
 /// time stays in proportion to what it writes, however many parts name one stretch.
-pub const OPENED_RATIO: u64 = 64;
+pub const OPENED_RATIO: u64 = 512;
 
 impl PackedStretch {
     /// Returns what opening it costs a reader, in bytes: those that it takes, those that it gives, and some for itself.
