@@ -11,7 +11,7 @@ mod level;
 pub(crate) mod test_zips;
 mod zip;
 
-pub use deflate::Deflater;
+pub use deflate::{Deflater, TooSlow};
 pub use inflate::{Inflater, inflate};
 pub use level::Levels;
 pub use zip::{Member, members};

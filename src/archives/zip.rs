@@ -31,8 +31,8 @@ pub struct Member<'a> {
 
 /// Returns the deflated members of `archive`, in the order of their bytes; none if it is no zip archive, or none that is whole.
 pub fn members(archive: &[u8]) -> Vec<Member<'_>> {
-    let mut members = directory(archive).map(|entries| entries.collect()).unwrap_or_default();
-    let members: &mut Vec<Member<'_>> = &mut members;
+    let mut members: Vec<Member<'_>> =
+        directory(archive).map(|entries| entries.collect()).unwrap_or_default();
     members.sort_by_key(|member| (member.packed.start, member.packed.end));
     let mut end = 0;
     members.retain(|member| {
@@ -40,7 +40,7 @@ pub fn members(archive: &[u8]) -> Vec<Member<'_>> {
         end = end.max(member.packed.end);
         is_behind
     });
-    std::mem::take(members)
+    members
 }
 
 /// The entries of the directory, up to the first that makes no sense.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::ChunkError;
 use super::opened::PackedMember;
-use crate::archives::Deflater;
+use crate::archives::{Deflater, TooSlow};
 
 /// Takes the plain bytes of a chunk, and writes what they are in the layer.
 pub(super) struct Packing<'a> {
@@ -79,7 +79,7 @@ impl Bounded<'_> {
     /// Why writing failed.
     fn cause(&self, error: io::Error) -> ChunkError {
         match error.get_ref() {
-            Some(inner) if inner.is::<Excess>() => ChunkError::Members,
+            Some(inner) if inner.is::<Excess>() || inner.is::<TooSlow>() => ChunkError::Members,
             _ => ChunkError::Output(error),
         }
     }

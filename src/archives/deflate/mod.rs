@@ -24,6 +24,14 @@ use self::window::Window;
 
 /// With laziness, the shortest match is not taken from so far.
 const FAR: isize = 4096;
+/// No more candidates for matches are looked at for each byte of the input, on average. Programs and text take 50 at level 9; random
+/// text of two letters took 565, and 8 µs for each byte.
+const LOOKS_PER_BYTE: u64 = 64;
+
+/// The input is one that zlib deflates slowly.
+#[derive(Debug, thiserror::Error)]
+#[error("deflating takes too long for what there is to deflate")]
+pub struct TooSlow;
 
 /// Deflates one input after another. Takes 300 KiB of memory.
 #[derive(Debug)]
@@ -36,6 +44,8 @@ pub struct Deflater {
     len: usize,
     /// Whether the byte before is not written yet.
     waits: bool,
+    /// How many bytes of the input were passed.
+    passed: u64,
 }
 
 impl Deflater {
@@ -43,7 +53,7 @@ impl Deflater {
     pub fn new(level: u8) -> Option<Self> {
         let effort = Effort::of_level(level)?;
         let (window, block, bits) = (Window::new(), Block::new(), Bits::default());
-        Some(Deflater { effort, window, block, bits, len: MATCH_MIN - 1, waits: false })
+        Some(Deflater { effort, window, block, bits, len: MATCH_MIN - 1, waits: false, passed: 0 })
     }
 
     /// Forgets what was not finished and goes on with `level`, if it is from 1 to 9. Returns whether it is.
@@ -53,14 +63,14 @@ impl Deflater {
         self.window.clear();
         self.block.clear();
         self.bits = Bits::default();
-        (self.len, self.waits) = (MATCH_MIN - 1, false);
+        (self.len, self.waits, self.passed) = (MATCH_MIN - 1, false, 0);
         true
     }
 
     /// Takes `input`, and writes into `out` what is finished. In how many pieces the input comes makes no difference.
     ///
     /// # Errors
-    /// If `out` fails.
+    /// If `out` fails, or with [`TooSlow`].
     pub fn write(&mut self, mut input: &[u8], out: &mut dyn Write) -> io::Result<()> {
         loop {
             self.window.fill(&mut input);
@@ -76,7 +86,7 @@ impl Deflater {
     /// Ends the input, and writes the rest of the stream into `out`.
     ///
     /// # Errors
-    /// If `out` fails.
+    /// If `out` fails, or with [`TooSlow`].
     pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         self.run(true, out)?;
         if self.waits {
@@ -102,6 +112,9 @@ impl Deflater {
     }
 
     fn end_block(&mut self, is_last: bool, out: &mut dyn Write) -> io::Result<()> {
+        if self.window.looks > LOOKS_PER_BYTE * self.passed {
+            return Err(io::Error::other(TooSlow));
+        }
         self.block.write(self.window.block_bytes(), is_last, &mut self.bits);
         self.window.block = self.window.at as isize;
         out.write_all(self.bits.bytes())?;
@@ -119,6 +132,7 @@ impl Deflater {
     fn forward(&mut self, bytes: usize) {
         self.window.at += bytes;
         self.window.ahead -= bytes;
+        self.passed += bytes as u64;
     }
 
     /// Takes a match if there is one.

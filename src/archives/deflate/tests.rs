@@ -4,7 +4,7 @@ use flate2::Crc;
 use proptest::prelude::*;
 
 use super::super::inflate;
-use super::Deflater;
+use super::{Deflater, TooSlow};
 
 /// Length and CRC-32 of what zlib 1.2.13 (Debian's, through Python's `zlib.compressobj(level, 8, -15, 8)`) makes of each input,
 /// with the levels 1 to 9.
@@ -141,4 +141,22 @@ proptest! {
         prop_assert!(deflater.restart(level));
         prop_assert!(deflate(&mut deflater, &input, piece) == whole);
     }
+}
+
+#[test]
+fn what_takes_zlib_very_long_is_refused_and_other_levels_of_it_are_not() {
+    let mut noise = 1u32;
+    let mut letter = || {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b'a' + (noise >> 31) as u8
+    };
+    let input: Vec<u8> = (0..200_000).map(|_| letter()).collect();
+    let deflated = |level| {
+        let mut deflater = Deflater::new(level).expect("a level");
+        let mut out = Vec::new();
+        deflater.write(&input, &mut out).and_then(|()| deflater.finish(&mut out)).map(|()| out)
+    };
+    assert_eq!(inflate(&deflated(6).expect("as ever"), input.len()), Some(input.clone()));
+    let error = deflated(9).expect_err("too slow");
+    assert!(error.get_ref().is_some_and(|inner| inner.is::<TooSlow>()), "{error}");
 }

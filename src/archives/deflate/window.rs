@@ -25,6 +25,8 @@ pub(super) struct Window {
     pub(super) found: isize,
     /// Where the block begins; may be in front of what is held.
     pub(super) block: isize,
+    /// How many candidates were looked at.
+    pub(super) looks: u64,
 }
 
 impl Window {
@@ -37,13 +39,14 @@ impl Window {
             ahead: 0,
             found: 0,
             block: 0,
+            looks: 0,
         }
     }
 
     /// Begins with another input.
     pub(super) fn clear(&mut self) {
         self.last.fill(NOWHERE);
-        (self.at, self.ahead, self.found, self.block) = (0, 0, 0, 0);
+        (self.at, self.ahead, self.found, self.block, self.looks) = (0, 0, 0, 0, 0);
     }
 
     /// Takes over as much of `input` as there is room for.
@@ -111,6 +114,7 @@ impl Window {
         let mut left =
             if known >= effort.good { effort.candidates >> 2 } else { effort.candidates };
         let (mut best, mut place) = (known, first);
+        let most = left;
         loop {
             let other = &self.bytes[place..place + own.len()];
             if other[best - 1..=best] == own[best - 1..=best] && other[..2] == own[..2] {
@@ -128,6 +132,7 @@ impl Window {
                 break;
             }
         }
+        self.looks += (most - left) as u64;
         best
     }
 }
