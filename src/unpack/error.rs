@@ -118,6 +118,10 @@ impl UnpackError {
             UnpackError::Image(error) => return error.hint(),
             UnpackError::Layers(error) => return error.hint(),
             UnpackError::NotEmpty { .. } => "name a folder that is empty, or not there yet",
+            UnpackError::Config(_) => {
+                "no container can be started from the image: build it with an Entrypoint or Cmd, a user that it has, and an \
+                 absolute working directory"
+            }
             UnpackError::Place { source, .. } if is_busy(source) => {
                 "the folder is in use, perhaps as a place where a disk is mounted: name a folder in it"
             }
@@ -146,5 +150,16 @@ impl From<StoreError> for UnpackError {
 impl From<ImageError> for UnpackError {
     fn from(error: ImageError) -> Self {
         UnpackError::Image(Box::new(error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_that_nothing_can_be_started_with_is_told_as_what_the_image_lacks() {
+        let hint = UnpackError::Config("it names no command to run".to_owned()).hint();
+        assert!(hint.is_some_and(|hint| hint.contains("Entrypoint or Cmd")));
     }
 }
