@@ -14,4 +14,4 @@ mod zip;
 pub use deflate::{Deflater, TooSlow};
 pub use inflate::{Inflater, inflate};
 pub use level::Levels;
-pub use zip::{Member, members};
+pub use zip::{Member, is_archive, members};

@@ -29,6 +29,11 @@ pub struct Member<'a> {
     pub len: u64,
 }
 
+/// Whether `content` is that of a zip archive, by how it begins.
+pub fn is_archive(content: &[u8]) -> bool {
+    content.starts_with(&LOCAL)
+}
+
 /// Returns the deflated members of `archive`, in the order of their bytes; none if it is no zip archive, or none that is whole.
 pub fn members(archive: &[u8]) -> Vec<Member<'_>> {
     let mut members: Vec<Member<'_>> =

@@ -91,15 +91,19 @@ impl Visitor for Filling<'_> {
     }
 
     fn covered(&mut self, at: u64, bytes: &mut [u8]) -> Result<(), ChunkError> {
-        let new = self.plain.pieces(at, bytes.len() as u64).flatten();
-        for (new, old) in new.zip(bytes) {
-            if new == old {
-                self.gap += 1;
-                continue;
+        let (plain, mut rest) = (self.plain, &*bytes);
+        for new in plain.pieces(at, bytes.len() as u64) {
+            let (old, behind) = rest.split_at(new.len());
+            rest = behind;
+            for (new, old) in new.iter().zip(old) {
+                if new == old {
+                    self.gap += 1;
+                    continue;
+                }
+                push(self.streams.of_mut(StreamKind::Gaps), self.gap);
+                self.streams.of_mut(StreamKind::Changes).push(new.wrapping_sub(*old));
+                self.gap = 0;
             }
-            push(self.streams.of_mut(StreamKind::Gaps), self.gap);
-            self.streams.of_mut(StreamKind::Changes).push(new.wrapping_sub(*old));
-            self.gap = 0;
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ impl<'a> Splitter<'a> {
             Some(cover) => {
                 let offset = cover.offset + (self.at - cover.start);
                 let bytes = &self.target[self.at as usize..end as usize];
-                let changes = changes(self.base, offset, bytes);
+                let changes = self.base.changes(offset, bytes);
                 gathered.cover(Cover { start: self.at, len: end - self.at, offset }, changes);
             }
             None => gathered.literals(end - self.at),
@@ -137,15 +137,4 @@ impl Iterator for Splitter<'_> {
         let programs = &self.programs[first..end.max(first)];
         (!real.is_empty()).then(|| gathered.part(real, programs, self.base.len()))
     }
-}
-
-/// How many bytes `new` has changed in what the base has from `offset` on.
-fn changes(base: &Base<'_>, offset: u64, new: &[u8]) -> u64 {
-    let (mut rest, mut changes) = (new, 0);
-    for old in base.pieces(offset, new.len() as u64).into_iter().flatten() {
-        let (own, after) = rest.split_at(old.len());
-        rest = after;
-        changes += own.iter().zip(old).filter(|(new, old)| new != old).count();
-    }
-    changes as u64
 }

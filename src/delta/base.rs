@@ -124,6 +124,17 @@ impl<'a> Base<'a> {
             Some(piece)
         }))
     }
+
+    /// How many bytes `new` has changed in what the stream has from `offset` on: 0 if the stream does not have so many.
+    pub(crate) fn changes(&self, offset: u64, new: &[u8]) -> u64 {
+        let (mut rest, mut changes) = (new, 0);
+        for old in self.pieces(offset, new.len() as u64).into_iter().flatten() {
+            let (own, behind) = rest.split_at(old.len());
+            rest = behind;
+            changes += own.iter().zip(old).filter(|(new, old)| new != old).count();
+        }
+        changes as u64
+    }
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use super::super::tar_entries::{TarEntry, tar_entries};
 use super::super::{Advance, Base, Search};
 use super::encoder::Covers;
 use super::members::{Open, Packed, batches, likely, tar_of};
-use super::old_archives::{OldArchives, is_archive};
+use super::old_archives::OldArchives;
 use super::prices::CoverPrices;
-use crate::archives::Levels;
+use crate::archives::{Levels, is_archive};
 
 /// One in how many bytes of memory the contents of members take that are looked at together, those of the base and those of the
 /// target each.
@@ -220,9 +220,7 @@ fn weight(covers: &[Cover], old: &Base<'_>, stretches: &[PackedStretch]) -> u64 
 /// How many bytes of `content` its `covers` have, from the contents `old` in a row, that are changed.
 fn changed_bytes(content: &[u8], old: &Base<'_>, covers: &[Cover]) -> u64 {
     let changed = |cover: &Cover| {
-        let pieces = old.pieces(cover.offset, cover.len).into_iter().flatten().flatten();
-        let own = &content[cover.start as usize..cover.end() as usize];
-        own.iter().zip(pieces).filter(|(new, old)| new != old).count() as u64
+        old.changes(cover.offset, &content[cover.start as usize..cover.end() as usize])
     };
     covers.iter().map(changed).sum()
 }

@@ -6,16 +6,10 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
 use super::super::Base;
+use crate::archives::is_archive;
 
-/// What archives begin with.
-const MAGIC: &[u8] = b"PK\x03\x04";
 /// What an archive takes here at most, in bytes.
 const ENTRY_BYTES: u64 = 256;
-
-/// Whether `content` is that of an archive, by how it begins.
-pub(super) fn is_archive(content: &[u8]) -> bool {
-    content.starts_with(MAGIC)
-}
 
 /// Where the archives of a base are.
 pub(super) struct OldArchives<'a> {
